@@ -1,0 +1,239 @@
+import type { GuestMemory } from '../memory/guest-memory.ts'
+import { PAGE_SHIFT, PAGE_SIZE } from '../memory/layout.ts'
+import { type AccessSize, type BusDevice, floating } from './bus-device.ts'
+
+/** Where an access to a page goes: bytes of the linear memory at this offset, a device, or nowhere. */
+export type Backing = { offset: number } | { device: BusDevice } | null
+
+export interface MemoryRegion {
+  name: string
+  /** Guest-physical, page-aligned. */
+  base: number
+  /** In bytes, a multiple of the page size. */
+  length: number
+  read: Backing
+  write: Backing
+  /** Later regions cover earlier ones of the same or a lower priority: RAM 0, holes and windows 1, overlays 2. */
+  priority: number
+  /** Writes are noted by page: see `RegionHandle.takeDirty`. */
+  tracksDirty?: boolean
+}
+
+export interface RegionHandle {
+  /** Moves, changes or hides (`null`) the region; the processors forget what they knew of the old place. */
+  update(change: Partial<Omit<MemoryRegion, 'name'>> | null): void
+  /**
+   * Page numbers, relative to the region, written since the last call. The processors are told to report
+   * the next write to each again.
+   */
+  takeDirty(): number[]
+}
+
+/** What the processors register to stay coherent with the map and with writes by devices. */
+export interface MemoryObserver {
+  /** Translations to any page of the range (guest-physical, in pages) must be forgotten. */
+  remapped(firstPage: number, pageCount: number): void
+  /** A device wrote these linear-memory bytes: code decoded from them is stale. */
+  written(offset: number, length: number): void
+}
+
+const PAGES = 1 << 20
+const NOWHERE = -1
+const DEVICE = -2
+
+interface Region extends MemoryRegion {
+  hidden: boolean
+  dirty: Uint8Array | null
+  order: number
+}
+
+/**
+ * Guest-physical memory below 4 GiB: RAM, ROM and memory-mapped devices by page of 4 KiB.
+ * Addresses from 4 GiB on exist for a PAE guest but nothing answers there.
+ */
+export class MemoryMap {
+  #regions: Region[] = []
+  /** Linear-memory offset by page for direct accesses, or NOWHERE, or DEVICE. */
+  #readOffset = new Float64Array(PAGES).fill(NOWHERE)
+  #writeOffset = new Float64Array(PAGES).fill(NOWHERE)
+  #owner: (Region | undefined)[] = []
+  #observers: MemoryObserver[] = []
+  #a20Mask = 0xffffffff
+
+  constructor(readonly memory: GuestMemory) {}
+
+  observe(observer: MemoryObserver): void {
+    this.#observers.push(observer)
+  }
+
+  /** All ones, or all ones but bit 20 while the A20 gate is closed. */
+  get a20Mask(): number {
+    return this.#a20Mask
+  }
+
+  setA20(open: boolean): void {
+    const mask = open ? 0xffffffff : 0xffefffff
+    if (mask === this.#a20Mask) return
+    this.#a20Mask = mask
+    for (const observer of this.#observers) observer.remapped(0, PAGES)
+  }
+
+  map(region: MemoryRegion): RegionHandle {
+    const own: Region = {
+      ...region,
+      hidden: false,
+      order: this.#regions.length,
+      dirty: region.tracksDirty ? new Uint8Array(region.length >>> PAGE_SHIFT) : null,
+    }
+    this.#regions.push(own)
+    this.#rebuild(own.base, own.length)
+    return {
+      update: (change) => {
+        const { base, length } = own
+        if (change) Object.assign(own, change, { hidden: false })
+        else own.hidden = true
+        this.#rebuild(base, length)
+        if (own.base !== base || own.length !== length) this.#rebuild(own.base, own.length)
+      },
+      takeDirty: () => this.#takeDirty(own),
+    }
+  }
+
+  /** The linear-memory offset that reads of this physical page (number) reach directly, or a negative number. */
+  readOffset(page: number): number {
+    return page < PAGES ? this.#readOffset[page]! : NOWHERE
+  }
+
+  /** The same for writes. A page whose writes are being noted gives a negative number until `noteWrite`. */
+  writeOffset(page: number): number {
+    return page < PAGES ? this.#writeOffset[page]! : NOWHERE
+  }
+
+  /** Notes a write to a page that tracks them; afterwards `writeOffset` is direct until `takeDirty`. */
+  noteWrite(page: number): void {
+    const region = this.#owner[page]
+    if (!region?.dirty || !region.write || !('offset' in region.write)) return
+    const index = page - (region.base >>> PAGE_SHIFT)
+    region.dirty[index] = 1
+    this.#writeOffset[page] = region.write.offset + index * PAGE_SIZE
+  }
+
+  /** True when a write to this page would be direct once noted. */
+  needsNote(page: number): boolean {
+    return page < PAGES && this.#writeOffset[page] === DEVICE && !!this.#owner[page]?.dirty
+  }
+
+  /** One access as a device or the slow path of a CPU makes it, within one page. */
+  read(address: number, size: AccessSize): number {
+    const page = address >>> PAGE_SHIFT
+    const at = this.#readOffset[page]!
+    if (at >= 0) {
+      const { view } = this.memory
+      const offset = at + (address & (PAGE_SIZE - 1))
+      return size === 1 ? view.getUint8(offset) : size === 2 ? view.getUint16(offset, true) : view.getUint32(offset, true)
+    }
+    const region = this.#owner[page]
+    const backing = region?.read
+    if (!region || !backing || !('device' in backing)) return floating(size)
+    return backing.device.read((address >>> 0) - region.base, size)
+  }
+
+  write(address: number, value: number, size: AccessSize): void {
+    const page = address >>> PAGE_SHIFT
+    if (this.needsNote(page)) this.noteWrite(page)
+    const at = this.#writeOffset[page]!
+    if (at >= 0) {
+      const { view } = this.memory
+      const offset = at + (address & (PAGE_SIZE - 1))
+      if (size === 1) view.setUint8(offset, value)
+      else if (size === 2) view.setUint16(offset, value, true)
+      else view.setUint32(offset, value, true)
+      this.#tellWritten(offset, size)
+      return
+    }
+    const region = this.#owner[page]
+    const backing = region?.write
+    if (region && backing && 'device' in backing) backing.device.write((address >>> 0) - region.base, value, size)
+  }
+
+  /** Direct memory access by a device. Only RAM and ROM take part: what a device answers reads as all ones. */
+  dmaRead(address: number, into: Uint8Array): void {
+    this.#dma(address, into.length, (offset, done, count) => {
+      if (offset === null) into.fill(0xff, done, done + count)
+      else into.set(this.memory.bytes.subarray(offset, offset + count), done)
+    }, this.#readOffset)
+  }
+
+  dmaWrite(address: number, from: Uint8Array): void {
+    this.#dma(address, from.length, (offset, done, count, page) => {
+      if (offset === null && this.needsNote(page)) {
+        this.noteWrite(page)
+        offset = this.#writeOffset[page]! + ((address + done) & (PAGE_SIZE - 1))
+      }
+      if (offset === null) return
+      this.memory.bytes.set(from.subarray(done, done + count), offset)
+      this.#tellWritten(offset, count)
+    }, this.#writeOffset)
+  }
+
+  #dma(
+    address: number,
+    length: number,
+    part: (offset: number | null, done: number, count: number, page: number) => void,
+    offsets: Float64Array,
+  ): void {
+    for (let done = 0; done < length; ) {
+      const at = (address + done) >>> 0
+      const inPage = at & (PAGE_SIZE - 1)
+      const count = Math.min(length - done, PAGE_SIZE - inPage)
+      const base = offsets[at >>> PAGE_SHIFT]!
+      part(base >= 0 ? base + inPage : null, done, count, at >>> PAGE_SHIFT)
+      done += count
+    }
+  }
+
+  #tellWritten(offset: number, length: number): void {
+    for (const observer of this.#observers) observer.written(offset, length)
+  }
+
+  #takeDirty(region: Region): number[] {
+    const pages: number[] = []
+    const { dirty, base } = region
+    if (!dirty) return pages
+    const first = base >>> PAGE_SHIFT
+    for (let index = 0; index < dirty.length; index++) {
+      if (!dirty[index]) continue
+      pages.push(index)
+      dirty[index] = 0
+      if (this.#owner[first + index] === region) this.#writeOffset[first + index] = DEVICE
+    }
+    // One call for the whole span: forgetting a translation too many costs less than a hundred calls.
+    if (pages.length > 0)
+      for (const observer of this.#observers)
+        observer.remapped(first + pages[0]!, pages.at(-1)! - pages[0]! + 1)
+    return pages
+  }
+
+  #rebuild(base: number, length: number): void {
+    const first = base >>> PAGE_SHIFT
+    const last = Math.min(PAGES, first + (length >>> PAGE_SHIFT))
+    const ranked = this.#regions
+      .filter((r) => !r.hidden && r.base < base + length && base < r.base + r.length)
+      .sort((a, b) => b.priority - a.priority || b.order - a.order)
+    for (let page = first; page < last; page++) {
+      const address = page * PAGE_SIZE
+      const region = ranked.find((r) => address >= r.base && address < r.base + r.length)
+      this.#owner[page] = region
+      this.#readOffset[page] = directOffset(region?.read ?? null, region, page)
+      this.#writeOffset[page] = region?.dirty && !region.dirty[page - (region.base >>> PAGE_SHIFT)]
+        ? DEVICE
+        : directOffset(region?.write ?? null, region, page)
+    }
+    for (const observer of this.#observers) observer.remapped(first, last - first)
+  }
+}
+
+function directOffset(backing: Backing, region: Region | undefined, page: number): number {
+  if (!region || !backing) return NOWHERE
+  return 'offset' in backing ? backing.offset + page * PAGE_SIZE - region.base : DEVICE
+}

@@ -1,0 +1,69 @@
+import { EngineError } from '../base/errors.ts'
+import { type AccessSize, type BusDevice, floating } from './bus-device.ts'
+
+export interface PortRange {
+  /** Shown to the user and in overlap errors. */
+  name: string
+  base: number
+  length: number
+  /** Widest access that the device takes in one piece, in bytes; wider ones are split, lowest address first. */
+  width?: AccessSize
+}
+
+interface Claim extends PortRange {
+  width: AccessSize
+  device: BusDevice
+}
+
+/** Handle of a claimed range: moving or releasing it is how a BAR changes. */
+export interface PortClaim {
+  release(): void
+}
+
+/** The 64 Ki I/O ports. */
+export class PortMap {
+  #claims = new Array<Claim | undefined>(0x10000)
+
+  /** Claims a range of ports. Throws `bus-overlap` when one of them is taken. */
+  map(range: PortRange, device: BusDevice): PortClaim {
+    const claim: Claim = { ...range, width: range.width ?? 1, device }
+    const end = range.base + range.length
+    for (let port = range.base; port < end; port++) {
+      const taken = this.#claims[port]
+      if (taken) throw new EngineError('bus-overlap', { wanted: range.name, taken: taken.name })
+    }
+    this.#claims.fill(claim, range.base, end)
+    return {
+      release: () => {
+        for (let port = range.base; port < end; port++)
+          if (this.#claims[port] === claim) this.#claims[port] = undefined
+      },
+    }
+  }
+
+  /** True when nothing claims any port of the range. */
+  isFree(base: number, length: number): boolean {
+    for (let port = base; port < base + length; port++) if (this.#claims[port & 0xffff]) return false
+    return true
+  }
+
+  read(port: number, size: AccessSize): number {
+    const claim = this.#claims[port]
+    if (!claim && size === 1) return 0xff
+    if (claim && size <= claim.width && port - claim.base + size <= claim.length)
+      return claim.device.read(port - claim.base, size)
+    if (size === 1) return floating(1)
+    const half = (size >> 1) as AccessSize
+    return (this.read(port, half) | (this.read((port + half) & 0xffff, half) << (8 * half))) >>> 0
+  }
+
+  write(port: number, value: number, size: AccessSize): void {
+    const claim = this.#claims[port]
+    if (claim && size <= claim.width && port - claim.base + size <= claim.length)
+      return claim.device.write(port - claim.base, value, size)
+    if (size === 1) return
+    const half = (size >> 1) as AccessSize
+    this.write(port, half === 1 ? value & 0xff : value & 0xffff, half)
+    this.write((port + half) & 0xffff, value >>> (8 * half), half)
+  }
+}

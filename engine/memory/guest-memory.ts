@@ -1,0 +1,34 @@
+import { CPU_BYTES, MAX_RAM_BYTES, MIB, RAM_BASE, ROM_BASE, ROM_BYTES, VRAM_BASE, VRAM_BYTES } from './layout.ts'
+import { EngineError } from '../base/errors.ts'
+
+/**
+ * The linear memory of one machine: shared, allocated whole, never grown; the host commits a page when it
+ * is first touched. Interpreter, translated code, device models and a KVM memory slot all see these bytes.
+ */
+export class GuestMemory {
+  readonly wasm: WebAssembly.Memory
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  readonly ram: Uint8Array
+  readonly rom: Uint8Array
+  readonly vram: Uint8Array
+
+  /** @param ramMiB guest RAM, 1 to 3072. Throws `option-invalid` outside of that. */
+  constructor(readonly ramMiB: number) {
+    if (!Number.isInteger(ramMiB) || ramMiB < 1 || ramMiB * MIB > MAX_RAM_BYTES)
+      throw new EngineError('option-invalid', { option: 'memory', reason: `${ramMiB} MiB is not between 1 and 3072` })
+    const pages = (RAM_BASE + ramMiB * MIB) / 65536
+    this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+    const { buffer } = this.wasm
+    this.bytes = new Uint8Array(buffer)
+    this.view = new DataView(buffer)
+    this.rom = new Uint8Array(buffer, ROM_BASE, ROM_BYTES)
+    this.vram = new Uint8Array(buffer, VRAM_BASE, VRAM_BYTES)
+    this.ram = new Uint8Array(buffer, RAM_BASE, ramMiB * MIB)
+  }
+
+  /** The CPU's part, which no guest access may reach. */
+  get cpu(): Int32Array {
+    return new Int32Array(this.wasm.buffer, 0, CPU_BYTES / 4)
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * Where things lie in the one linear memory of a virtual machine. The CPU's own state comes first, guest
+ * memory behind it, so that one TLB addition turns a guest address into an address that a Wasm load takes.
+ */
+export const KIB = 1024
+export const MIB = 1024 * KIB
+export const PAGE_SIZE = 4096
+export const PAGE_SHIFT = 12
+
+/** Vcpu state, jump cache, TLB and decoded instructions: see engine/isa/state.ts. */
+export const CPU_BYTES = 48 * MIB
+/** Read-only memory images (BIOS, VGA BIOS, option ROMs), 1 MiB in all. */
+export const ROM_BASE = CPU_BYTES
+export const ROM_BYTES = MIB
+/** Video memory. */
+export const VRAM_BASE = ROM_BASE + ROM_BYTES
+export const VRAM_BYTES = 16 * MIB
+/** Guest RAM, from guest-physical address 0 on. */
+export const RAM_BASE = VRAM_BASE + VRAM_BYTES
+/** Below the PCI hole, which starts at 3 GiB. */
+export const MAX_RAM_BYTES = 3 * 1024 * MIB
