@@ -1,0 +1,87 @@
+import type { Display } from '../devices/display.ts'
+
+/** Why `run` came back. */
+export type RunOutcome =
+  /** The slice is used up or somebody kicked: handle messages and call again. */
+  | { kind: 'slice' }
+  /** The guest waits for an interrupt and none is due before `wakeNs` of host time from now. */
+  | { kind: 'idle'; wakeNs: number }
+  | { kind: 'powered-off' }
+  /** A write to the debug-exit port; `status` is (value << 1) | 1. */
+  | { kind: 'debug-exit'; status: number }
+  /** Triple fault while resets are not allowed, or a condition that the machine cannot go on from. */
+  | { kind: 'crashed'; reason: string }
+  /** The debugger stopped it. */
+  | { kind: 'stopped' }
+
+export interface KeyboardInput {
+  /** @param code a KeyboardEvent.code such as KeyA, ShiftRight, NumpadEnter; unknown ones are ignored. */
+  key(code: string, pressed: boolean): void
+}
+
+export interface MouseInput {
+  /** Relative motion in counts (down and right positive), wheel clicks (down positive), buttons: 1 left, 2 right, 4 middle. */
+  move(dx: number, dy: number, wheel: number, buttons: number): void
+  /** Absolute position, 0..65535 over the picture, for guests with an absolute driver. */
+  moveTo(x: number, y: number, wheel: number, buttons: number): void
+  /** True while the guest takes absolute positions, so that no capture is needed. */
+  readonly absolute: boolean
+}
+
+export interface SerialEnd {
+  /** Replaces the listener for bytes that the guest sends. */
+  onOutput(listener: (bytes: Uint8Array) => void): void
+  /** Bytes for the guest, queued without bound checks on the caller's side; past 64 KiB they are dropped. */
+  input(bytes: Uint8Array): void
+}
+
+export type DriveKind = 'floppy' | 'disk' | 'cdrom'
+
+export interface DriveStatus {
+  /** floppy0, floppy1, ide0-master … ide1-slave. */
+  id: string
+  kind: DriveKind
+  /** File of the medium, null when empty. */
+  medium: string | null
+  readonly: boolean
+  bytesRead: number
+  bytesWritten: number
+}
+
+export interface MachineStats {
+  instructions: number
+  guestNs: number
+  /** Exits by reason, e.g. pio-read, mmio-write, halt, interrupt-window. */
+  exits: Record<string, number>
+  /** Interrupts delivered, by vector or line name. */
+  interrupts: Record<string, number>
+  /** The busiest ports and memory-mapped ranges by name. */
+  accesses: Record<string, number>
+  cpu: Record<string, number>
+}
+
+/** A whole PC. One thread owns it: `run` blocks, everything else is called between two runs. */
+export interface Machine {
+  readonly display: Display
+  readonly keyboard: KeyboardInput
+  readonly mouse: MouseInput
+  readonly serial: SerialEnd[]
+  /** Runs the guest for at most `sliceNs` of host time. */
+  run(sliceNs: number): RunOutcome
+  /** Hard reset, as by the button on the case. */
+  reset(): void
+  /** ACPI power button. */
+  pressPowerButton(): void
+  drives(): DriveStatus[]
+  /** Takes the medium out. Throws `option-invalid` for a drive that has none to remove. */
+  eject(drive: string): void
+  /** Puts a file in. Throws `file-unusable` with the reason, leaving the drive as it was. */
+  insert(drive: string, path: string, options?: { readonly?: boolean; ephemeral?: boolean }): void
+  stats(): MachineStats
+  /** The whole state, in the format of engine/snapshot. */
+  save(): Uint8Array
+  /** Throws `state-invalid` or `state-too-new`, changing nothing. */
+  restore(state: Uint8Array): void
+  /** Flushes and closes every image. */
+  close(): void
+}
