@@ -62,6 +62,9 @@ export function writeFrame(out: ArrayBuffer, header: FrameHeader, pixels: Uint8A
   }
 }
 
+/** Bytes of the message at the start of a buffer that `writeFrame` filled. */
+export const messageBytes = (buffer: ArrayBuffer): number => new DataView(buffer).getUint32(20, true)
+
 export interface ReceivedRect extends FrameRect {
   pixels: Uint8ClampedArray<ArrayBuffer>
 }
