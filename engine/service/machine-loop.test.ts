@@ -183,7 +183,7 @@ describe('machine loop', () => {
     const quarter = Array(9).fill(idle(250_000_000))
     const { host, loop } = powerOn(quarter, [[{ kind: 'watch-stats', on: true }]])
     loop.run()
-    expect(host.of('stats').length).toBe(3)
+    expect(host.of('stats').length).toBe(4) // and at the end
     expect(host.of('stats')[1]!.stats.busy).toBeCloseTo(0)
   })
 })

@@ -63,9 +63,14 @@ export class MachineLoop {
     try {
       this.#flushSerial()
       this.#showFrames(true)
-      this.machine.close()
+      this.host.post({ kind: 'stats', stats: this.#stats() })
     } catch {
-      // It ended already; what went wrong first has been told.
+      // What went wrong first has been told.
+    }
+    try {
+      this.machine.close()
+    } catch (error) {
+      this.#setState({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })
     }
   }
 

@@ -9,6 +9,9 @@ import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from 
 /** How long a typed key is held, and how long nothing follows it: fast for a person, slow enough for a BIOS. */
 const KEY_MS = 25
 
+/** Time for the machine to close its images when the plug is pulled, before its thread is ended. */
+const POWER_OFF_MS = 5000
+
 export interface MachineListener {
   onState?(state: MachineState): void
   onSerial?(port: number, bytes: Uint8Array): void
@@ -34,6 +37,7 @@ export class MachineThread {
   #waiting = new Map<number, Waiting>()
   #nextId = 1
   #state: MachineState | null = null
+  #stats: VmStats | null = null
 
   /** @param script file of the bundled machine-worker.ts */
   constructor(
@@ -71,6 +75,11 @@ export class MachineThread {
   /** The last state told, null before the machine runs. */
   get state(): MachineState | null {
     return this.#state
+  }
+
+  /** The last statistics told; those of its whole life once it has ended. */
+  get stats(): VmStats | null {
+    return this.#stats
   }
 
   ask<K extends RequestName>(name: K, ...args: Requests[K]['args']): Promise<Requests[K]['answer']> {
@@ -111,9 +120,12 @@ export class MachineThread {
     this.#worker.postMessage({ kind: 'buffer', buffer } satisfies ToMachine, [buffer])
   }
 
-  /** Ends the thread without asking it, when it does not answer. */
-  async kill(): Promise<void> {
-    await this.#worker.terminate()
+  /** Pulls the plug. The machine closes its images; a thread that does not get round to it is ended. */
+  async powerOff(): Promise<void> {
+    const timer = setTimeout(() => void this.#worker.terminate(), POWER_OFF_MS)
+    this.ask('powerOff').catch(() => {}) // it may end before it answers, or have ended already
+    await this.ended
+    clearTimeout(timer)
   }
 
   get #over(): boolean {
@@ -142,6 +154,7 @@ export class MachineThread {
       case 'pointer':
         return this.listener.onPointer?.(message.absolute)
       case 'stats':
+        this.#stats = message.stats
         return this.listener.onStats?.(message.stats)
       case 'answer':
       case 'error': {

@@ -25,7 +25,7 @@ function runAsUtilityProcess(parent: ParentPort): void {
   const vm = service(control)
   parent.on('message', ({ data, ports }) => {
     const [session, frames] = ports
-    if (session && frames) servePortView(vm, randomUUID(), session, frames)
+    if (session && frames) servePortView(vm.views, randomUUID(), session, frames)
     else control.deliver(data)
   })
 }
@@ -38,7 +38,7 @@ async function runAsChild(socketPath: string): Promise<void> {
   process.on('SIGINT', () => {})
   const views = serveViews(socketPath)
   await views.listening
-  views.serve(service(control))
+  views.serve(service(control).views)
 }
 
 const { parentPort } = process as unknown as { parentPort?: ParentPort }

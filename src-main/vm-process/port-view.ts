@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { ChannelEnd } from '../../engine/protocol/channel.ts'
 import { messageBytes } from '../../engine/protocol/frame.ts'
-import type { VmService } from '../../engine/service/vm-service.ts'
+import type { MachineViews } from '../../engine/service/machine-views.ts'
 
 /** What is used of Electron's MessagePortMain. */
 export interface PortLike {
@@ -15,7 +15,7 @@ export interface PortLike {
 const Acknowledgement = v.object({ sequence: v.number() })
 
 /** A view over two message ports: one for the session, one for frames and their acknowledgements. */
-export function servePortView(vm: VmService, name: string, session: PortLike, frames: PortLike): void {
+export function servePortView(views: MachineViews, name: string, session: PortLike, frames: PortLike): void {
   const channel = new ChannelEnd(
     (message) => session.postMessage(message),
     () => {
@@ -25,7 +25,7 @@ export function servePortView(vm: VmService, name: string, session: PortLike, fr
   )
   session.on('message', ({ data }) => channel.deliver(data))
   session.on('close', () => channel.closed())
-  const view = vm.openView(channel, name)
+  const view = views.open(channel, name)
   frames.on('message', ({ data }) => {
     if (v.is(Acknowledgement, data)) view.acknowledge(data.sequence)
   })

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
 import { WebSocketServer } from 'ws'
 import { messageBytes } from '../../engine/protocol/frame.ts'
-import type { FrameSink, OpenView, VmService } from '../../engine/service/vm-service.ts'
+import type { FrameSink, MachineViews, OpenView } from '../../engine/service/machine-views.ts'
 import { SOCKET_OPTIONS, socketChannel } from '../host/socket-channel.ts'
 
 /** Frames down a streamed response, each with its length before it. */
@@ -22,7 +22,7 @@ const streamSink = (response: ServerResponse): FrameSink => ({
  * The views of a machine on a local socket: the session over a WebSocket, its frames down a streamed response
  * (which carries 15 times what WebSocket messages do). Who may connect is the web host's business.
  */
-export function serveViews(socketPath: string): { listening: Promise<void>; serve(vm: VmService): void; close(): void } {
+export function serveViews(socketPath: string): { listening: Promise<void>; serve(machine: MachineViews): void; close(): void } {
   const views = new Map<string, OpenView>()
   const server = createServer((request, response) => {
     const name = new URL(request.url ?? '/', 'http://view').searchParams.get('view') ?? ''
@@ -39,12 +39,12 @@ export function serveViews(socketPath: string): { listening: Promise<void>; serv
       server.once('error', reject)
       server.listen(socketPath, resolve)
     }),
-    serve(vm) {
+    serve(machine) {
       server.on('upgrade', (request, socket, head) =>
         sockets.handleUpgrade(request, socket, head, (client) => {
           const name = randomUUID()
           client.on('close', () => views.delete(name))
-          views.set(name, vm.openView(socketChannel(client), name))
+          views.set(name, machine.open(socketChannel(client), name))
         }),
       )
     },
