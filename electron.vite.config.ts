@@ -12,6 +12,8 @@ export default defineConfig({
       outDir: 'out',
       emptyOutDir: false,
       sourcemap: true,
+      // Native and optional: looked for when a pty is asked for.
+      externalizeDeps: { include: ['node-pty'] },
       rolldownOptions: {
         input: {
           'main/index': 'src-main/desktop/index.ts',

@@ -17,20 +17,25 @@ const integer = (low: number, high: number, what: string) =>
   v.pipe(
     v.number(`${what} is not a number`),
     v.integer(`${what} is not a whole number`),
-    v.minValue(low, `${what} is below ${low}`),
-    v.maxValue(high, `${what} is above ${high}`),
+    v.minValue(low, ({ received }) => `${received} is too little; ${what} is ${range(low, high)}`),
+    v.maxValue(high, ({ received }) => `${received} is too much; ${what} is ${range(low, high)}`),
   )
+const range = (low: number, high: number): string => (low === high ? String(low) : `${low} to ${high}`)
+
+const oneOf = <const Choices extends readonly (string | number)[]>(choices: Choices) =>
+  v.picklist(choices, ({ received }) => `${received.replaceAll('"', '')} is not one of ${choices.join(', ')}`)
+
 const path = v.pipe(v.string(), v.nonEmpty('the file name is empty'), v.maxLength(4096), v.excludes('\0'))
 
 export const DriveConfig = v.strictObject({
-  kind: v.picklist(DRIVE_KINDS),
+  kind: oneOf(DRIVE_KINDS),
   /** File of the medium; null is an empty drive. Relative to the folder of the virtual machine, when it has one. */
   path: v.nullable(path),
   readonly: v.optional(v.boolean(), false),
   /** Writes are kept apart and thrown away when the machine ends. */
   ephemeral: v.optional(v.boolean(), false),
-  bus: v.optional(v.picklist(DISK_BUSES), 'ide'),
-  format: v.optional(v.picklist(DISK_FORMATS), 'raw'),
+  bus: v.optional(oneOf(DISK_BUSES), 'ide'),
+  format: v.optional(oneOf(DISK_FORMATS), 'raw'),
   /** Cylinders, heads and sectors that the disk reports; derived from its size when absent. */
   geometry: v.optional(
     v.strictObject({
@@ -64,9 +69,7 @@ export const Knobs = v.strictObject({
   /** Guest time from an IDE command to its interrupt, in microseconds. */
   ideInterruptDelayUs: v.optional(integer(0, 100_000, 'ideInterruptDelayUs')),
   /** CMOS types of drives A and B: 360, 1200, 720, 1440 or 2880 KB; by the medium when absent. */
-  floppyTypes: v.optional(
-    v.pipe(v.array(v.picklist([360, 720, 1200, 1440, 2880])), v.maxLength(FLOPPY_DRIVES)),
-  ),
+  floppyTypes: v.optional(v.pipe(v.array(oneOf([360, 720, 1200, 1440, 2880])), v.maxLength(FLOPPY_DRIVES))),
   /** Disk parameter tables lie in ROM instead of RAM. */
   diskTablesInRom: v.optional(v.boolean()),
   /** The clock chip holds local time, as DOS and Windows expect, instead of UTC. */
@@ -91,13 +94,13 @@ const shape = v.strictObject({
   version: v.literal(1),
   memoryMiB: v.optional(integer(1, MAX_MEMORY_MIB, 'memory in MiB'), 128),
   cpus: v.optional(integer(1, 1, 'the number of processors'), 1),
-  cpuModel: v.optional(v.picklist(CPU_MODELS), 'max'),
-  accel: v.optional(v.picklist(ACCELERATORS), 'auto'),
+  cpuModel: v.optional(oneOf(CPU_MODELS), 'max'),
+  accel: v.optional(oneOf(ACCELERATORS), 'auto'),
   firmware: v.optional(path),
   vgaBios: v.optional(path),
   drives: v.optional(v.array(DriveConfig), []),
   /** Kinds of drives in the order in which the firmware tries them; the firmware's own order when empty. */
-  boot: v.optional(v.pipe(v.array(v.picklist(DRIVE_KINDS)), v.maxLength(DRIVE_KINDS.length)), []),
+  boot: v.optional(v.pipe(v.array(oneOf(DRIVE_KINDS)), v.maxLength(DRIVE_KINDS.length)), []),
   kernel: v.optional(KernelConfig),
   /** Ports that exist: COM1 first. */
   serialPorts: v.optional(integer(0, SERIAL_PORTS, 'the number of serial ports'), SERIAL_PORTS),

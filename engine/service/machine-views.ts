@@ -48,7 +48,13 @@ export class MachineViews implements MachineListener {
     const id = this.#nextView++
     const thread = this.#thread
     if (!thread) throw new RpcError('not-running')
-    const view: View = { server: this.#serve(channel, id, thread), sink: null, watchesStats: false, held: new Set(), buttons: 0 }
+    const view: View = {
+      server: this.#serve(channel, id, thread),
+      sink: null,
+      watchesStats: false,
+      held: new Set(),
+      buttons: 0,
+    }
     this.#views.set(id, view)
     view.server.emit('opened', { view: name, serialPorts: this.#serialPorts })
     if (thread.state) view.server.emit('state', thread.state)
@@ -139,6 +145,9 @@ export class MachineViews implements MachineListener {
   }
 
   #watchStats(thread: MachineThread): void {
-    thread.post({ kind: 'watch-stats', on: [...this.#views.values()].some(({ watchesStats }) => watchesStats) })
+    thread.post({
+      kind: 'watch-stats',
+      on: [...this.#views.values()].some(({ watchesStats }) => watchesStats),
+    })
   }
 }

@@ -18,8 +18,12 @@ export class VmService {
     control: Channel,
     private readonly onEnd: () => void,
   ) {
-    const server: RpcServer<VmContract> = new RpcServer(vmContract, control, this.#calls((state) => server.emit('state', state)), {}, () =>
-      void this.#powerOff().finally(onEnd),
+    const server: RpcServer<VmContract> = new RpcServer(
+      vmContract,
+      control,
+      this.#calls((state) => server.emit('state', state)),
+      {},
+      () => void this.#powerOff().finally(onEnd),
     )
   }
 
@@ -52,7 +56,8 @@ export class VmService {
       reset: () => this.#running.ask('reset').then(nothing),
       powerButton: () => this.#running.ask('powerButton').then(nothing),
       powerOff: () => this.#powerOff().then(nothing),
-      insert: ({ drive, path, readonly }) => this.#running.ask('insert', drive, path, { readonly }).then(nothing),
+      insert: ({ drive, path, readonly }) =>
+        this.#running.ask('insert', drive, path, { readonly }).then(nothing),
       eject: ({ drive }) => this.#running.ask('eject', drive).then(nothing),
     }
   }

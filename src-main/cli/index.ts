@@ -15,7 +15,9 @@ function runCommand(finish: (status: number) => void): Command {
   const drive = (kind: DriveArgument['kind']) => (text: string) => void drives.push({ kind, text })
   return new Command('run')
     .summary('boot a machine that is in no library')
-    .description('Boots a machine without any library entry, until the guest powers off or the steps given with --do are done.')
+    .description(
+      'Boots a machine without any library entry, until the guest powers off or the steps given with --do are done.',
+    )
     .option('--memory <MIB>', 'guest memory in MiB, 1 to 3072 (default: 128)')
     .option('--cpus <N>', 'processors (default: 1)')
     .option('--cpu-model <NAME>', '386, 486, pentium, pentium2, pentium3 or max (default)')
@@ -30,7 +32,11 @@ function runCommand(finish: (status: number) => void): Command {
     .option('--module <FILE>', 'Multiboot module, with its arguments after a space; repeatable', collect)
     .option('--firmware <FILE>', 'firmware in place of the built-in one; it ends at 4 GiB')
     .option('--vga-bios <FILE>', 'VGA BIOS in place of the built-in one')
-    .option('--serial <TARGET>', 'stdio, file:FILE, pty, tcp:HOST:PORT (listens) or none; one per port, COM1 first', collect)
+    .option(
+      '--serial <TARGET>',
+      'stdio, file:FILE, pty, tcp:HOST:PORT (listens) or none; one per port, COM1 first',
+      collect,
+    )
     .option('--net <SETUP>', 'none; there is no networking yet')
     .option('--debug-console <FILE>', 'bytes written to port E9h')
     .option('--debug-exit', 'a write of v to port F4h ends the run with status (v << 1) | 1')
@@ -43,7 +49,11 @@ function runCommand(finish: (status: number) => void): Command {
     .option('--timeout <SECONDS>', 'end with status 124 after so long')
     .option('--stats <FILE.json>', 'counters, written at the end')
     .option('--no-reboot', 'end with status 2 where the guest would restart the machine')
-    .option('--knob <NAME=VALUE>', 'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, diskTablesInRom, localTime, utcOffsetMinutes, startTimeMs; repeatable', collect)
+    .option(
+      '--knob <NAME=VALUE>',
+      'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, diskTablesInRom, localTime, utcOffsetMinutes, startTimeMs; repeatable',
+      collect,
+    )
     .addHelpText(
       'after',
       `
@@ -55,7 +65,9 @@ ${STEP_HELP}
 Exit status: 0 the guest powered off or the steps are done; 1 wrong use or an unusable file;
 2 the guest crashed the machine; 124 the time was up; with --debug-exit what the guest wrote.`,
     )
-    .action(async (options: Omit<RawRunOptions, 'drives'>) => finish(await run(planRun({ ...options, drives }))))
+    .action(async (options: Omit<RawRunOptions, 'drives'>) =>
+      finish(await run(planRun({ ...options, drives }))),
+    )
 }
 
 const driveOption = (name: string, help: string, note: (text: string) => void): Option =>

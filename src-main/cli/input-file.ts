@@ -31,5 +31,6 @@ export async function checkOutputFile(path: string): Promise<void> {
   if (found?.isDirectory()) throw unusable(path, 'it is a directory, not a file')
   const { dirname, resolve } = await import('node:path')
   const folder = dirname(resolve(path))
-  if (!(await stat(folder).catch(() => null))?.isDirectory()) throw unusable(path, `there is no folder ${folder}`)
+  if (!(await stat(folder).catch(() => null))?.isDirectory())
+    throw unusable(path, `there is no folder ${folder}`)
 }

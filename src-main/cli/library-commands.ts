@@ -33,7 +33,11 @@ async function list({ json }: { json?: boolean }): Promise<void> {
   if (json) return print(JSON.stringify(entries, null, 2))
   if (!entries.length) return print('There are no machines in the library.')
   for (const entry of entries)
-    print('record' in entry ? `${entry.id}\t${entry.record.name}` : `${entry.id}\t(inaccessible: ${entry.problem})`)
+    print(
+      'record' in entry
+        ? `${entry.id}\t${entry.record.name}`
+        : `${entry.id}\t(inaccessible: ${entry.problem})`,
+    )
 }
 
 async function create(name: string, options: CreateOptions): Promise<void> {
@@ -45,7 +49,10 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   for (const file of inputFiles(plan)) await checkInputFile(file)
   const machine = {
     ...plan.config,
-    drives: plan.config.drives.map((drive) => ({ ...drive, path: drive.path === null ? null : resolve(drive.path) })),
+    drives: plan.config.drives.map((drive) => ({
+      ...drive,
+      path: drive.path === null ? null : resolve(drive.path),
+    })),
   }
   const record = { version: 1, name, machine }
   const issue = findIssue(VmRecord, record)
@@ -78,7 +85,8 @@ export function addLibraryCommands(add: (command: Command) => void, finish: (sta
       .option('--host <ADDRESS>', 'address to listen on', '127.0.0.1')
       .option('--open', 'open the browser')
       .action(async ({ port, host, open }: { port: string; host: string; open?: boolean }) => {
-        if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) throw new UsageError(`--port ${port}: it is not a port`)
+        if (!/^\d{1,5}$/.test(port) || Number(port) > 65535)
+          throw new UsageError(`--port ${port}: it is not a port`)
         await serve({ port: Number(port), host, openBrowser: open ?? false })
       }),
   )

@@ -9,7 +9,9 @@ it('writes a PNG whose parts are as the specification says', () => {
   expect(png.subarray(24, 29)).toEqual(Buffer.from([8, 2, 0, 0, 0]))
   const length = png.readUInt32BE(33)
   expect(png.toString('latin1', 37, 41)).toBe('IDAT')
-  expect([...inflateSync(png.subarray(41, 41 + length))]).toEqual([0, 1, 2, 3, 4, 5, 6, 0, 7, 8, 9, 10, 11, 12])
+  expect([...inflateSync(png.subarray(41, 41 + length))]).toEqual([
+    0, 1, 2, 3, 4, 5, 6, 0, 7, 8, 9, 10, 11, 12,
+  ])
   // The CRC of an empty IEND chunk is a well-known constant.
   expect(png.subarray(-12).toString('hex')).toBe('0000000049454e44ae426082')
 })

@@ -31,5 +31,10 @@ export function encodePng(width: number, height: number, pixels: Uint8Array): Bu
     }
   }
   const data = deflateSync(rows, { level: 6 })
-  return Buffer.concat([SIGNATURE, chunk('IHDR', header), chunk('IDAT', data), chunk('IEND', Buffer.alloc(0))])
+  return Buffer.concat([
+    SIGNATURE,
+    chunk('IHDR', header),
+    chunk('IDAT', data),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
 }

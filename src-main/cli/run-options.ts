@@ -1,5 +1,10 @@
 import * as v from 'valibot'
-import { findIssue, MachineConfig, type DriveConfig, type MachineConfigInput } from '../../engine/protocol/machine-config.ts'
+import {
+  findIssue,
+  MachineConfig,
+  type DriveConfig,
+  type MachineConfigInput,
+} from '../../engine/protocol/machine-config.ts'
 import { parseSerial, type SerialTarget } from './serial.ts'
 import { parseStep, type Step } from './steps.ts'
 import { UsageError } from './usage-error.ts'
@@ -51,8 +56,10 @@ export interface RunPlan {
 
 /** Turns options into a plan, refusing what cannot be. Throws `UsageError`. */
 export function planRun(raw: RawRunOptions): RunPlan {
-  if (raw.net !== undefined && raw.net !== 'none') throw new UsageError(`--net ${raw.net}: there is no networking yet; use none`)
-  if (raw.gdb !== undefined || raw.waitGdb) throw new UsageError('--gdb: the debugger stub is not available yet')
+  if (raw.net !== undefined && raw.net !== 'none')
+    throw new UsageError(`--net ${raw.net}: there is no networking yet; use none`)
+  if (raw.gdb !== undefined || raw.waitGdb)
+    throw new UsageError('--gdb: the debugger stub is not available yet')
   if (!raw.kernel) {
     const lonely = (['initrd', 'append', 'module'] as const).find((name) => raw[name] !== undefined)
     if (lonely) throw new UsageError(`--${lonely} is for a kernel: give --kernel FILE as well`)
@@ -161,15 +168,24 @@ function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInp
   const [path = '', ...options] = text.split(/(?<!,),(?!,)/).map((part) => part.replaceAll(',,', ','))
   const wrong = (reason: string) => new UsageError(`--${kind} ${text}: ${reason}`)
   if (!path) throw wrong('the file name is missing')
-  const drive: NonNullable<MachineConfigInput['drives']>[number] = { kind, path: path === 'none' && kind !== 'disk' ? null : path }
+  const drive: NonNullable<MachineConfigInput['drives']>[number] = {
+    kind,
+    path: path === 'none' && kind !== 'disk' ? null : path,
+  }
   for (const option of options) {
     const [name, value] = option.split('=') as [string, string?]
     if (name === 'readonly' && value === undefined) drive.readonly = true
     else if (name === 'ephemeral' && value === undefined) drive.ephemeral = true
     else if (name === 'bus' && (value === 'ide' || value === 'virtio')) drive.bus = value
-    else if (name === 'format' && (value === 'raw' || value === 'vdi' || value === 'vmdk' || value === 'vhd' || value === 'qcow2'))
+    else if (
+      name === 'format' &&
+      (value === 'raw' || value === 'vdi' || value === 'vmdk' || value === 'vhd' || value === 'qcow2')
+    )
       drive.format = value
-    else throw wrong(`"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=raw|vdi|vmdk|vhd|qcow2`)
+    else
+      throw wrong(
+        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=raw|vdi|vmdk|vhd|qcow2`,
+      )
   }
   return drive
 }
@@ -183,8 +199,13 @@ function parseBoot(text: string | undefined): NonNullable<MachineConfigInput['bo
 
 function parsePortLog(text: string): { port: number; path: string } {
   const [, number = '', path = ''] = /^([^=]+)=(.+)$/s.exec(text) ?? []
-  const port = /^(0x[0-9a-f]{1,4}|\d{1,5})$/i.test(number) ? Number(number) : /^[0-9a-f]{1,4}h$/i.test(number) ? parseInt(number, 16) : NaN
-  if (!(port <= 0xffff)) throw new UsageError(`--port-log ${text}: it reads PORT=FILE, with a port such as 0x402 or 402h`)
+  const port = /^(0x[0-9a-f]{1,4}|\d{1,5})$/i.test(number)
+    ? Number(number)
+    : /^[0-9a-f]{1,4}h$/i.test(number)
+      ? parseInt(number, 16)
+      : NaN
+  if (!(port <= 0xffff))
+    throw new UsageError(`--port-log ${text}: it reads PORT=FILE, with a port such as 0x402 or 402h`)
   return { port, path }
 }
 
@@ -192,7 +213,8 @@ function parseKnobs(settings: string[]): Record<string, unknown> {
   return Object.fromEntries(
     settings.map((setting) => {
       const equals = setting.indexOf('=')
-      const [name, value] = equals < 0 ? [setting, 'true'] : [setting.slice(0, equals), setting.slice(equals + 1)]
+      const [name, value] =
+        equals < 0 ? [setting, 'true'] : [setting.slice(0, equals), setting.slice(equals + 1)]
       if (value === 'true' || value === 'false') return [name, value === 'true']
       const numbers = value.split(',').map(Number)
       if (numbers.some(Number.isNaN)) throw new UsageError(`--knob ${setting}: the value is not a number`)
@@ -203,6 +225,7 @@ function parseKnobs(settings: string[]): Record<string, unknown> {
 
 function parseDisplay(text: string): 'none' | 'web' {
   if (text === 'none' || text === 'web') return text
-  if (text === 'window') throw new UsageError('--display window: open the application with npm start, or use --display web')
+  if (text === 'window')
+    throw new UsageError('--display window: open the application with npm start, or use --display web')
   throw new UsageError(`--display ${text}: it is one of none, window, web`)
 }

@@ -57,7 +57,10 @@ class Run {
     )
     this.#views.attach(this.#thread, await this.#thread.ready)
     if (plan.display === 'web') this.#display = await WebDisplay.open(this.#thread, this.#views, plan.config)
-    const timer = plan.timeoutMs === null ? null : setTimeout(() => this.#end(EXIT.timeout, 'the time is up'), plan.timeoutMs)
+    const timer =
+      plan.timeoutMs === null
+        ? null
+        : setTimeout(() => this.#end(EXIT.timeout, 'the time is up'), plan.timeoutMs)
     const onSignal = () => this.#end(130)
     process.once('SIGINT', onSignal)
     process.once('SIGTERM', onSignal)
@@ -78,7 +81,8 @@ class Run {
 
   async #openLinks(): Promise<void> {
     for (const [port, target] of this.plan.serial.entries()) {
-      const toGuest = (bytes: Uint8Array) => this.#thread.post({ kind: 'serial', port, bytes: new Uint8Array(bytes) })
+      const toGuest = (bytes: Uint8Array) =>
+        this.#thread.post({ kind: 'serial', port, bytes: new Uint8Array(bytes) })
       this.#links[port] = await openSerial(target, toGuest, () => this.#end(EXIT.ok))
     }
     // What the guest said before its ports were connected is in the memory for `wait`.
@@ -119,7 +123,10 @@ class Run {
       }
       case 'text': {
         const text = await thread.ask('screenText')
-        return writeFileAtomically(step.path, (text?.lines ?? []).map((line) => line.trimEnd() + '\n').join(''))
+        return writeFileAtomically(
+          step.path,
+          (text?.lines ?? []).map((line) => line.trimEnd() + '\n').join(''),
+        )
       }
       case 'eject':
         return void (await thread.ask('eject', step.drive))
@@ -158,7 +165,10 @@ class Run {
   async #writeStats(path: string, stats: VmStats | null): Promise<void> {
     const { user, system } = process.cpuUsage()
     const wallMs = performance.now() - this.#startedMs
-    await writeFileAtomically(path, JSON.stringify({ ...stats, wallMs, cpuMs: (user + system) / 1000 }, null, 2) + '\n')
+    await writeFileAtomically(
+      path,
+      JSON.stringify({ ...stats, wallMs, cpuMs: (user + system) / 1000 }, null, 2) + '\n',
+    )
   }
 
   #onSerial(port: number, bytes: Uint8Array): void {

@@ -80,7 +80,11 @@ function openFile(path: string): SerialLink {
 }
 
 /** Listens, and talks with one client at a time; a newer one takes over. */
-async function openTcp(host: string, port: number, toGuest: (bytes: Uint8Array) => void): Promise<SerialLink> {
+async function openTcp(
+  host: string,
+  port: number,
+  toGuest: (bytes: Uint8Array) => void,
+): Promise<SerialLink> {
   let client: Socket | null = null
   const server = createServer((socket) => {
     client?.destroy()
@@ -116,7 +120,8 @@ async function openPty(toGuest: (bytes: Uint8Array) => void): Promise<SerialLink
     (module) => (module.default ?? module) as unknown as PtyModule,
     (): PtyModule => ({}),
   )
-  if (!native) throw new UsageError('--serial pty: the package node-pty is not installed here; use tcp:HOST:PORT')
+  if (!native)
+    throw new UsageError('--serial pty: the package node-pty is not installed here; use tcp:HOST:PORT')
   const { ReadStream } = await import('node:tty')
   const { master, pty } = native.open(80, 25)
   const stream = new ReadStream(master)

@@ -28,7 +28,8 @@ export const STEP_HELP = `Steps, given with --do and done in order:
   power-off             ends the run`
 
 const ESCAPES: Record<string, string> = { n: '\n', t: '\t', e: '\x1b', b: '\b', '\\': '\\' }
-const unescape = (text: string): string => text.replace(/\\(.)/gs, (whole, letter: string) => ESCAPES[letter] ?? whole)
+const unescape = (text: string): string =>
+  text.replace(/\\(.)/gs, (whole, letter: string) => ESCAPES[letter] ?? whole)
 
 /** Reads a step. Throws `UsageError`. */
 export function parseStep(text: string): Step {

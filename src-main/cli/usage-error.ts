@@ -4,7 +4,10 @@ export class UsageError extends Error {}
 /** The line that an error becomes. Codes of the engine name a file or an option with the reason. */
 export function errorLine(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const details = 'details' in error && typeof error.details === 'object' ? (error.details as Record<string, unknown>) : null
+  const details =
+    'details' in error && typeof error.details === 'object'
+      ? (error.details as Record<string, unknown>)
+      : null
   if ('code' in error && details) {
     const { path, option, device, reason, id, state } = details
     switch (error.code) {

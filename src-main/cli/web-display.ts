@@ -93,7 +93,10 @@ export class WebDisplay {
       state: kind === 'running' || kind === 'paused' ? kind : 'off',
       reason: null,
       memoryMiB,
-      drives: drives.map((drive) => ({ kind: drive.kind, name: drive.path === null ? null : basename(drive.path) })),
+      drives: drives.map((drive) => ({
+        kind: drive.kind,
+        name: drive.path === null ? null : basename(drive.path),
+      })),
     }
   }
 }

@@ -57,7 +57,10 @@ async function openWindow(): Promise<BrowserWindow> {
 if (hasForbiddenSwitch(process.argv) || !app.requestSingleInstanceLock()) app.exit(1)
 else {
   protocol.registerSchemesAsPrivileged([
-    { scheme: APP_SCHEME, privileges: { standard: true, secure: true, supportFetchAPI: true, codeCache: true } },
+    {
+      scheme: APP_SCHEME,
+      privileges: { standard: true, secure: true, supportFetchAPI: true, codeCache: true },
+    },
   ])
   main().catch((error: Error) => {
     process.stderr.write(`vitrine: ${error.message}\n`)

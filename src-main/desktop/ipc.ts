@@ -1,4 +1,11 @@
-import { BrowserWindow, dialog, ipcMain, MessageChannelMain, type IpcMainEvent, type IpcMainInvokeEvent } from 'electron'
+import {
+  BrowserWindow,
+  dialog,
+  ipcMain,
+  MessageChannelMain,
+  type IpcMainEvent,
+  type IpcMainInvokeEvent,
+} from 'electron'
 import { ChannelEnd } from '../../engine/protocol/channel.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import { describeError, RpcError } from '../../engine/protocol/rpc.ts'

@@ -23,7 +23,8 @@ export function serveBundle(protocol: Protocol): void {
     const { host, pathname } = new URL(url)
     const path = normalize(join(root, decodeURIComponent(pathname)))
     const type = TYPES[extname(path)]
-    if (host !== new URL(APP_ORIGIN).host || !path.startsWith(root + sep) || !type) return new Response(null, { status: 404 })
+    if (host !== new URL(APP_ORIGIN).host || !path.startsWith(root + sep) || !type)
+      return new Response(null, { status: 404 })
     const contents = await readFile(path).catch(() => null)
     if (!contents) return new Response(null, { status: 404 })
     return new Response(new Uint8Array(contents), { headers: { ...PAGE_HEADERS, 'content-type': type } })

@@ -9,7 +9,10 @@ export interface UtilityVmProcess extends VmProcess {
 }
 
 export function startUtilityProcess(id: string): UtilityVmProcess {
-  const child = utilityProcess.fork(bundled('main', 'vm-process.js'), [], { serviceName: `Vitrine ${id}`, stdio: 'ignore' })
+  const child = utilityProcess.fork(bundled('main', 'vm-process.js'), [], {
+    serviceName: `Vitrine ${id}`,
+    stdio: 'ignore',
+  })
   const control = new ChannelEnd((message) => child.postMessage(message))
   child.on('message', (message: unknown) => control.deliver(message))
   child.on('exit', () => control.closed())

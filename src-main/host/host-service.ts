@@ -26,7 +26,10 @@ export class HostService<P extends VmProcess> {
   }
 
   /** Opens the library at a folder; a new one gets the demo machine. */
-  static async open<P extends VmProcess>(folder: string, startProcess: (id: string) => P): Promise<HostService<P>> {
+  static async open<P extends VmProcess>(
+    folder: string,
+    startProcess: (id: string) => P,
+  ): Promise<HostService<P>> {
     const library = new VmLibrary(folder)
     if (await library.open()) await addDemo(library)
     return new HostService(library, startProcess)
@@ -34,7 +37,9 @@ export class HostService<P extends VmProcess> {
 
   /** Answers one window or page until its channel closes. */
   serve(channel: Channel): void {
-    const client = new RpcServer<HostContract>(hostContract, channel, this.#calls, {}, () => this.#clients.delete(client))
+    const client = new RpcServer<HostContract>(hostContract, channel, this.#calls, {}, () =>
+      this.#clients.delete(client),
+    )
     this.#clients.add(client)
   }
 
@@ -71,7 +76,8 @@ export class HostService<P extends VmProcess> {
   async #create({ name, memoryMiB, image }: NewVm): Promise<VmSummary> {
     const chosen = image === null ? null : await this.images.find(image)
     // Floppy and CD drives are always there, so that a medium can be put in later.
-    const kinds = chosen?.kind === 'disk' ? (['floppy', 'disk', 'cdrom'] as const) : (['floppy', 'cdrom'] as const)
+    const kinds =
+      chosen?.kind === 'disk' ? (['floppy', 'disk', 'cdrom'] as const) : (['floppy', 'cdrom'] as const)
     const drives = kinds.map((kind) => ({ kind, path: chosen?.kind === kind ? chosen.path : null }))
     const boot = chosen ? [chosen.kind, ...kinds.filter((kind) => kind !== chosen.kind)] : [...kinds]
     const record = v.parse(VmRecord, { version: 1, name, machine: { version: 1, memoryMiB, drives, boot } })
@@ -91,7 +97,10 @@ export class HostService<P extends VmProcess> {
     if ('problem' in entry)
       return { id, name: id, state: 'inaccessible', reason: entry.problem, memoryMiB: null, drives: [] }
     const { name, machine } = entry.record
-    const drives = machine.drives.map(({ kind, path }) => ({ kind, name: path === null ? null : basename(path) }))
+    const drives = machine.drives.map(({ kind, path }) => ({
+      kind,
+      name: path === null ? null : basename(path),
+    }))
     return { id, name, ...this.supervisor.status(id), memoryMiB: machine.memoryMiB, drives }
   }
 }

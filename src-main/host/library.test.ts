@@ -34,7 +34,11 @@ describe('library', () => {
   })
 
   it('keeps machines of one name apart, and names without a letter possible', async () => {
-    const ids = [await library.create(record('DOS')), await library.create(record('DOS')), await library.create(record('日本'))]
+    const ids = [
+      await library.create(record('DOS')),
+      await library.create(record('DOS')),
+      await library.create(record('日本')),
+    ]
     expect(new Set(ids).size).toBe(3)
     expect(await library.list()).toHaveLength(3)
   })

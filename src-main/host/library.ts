@@ -62,7 +62,8 @@ export class VmLibrary {
   async create(record: VmRecord, files: Record<string, Uint8Array> = {}): Promise<string> {
     const id = await this.#newFolder(record.name)
     try {
-      for (const [name, contents] of Object.entries(files)) await writeFileAtomically(this.#path(id, name), contents)
+      for (const [name, contents] of Object.entries(files))
+        await writeFileAtomically(this.#path(id, name), contents)
       await this.#write(id, record)
     } catch (error) {
       await rm(this.#path(id), { recursive: true, force: true })
@@ -96,7 +97,10 @@ export class VmLibrary {
     const absolute = (path: string) => (isAbsolute(path) ? path : this.#path(id, path))
     return {
       ...machine,
-      drives: machine.drives.map((drive) => ({ ...drive, path: drive.path === null ? null : absolute(drive.path) })),
+      drives: machine.drives.map((drive) => ({
+        ...drive,
+        path: drive.path === null ? null : absolute(drive.path),
+      })),
     }
   }
 
@@ -140,7 +144,8 @@ export function safeFileName(name: string): string {
 
 const label = (entry: LibraryEntry): string => ('record' in entry ? entry.record.name : entry.id)
 
-const isCode = (error: unknown, code: string): boolean => error instanceof Error && 'code' in error && error.code === code
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code
 
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(

@@ -3,7 +3,10 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The folder that holds the library: VITRINE_HOME, else where the platform keeps an application's data. */
-export function libraryFolder(environment: NodeJS.ProcessEnv = process.env, platform = process.platform): string {
+export function libraryFolder(
+  environment: NodeJS.ProcessEnv = process.env,
+  platform = process.platform,
+): string {
   const { VITRINE_HOME, XDG_DATA_HOME, APPDATA } = environment
   if (VITRINE_HOME) return resolve(VITRINE_HOME)
   if (platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Vitrine')
@@ -14,4 +17,5 @@ export function libraryFolder(environment: NodeJS.ProcessEnv = process.env, plat
 }
 
 /** A file of the build. All bundles lie exactly one folder below its root. */
-export const bundled = (...parts: string[]): string => join(dirname(fileURLToPath(import.meta.url)), '..', ...parts)
+export const bundled = (...parts: string[]): string =>
+  join(dirname(fileURLToPath(import.meta.url)), '..', ...parts)

@@ -25,8 +25,11 @@ export class ForkedVmProcesses {
 
   start = (): ForkedVmProcess => {
     const name = randomBytes(8).toString('hex')
-    const viewSocket = process.platform === 'win32' ? `\\\\.\\pipe\\vitrine-${name}` : join(this.#folder, name)
-    const child = fork(bundled('main', 'vm-process.js'), [viewSocket], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    const viewSocket =
+      process.platform === 'win32' ? `\\\\.\\pipe\\vitrine-${name}` : join(this.#folder, name)
+    const child = fork(bundled('main', 'vm-process.js'), [viewSocket], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
     return { ...childProcess(child), viewSocket }
   }
 
@@ -43,7 +46,9 @@ function childProcess(child: ChildProcess): VmProcess {
     if (child.connected) child.send(message as object, () => {})
   })
   let lastWords = ''
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => (lastWords = (lastWords + text).slice(-LAST_WORDS)))
+  child.stderr
+    ?.setEncoding('utf8')
+    .on('data', (text: string) => (lastWords = (lastWords + text).slice(-LAST_WORDS)))
   child.on('message', (message) => control.deliver(message))
   child.on('error', () => control.closed())
   child.on('exit', () => control.closed())
@@ -58,7 +63,10 @@ function childProcess(child: ChildProcess): VmProcess {
       child.on('error', (error) => tell(error.message))
       child.on('exit', (code, signal) => {
         const how = signal ? `was ended by ${signal}` : `ended with status ${code}`
-        const words = lastWords.trim().split('\n').find((line) => /error/i.test(line))
+        const words = lastWords
+          .trim()
+          .split('\n')
+          .find((line) => /error/i.test(line))
         tell(code && words ? `${how}: ${words.trim()}` : how)
       })
     },

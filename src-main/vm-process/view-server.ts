@@ -22,7 +22,11 @@ const streamSink = (response: ServerResponse): FrameSink => ({
  * The views of a machine on a local socket: the session over a WebSocket, its frames down a streamed response
  * (which carries 15 times what WebSocket messages do). Who may connect is the web host's business.
  */
-export function serveViews(socketPath: string): { listening: Promise<void>; serve(machine: MachineViews): void; close(): void } {
+export function serveViews(socketPath: string): {
+  listening: Promise<void>
+  serve(machine: MachineViews): void
+  close(): void
+} {
   const views = new Map<string, OpenView>()
   const server = createServer((request, response) => {
     const name = new URL(request.url ?? '/', 'http://view').searchParams.get('view') ?? ''

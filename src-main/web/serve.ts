@@ -29,7 +29,9 @@ export async function serve({ port, host: address, openBrowser }: ServeOptions):
   process.stdout.write(`Vitrine is at ${login}\n`)
   if (openBrowser) await startBrowser(login)
   if (process.stdin.isTTY)
-    createInterface({ input: process.stdin }).on('line', () => process.stdout.write(`Vitrine is at ${web.loginAddress()}\n`))
+    createInterface({ input: process.stdin }).on('line', () =>
+      process.stdout.write(`Vitrine is at ${web.loginAddress()}\n`),
+    )
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
   })
@@ -46,7 +48,14 @@ async function startBrowser(address: string): Promise<void> {
   if (platform === 'win32') return run('cmd', ['/c', 'start', '', address])
   if (!env['DISPLAY'] && !env['WAYLAND_DISPLAY']) return
   const folders = (env['PATH'] ?? '').split(delimiter)
-  const found = await Promise.all(folders.map((folder) => access(join(folder, 'xdg-open')).then(() => true, () => false)))
+  const found = await Promise.all(
+    folders.map((folder) =>
+      access(join(folder, 'xdg-open')).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
   if (found.includes(true)) run('xdg-open', [address])
 }
 

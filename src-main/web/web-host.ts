@@ -1,4 +1,10 @@
-import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import sirv from 'sirv'
@@ -35,8 +41,9 @@ export class WebHost {
   #address = ''
 
   constructor(private readonly backend: WebBackend) {
-    this.#server = createServer({ headersTimeout: 3000, requestTimeout: 0, connectionsCheckingInterval: 500 }, (request, response) =>
-      this.#answer(request, response),
+    this.#server = createServer(
+      { headersTimeout: 3000, requestTimeout: 0, connectionsCheckingInterval: 500 },
+      (request, response) => this.#answer(request, response),
     )
     this.#server.maxConnections = 256
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
@@ -68,8 +75,13 @@ export class WebHost {
     const url = new URL(request.url ?? '/', 'http://host')
     if (url.pathname === '/login') return this.#login(request, url, response)
     if (!this.#access.hasSession(request))
-      return refuse(response, 401, 'Please open the address that Vitrine printed. Each one works once; press Enter there for another.')
-    if (request.method === 'PUT' && url.pathname.startsWith('/media/')) return void this.#upload(request, url, response)
+      return refuse(
+        response,
+        401,
+        'Please open the address that Vitrine printed. Each one works once; press Enter there for another.',
+      )
+    if (request.method === 'PUT' && url.pathname.startsWith('/media/'))
+      return void this.#upload(request, url, response)
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'Not allowed.')
     const [, id, what] = VIEW.exec(url.pathname) ?? []
     if (id && what === 'frames') return this.#frames(id, request, response)
@@ -78,15 +90,23 @@ export class WebHost {
 
   #login(request: IncomingMessage, url: URL, response: ServerResponse): void {
     const cookie = this.#access.login(url.searchParams.get('token') ?? '', request.socket.remoteAddress ?? '')
-    if (cookie) response.writeHead(302, { 'set-cookie': cookie, location: '/', 'cache-control': 'no-store' }).end()
+    if (cookie)
+      response.writeHead(302, { 'set-cookie': cookie, location: '/', 'cache-control': 'no-store' }).end()
     else if (this.#access.hasSession(request)) response.writeHead(302, { location: '/' }).end()
-    else refuse(response, 401, 'This address was used already, or is wrong. Press Enter where Vitrine runs for another.')
+    else
+      refuse(
+        response,
+        401,
+        'This address was used already, or is wrong. Press Enter where Vitrine runs for another.',
+      )
   }
 
   async #upload(request: IncomingMessage, url: URL, response: ServerResponse): Promise<void> {
     if (!this.#access.isFromUs(request)) return refuse(response, 403, 'Refused.')
     const json = (status: number, body: unknown) =>
-      response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(body))
+      response
+        .writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+        .end(JSON.stringify(body))
     try {
       json(200, await this.backend.store(decodeURIComponent(url.pathname.slice('/media/'.length)), request))
     } catch (error) {
@@ -111,10 +131,13 @@ export class WebHost {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy())
     const path = new URL(request.url ?? '/', 'http://host').pathname
-    const allowed = this.#access.isForUs(request) && this.#access.isFromUs(request) && this.#access.hasSession(request)
+    const allowed =
+      this.#access.isForUs(request) && this.#access.isFromUs(request) && this.#access.hasSession(request)
     if (!allowed) return void socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
     if (path === '/host')
-      return this.#sockets.handleUpgrade(request, socket, head, (client) => this.backend.serve(socketChannel(client)))
+      return this.#sockets.handleUpgrade(request, socket, head, (client) =>
+        this.backend.serve(socketChannel(client)),
+      )
     const [, id, what] = VIEW.exec(path) ?? []
     const socketPath = id && what === 'view' ? this.backend.viewSocket(id) : null
     if (!socketPath) return void socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
@@ -147,6 +170,10 @@ export function hostBackend(host: {
 }
 
 function refuse(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', connection: 'close' })
+  response.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+    connection: 'close',
+  })
   response.end(text + '\n')
 }

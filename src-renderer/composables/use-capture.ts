@@ -78,15 +78,25 @@ export function useCapture(view: MachineView, canvas: Ref<HTMLCanvasElement | nu
     const buttons = event.buttons & 31
     if (view.absolute.value && event.target === canvas.value && canvas.value) {
       const { clientWidth, clientHeight } = canvas.value
-      const position = (at: number, length: number) => Math.max(0, Math.min(65535, Math.round((at / length) * 65535)))
+      const position = (at: number, length: number) =>
+        Math.max(0, Math.min(65535, Math.round((at / length) * 65535)))
       const [x, y] = [position(event.offsetX, clientWidth), position(event.offsetY, clientHeight)]
       view.client.value?.notify('mouseTo', { x, y, wheel, buttons })
     } else if (pointerCaught.value)
-      view.client.value?.notify('mouse', { dx: clamp(event.movementX), dy: clamp(event.movementY), wheel, buttons })
+      view.client.value?.notify('mouse', {
+        dx: clamp(event.movementX),
+        dy: clamp(event.movementY),
+        wheel,
+        buttons,
+      })
   }
 
   function onButton(event: MouseEvent): void {
-    if (event.type === 'mousedown' && event.target === canvas.value && (!captured.value || !pointerCaught.value)) {
+    if (
+      event.type === 'mousedown' &&
+      event.target === canvas.value &&
+      (!captured.value || !pointerCaught.value)
+    ) {
       // In relative mode the click that catches the mouse is not the guest's.
       const forGuest = view.absolute.value
       capture()

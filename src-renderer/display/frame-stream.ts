@@ -12,7 +12,7 @@ export async function readMessages(
   const reader = body.getReader({ mode: 'byob' })
   const read = async (bytes: number): Promise<ArrayBuffer | null> => {
     let buffer = new ArrayBuffer(bytes)
-    for (let at = 0; at < bytes; ) {
+    for (let at = 0; at < bytes;) {
       const { value, done } = await reader.read(new Uint8Array(buffer, at, bytes - at))
       if (done) return null
       buffer = value.buffer

@@ -5,4 +5,6 @@ import { webTransport } from './web.ts'
 export type { FrameSource, Transport, ViewLink } from './transport.ts'
 
 /** The one place that knows which front this is. */
-export const transport: Transport = window.vitrineDesktop ? desktopTransport(window.vitrineDesktop) : webTransport
+export const transport: Transport = window.vitrineDesktop
+  ? desktopTransport(window.vitrineDesktop)
+  : webTransport

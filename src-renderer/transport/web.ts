@@ -14,7 +14,9 @@ function openSocket(path: string): Promise<Channel> {
       () => socket.close(),
     )
     socket.addEventListener('open', () => resolve(channel))
-    socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => channel.deliver(JSON.parse(String(data))))
+    socket.addEventListener('message', ({ data }: MessageEvent<unknown>) =>
+      channel.deliver(JSON.parse(String(data))),
+    )
     socket.addEventListener('close', () => {
       channel.closed()
       reject(new RpcError('disconnected'))
