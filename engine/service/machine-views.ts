@@ -30,12 +30,18 @@ interface View {
   buttons: number
 }
 
+/** What a port said that is kept for windows that open later. */
+const SERIAL_HISTORY = 65536
+/** Bytes in one message. */
+const SERIAL_PART = 16384
+
 /** The windows that look at one machine, any number of them. It hears what the machine's thread tells. */
 export class MachineViews implements MachineListener {
   #thread: MachineThread | null = null
   #serialPorts = 0
   #views = new Map<number, View>()
   #nextView = 1
+  #serialHistory = new Map<number, string>()
 
   /** To be called before the first view opens. */
   attach(thread: MachineThread, serialPorts: number): void {
@@ -57,6 +63,7 @@ export class MachineViews implements MachineListener {
     }
     this.#views.set(id, view)
     view.server.emit('opened', { view: name, serialPorts: this.#serialPorts })
+    for (const [port, data] of this.#serialHistory) view.server.emit('serial', { port, data })
     if (thread.state) view.server.emit('state', thread.state)
     return {
       showOn: (sink) => {
@@ -72,8 +79,11 @@ export class MachineViews implements MachineListener {
   }
 
   onSerial(port: number, bytes: Uint8Array): void {
-    const data = bytesToString(bytes)
-    for (const { server } of this.#views.values()) server.emit('serial', { port, data })
+    for (let at = 0; at < bytes.length; at += SERIAL_PART) {
+      const data = bytesToString(bytes.subarray(at, at + SERIAL_PART))
+      this.#serialHistory.set(port, ((this.#serialHistory.get(port) ?? '') + data).slice(-SERIAL_HISTORY))
+      for (const { server } of this.#views.values()) server.emit('serial', { port, data })
+    }
   }
 
   onPointer(absolute: boolean): void {

@@ -46,7 +46,9 @@ export class Supervisor<P extends VmProcess> {
   }
 
   async start(id: string, config: MachineConfig): Promise<void> {
-    if (this.#running.has(id)) throw new RpcError('vm-busy', { id, state: this.status(id).state })
+    const earlier = this.#running.get(id)
+    if (earlier && isLive(earlier.status)) throw new RpcError('vm-busy', { id, state: earlier.status.state })
+    await earlier?.ended // its machine has ended already, and its process is about to
     this.#aborted.delete(id)
     const running = this.#spawn(id)
     this.onChange(id)
@@ -66,7 +68,8 @@ export class Supervisor<P extends VmProcess> {
   /** The machine, to be told something. Throws `vm-busy` when it is not running. */
   client(id: string): RpcClient<VmContract> {
     const running = this.#running.get(id)
-    if (!running) throw new RpcError('vm-busy', { id, state: this.status(id).state })
+    if (!running || !isLive(running.status))
+      throw new RpcError('vm-busy', { id, state: this.status(id).state })
     return running.client
   }
 
@@ -112,6 +115,9 @@ export class Supervisor<P extends VmProcess> {
     return running
   }
 }
+
+const isLive = ({ state }: VmStatus): boolean =>
+  state === 'starting' || state === 'running' || state === 'paused'
 
 function statusOf(state: MachineState): VmStatus {
   switch (state.kind) {
