@@ -113,6 +113,19 @@ export class FunctionBuilder {
     this.body.unsigned(this.#depth - otherwise)
   }
 
+  /** Calls through the module's table: arguments, then the index in it, have been pushed. */
+  callIndirect(typeIndex: number): void {
+    this.body.byte(0x11)
+    this.body.unsigned(typeIndex)
+    this.body.byte(0)
+  }
+
+  /** Takes the value on the stack. */
+  pop(index: number): void {
+    this.body.byte(0x21)
+    this.body.unsigned(index)
+  }
+
   return(e: Expr): void {
     emit(this.body, e)
     this.body.byte(0x0f)
