@@ -97,6 +97,8 @@ function hotFunction(list: [string, Form[]][], helperIndex: Frame['helperIndex']
   builder.leave(Why.STALE)
   fn.end()
   builder.leave(Why.ESCAPE)
+  fn.end()
+  emitContinue(fn, top)
   for (const [, forms] of list) {
     fn.end()
     builder.build(forms)
@@ -122,6 +124,15 @@ function emitGoto(fn: FunctionBuilder, builder: HandlerBuilder): void {
   fn.set(Local.START, rec)
   const target = and(add(load(i32(State.EIP_BASE), 4), load(rec, 4, Record.IMMEDIATE)), load(rec, 4, Record.DISPLACEMENT))
   builder.lookUp(fn.let(target))
+}
+
+/** CONTINUE: the run up to here is accounted for, then goes on elsewhere. */
+function emitContinue(fn: FunctionBuilder, top: Label): void {
+  const rec = local(Local.REC)
+  fn.set(Local.BUDGET, sub(local(Local.BUDGET), shrU(sub(rec, local(Local.START)), i32(RECORD_SHIFT))))
+  fn.set(Local.REC, load(rec, 4, Record.LINK))
+  fn.set(Local.START, rec)
+  fn.branch(top)
 }
 
 /** Cold forms find the state of the run in memory. */

@@ -39,7 +39,9 @@ export const Handler = {
   STALE: 2,
   /** The end of what could be decoded in this page: the runtime does the next instruction by itself. */
   ESCAPE: 3,
-  FIRST_INSTRUCTION: 4,
+  /** Goes on at the linked record. Not an instruction. */
+  CONTINUE: 4,
+  FIRST_INSTRUCTION: 5,
 } as const
 
 /** Why generated code came back. */
