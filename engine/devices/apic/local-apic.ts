@@ -17,15 +17,13 @@ import {
   FIRST_VECTOR,
   ICR,
   LVT,
-  LVT_BITS,
-  LVT_COUNT,
-  LVT_WRITABLE,
   REG,
   SHORTHAND,
   SVR,
   VERSION,
 } from './local-apic-registers.ts'
 import { LocalApicTimer, timerSaved } from './local-apic-timer.ts'
+import { LocalVectorTable, vectorTableSaved } from './local-vector-table.ts'
 
 const saved = v.object({
   version: v.literal(1),
@@ -39,9 +37,8 @@ const saved = v.object({
   errors: bits(8),
   icrLow: bits(20),
   icrHigh: bits(8),
-  lvt: v.pipe(v.array(bits(18)), v.length(LVT_COUNT)),
+  vectorTable: vectorTableSaved,
   timer: timerSaved,
-  lint: v.tuple([v.boolean(), v.boolean()]),
   extIntMessage: v.boolean(),
 })
 
@@ -83,6 +80,11 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
 
   readonly #timer: LocalApicTimer
   readonly #priorities = new InterruptPriorities()
+  readonly #vectorTable = new LocalVectorTable({
+    accept: (vector, level) => this.#accept(vector, level),
+    signal: (mode) => void this.#signal(mode),
+    extIntChanged: () => this.#update(),
+  })
   #enabled = true
   #apicId: number
   #ldr = 0
@@ -93,8 +95,6 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
   #errors = 0
   #icrLow = 0
   #icrHigh = 0
-  #lvt: number[] = []
-  #lint: [boolean, boolean] = [false, false]
   /** An ExtINT arrived over the bus rather than by LINT0. */
   #extIntMessage = false
   #intr = false
@@ -107,7 +107,7 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
   ) {
     this.id = `local-apic-${options.id}`
     this.#apicId = options.id
-    this.#timer = new LocalApicTimer(clock, options.busHz, () => this.#raiseLocal(LVT.TIMER))
+    this.#timer = new LocalApicTimer(clock, options.busHz, () => this.#vectorTable.raise(LVT.TIMER))
     this.#initialize()
     bus.attachReceiver(this)
   }
@@ -143,7 +143,7 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
   reset(): void {
     this.#enabled = true
     this.#apicId = this.options.id
-    this.#lint = [false, false]
+    this.#vectorTable.releasePins()
     this.#initialize()
     this.#intr = false
     this.core.intr.set(false)
@@ -162,9 +162,8 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
       errors: this.#errors,
       icrLow: this.#icrLow,
       icrHigh: this.#icrHigh,
-      lvt: [...this.#lvt],
+      vectorTable: this.#vectorTable.save(),
       timer: this.#timer.save(),
-      lint: [...this.#lint],
       extIntMessage: this.#extIntMessage,
     }
   }
@@ -181,11 +180,10 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
     this.#errors = s.errors
     this.#icrLow = s.icrLow
     this.#icrHigh = s.icrHigh
-    this.#lvt = s.lvt
-    this.#lint = s.lint
+    this.#vectorTable.restore(s.vectorTable)
     this.#extIntMessage = s.extIntMessage
-    const timer = this.#lvt[LVT.TIMER]!
-    this.#timer.restore(s.timer, (timer & LVT_BITS.PERIODIC) !== 0, (timer & LVT_BITS.MASKED) !== 0)
+    const { timerIsPeriodic, timerIsMasked } = this.#vectorTable
+    this.#timer.restore(s.timer, timerIsPeriodic, timerIsMasked)
     this.#intr = this.#wantsIntr
     this.core.intr.set(this.#intr)
   }
@@ -243,15 +241,14 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
     if (size === 4 && (offset & 15) === 0) this.#writeRegister(offset & 0xff0, value >>> 0)
   }
 
-  /** An 8259A interrupt waits: LINT0 high in ExtINT mode, or a message of that mode. */
+  /** An 8259A interrupt waits at LINT0, or came as a message. */
   get #extInt(): boolean {
-    if (this.#extIntMessage) return true
-    const lvt = this.#lvt[LVT.LINT0]!
-    return this.#lint[0] && !(lvt & LVT_BITS.MASKED) && deliveryMode(lvt) === DELIVERY.EXTINT
+    return this.#extIntMessage || this.#vectorTable.extInt
   }
 
   get #wantsIntr(): boolean {
-    return this.#enabled ? this.#priorities.deliverable >= 0 || this.#extInt : this.#lint[0]
+    if (!this.#enabled) return this.#vectorTable.lint0High
+    return this.#priorities.deliverable >= 0 || this.#extInt
   }
 
   #update(): void {
@@ -269,9 +266,8 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
     this.#svr = 0xff
     this.#esr = this.#errors = 0
     this.#icrLow = this.#icrHigh = 0
-    this.#lvt = new Array<number>(LVT_COUNT).fill(LVT_BITS.MASKED)
-    // Firmware does this on real machines, but systems without any APIC code must run before and without it.
-    if (this.options.bootstrap) this.#lvt[LVT.LINT0] = DELIVERY.EXTINT << 8
+    // Virtual wire is the firmware's to set up, but systems without any APIC code must run before and without it.
+    this.#vectorTable.initialize(this.options.bootstrap)
     this.#extIntMessage = false
     this.#timer.reset()
   }
@@ -293,41 +289,21 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
     // Only a new error is told: an illegal vector in the error's own entry must not go round.
     if (this.#errors & error) return
     this.#errors |= error
-    this.#raiseLocal(LVT.ERROR)
-  }
-
-  #raiseLocal(entry: number): void {
-    const lvt = this.#lvt[entry]!
-    if (lvt & LVT_BITS.MASKED) return
-    const mode = entry === LVT.TIMER || entry === LVT.ERROR ? DELIVERY.FIXED : deliveryMode(lvt)
-    if (mode === DELIVERY.EXTINT) this.#update()
-    else if (mode !== DELIVERY.FIXED) this.#signal(mode)
-    else if (entry === LVT.LINT0 && lvt & LVT_BITS.LEVEL) {
-      if (lvt & LVT_BITS.REMOTE_IRR) return
-      this.#lvt[entry] = lvt | LVT_BITS.REMOTE_IRR
-      this.#accept(lvt & 0xff, true)
-    } else this.#accept(lvt & 0xff, false)
+    this.#vectorTable.raise(LVT.ERROR)
   }
 
   #setLint(pin: 0 | 1, high: boolean): void {
-    if (high === this.#lint[pin]) return
-    this.#lint[pin] = high
-    if (!this.#enabled) {
-      if (pin === 1 && high) this.core.nmi()
-      this.#update()
-    } else if (high) this.#raiseLocal(LVT.LINT0 + pin)
-    else if (pin === 0) this.#update()
+    if (!this.#vectorTable.setPin(pin, high)) return
+    if (this.#enabled && high) this.#vectorTable.raise(LVT.LINT0 + pin)
+    else if (pin === 1 && high) this.core.nmi()
+    this.#update()
   }
 
   #endOfInterrupt(): void {
     const vector = this.#priorities.end()
     if (vector < 0) return
     if (this.#priorities.tmr.has(vector)) {
-      const lvt = this.#lvt[LVT.LINT0]!
-      if (lvt & LVT_BITS.REMOTE_IRR && (lvt & 0xff) === vector) {
-        this.#lvt[LVT.LINT0] = lvt & ~LVT_BITS.REMOTE_IRR
-        if (this.#lint[0]) this.#raiseLocal(LVT.LINT0)
-      }
+      this.#vectorTable.endOfInterrupt(vector)
       this.bus.endOfInterrupt(vector)
     }
     this.#update()
@@ -340,7 +316,7 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
       return set.words[(register >> 4) & 7]!
     }
     if (register >= REG.LVT_TIMER && register <= REG.LVT_ERROR)
-      return this.#lvt[(register - REG.LVT_TIMER) >> 4]!
+      return this.#vectorTable.read((register - REG.LVT_TIMER) >> 4)
     switch (register) {
       case REG.ID:
         return (this.#apicId << 24) >>> 0
@@ -430,28 +406,20 @@ export class LocalApic implements Device, BusDevice, InterruptReceiver {
     this.#svr = value & SVR.WRITABLE
     const isOn = (value & SVR.ENABLE) !== 0
     if (!isOn) {
-      for (let entry = 0; entry < LVT_COUNT; entry++) this.#lvt[entry]! |= LVT_BITS.MASKED
+      this.#vectorTable.maskAll()
       this.#configureTimer()
       this.#update()
     } else if (!wasOn) this.bus.retry()
   }
 
   #writeLvt(entry: number, value: number): void {
-    const old = this.#lvt[entry]!
-    const masked = this.#svr & SVR.ENABLE ? 0 : LVT_BITS.MASKED
-    const level = (value & LVT_BITS.LEVEL) !== 0
-    const remoteIrr = level ? old & LVT_BITS.REMOTE_IRR : 0
-    this.#lvt[entry] = (value & LVT_WRITABLE[entry]!) | masked | remoteIrr
+    this.#vectorTable.write(entry, value, (this.#svr & SVR.ENABLE) !== 0)
     if (entry === LVT.TIMER) this.#configureTimer()
-    // A level that is there already counts once it is unmasked; an edge that went by does not.
-    if (entry === LVT.LINT0 && level && this.#lint[0] && deliveryMode(value) === DELIVERY.FIXED)
-      this.#raiseLocal(entry)
-    this.#update()
   }
 
   #configureTimer(): void {
-    const lvt = this.#lvt[LVT.TIMER]!
-    this.#timer.configure((lvt & LVT_BITS.PERIODIC) !== 0, (lvt & LVT_BITS.MASKED) !== 0)
+    const { timerIsPeriodic, timerIsMasked } = this.#vectorTable
+    this.#timer.configure(timerIsPeriodic, timerIsMasked)
   }
 
   #sendIpi(): void {

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../base/clock.ts'
 import type { Line } from '../../base/line.ts'
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved, timeNs } from '../saved-state.ts'
 import { Counter, counterSaved } from './counter.ts'
 import type { Speaker, SpeakerSignal } from './speaker.ts'
 import { nsOfTick, PIT_HZ, ticksAt } from './ticks.ts'
@@ -34,6 +34,8 @@ const saved = v.object({
   version: v.literal(1),
   channels: v.tuple([channelSaved, channelSaved, channelSaved]),
   out0: v.boolean(),
+  /** The change of OUT0 that is scheduled. */
+  edge: v.nullable(v.object({ ns: timeNs, rises: v.boolean() })),
 })
 
 type ChannelState = Omit<v.InferOutput<typeof channelSaved>, 'counter'>
@@ -109,18 +111,26 @@ export class Pit implements Device, BusDevice {
   save(): v.InferOutput<typeof saved> {
     const [a, b, c] = this.#channels
     const save = ({ counter, io }: Channel) => ({ counter: counter.save(), ...io })
-    return { version: 1, channels: [save(a), save(b), save(c)], out0: this.#out0 }
+    const { deadlineNs } = this.#timer
+    return {
+      version: 1,
+      channels: [save(a), save(b), save(c)],
+      out0: this.#out0,
+      edge: deadlineNs === null ? null : { ns: deadlineNs, rises: this.#expectsRise },
+    }
   }
 
   restore(state: unknown): void {
-    const { channels, out0 } = parseSaved(this.id, saved, state)
+    const { channels, out0, edge } = parseSaved(this.id, saved, state)
     for (const [index, { counter, ...io }] of channels.entries()) {
       this.#channels[index]?.counter.restore(counter)
       Object.assign(this.#channels[index]!.io, io)
     }
     this.#out0 = out0
     this.out0.set(out0)
-    this.#schedule()
+    this.#expectsRise = edge?.rises ?? false
+    if (edge) this.#timer.arm(edge.ns)
+    else this.#timer.cancel()
     this.#driveSpeaker()
   }
 
