@@ -69,7 +69,8 @@ export class Counter {
     this.#state = { ...powerOn, gate: this.initialGate }
   }
 
-  save(): CounterState {
+  save(now: number): CounterState {
+    this.#settle(now)
     return { ...this.#state }
   }
 

@@ -110,7 +110,8 @@ export class Pit implements Device, BusDevice {
 
   save(): v.InferOutput<typeof saved> {
     const [a, b, c] = this.#channels
-    const save = ({ counter, io }: Channel) => ({ counter: counter.save(), ...io })
+    const now = this.#tick
+    const save = ({ counter, io }: Channel) => ({ counter: counter.save(now), ...io })
     const { deadlineNs } = this.#timer
     return {
       version: 1,
