@@ -40,8 +40,8 @@ export class IoApic implements Device, BusDevice, InterruptSource {
   #id: number
   #select = 0
   #pins = 0
-  #low = new Array<number>(PINS).fill(RTE.MASKED)
-  #destination = new Array<number>(PINS).fill(0)
+  #low = Array.from({ length: PINS }, (): number => RTE.MASKED)
+  #destination = Array.from({ length: PINS }, () => 0)
 
   /** @param apicId initial identifier, 0 to 15 */
   constructor(

@@ -22,7 +22,7 @@ export interface LocalInterrupts {
  * @see Intel SDM vol. 3A, "Local Vector Table"
  */
 export class LocalVectorTable {
-  #entries = new Array<number>(LVT_COUNT).fill(LVT_BITS.MASKED)
+  #entries = Array.from({ length: LVT_COUNT }, (): number => LVT_BITS.MASKED)
   #pins: [boolean, boolean] = [false, false]
 
   constructor(private readonly target: LocalInterrupts) {}
