@@ -1,4 +1,7 @@
 import type { Display } from '../devices/display.ts'
+import type { SerialEnd } from '../devices/uart/serial-end.ts'
+
+export type { SerialEnd } from '../devices/uart/serial-end.ts'
 
 /** Why `run` came back. */
 export type RunOutcome =
@@ -26,13 +29,6 @@ export interface MouseInput {
   moveTo(x: number, y: number, wheel: number, buttons: number): void
   /** True while the guest takes absolute positions, so that no capture is needed. */
   readonly absolute: boolean
-}
-
-export interface SerialEnd {
-  /** Replaces the listener for bytes that the guest sends. */
-  onOutput(listener: (bytes: Uint8Array) => void): void
-  /** Bytes for the guest, queued without bound checks on the caller's side; past 64 KiB they are dropped. */
-  input(bytes: Uint8Array): void
 }
 
 export type DriveKind = 'floppy' | 'disk' | 'cdrom'
