@@ -45,7 +45,15 @@ export class I440fx implements Device {
     private readonly isaBacking: (base: number) => Backing,
   ) {
     this.pci = new PciFunction(
-      { vendorId: 0x8086, deviceId: 0x1237, revision: 2, classCode: 0x060000, commandMask: 0x0142 },
+      {
+        vendorId: 0x8086,
+        deviceId: 0x1237,
+        revision: 2,
+        classCode: 0x060000,
+        // The real chip has none. SeaBIOS sets a machine up only if it finds this one.
+        subsystemVendorId: 0x1af4,
+        subsystemId: 0x1100,
+      },
       [],
       (register, size) => this.#written(register, size),
     )
