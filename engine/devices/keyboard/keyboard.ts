@@ -123,7 +123,7 @@ export class Keyboard implements Device, Ps2Device, KeyboardInput {
 
   /** Lets every key go, e.g. when the window loses the keyboard. */
   releaseAll(): void {
-    for (const code of [...this.#held.keys()]) this.key(code, false)
+    for (const code of this.#held.keys()) this.key(code, false)
   }
 
   take(): number | null {

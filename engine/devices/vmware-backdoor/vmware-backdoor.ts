@@ -77,12 +77,12 @@ export class VmwareBackdoor implements Device, MouseInput {
 
   move(dx: number, dy: number, wheel: number, buttons: number): void {
     if (!this.#ready) return this.mouse.move(dx, dy, wheel, buttons)
-    this.#push(PACKET_RELATIVE | packetButtons(buttons), whole(dx), -whole(dy), whole(wheel))
+    this.#push(PACKET_RELATIVE | packetButtons(buttons), whole(dx), -whole(dy), clicks(wheel))
   }
 
   moveTo(x: number, y: number, wheel: number, buttons: number): void {
     if (!this.absolute) return this.mouse.moveTo(x, y, wheel, buttons)
-    this.#push(packetButtons(buttons), position(x), position(y), whole(wheel))
+    this.#push(packetButtons(buttons), position(x), position(y), clicks(wheel))
   }
 
   /** Executes a call: the processor's handler of a 32-bit IN at the port. */
@@ -158,7 +158,7 @@ export class VmwareBackdoor implements Device, MouseInput {
     // Motion behind a packet that the driver may be reading is added up; only changes of buttons need their own.
     if (queue.length >= 2 * PACKET_WORDS && queue.at(-PACKET_WORDS) === flags) {
       const [, oldX = 0, oldY = 0, oldWheel = 0] = queue.splice(-PACKET_WORDS)
-      wheel += oldWheel | 0
+      wheel = clicks(wheel + (oldWheel | 0))
       if (flags & PACKET_RELATIVE) {
         x += oldX | 0
         y += oldY | 0
@@ -172,4 +172,6 @@ export class VmwareBackdoor implements Device, MouseInput {
 const packetButtons = (buttons: number): number =>
   (buttons & 1 ? PACKET_LEFT : 0) | (buttons & 2 ? PACKET_RIGHT : 0) | (buttons & 4 ? PACKET_MIDDLE : 0)
 const whole = (value: number): number => Math.trunc(Math.max(-32768, Math.min(32767, value || 0)))
+/** Drivers look at eight bits of the wheel. */
+const clicks = (value: number): number => Math.trunc(Math.max(-127, Math.min(127, value || 0)))
 const position = (value: number): number => Math.trunc(Math.max(0, Math.min(0xffff, value || 0)))
