@@ -321,6 +321,8 @@ export class HandlerBuilder extends Semantics {
   }
 
   system(op: SystemOp, a: Expr = i32(0), b: Expr = i32(0)): void {
+    // The operation needs State.RECORD, which only the call of a cold function stores.
+    if (this.frame.top !== null) throw new Error(`${this.#form.description.name} works on the whole processor but is not marked rare`)
     const [first, second] = [this.let(a), this.let(b)]
     this.finish()
     const { fn } = this
