@@ -27,7 +27,7 @@ export function crtcValues({ crtc, sequencer }: VgaRegisters): CrtcValues {
   const scale = crtc[CR.modeControl]! & 4 ? 2 : 1
   const retraceStart = crtc[CR.verticalRetraceStart]! | ninth(2) | tenth(7)
   const endNibble = crtc[CR.verticalRetraceEnd]! & 15
-  const retraceLines = ((endNibble - retraceStart) & 15) || 16
+  const retraceLines = (endNibble - retraceStart) & 15 || 16
   return {
     totalCharacters: crtc[CR.horizontalTotal]! + 5,
     characters: crtc[CR.horizontalDisplayEnd]! + 1,

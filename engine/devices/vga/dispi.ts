@@ -95,9 +95,10 @@ export class Dispi implements BusDevice {
     return this.#mode && { isPlanar: this.#mode.depth === 4, bank: this.#values.bank }
   }
 
+  /** The observer is not told. */
   reset(): void {
     this.#values = powerOn()
-    this.#show()
+    this.#apply()
   }
 
   /** A legacy mode set has come through: a mode switched off now leaves the screen. */
@@ -105,7 +106,7 @@ export class Dispi implements BusDevice {
     const values = this.#values
     if (!values.isShown || values.enable & DISPI_ENABLED) return
     values.isShown = false
-    this.#show()
+    this.#apply()
     this.observer.windowChanged()
   }
 
@@ -126,11 +127,11 @@ export class Dispi implements BusDevice {
     return { ...this.#values }
   }
 
-  /** Takes saved registers, fitting them to each other as if a guest had written them. */
+  /** Takes saved registers, fitting them to each other as if a guest had written them. The observer is not told. */
   load(saved: DispiValues): void {
     this.#values = { ...saved }
     this.#fit()
-    this.#show()
+    this.#apply()
   }
 
   #get(index: number): number {
@@ -201,7 +202,9 @@ export class Dispi implements BusDevice {
     }
     this.#fit()
     // While a mode is on its way out, its picture stays and the registers describe the next one.
-    if (values.enable & DISPI_ENABLED) this.#show()
+    if (!(values.enable & DISPI_ENABLED)) return
+    this.#apply()
+    this.observer.windowChanged()
   }
 
   #enable(value: number): void {
@@ -214,7 +217,7 @@ export class Dispi implements BusDevice {
     values.xOffset = values.yOffset = values.bank = 0
     values.isShown = true
     this.#fit()
-    this.#show()
+    this.#apply()
     this.observer.windowChanged()
     if (!(value & DISPI_NOCLEARMEM)) this.observer.clear(pitchOf(values) * values.height)
   }
@@ -232,12 +235,9 @@ export class Dispi implements BusDevice {
     if (values.bank * BANK_BYTES >= USABLE_BYTES) values.bank = 0
   }
 
-  #show(): void {
-    const values = this.#values
-    const wasPlanar = this.#mode?.depth === 4
-    this.#mode = values.isShown ? modeOf(values) : null
+  #apply(): void {
+    this.#mode = this.#values.isShown ? modeOf(this.#values) : null
     this.generation++
-    if (this.#mode && (this.#mode.depth === 4) !== wasPlanar) this.observer.windowChanged()
   }
 }
 

@@ -7,7 +7,11 @@ import { GR, MISC, SR, type VgaRegisters } from './registers.ts'
 const replicate = (byte: number): number => Math.imul(byte, 0x01010101)
 /** Bit p of a nibble as a byte of ones at plane p. */
 const expand = (nibble: number): number =>
-  replicate(0xff) & ((nibble & 1 ? 0xff : 0) | (nibble & 2 ? 0xff00 : 0) | (nibble & 4 ? 0xff0000 : 0) | (nibble & 8 ? 0xff000000 : 0))
+  replicate(0xff) &
+  ((nibble & 1 ? 0xff : 0) |
+    (nibble & 2 ? 0xff00 : 0) |
+    (nibble & 4 ? 0xff0000 : 0) |
+    (nibble & 8 ? 0xff000000 : 0))
 const EXPANDED = Int32Array.from({ length: 16 }, (_, nibble) => expand(nibble))
 
 const EVEN_PLANES = 0x00ff00ff
@@ -131,7 +135,11 @@ export class PlanarMemory implements BusDevice {
       differs |= differs >>> 16
       return ~(differs | (differs >>> 8)) & 0xff
     }
-    const plane = this.#isChain4 ? at & 3 : this.#readsOddEven ? (this.#readPlane & 2) | (at & 1) : this.#readPlane
+    const plane = this.#isChain4
+      ? at & 3
+      : this.#readsOddEven
+        ? (this.#readPlane & 2) | (at & 1)
+        : this.#readPlane
     return (latch >>> (plane << 3)) & 0xff
   }
 

@@ -38,7 +38,13 @@ export const CR = {
 } as const
 
 /** Attribute controller registers (3C0h/3C1h); 0 to 15 are the palette. */
-export const AR = { modeControl: 0x10, overscan: 0x11, planeEnable: 0x12, panning: 0x13, colorSelect: 0x14 } as const
+export const AR = {
+  modeControl: 0x10,
+  overscan: 0x11,
+  planeEnable: 0x12,
+  panning: 0x13,
+  colorSelect: 0x14,
+} as const
 
 /** Miscellaneous output register (3C2h). */
 export const MISC = { colorPorts: 0x01, ramEnable: 0x02, clockShift: 2 } as const
@@ -53,7 +59,15 @@ const PROTECT = 0x80
 const OVERFLOW_LINE_COMPARE = 0x10
 
 const attributeMask = (index: number): number =>
-  index < 16 ? 0x3f : index === AR.modeControl ? 0xef : index === AR.overscan ? 0xff : index === AR.planeEnable ? 0x3f : 0x0f
+  index < 16
+    ? 0x3f
+    : index === AR.modeControl
+      ? 0xef
+      : index === AR.overscan
+        ? 0xff
+        : index === AR.planeEnable
+          ? 0x3f
+          : 0x0f
 
 /** Told by the registers what a write means to the rest of the adapter. */
 export interface RegisterObserver {

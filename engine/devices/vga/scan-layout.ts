@@ -72,7 +72,13 @@ export interface GraphicsLayout {
   pans: Uint8Array
 }
 
-const MODE_CONTROL = { rowScan13: 0x01, rowScan14: 0x02, countByTwo: 0x08, wrap: 0x20, byteMode: 0x40 } as const
+const MODE_CONTROL = {
+  rowScan13: 0x01,
+  rowScan14: 0x02,
+  countByTwo: 0x08,
+  wrap: 0x20,
+  byteMode: 0x40,
+} as const
 const UNDERLINE = { countByFour: 0x20, doubleWord: 0x40 } as const
 const PANNING_STOPS_AT_SPLIT = 0x20
 const EIGHT_BIT_PIXELS = 0x40
@@ -92,7 +98,11 @@ interface Start {
 }
 
 /** @param start the start address in force */
-function startOf({ crtc, attribute }: VgaRegisters, start: number, pixelPan: number): [top: Start, split: Start] {
+function startOf(
+  { crtc, attribute }: VgaRegisters,
+  start: number,
+  pixelPan: number,
+): [top: Start, split: Start] {
   const preset = crtc[CR.presetRowScan]!
   const address = start + ((preset >> 5) & 3)
   const top = { address, scan: preset & 31, pan: pixelPan }
@@ -114,7 +124,7 @@ export function textLayout(registers: VgaRegisters, start: number): TextLayout {
   row.scan = Math.min(row.scan, cellHeight - 1)
   const splitLine = lineCompare + 1
   const bands: TextBand[] = []
-  for (let y = 0; y < lines; ) {
+  for (let y = 0; y < lines;) {
     const limit = y < splitLine ? Math.min(splitLine, lines) : lines
     const height = Math.min((cellHeight - row.scan) << double, limit - y)
     bands.push({ y, height, firstScan: row.scan, address: row.address, pan: row.pan })
@@ -122,7 +132,16 @@ export function textLayout(registers: VgaRegisters, start: number): TextLayout {
     row = y === splitLine ? split : { ...row, address: row.address + 2 * crtc[CR.offset]!, scan: 0 }
   }
   const width = columns * dots
-  return { columns, width, height: lines, dots, cellHeight, isDoubled, addressing: addressing(registers), bands }
+  return {
+    columns,
+    width,
+    height: lines,
+    dots,
+    cellHeight,
+    isDoubled,
+    addressing: addressing(registers),
+    bands,
+  }
 }
 
 /** @param start the start address in force */
@@ -179,7 +198,8 @@ export function graphicsLayout(registers: VgaRegisters, start: number): Graphics
     addressing: addressing(registers),
     pixelsPerFetch,
     xScale,
-    countShift: crtc[CR.underlineLocation]! & UNDERLINE.countByFour ? 2 : mode & MODE_CONTROL.countByTwo ? 1 : 0,
+    countShift:
+      crtc[CR.underlineLocation]! & UNDERLINE.countByFour ? 2 : mode & MODE_CONTROL.countByTwo ? 1 : 0,
     bankMask,
     counters,
     banks,

@@ -70,7 +70,15 @@ export class VideoMemory {
     })
     const direct = (name: string, base: number, offset: number, length: number): RegionHandle => {
       const backing = { offset: VRAM_BASE + offset }
-      const handle = map.map({ name, base, length, read: backing, write: backing, priority: 2, tracksDirty: true })
+      const handle = map.map({
+        name,
+        base,
+        length,
+        read: backing,
+        write: backing,
+        priority: 2,
+        tracksDirty: true,
+      })
       handle.update(null)
       return handle
     }
@@ -101,7 +109,9 @@ export class VideoMemory {
   configure(registers: VgaRegisters, vbe: BankedWindow | null): void {
     this.planar.configure(registers, vbe?.isPlanar ? vbe.bank : null, vbe ? USABLE_BYTES >> 2 : PLANE_BYTES)
     this.#showText(vbe ? null : plainTextBase(registers))
-    this.#showLinear(vbe ? (vbe.isPlanar ? null : vbe.bank * BANK_BYTES) : isPlainChain4(registers) ? 0 : null)
+    this.#showLinear(
+      vbe ? (vbe.isPlanar ? null : vbe.bank * BANK_BYTES) : isPlainChain4(registers) ? 0 : null,
+    )
   }
 
   /** After video memory was replaced by a saved one: nothing is copied, the saved text window holds. */

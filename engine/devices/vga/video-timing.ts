@@ -23,7 +23,12 @@ const VBE_HZ = 60
 const HALF_DOT_CLOCK = 8
 
 /** 31.5 kHz lines and 70 frames a second, as in text mode. */
-const DEFAULT_BEAM: Beam = beam(31_778, 25_422, { total: 449, lines: 400, retraceStart: 412, retraceEnd: 414 })
+const DEFAULT_BEAM: Beam = beam(31_778, 25_422, {
+  total: 449,
+  lines: 400,
+  retraceStart: 412,
+  retraceEnd: 414,
+})
 
 /** Bits of input status register 1. */
 const STATUS_NOT_DISPLAYING = 0x01
@@ -107,7 +112,13 @@ function vgaBeam(registers: VgaRegisters): Beam | null {
   const characterNs = (dots * NS_PER_SECOND * (isHalved ? 2 : 1)) / clockHz
   const lineNs = totalCharacters * characterNs
   const hz = NS_PER_SECOND / (lineNs * total)
-  if (hz < SLOWEST_HZ || hz > FASTEST_HZ || retraceStart >= total || lines >= total || characters >= totalCharacters)
+  if (
+    hz < SLOWEST_HZ ||
+    hz > FASTEST_HZ ||
+    retraceStart >= total ||
+    lines >= total ||
+    characters >= totalCharacters
+  )
     return null
   return beam(lineNs, characters * characterNs, { total, lines, retraceStart, retraceEnd })
 }
@@ -116,5 +127,10 @@ function vbeBeam(height: number): Beam {
   // Blanking of a twentieth, as VESA's timings have it, and a retrace of some lines in it.
   const total = height + Math.max(8, Math.ceil(height / 20))
   const lineNs = NS_PER_SECOND / VBE_HZ / total
-  return beam(lineNs, lineNs * 0.8, { total, lines: height, retraceStart: height + 2, retraceEnd: height + 6 })
+  return beam(lineNs, lineNs * 0.8, {
+    total,
+    lines: height,
+    retraceStart: height + 2,
+    retraceEnd: height + 6,
+  })
 }
