@@ -215,7 +215,8 @@ export class TestAdapter {
 }
 
 /** Red of a pixel, as the six bits that the grey ramp has there. */
-export const greyAt = (frame: Frame, x: number, y: number): number => frame.pixels[(y * frame.width + x) * 4]! >> 2
+export const greyAt = (frame: Frame, x: number, y: number): number =>
+  frame.pixels[(y * frame.width + x) * 4]! >> 2
 
 /** The greys of a stretch of pixels. */
 export const greys = (frame: Frame, x: number, y: number, count: number): number[] =>
