@@ -26,7 +26,7 @@ export const savedVga = v.object({
     mask: bits(8),
     writeIndex: bits(8),
     readIndex: bits(8),
-    component: v.picklist([0, 1, 2]),
+    component: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2)),
     isReading: v.boolean(),
     isWide: v.boolean(),
     latch: bytes(3),

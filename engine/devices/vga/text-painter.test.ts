@@ -169,6 +169,13 @@ describe('scrolling', () => {
     expect([0, 1, 16].map((y) => greyAt(frame, 0, y))).toEqual([7, 0, 7])
   })
 
+  it('follows the offset register from row to row', () => {
+    const adapter = powerOn()
+    adapter.crtc(0x13, 0x30) // rows of 96 characters
+    adapter.print(0xb8000 + 2 * 96, 'second')
+    expect(adapter.vga.text()?.lines[1]).toMatch(/^second/)
+  })
+
   it('moves by rows with the start address, drawing only what differs', () => {
     const adapter = powerOn()
     adapter.poke(0xb8000 + 160, 0x0741, 2)

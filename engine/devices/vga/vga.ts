@@ -126,7 +126,7 @@ export class Vga implements Device, Display {
         crtc: crtc.slice(),
         attribute: attribute.slice(),
       },
-      dac: this.#dac.save() as SavedVga['dac'],
+      dac: this.#dac.save(),
       dispi: this.#dispi.save(),
       latch: this.#memory.planar.latch >>> 0,
       startInForce: this.#startInForce,
