@@ -6,8 +6,8 @@ export interface DacValues {
   component: number
   isReading: boolean
   isWide: boolean
-  latch: Uint8Array
-  colors: Uint8Array
+  latch: Uint8Array<ArrayBuffer>
+  colors: Uint8Array<ArrayBuffer>
 }
 
 /**
