@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { MachineThread } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { VmStats } from '../../engine/protocol/vm.ts'
@@ -129,9 +130,9 @@ class Run {
         )
       }
       case 'eject':
-        return void (await thread.ask('eject', step.drive))
+        return thread.ask('eject', step.drive)
       case 'insert':
-        return void (await thread.ask('insert', step.drive, step.path, {}))
+        return thread.ask('insert', step.drive, step.path, {})
       case 'save-state':
         return writeFileAtomically(step.path, await thread.ask('save'))
       case 'stats':
@@ -150,16 +151,9 @@ class Run {
     }
   }
 
-  #sleep(ms: number): Promise<void> {
-    const { signal } = this.#stop
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve()
-      const timer = setTimeout(resolve, ms)
-      signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
+  /** Waits, or less when the run ends meanwhile. */
+  async #sleep(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#stop.signal }).catch(() => {})
   }
 
   async #writeStats(path: string, stats: VmStats | null): Promise<void> {
@@ -181,6 +175,9 @@ class Run {
     this.#views.onState(state)
     this.#display?.changed()
     switch (state.kind) {
+      case 'running':
+      case 'paused':
+        return
       case 'off':
         return this.#end(EXIT.ok)
       case 'debug-exit':

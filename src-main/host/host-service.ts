@@ -60,17 +60,17 @@ export class HostService<P extends VmProcess> {
       await this.library.remove(id)
       for (const client of this.#clients) client.emit('removed', { id })
     },
-    start: async ({ id }) => void (await this.supervisor.start(id, await this.library.machineConfig(id))),
+    start: async ({ id }) => this.supervisor.start(id, await this.library.machineConfig(id)),
     pause: ({ id }) => this.supervisor.client(id).call('pause', undefined),
     resume: ({ id }) => this.supervisor.client(id).call('resume', undefined),
     reset: ({ id }) => this.supervisor.client(id).call('reset', undefined),
     powerButton: ({ id }) => this.supervisor.client(id).call('powerButton', undefined),
-    powerOff: async ({ id }) => void (await this.supervisor.powerOff(id)),
+    powerOff: ({ id }) => this.supervisor.powerOff(id),
     insert: async ({ id, drive, image }) => {
       const { path } = await this.images.find(image)
       await this.supervisor.client(id).call('insert', { drive, path, readonly: false })
     },
-    eject: async ({ id, drive }) => void (await this.supervisor.client(id).call('eject', { drive })),
+    eject: ({ id, drive }) => this.supervisor.client(id).call('eject', { drive }),
   }
 
   async #create({ name, memoryMiB, image }: NewVm): Promise<VmSummary> {

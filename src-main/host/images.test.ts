@@ -26,12 +26,8 @@ describe('images', () => {
     await file('b.img', 10_485_760)
     await file('c.bin', 10_485_760, 'CD001')
     await file('empty.img', 0)
-    const kinds = (await images.list()).map(({ name, kind }) => [name, kind])
-    expect(kinds.toSorted()).toEqual([
-      ['a.img', 'floppy'],
-      ['b.img', 'disk'],
-      ['c.bin', 'cdrom'],
-    ])
+    const kinds = (await images.list()).map(({ name, kind }) => [name, kind] as const)
+    expect(Object.fromEntries(kinds)).toEqual({ 'a.img': 'floppy', 'b.img': 'disk', 'c.bin': 'cdrom' })
   })
 
   it('are known by ids that lead nowhere else', async () => {

@@ -32,8 +32,8 @@ class ObedientProcess implements VmProcess {
           tell('running')
           return undefined
         },
-        pause: () => tell('paused') as undefined,
-        resume: () => tell('running') as undefined,
+        pause: () => tell('paused'),
+        resume: () => tell('running'),
         reset: () => undefined,
         powerButton: () => undefined,
         powerOff: () => {
