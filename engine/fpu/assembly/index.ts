@@ -1,0 +1,6 @@
+export * from './arithmetic'
+export * from './compare'
+export * from './transfer'
+export { fprem, fprem1, frndint, fscale, fxtract } from './partial'
+export { emms, fldcw, fnclex, fninit, mmxEnter, pending, setTagWord, tagWord } from './control'
+export { fldenv, fnsave, fnstenv, frstor, fxrstor, fxsave } from './images'
