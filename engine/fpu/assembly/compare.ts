@@ -33,10 +33,10 @@ export function compare80(aSig: u64, aSe: u32, bSig: u64, bSe: u32, quiet: bool)
   return larger != aNegative ? GREATER : LESS
 }
 
-/** Reports, and sets the condition codes unless an unmasked exception forbids it. */
+/** Reports, and sets the condition codes, which happens even when an unmasked exception forbids a pop. */
 function conclude(conditions: u32): i32 {
   const forbidding = report(false)
-  if (forbidding == 0) setStatus((statusWord() & ~(C0 | C2 | C3)) | conditions)
+  setStatus((statusWord() & ~(C0 | C2 | C3)) | conditions)
   return forbidding
 }
 

@@ -178,10 +178,10 @@ export function overflowPush(): u32 {
   return forbidding
 }
 
-/** Pushes a value for which `raised` was set. */
+/** Pushes a value for which `raised` was set; a denormal operand is loaded even when DE is unmasked. */
 export function pushResult(sig: u64, se: u32): u32 {
   if (!isEmpty(physical(7))) return overflowPush()
-  const forbidding = report(false)
+  const forbidding = report(false) & IE
   if (forbidding == 0) put(addressOf(push()), sig, se)
   return forbidding
 }

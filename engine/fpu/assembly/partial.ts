@@ -61,13 +61,19 @@ function remainder80(aSig: u64, aSe: u32, bSig: u64, bSe: u32, nearest: bool): u
 function remainderInstruction(nearest: bool): i32 {
   const destination = physical(0)
   const source = physical(1)
-  if (isEmpty(destination) || isEmpty(source)) return underflowInto(destination)
+  if (isEmpty(destination) || isEmpty(source)) {
+    const forbidden = underflowInto(destination)
+    setStatus(statusWord() & ~C2)
+    return forbidden
+  }
   raised = 0
   const a = addressOf(destination)
   const b = addressOf(source)
   const sig = remainder80(significand(a), signExponent(a), significand(b), signExponent(b), nearest)
   const forbidding = deliver(a, sig, resultSe)
-  if (forbidding == 0 && (raised & IE) == 0) setStatus((statusWord() & ~CONDITIONS) | remainderConditions)
+  // An invalid operation leaves the quotient bits alone but says that nothing remains to be done.
+  if ((raised & IE) != 0) setStatus(statusWord() & ~C2)
+  else if (forbidding == 0) setStatus((statusWord() & ~CONDITIONS) | remainderConditions)
   return forbidding
 }
 
@@ -135,7 +141,8 @@ export function pushTwoFault(): i32 {
   const register = physical(0)
   const noRoom = !isEmpty(physical(7))
   if (!noRoom && !isEmpty(register)) return 0
-  raised = noRoom ? IE | SF | C1 : IE | SF
+  // With no source as well, C1 says underflow.
+  raised = isEmpty(register) ? IE | SF : IE | SF | C1
   const forbidding = report(false)
   if (forbidding == 0) {
     put(addressOf(register), INDEFINITE, INDEFINITE_SE)

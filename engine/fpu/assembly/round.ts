@@ -82,7 +82,11 @@ export function roundPackGeneral(sign: u32, exponent: i32, high: u64, low: u64, 
     if (tiny && (control & UE) == 0) {
       raised |= UE
       exponent += EXPONENT_WRAP
-      if (exponent <= 0) return result(0, sign)
+      // FSCALE can be that far out.
+      if (exponent <= 0) {
+        raised |= PE
+        return result(0, sign)
+      }
     } else {
       const shifted = shiftRightJam(high, low, <u32>(1 - exponent))
       rest = restOf(shifted, wideLow, unit)
@@ -108,7 +112,10 @@ export function roundPackGeneral(sign: u32, exponent: i32, high: u64, low: u64, 
     raised |= OE
     if ((control & OE) != 0) return overflowed(sign, mode, unit)
     exponent -= EXPONENT_WRAP
-    if (exponent >= <i32>EXPONENT_MAX) return result(TOP_BIT, sign | EXPONENT_MAX)
+    if (exponent >= <i32>EXPONENT_MAX) {
+      raised |= PE
+      return result(TOP_BIT, sign | EXPONENT_MAX)
+    }
   }
   if (rest != 0) raised |= increment ? PE | C1 : PE
   return result(sig, sign | exponent)

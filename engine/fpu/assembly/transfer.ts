@@ -7,9 +7,12 @@ import { CHOP, DOWN, NEAREST, UP, roundingMode } from './round'
 
 export function fld(i: u32): i32 {
   const source = physical(i)
-  if (isEmpty(source) && isEmpty(physical(7))) {
+  if (isEmpty(source)) {
+    // Also where the push itself has no room: the Zen's order, undefined elsewhere.
     raised = IE | SF
-    return pushResult(INDEFINITE, INDEFINITE_SE)
+    const forbidding = report(false)
+    if (forbidding == 0) put(addressOf(push()), INDEFINITE, INDEFINITE_SE)
+    return forbidding
   }
   const at = addressOf(source)
   raised = 0
@@ -228,7 +231,6 @@ export function fcmov(i: u32, taken: i32): i32 {
   const destination = physical(0)
   const source = physical(i)
   if (isEmpty(destination) || isEmpty(source)) return underflowInto(destination)
-  setStatus(statusWord() & ~C1)
   if (taken == 0) return 0
   const from = addressOf(source)
   put(addressOf(destination), significand(from), signExponent(from))
@@ -237,12 +239,13 @@ export function fcmov(i: u32, taken: i32): i32 {
 
 export function ffree(i: u32): i32 {
   setEmpty(physical(i))
+  setStatus(statusWord() & ~C1)
   return 0
 }
 
 /** The undocumented DF C0+i: free and pop. */
 export function ffreep(i: u32): i32 {
-  setEmpty(physical(i))
+  ffree(i)
   pop()
   return 0
 }

@@ -1,0 +1,60 @@
+/** An instruction without operand. Returns 0, or what forbade its result (see FpuExports). */
+type Plain = () => number
+/** An instruction on ST(i), i from 0 to 7. */
+type OnStack = (i: number) => number
+
+type Arithmetic = 'add' | 'mul' | 'sub' | 'subr' | 'div' | 'divr'
+
+/** ST(0) = ST(0) op ST(i); `…To`: ST(i) = ST(i) op ST(0) in the datasheet's sense of SUB and SUBR; `…Pop` pops. */
+type ArithmeticOnStack = Record<`f${Arithmetic}${'' | 'To' | 'Pop'}`, OnStack>
+type ArithmeticOnMemory = Record<`f${Arithmetic}${'M32' | 'M64'}` | `fi${Arithmetic}${'M16' | 'M32'}`, Plain>
+
+type Comparison = Record<
+  'fcom' | 'fcomp' | 'fucom' | 'fucomp' | 'fcomi' | 'fcomip' | 'fucomi' | 'fucomip',
+  OnStack
+> &
+  Record<'fcompp' | 'fucompp' | 'ftst' | 'fxam' | `f${'com' | 'comp'}${'M32' | 'M64'}`, Plain> &
+  Record<`fi${'com' | 'comp'}${'M16' | 'M32'}`, Plain>
+
+type Transfer = Record<`fld${'M32' | 'M64' | 'M80'}` | `fild${'M16' | 'M32' | 'M64'}` | 'fbld', Plain> &
+  Record<`f${'st' | 'stp'}${'M32' | 'M64'}` | 'fstpM80' | `fist${'M16' | 'M32'}`, Plain> &
+  Record<`fi${'stp' | 'sttp'}${'M16' | 'M32' | 'M64'}` | 'fbstp', Plain> &
+  Record<'fld' | 'fst' | 'fstp' | 'fxch' | 'ffree' | 'ffreep', OnStack>
+
+type OneOperand = Record<
+  'fsqrt' | 'fabs' | 'fchs' | 'fprem' | 'fprem1' | 'frndint' | 'fscale' | 'fxtract' | 'fincstp' | 'fdecstp',
+  Plain
+>
+
+type Images = Record<'fnstenv' | 'fldenv' | 'fnsave' | 'frstor', (format: number) => number>
+
+/**
+ * What the FPU module offers: one function per meaning, the register stack's logic inside.
+ *
+ * Memory operands: the caller puts their bytes at State.FPU_SCRATCH before the call, or takes them from there
+ * after it. Unless said otherwise a function returns 0, or nonzero when an unmasked exception forbade the
+ * result: nothing was popped and nothing may be stored. The exception itself is for the next waiting
+ * instruction, which asks `pending`.
+ */
+export interface FpuExports
+  extends ArithmeticOnStack, ArithmeticOnMemory, Comparison, Transfer, OneOperand, Images {
+  /** 1 when an unmasked x87 exception waits: #MF, or FERR# and IRQ 13 where CR0.NE is 0. */
+  pending(): number
+  /** FLD1, FLDL2T, FLDL2E, FLDPI, FLDLG2, FLDLN2, FLDZ as 0 to 6. */
+  fldConstant(which: number): number
+  /** FCMOVcc, its condition holding when `taken` is not 0. */
+  fcmov(i: number, taken: number): number
+  /** Control word from FPU_SCRATCH. */
+  fldcw: Plain
+  fnclex: Plain
+  fninit: Plain
+  /** The first 288 bytes of the image. */
+  fxsave: Plain
+  /** Returns 1, changing nothing, when the image's MXCSR calls for #GP(0). */
+  fxrstor: Plain
+  mmxEnter(): void
+  emms(): void
+  /** The exact tag word, and its opposite, which takes any. State.FPU_TAG itself only tells empty (3) from full. */
+  tagWord(): number
+  setTagWord(tags: number): void
+}
