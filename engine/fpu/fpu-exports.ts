@@ -26,6 +26,11 @@ type OneOperand = Record<
   Plain
 >
 
+type Transcendental = Record<
+  'fsin' | 'fcos' | 'fsincos' | 'fptan' | 'fpatan' | 'f2xm1' | 'fyl2x' | 'fyl2xp1',
+  Plain
+>
+
 type Images = Record<'fnstenv' | 'fldenv' | 'fnsave' | 'frstor', (format: number) => number>
 
 /**
@@ -37,7 +42,7 @@ type Images = Record<'fnstenv' | 'fldenv' | 'fnsave' | 'frstor', (format: number
  * instruction, which asks `pending`.
  */
 export interface FpuExports
-  extends ArithmeticOnStack, ArithmeticOnMemory, Comparison, Transfer, OneOperand, Images {
+  extends ArithmeticOnStack, ArithmeticOnMemory, Comparison, Transfer, OneOperand, Transcendental, Images {
   /** 1 when an unmasked x87 exception waits: #MF, or FERR# and IRQ 13 where CR0.NE is 0. */
   pending(): number
   /** FLD1, FLDL2T, FLDL2E, FLDPI, FLDLG2, FLDLN2, FLDZ as 0 to 6. */

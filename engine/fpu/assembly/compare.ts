@@ -120,10 +120,10 @@ export function ficompM32(): i32 {
 }
 
 /**
- * Comparison into EFLAGS. Returns the new ZF (40h), PF (04h) and CF (01h) with OF, SF and AF to be cleared, or
- * -1 when an unmasked exception leaves EFLAGS as it was.
+ * Comparison into EFLAGS. Returns the new ZF (40h), PF (04h) and CF (01h) with OF, SF and AF to be cleared;
+ * EFLAGS is set even when an unmasked exception comes of it.
  */
-function compareToFlags(i: u32, quiet: bool): i32 {
+function compareToFlags(i: u32, quiet: bool, pops: bool): i32 {
   const a = physical(0)
   const b = physical(i)
   let conditions = UNORDERED
@@ -134,25 +134,23 @@ function compareToFlags(i: u32, quiet: bool): i32 {
     const second = addressOf(b)
     conditions = compare80(significand(first), signExponent(first), significand(second), signExponent(second), quiet)
   }
-  if (report(false) != 0) return -1
-  return <i32>(((conditions & C3) >> 8) | ((conditions & C2) >> 8) | ((conditions & C0) >> 8))
+  if (pops) {
+    if (report(false) == 0) pop()
+  } else report(false)
+  return <i32>((conditions & (C0 | C2 | C3)) >> 8)
 }
 
 export function fcomi(i: u32): i32 {
-  return compareToFlags(i, false)
+  return compareToFlags(i, false, false)
 }
 export function fucomi(i: u32): i32 {
-  return compareToFlags(i, true)
+  return compareToFlags(i, true, false)
 }
 export function fcomip(i: u32): i32 {
-  const flags = compareToFlags(i, false)
-  if (flags >= 0) pop()
-  return flags
+  return compareToFlags(i, false, true)
 }
 export function fucomip(i: u32): i32 {
-  const flags = compareToFlags(i, true)
-  if (flags >= 0) pop()
-  return flags
+  return compareToFlags(i, true, true)
 }
 
 export function ftst(): i32 {

@@ -12,14 +12,18 @@ function packExact(sign: u32, exponent: i32, sig: u64): u64 {
   return roundPackGeneral(sign, exponent - <i32>places, sig << places, 0, controlWord() | 0x300)
 }
 
-/** Condition codes that belong to the remainder just computed. */
+/** Stands for: C2 is cleared, the quotient bits stay. */
+const NO_QUOTIENT: u32 = 1
+
+/** Condition codes that belong to the remainder just computed, or NO_QUOTIENT. */
 let remainderConditions: u32 = 0
 
 function remainder80(aSig: u64, aSe: u32, bSig: u64, bSe: u32, nearest: bool): u64 {
-  remainderConditions = 0
+  remainderConditions = NO_QUOTIENT
   if (isUnsupported(aSig, aSe) || isUnsupported(bSig, bSe)) return invalid()
   if (isNaN80(aSig, aSe) || isNaN80(bSig, bSe)) return propagate(aSig, aSe, bSig, bSe)
   if (isInfinite(aSig, aSe) || isZero(bSig, bSe)) return invalid()
+  remainderConditions = 0
   if (isDenormal(aSig, aSe) || isDenormal(bSig, bSe)) raised |= DE
   if (aSig == 0) return result(aSig, aSe)
   let sign = aSe & NEGATIVE
@@ -71,9 +75,9 @@ function remainderInstruction(nearest: bool): i32 {
   const b = addressOf(source)
   const sig = remainder80(significand(a), signExponent(a), significand(b), signExponent(b), nearest)
   const forbidding = deliver(a, sig, resultSe)
-  // An invalid operation leaves the quotient bits alone but says that nothing remains to be done.
-  if ((raised & IE) != 0) setStatus(statusWord() & ~C2)
-  else if (forbidding == 0) setStatus((statusWord() & ~CONDITIONS) | remainderConditions)
+  // An invalid operation or a NaN leaves the quotient bits alone but says that nothing remains to be done.
+  if (forbidding != 0 || remainderConditions == NO_QUOTIENT) setStatus(statusWord() & ~C2)
+  else setStatus((statusWord() & ~CONDITIONS) | remainderConditions)
   return forbidding
 }
 

@@ -113,7 +113,7 @@ export function roundPackGeneral(sign: u32, exponent: i32, high: u64, low: u64, 
     if ((control & OE) != 0) return overflowed(sign, mode, unit)
     exponent -= EXPONENT_WRAP
     if (exponent >= <i32>EXPONENT_MAX) {
-      raised |= PE
+      raised |= PE | C1
       return result(TOP_BIT, sign | EXPONENT_MAX)
     }
   }

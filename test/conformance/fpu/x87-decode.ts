@@ -127,3 +127,15 @@ export const EXACT_INSTRUCTIONS: readonly X87Instruction[] = [
   ...MEMORY_FORMS,
   ...PLAIN_FORMS,
 ]
+
+/** Those whose last bit differs between processors. */
+export const TRANSCENDENTAL_INSTRUCTIONS: readonly X87Instruction[] = [
+  register('f2xm1', 0xd9, 0xf0, (fpu) => fpu.f2xm1()),
+  register('fyl2x', 0xd9, 0xf1, (fpu) => fpu.fyl2x()),
+  register('fptan', 0xd9, 0xf2, (fpu) => fpu.fptan()),
+  register('fpatan', 0xd9, 0xf3, (fpu) => fpu.fpatan()),
+  register('fyl2xp1', 0xd9, 0xf9, (fpu) => fpu.fyl2xp1()),
+  register('fsincos', 0xd9, 0xfb, (fpu) => fpu.fsincos()),
+  register('fsin', 0xd9, 0xfe, (fpu) => fpu.fsin()),
+  register('fcos', 0xd9, 0xff, (fpu) => fpu.fcos()),
+]

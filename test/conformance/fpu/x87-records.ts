@@ -9,7 +9,7 @@ const CONTROL = 4
 export const STATUS = 6
 const TAG = 8
 const EFLAGS = 9
-const REGISTERS = 16
+export const REGISTERS = 16
 const MEMORY = 96
 const MEMORY_BYTES = 112
 
@@ -105,7 +105,7 @@ export function runRecord(
   const returned = instruction.run(fpu, eflags)
 
   const isFlagCompare = instruction.name.startsWith('fcomi') || instruction.name.startsWith('fucomi')
-  output.setUint8(at + EFLAGS, isFlagCompare && returned >= 0 ? returned : eflags)
+  output.setUint8(at + EFLAGS, isFlagCompare ? returned : eflags)
   const after = state.getUint32(State.FPU_STATUS, true)
   output.setUint16(at + CONTROL, state.getUint32(State.FPU_CONTROL, true), true)
   output.setUint16(at + STATUS, after, true)
