@@ -3,7 +3,7 @@ import { multiply80, normalExponent, normalSignificand } from './basic'
 import { isDenormal, isInfinite, isNaN80, isUnsupported, propagate, quieten } from './classify'
 import { divideFraction, leadingZeros, multiplyFraction, packInexact, series, shiftLeft, shiftRight } from './fixed'
 import { fromInteger } from './formats'
-import { BIAS, DE, EXPONENT_MAX, NEGATIVE, ZE, addressOf, controlWord, deliver, invalid, isEmpty, physical, pop, raised, result, resultSe, signExponent, significand, underflowInto } from './machine'
+import { BIAS, DE, EXPONENT_MAX, NEGATIVE, PE, UE, ZE, addressOf, controlWord, deliver, invalid, isEmpty, physical, pop, raised, result, resultSe, signExponent, significand, underflowInto } from './machine'
 import { roundPackGeneral } from './round'
 import { EXP_SERIES, LN2, LOG2_E, LOG_STEPS, ODD_SERIES, POWER_STEPS, RECIPROCALS } from './tables'
 import { TOP_BIT, multiplyHigh, wideLow } from './wide'
@@ -147,9 +147,10 @@ function packProduct(ySig: u64, ySe: u32): u64 {
   return packInexact(sign, normalExponent(ySig, ySe) - (BIAS - 1) + logPower, high, wideLow)
 }
 
-/** y times a small integer, which may be exact. */
+/** y times the logarithm of a power of two, which raises PE even when it is exact. */
 function packInteger(ySig: u64, ySe: u32, value: i32): u64 {
   if (value == 0) return result(0, ySe & NEGATIVE)
+  raised |= PE
   const sig = fromInteger(value)
   const se = resultSe
   const high = multiplyHigh(normalSignificand(ySig), sig)
@@ -157,7 +158,9 @@ function packInteger(ySig: u64, ySe: u32, value: i32): u64 {
   const places = <u32>clz(high)
   const exponent = normalExponent(ySig, ySe) + <i32>(se & EXPONENT_MAX) - (BIAS - 1) - <i32>places
   const top = shiftLeft(high, low, places)
-  return roundPackGeneral((ySe ^ se) & NEGATIVE, exponent, top, wideLow, controlWord() | 0x300)
+  const product = roundPackGeneral((ySe ^ se) & NEGATIVE, exponent, top, wideLow, controlWord() | 0x300)
+  if ((resultSe & EXPONENT_MAX) == 0) raised |= UE
+  return product
 }
 
 /** ST(1) = ST(1) * log2(ST(0)) */
@@ -206,9 +209,13 @@ function yTimesLogPlus80(ySig: u64, ySe: u32, xSig: u64, xSe: u32): u64 {
     return result(TOP_BIT, sign | EXPONENT_MAX)
   }
   const exponent = normalExponent(xSig, xSe) - BIAS
-  if (xNegative && exponent >= 0 && xSig != 0) return invalid()
   if (isDenormal(ySig, ySe) || isDenormal(xSig, xSe)) raised |= DE
   if (xSig == 0 || ySig == 0) return result(0, sign)
+  if (xNegative && exponent >= 0) {
+    // Undefined; this is what the Zen does.
+    raised |= PE
+    return result(xSig, xSe)
+  }
   const x = normalSignificand(xSig)
   if (exponent < -6) smallLogarithm(xNegative, x, 0, exponent + 1)
   else if (exponent >= 64) logarithm(x, TOP_BIT >> 63, exponent)
@@ -284,7 +291,8 @@ function powerMinusOne80(sig: u64, se: u32): u64 {
   const exponent = normalExponent(sig, se) - BIAS
   const x = normalSignificand(sig)
   if (exponent >= 0) {
-    // Beyond one the outcome is undefined; at one it is exact.
+    // Beyond one the outcome is undefined, and this what the Zen does; at one it is exact, but says PE.
+    raised |= PE
     if (exponent > 0 || x != TOP_BIT) return result(sig, se)
     return sign != 0 ? result(TOP_BIT, NEGATIVE | (BIAS - 1)) : result(TOP_BIT, BIAS)
   }

@@ -104,6 +104,8 @@ function packTangent(sign: u32): u64 {
   // sine = s / 2^127 * 2^anglePower, cosine = c / 2^127.
   let negative = sign != 0
   if (angleNegative) negative = !negative
+  // So small that the quotient of the two fractions would not show that the tangent is the larger one.
+  if (anglePower < -60 && quadrant == 0) return packInexact(sign, anglePower, angleHigh, angleLow)
   const sinePlaces = leadingZeros(sineHigh, sineLow)
   let sHigh = shiftLeft(sineHigh, sineLow, sinePlaces)
   let sLow = wideLow
