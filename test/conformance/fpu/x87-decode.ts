@@ -8,6 +8,10 @@ export interface X87Instruction {
   /** Bytes of the memory operand, 0 for none; those written when `stores`. */
   readonly memoryBytes: number
   readonly stores: boolean
+  /** 0x66 for a 16-bit operand size, else 0. */
+  readonly prefix: number
+  /** The image's first byte of the pointers to instruction and operand, which processors differ in, and the last. */
+  readonly pointers?: readonly [number, number]
   /** Returns what the export returned. */
   run(fpu: FpuExports, flags: number): number
 }
@@ -19,14 +23,14 @@ const memory = (
   memoryBytes: number,
   stores: boolean,
   run: (fpu: FpuExports) => number,
-): X87Instruction => ({ name, opcode, modrm: (group << 3) | 2, memoryBytes, stores, run })
+): X87Instruction => ({ name, opcode, modrm: (group << 3) | 2, memoryBytes, stores, prefix: 0, run })
 
 const register = (
   name: string,
   opcode: number,
   modrm: number,
   run: (fpu: FpuExports, flags: number) => number,
-): X87Instruction => ({ name, opcode, modrm, memoryBytes: 0, stores: false, run })
+): X87Instruction => ({ name, opcode, modrm, memoryBytes: 0, stores: false, prefix: 0, run })
 
 const ARITHMETIC = ['add', 'mul', 'com', 'comp', 'sub', 'subr', 'div', 'divr'] as const
 /** CF, ZF, PF of FCMOVcc in the order of the encodings. */
@@ -100,6 +104,20 @@ const MEMORY_FORMS: X87Instruction[] = [
   memory('fistp m64', 0xdf, 7, 8, true, (fpu) => fpu.fistpM64()),
 ]
 
+/** Images of the state, in the formats of protected mode. */
+const IMAGE_FORMS: X87Instruction[] = ([0, 0x66] as const).flatMap((prefix) => {
+  const format = prefix === 0 ? 3 : 1
+  const environment = prefix === 0 ? 28 : 14
+  const pointers = prefix === 0 ? ([12, 28] as const) : ([6, 14] as const)
+  const forms = [
+    memory('fldenv', 0xd9, 4, environment, false, (fpu) => fpu.fldenv(format)),
+    memory('fnstenv', 0xd9, 6, environment, true, (fpu) => fpu.fnstenv(format)),
+    memory('frstor', 0xdd, 4, environment + 80, false, (fpu) => fpu.frstor(format)),
+    memory('fnsave', 0xdd, 6, environment + 80, true, (fpu) => fpu.fnsave(format)),
+  ]
+  return forms.map((form) => ({ ...form, name: `${form.name}${prefix === 0 ? '' : ' 16-bit'}`, prefix, pointers }))
+})
+
 const PLAIN_FORMS: X87Instruction[] = [
   register('fchs', 0xd9, 0xe0, (fpu) => fpu.fchs()),
   register('fabs', 0xd9, 0xe1, (fpu) => fpu.fabs()),
@@ -125,6 +143,7 @@ export const EXACT_INSTRUCTIONS: readonly X87Instruction[] = [
   ...arithmetic(),
   ...[0, 1, 2, 3, 4, 5, 6, 7].flatMap(onStack),
   ...MEMORY_FORMS,
+  ...IMAGE_FORMS,
   ...PLAIN_FORMS,
 ]
 

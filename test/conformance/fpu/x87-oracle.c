@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 struct record {
-  uint8_t opcode, modrm, flags, unused;
+  uint8_t opcode, modrm, prefix, unused; /* prefix: 0 or 66h */
   uint16_t control, status;
   uint8_t tag, eflags, pad[6];
   uint8_t registers[8][10]; /* ST(0) first */
@@ -20,12 +20,12 @@ static uint16_t get16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
 static void put16(uint8_t *p, uint16_t v) { p[0] = (uint8_t)v; p[1] = (uint8_t)(v >> 8); }
 
 int main(void) {
-  uint8_t *code = mmap(0, 8 * 256 * 4, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  uint8_t *code = mmap(0, 8 * 256 * 8, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (code == MAP_FAILED) return 2;
   for (int op = 0; op < 8; op++)
     for (int modrm = 0; modrm < 256; modrm++) {
-      uint8_t *at = code + (op * 256 + modrm) * 4;
-      at[0] = (uint8_t)(0xd8 + op), at[1] = (uint8_t)modrm, at[2] = 0xc3;
+      uint8_t *at = code + (op * 256 + modrm) * 8;
+      at[0] = 0x66, at[1] = (uint8_t)(0xd8 + op), at[2] = (uint8_t)modrm, at[3] = 0xc3;
     }
   uint8_t clean[512] __attribute__((aligned(16)));
   __asm__ volatile("fninit; fxsave %0" : "=m"(clean));
@@ -40,7 +40,7 @@ int main(void) {
       image.bytes[4] = r->tag;
       for (int i = 0; i < 8; i++) memcpy(image.bytes + 32 + 16 * i, r->registers[i], 10);
       memcpy(operand, r->memory, 112);
-      void *entry = code + ((r->opcode - 0xd8) * 256 + r->modrm) * 4;
+      void *entry = code + ((r->opcode - 0xd8) * 256 + r->modrm) * 8 + (r->prefix ? 0 : 1);
       uint32_t flags = r->eflags | 2;
       /* The memory operand, if any, is at [edx]. */
       __asm__ volatile("fxrstor %[image]\n\tpush %[flags]\n\tpopf\n\tcall *%[entry]\n\tpushf\n\tpop %[flags]\n\t"

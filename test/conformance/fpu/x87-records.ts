@@ -10,7 +10,7 @@ export const STATUS = 6
 const TAG = 8
 const EFLAGS = 9
 export const REGISTERS = 16
-const MEMORY = 96
+export const MEMORY = 96
 const MEMORY_BYTES = 112
 
 const CONTROL_CHOICES = [0x37f, 0x27f, 0x07f] as const
@@ -19,6 +19,7 @@ const CONTROL_CHOICES = [0x37f, 0x27f, 0x07f] as const
 export function fillRecord(view: DataView, at: number, instruction: X87Instruction, random: Random): void {
   view.setUint8(at, instruction.opcode)
   view.setUint8(at + 1, instruction.modrm)
+  view.setUint8(at + 2, instruction.prefix)
   const control = randomControl(random)
   view.setUint16(at + CONTROL, control, true)
   const flags = random.chance(4) ? random.below(64) & control : 0
