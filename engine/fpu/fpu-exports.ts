@@ -33,6 +33,28 @@ type Transcendental = Record<
 
 type Images = Record<'fnstenv' | 'fldenv' | 'fnsave' | 'frstor', (format: number) => number>
 
+/** Addresses of the destination, which is the first operand too, and of the source. */
+type OnVectors = (to: number, from: number) => number
+type Suffix = 'ps' | 'ss' | 'pd' | 'sd'
+
+/**
+ * SSE: the source may be a copy of a memory operand at FPU_SCRATCH. Each returns 0, or the unmasked exceptions:
+ * #XM is due, and the destination is as it was.
+ */
+type VectorArithmetic = Record<`${'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'sqrt'}${Suffix}`, OnVectors>
+type VectorComparison = Record<`cmp${Suffix}`, (to: number, from: number, predicate: number) => number> &
+  /** ZF (40h), PF (04h) and CF (01h), the others being cleared; -1 for #XM. */
+  Record<`${'' | 'u'}comis${'s' | 'd'}`, OnVectors>
+type VectorConversion = Record<
+  | `cvt${'ps2pd' | 'pd2ps' | 'ss2sd' | 'sd2ss' | 'dq2ps' | 'dq2pd' | 'pi2ps' | 'pi2pd'}`
+  | `cvt${'' | 't'}${'ps2dq' | 'pd2dq' | 'ps2pi' | 'pd2pi'}`,
+  OnVectors
+> &
+  /** The integer is left at FPU_SCRATCH. */
+  Record<`cvt${'' | 't'}${'ss2si' | 'sd2si'}`, (from: number) => number> &
+  Record<'cvtsi2ss' | 'cvtsi2sd', (to: number, value: number) => number>
+type VectorApproximation = Record<`${'rcp' | 'rsqrt'}${'ps' | 'ss'}`, (to: number, from: number) => void>
+
 /**
  * What the FPU module offers: one function per meaning, the register stack's logic inside.
  *
@@ -42,7 +64,18 @@ type Images = Record<'fnstenv' | 'fldenv' | 'fnsave' | 'frstor', (format: number
  * instruction, which asks `pending`.
  */
 export interface FpuExports
-  extends ArithmeticOnStack, ArithmeticOnMemory, Comparison, Transfer, OneOperand, Transcendental, Images {
+  extends
+    ArithmeticOnStack,
+    ArithmeticOnMemory,
+    Comparison,
+    Transfer,
+    OneOperand,
+    Transcendental,
+    Images,
+    VectorArithmetic,
+    VectorComparison,
+    VectorConversion,
+    VectorApproximation {
   /** 1 when an unmasked x87 exception waits: #MF, or FERR# and IRQ 13 where CR0.NE is 0. */
   pending(): number
   /** FLD1, FLDL2T, FLDL2E, FLDPI, FLDLG2, FLDLN2, FLDZ as 0 to 6. */
