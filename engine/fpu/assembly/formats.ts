@@ -42,9 +42,10 @@ export function fromInteger(value: i64): u64 {
  * @param exponent biased as in the target format; may lie outside of its range
  * @param high top bit set; @param low further bits, jammed
  * @param underflowMasked when false, a tiny result raises UE even if it is exact, and is not denormalised
+ * @param overflowMasked when false, an overflow raises PE only if the result would be inexact for any exponent
  * @param flush a masked tiny result becomes zero (MXCSR.FTZ)
  */
-export function packBinary(negative: bool, exponent: i32, high: u64, low: u64, double: bool, mode: u32, underflowMasked: bool, flush: bool): u64 {
+export function packBinary(negative: bool, exponent: i32, high: u64, low: u64, double: bool, mode: u32, underflowMasked: bool, overflowMasked: bool, flush: bool): u64 {
   const drop: u64 = double ? 11 : 40
   const fractionBits: u64 = 63 - drop
   const top: i32 = double ? 0x7ff : 0xff
@@ -84,7 +85,7 @@ export function packBinary(negative: bool, exponent: i32, high: u64, low: u64, d
     }
   }
   if (exponent >= top) {
-    raised |= OE | PE
+    raised |= overflowMasked || rest != 0 ? OE | PE : OE
     const toLargest = mode == CHOP || (mode == DOWN && !negative) || (mode == UP && negative)
     const infinity = <u64>top << fractionBits
     if (toLargest) return sign | (infinity - 1)
@@ -113,7 +114,7 @@ export function narrow(sig: u64, se: u32, double: bool, control: u32): u64 {
   if (sig == 0) return sign
   const places = clz(sig)
   const exponent = max<i32>(<i32>(se & EXPONENT_MAX), 1) - <i32>places - BIAS + (double ? 0x3ff : 0x7f)
-  return packBinary(negative, exponent, sig << places, 0, double, (control >> 10) & 3, (control & UE) != 0, false)
+  return packBinary(negative, exponent, sig << places, 0, double, (control >> 10) & 3, (control & UE) != 0, (control & OE) != 0, false)
 }
 
 /** Magnitude of a value rounded to an integer, IE raised when it does not fit into 64 bits. */

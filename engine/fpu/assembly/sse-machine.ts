@@ -3,6 +3,7 @@ import { FPU_SCRATCH, MXCSR } from './layout'
 import { DE, EXCEPTIONS, IE, OE, PE, UE, ZE, raised } from './machine'
 
 export const DAZ: u32 = 0x40
+export const OVERFLOW_MASK: u32 = 0x400
 export const UNDERFLOW_MASK: u32 = 0x800
 export const PRECISION_MASK: u32 = 0x1000
 export const ROUNDING: u32 = 0x6000

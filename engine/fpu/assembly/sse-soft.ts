@@ -2,7 +2,7 @@
 import { packBinary } from './formats'
 import { DE, IE, ZE, raised } from './machine'
 import { DOWN } from './round'
-import { DAZ, FLUSH, UNDERFLOW_MASK, mxcsr, sseRounding } from './sse-machine'
+import { DAZ, FLUSH, OVERFLOW_MASK, UNDERFLOW_MASK, mxcsr, sseRounding } from './sse-machine'
 import { TOP_BIT, divideWide, multiplyHigh, shiftRightJam, squareRootWide, wideLow } from './wide'
 
 export const ADD = 0
@@ -99,8 +99,10 @@ export function significandOf(bits: u64, double: bool): u64 {
 @inline
 export function pack(negative: bool, exponent: i32, high: u64, low: u64, double: bool): u64 {
   const state = mxcsr()
+  const mode = (state >> 13) & 3
   const underflowMasked = (state & UNDERFLOW_MASK) != 0
-  return packBinary(negative, exponent, high, low, double, (state >> 13) & 3, underflowMasked, (state & FLUSH) != 0)
+  const overflowMasked = (state & OVERFLOW_MASK) != 0
+  return packBinary(negative, exponent, high, low, double, mode, underflowMasked, overflowMasked, (state & FLUSH) != 0)
 }
 
 /** One lane of ADD to MAX on bits. */
