@@ -31,7 +31,11 @@ type Transcendental = Record<
   Plain
 >
 
-type Images = Record<'fnstenv' | 'fldenv' | 'fnsave' | 'frstor', (format: number) => number>
+/** Format: 0 16-bit real, 1 16-bit protected, 2 32-bit real, 3 32-bit protected mode. */
+type Images = Record<
+  'fnstenv' | 'fldenv' | 'fnsave' | 'frstor' | 'environmentImage' | 'stateImage',
+  (format: number) => number
+>
 
 /** Addresses of the destination, which is the first operand too, and of the source. */
 type OnVectors = (to: number, from: number) => number
@@ -53,7 +57,14 @@ type VectorConversion = Record<
   /** The integer is left at FPU_SCRATCH. */
   Record<`cvt${'' | 't'}${'ss2si' | 'sd2si'}`, (from: number) => number> &
   Record<'cvtsi2ss' | 'cvtsi2sd', (to: number, value: number) => number>
-type VectorApproximation = Record<`${'rcp' | 'rsqrt'}${'ps' | 'ss'}`, (to: number, from: number) => void>
+type VectorApproximation = Record<`${'rcp' | 'rsqrt'}${'ps' | 'ss'}`, OnVectors>
+/** None of these raises anything. */
+type Shuffle = Record<
+  'pshufw' | 'pshuflw' | 'pshufhw' | 'pshufd' | 'shufps' | 'shufpd',
+  (to: number, from: number, order: number) => number
+> &
+  Record<'pslldq' | 'psrldq', (to: number, bytes: number) => number> &
+  Record<'psadbw', OnVectors>
 
 /**
  * What the FPU module offers: one function per meaning, the register stack's logic inside.
@@ -61,7 +72,7 @@ type VectorApproximation = Record<`${'rcp' | 'rsqrt'}${'ps' | 'ss'}`, (to: numbe
  * Memory operands: the caller puts their bytes at State.FPU_SCRATCH before the call, or takes them from there
  * after it. Unless said otherwise a function returns 0, or nonzero when an unmasked exception forbade the
  * result: nothing was popped and nothing may be stored. The exception itself is for the next waiting
- * instruction, which asks `pending`.
+ * instruction, which asks `pending`; the bits of x87, MMX and WAIT in State.FPU_TRAP are set for that.
  */
 export interface FpuExports
   extends
@@ -75,7 +86,8 @@ export interface FpuExports
     VectorArithmetic,
     VectorComparison,
     VectorConversion,
-    VectorApproximation {
+    VectorApproximation,
+    Shuffle {
   /** 1 when an unmasked x87 exception waits: #MF, or FERR# and IRQ 13 where CR0.NE is 0. */
   pending(): number
   /** FLD1, FLDL2T, FLDL2E, FLDPI, FLDLG2, FLDLN2, FLDZ as 0 to 6. */
@@ -90,8 +102,10 @@ export interface FpuExports
   fxsave: Plain
   /** Returns 1, changing nothing, when the image's MXCSR calls for #GP(0). */
   fxrstor: Plain
-  mmxEnter(): void
-  emms(): void
+  /** What FNSTENV does to the state, after `environmentImage`; FNSAVE is `stateImage` and `fninit`. */
+  maskExceptions: Plain
+  mmxEnter: Plain
+  emms: Plain
   /** The exact tag word, and its opposite, which takes any. State.FPU_TAG itself only tells empty (3) from full. */
   tagWord(): number
   setTagWord(tags: number): void

@@ -1,6 +1,6 @@
 /** Control and status words, FNINIT, FNCLEX, the MMX view of the registers, and pending exceptions. */
 import { FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_SCRATCH, FPU_STATUS, FPU_TAG } from './layout'
-import { BUSY, ES, EXCEPTIONS, addressOf, controlWord, isEmpty, setStatus, signExponent, significand, statusWord } from './machine'
+import { BUSY, ES, EXCEPTIONS, addressOf, controlWord, isEmpty, setStatus, signExponent, significand, statusWord, trapNext } from './machine'
 
 /** Whether an unmasked exception waits for the next waiting instruction: #MF, or FERR# where CR0.NE is 0. */
 export function pending(): i32 {
@@ -12,6 +12,7 @@ export function updateSummary(): void {
   const status = statusWord()
   const unmasked = status & ~controlWord() & EXCEPTIONS
   setStatus(unmasked != 0 ? status | ES | BUSY : status & ~(ES | BUSY))
+  if (unmasked != 0) trapNext()
 }
 
 /** Bit 6 always reads as one; bit 12 (infinity control) only remembers; the other reserved bits are zero. */
@@ -43,13 +44,15 @@ export function fninit(): i32 {
 }
 
 /** What every MMX instruction but EMMS does first: TOP is 0 and all registers are in use. */
-export function mmxEnter(): void {
+export function mmxEnter(): i32 {
   store<u32>(FPU_STATUS, load<u32>(FPU_STATUS) & ~0x3800)
   store<u32>(FPU_TAG, 0)
+  return 0
 }
 
-export function emms(): void {
+export function emms(): i32 {
   store<u32>(FPU_TAG, 0xffff)
+  return 0
 }
 
 /** The tag word as FNSTENV shows it: valid, zero, special and empty told from the registers' contents. */

@@ -15,6 +15,30 @@ export function environmentBytes(format: u32): u32 {
   return (format & WIDE) != 0 ? 28 : 14
 }
 
+/** Builds FNSTENV's image without changing the state. @param format as in fnstenv */
+export function environmentImage(format: u32): i32 {
+  writeEnvironment(format)
+  return 0
+}
+
+/** What FNSTENV does to the state. */
+export function maskExceptions(): i32 {
+  setControl(load<u32>(FPU_CONTROL) | 0x3f)
+  return 0
+}
+
+/** Builds FNSAVE's image of 94 or 108 bytes without changing the state. @param format as in fnstenv */
+export function stateImage(format: u32): i32 {
+  writeEnvironment(format)
+  let at: usize = FPU_SCRATCH + environmentBytes(format)
+  for (let i: u32 = 0; i < 8; i++, at += 10) {
+    const from = addressOf(physical(i))
+    store<u64>(at, significand(from))
+    store<u16>(at, <u16>signExponent(from), 8)
+  }
+  return 0
+}
+
 function writeEnvironment(format: u32): void {
   const at: usize = FPU_SCRATCH
   const control = load<u32>(FPU_CONTROL)
@@ -78,8 +102,7 @@ function readEnvironment(format: u32): void {
 /** @param format 0 16-bit real, 1 16-bit protected, 2 32-bit real, 3 32-bit protected. All exceptions get masked. */
 export function fnstenv(format: u32): i32 {
   writeEnvironment(format)
-  setControl(load<u32>(FPU_CONTROL) | 0x3f)
-  return 0
+  return maskExceptions()
 }
 
 /** @param format as in fnstenv */
@@ -88,15 +111,9 @@ export function fldenv(format: u32): i32 {
   return 0
 }
 
-/** @param format as in fnstenv; the image is 94 or 108 bytes long */
+/** @param format as in fnstenv */
 export function fnsave(format: u32): i32 {
-  writeEnvironment(format)
-  let at: usize = FPU_SCRATCH + environmentBytes(format)
-  for (let i: u32 = 0; i < 8; i++, at += 10) {
-    const from = addressOf(physical(i))
-    store<u64>(at, significand(from))
-    store<u16>(at, <u16>signExponent(from), 8)
-  }
+  stateImage(format)
   return fninit()
 }
 

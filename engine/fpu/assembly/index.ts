@@ -3,7 +3,9 @@ export * from './compare'
 export * from './transfer'
 export { fprem, fprem1, frndint, fscale, fxtract } from './partial'
 export { emms, fldcw, fnclex, fninit, mmxEnter, pending, setTagWord, tagWord } from './control'
-export { fldenv, fnsave, fnstenv, frstor, fxrstor, fxsave } from './images'
+export {
+  environmentImage, fldenv, fnsave, fnstenv, frstor, fxrstor, fxsave, maskExceptions, stateImage,
+} from './images'
 export { fcos, fptan, fsin, fsincos } from './trigonometry'
 export { fpatan } from './arctangent'
 export { f2xm1, fyl2x, fyl2xp1 } from './logarithm'
@@ -13,3 +15,4 @@ export {
 } from './sse-arithmetic'
 export * from './sse-compare'
 export * from './sse-convert'
+export * from './shuffle'

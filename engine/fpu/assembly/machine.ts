@@ -1,5 +1,5 @@
 /** The x87 environment in the processor's state: stack, tags, and how an instruction reports what it raised. */
-import { FPU, FPU_CONTROL, FPU_STATUS, FPU_TAG } from './layout'
+import { FPU, FPU_CONTROL, FPU_STATUS, FPU_TAG, FPU_TRAP } from './layout'
 
 export const IE: u32 = 0x01
 export const DE: u32 = 0x02
@@ -140,7 +140,13 @@ export function report(toMemory: bool): u32 {
     if (forbidding != 0) exceptions &= ~(C1 | PE)
   }
   setStatus(status | exceptions | ES | BUSY)
+  trapNext()
   return forbidding
+}
+
+/** Has x87, MMX and WAIT instructions take the way on which a pending exception is noticed. */
+export function trapNext(): void {
+  store<u32>(FPU_TRAP, load<u32>(FPU_TRAP) | 0x13)
 }
 
 /** Delivers a result to a register that is not empty. Returns nonzero when it must stay as it was. */

@@ -240,15 +240,19 @@ function reciprocalRoot(bits: u32): u32 {
   return shorten(1.0 / Math.sqrt(<f64>reinterpret<f32>(magnitude)))
 }
 
-export function rcpps(to: usize, from: usize): void {
+export function rcpps(to: usize, from: usize): i32 {
   for (let at: usize = 0; at < 16; at += 4) store<u32>(to + at, reciprocal(load<u32>(from + at)))
+  return 0
 }
-export function rcpss(to: usize, from: usize): void {
+export function rcpss(to: usize, from: usize): i32 {
   store<u32>(to, reciprocal(load<u32>(from)))
+  return 0
 }
-export function rsqrtps(to: usize, from: usize): void {
+export function rsqrtps(to: usize, from: usize): i32 {
   for (let at: usize = 0; at < 16; at += 4) store<u32>(to + at, reciprocalRoot(load<u32>(from + at)))
+  return 0
 }
-export function rsqrtss(to: usize, from: usize): void {
+export function rsqrtss(to: usize, from: usize): i32 {
   store<u32>(to, reciprocalRoot(load<u32>(from)))
+  return 0
 }
