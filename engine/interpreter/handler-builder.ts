@@ -2,6 +2,7 @@ import {
   type Expr, I32, type ValueType, add, and, callOf, eq, eqz, geS, geU, gtU, i32, isConst, load, local, ltU, or, shl, shrU, sub, xor,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
+import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'
 import {
@@ -232,6 +233,10 @@ export class HandlerBuilder extends Semantics {
     this.fn.end()
   }
 
+  thisEip(): Expr {
+    return this.let(add(this.word(State.EIP_BASE), this.#field(Record.PAGE_OFFSET, 2)))
+  }
+
   nextEip(): Expr {
     return this.let(add(add(this.word(State.EIP_BASE), this.#field(Record.PAGE_OFFSET, 2)), this.#field(Record.LENGTH, 1)))
   }
@@ -357,7 +362,7 @@ export class HandlerBuilder extends Semantics {
 
   /** x87, MMX and SSE instructions need CR0 and CR4 to allow them, and no error pending. */
   #unitCheck(): void {
-    const bit = { integer: 0, x87: 1, mmx: 2, sse: 4 }[this.#form.description.unit]
+    const bit = UNIT_BIT[this.#form.description.unit]
     if (bit === 0) return
     const { fn } = this
     fn.if(and(load(i32(State.FPU_TRAP), 4), i32(bit)))

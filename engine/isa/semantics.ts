@@ -77,6 +77,8 @@ export abstract class Semantics {
   abstract segmentCache(index: number): Expr
   /** Leaves with an exception without error code when the condition holds. */
   abstract raiseIf(condition: Expr, vector: number): void
+  /** EIP of this instruction. */
+  abstract thisEip(): Expr
   /** EIP of the next instruction. */
   abstract nextEip(): Expr
   /** Ends the instruction with a jump to its relative operand. */

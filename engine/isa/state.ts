@@ -29,7 +29,7 @@ export const State = {
   RUN_START: 0xb4,
   /** EIP of offset 0 of the page that the current record was decoded from. */
   EIP_BASE: 0xb8,
-  /** Non-zero while x87, MMX or SSE instructions must take the slow way: bit 0 x87, 1 MMX, 2 SSE. */
+  /** Non-zero while x87, MMX or SSE instructions must take the slow way, by unit (see UNIT_BIT). */
   FPU_TRAP: 0xbc,
   CR0: 0xc0,
   CR2: 0xc4,

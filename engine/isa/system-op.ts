@@ -72,7 +72,7 @@ export const SystemOp = {
   BOUND: 50,
   /** Vector of an exception without error code. */
   RAISE: 51,
-  /** Unit (1 x87, 2 MMX, 4 SSE): decides between #UD, #NM and a pending FPU error. */
+  /** Bit of the unit (see UNIT_BIT): decides between #UD, #NM and a pending FPU error. */
   FPU_TRAP: 52,
   /** Segment register index, operand size: POP to a segment register. */
   POP_SEGMENT: 53,
