@@ -1,5 +1,12 @@
+import { execFileSync } from 'node:child_process'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'electron-vite'
+
+/** Puts the FPU module beside the thread that loads it; it is compiled only when its source has changed. */
+const fpuModule = {
+  name: 'fpu-module',
+  writeBundle: () => void execFileSync(process.execPath, ['scripts/build-fpu.mjs', 'out/main']),
+}
 
 /**
  * Everything that runs in Node goes one folder below out/: main/ (desktop, processes and threads of machines),
@@ -7,6 +14,7 @@ import { defineConfig } from 'electron-vite'
  */
 export default defineConfig({
   main: {
+    plugins: [fpuModule],
     build: {
       target: 'node20.19',
       outDir: 'out',

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MachineThread } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { VmStats } from '../../engine/protocol/vm.ts'
 import type { MachineState } from '../../engine/protocol/vm-contract.ts'
-import { writeFileAtomically } from '../host/atomic-file.ts'
 import { bundled } from '../host/locations.ts'
 import { checkInputFile, checkOutputFile } from './input-file.ts'
 import { encodePng } from './png.ts'
@@ -120,11 +119,11 @@ class Run {
         return this.#sleep(step.ms)
       case 'screenshot': {
         const { width, height, pixels } = await thread.ask('picture')
-        return writeFileAtomically(step.path, encodePng(width, height, pixels))
+        return writeFile(step.path, encodePng(width, height, pixels))
       }
       case 'text': {
         const text = await thread.ask('screenText')
-        return writeFileAtomically(
+        return writeFile(
           step.path,
           (text?.lines ?? []).map((line) => line.trimEnd() + '\n').join(''),
         )
@@ -134,7 +133,7 @@ class Run {
       case 'insert':
         return thread.ask('insert', step.drive, step.path, {})
       case 'save-state':
-        return writeFileAtomically(step.path, await thread.ask('save'))
+        return writeFile(step.path, await thread.ask('save'))
       case 'stats':
         return this.#writeStats(step.path, await thread.ask('stats'))
       case 'power-off':
@@ -159,7 +158,7 @@ class Run {
   async #writeStats(path: string, stats: VmStats | null): Promise<void> {
     const { user, system } = process.cpuUsage()
     const wallMs = performance.now() - this.#startedMs
-    await writeFileAtomically(
+    await writeFile(
       path,
       JSON.stringify({ ...stats, wallMs, cpuMs: (user + system) / 1000 }, null, 2) + '\n',
     )
