@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { chmodSync } from 'node:fs'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'electron-vite'
 
@@ -8,13 +9,19 @@ const fpuModule = {
   writeBundle: () => void execFileSync(process.execPath, ['scripts/build-fpu.mjs', 'out/main']),
 }
 
+/** Lets the command line be started by its name. */
+const executable = {
+  name: 'executable',
+  writeBundle: () => chmodSync('out/cli/index.js', 0o755),
+}
+
 /**
  * Everything that runs in Node goes one folder below out/: main/ (desktop, processes and threads of machines),
  * cli/ and the chunks they share. The command line also runs on Node 20, so that is what all of it is built for.
  */
 export default defineConfig({
   main: {
-    plugins: [fpuModule],
+    plugins: [fpuModule, executable],
     build: {
       target: 'node20.19',
       outDir: 'out',
