@@ -123,10 +123,7 @@ class Run {
       }
       case 'text': {
         const text = await thread.ask('screenText')
-        return writeFile(
-          step.path,
-          (text?.lines ?? []).map((line) => line.trimEnd() + '\n').join(''),
-        )
+        return writeFile(step.path, (text?.lines ?? []).map((line) => line.trimEnd() + '\n').join(''))
       }
       case 'eject':
         return thread.ask('eject', step.drive)
@@ -158,10 +155,7 @@ class Run {
   async #writeStats(path: string, stats: VmStats | null): Promise<void> {
     const { user, system } = process.cpuUsage()
     const wallMs = performance.now() - this.#startedMs
-    await writeFile(
-      path,
-      JSON.stringify({ ...stats, wallMs, cpuMs: (user + system) / 1000 }, null, 2) + '\n',
-    )
+    await writeFile(path, JSON.stringify({ ...stats, wallMs, cpuMs: (user + system) / 1000 }, null, 2) + '\n')
   }
 
   #onSerial(port: number, bytes: Uint8Array): void {
