@@ -79,13 +79,12 @@ describe.skipIf(reason)('vitrine run', () => {
   })
 
   it('does its steps and writes what they say', async () => {
-    const { status, stderr } = await vitrine(
-      'run',
-      '--floppy',
-      'blank.img,readonly',
-      ...['--do', 'sleep:500', '--do', 'screenshot:a.png', '--do', 'text:a.txt', '--do', 'stats:a.json'],
-      ...['--stats', 'end.json', '--timeout', '30'],
-    )
+    const steps = ['sleep:500', 'screenshot:a.png', 'text:a.txt', 'stats:a.json'].flatMap((step) => [
+      '--do',
+      step,
+    ])
+    const options = ['--floppy', 'blank.img,readonly', '--stats', 'end.json', '--timeout', '30']
+    const { status, stderr } = await vitrine('run', ...options, ...steps)
     expect([status, stderr]).toEqual([0, ''])
     expect((await readFile(join(folder, 'a.png'))).subarray(1, 4).toString()).toBe('PNG')
     expect((await readFile(join(folder, 'a.txt'), 'utf8')).split('\n').length).toBeGreaterThan(20)
