@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DiskError } from '../../storage/block-image.ts'
 import { AtapiCdrom } from './atapi-cdrom.ts'
-import { cdrom, disk, IdeTestRig, NumberedImage } from './ide-test-rig.ts'
+import { cdrom, disk, IdeTestRig, NumberedImage } from '../../../test/support/ide-test-rig.ts'
 
 const drive = (rig: IdeTestRig): AtapiCdrom => {
   const [first] = rig.channel.drives
@@ -251,11 +251,13 @@ describe('packet commands', () => {
 
   it('READ TOC gives one data track and the lead-out, by block or MSF, old and new format fields', () => {
     const rig = new IdeTestRig(cdrom(4500))
-    expect(data(rig, [0x43, 0, 0, 0, 0, 0, 0, 0, 20])).toEqual([
-      ...[0, 18, 1, 1],
-      ...[0, 0x14, 1, 0, 0, 0, 0, 0],
-      ...[0, 0x14, 0xaa, 0, 0, 0, 0x11, 0x94],
-    ])
+    expect(data(rig, [0x43, 0, 0, 0, 0, 0, 0, 0, 20])).toEqual(
+      [
+        [0, 18, 1, 1],
+        [0, 0x14, 1, 0, 0, 0, 0, 0],
+        [0, 0x14, 0xaa, 0, 0, 0, 0x11, 0x94],
+      ].flat(),
+    )
     expect(data(rig, [0x43, 2, 0, 0, 0, 0, 0xaa, 0, 12])).toEqual([0, 10, 1, 1, 0, 0x14, 0xaa, 0, 0, 1, 2, 0])
     expect(data(rig, [0x43, 0, 0, 0, 0, 0, 0, 0, 12, 0x40])).toEqual([0, 10, 1, 1, 0, 0x14, 1, 0, 0, 0, 0, 0])
     expect(data(rig, [0x43, 2, 2, 0, 0, 0, 0, 0, 255])).toHaveLength(48)

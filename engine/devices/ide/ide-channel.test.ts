@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { PortMap } from '../../bus/port-map.ts'
-import { cdrom, disk, IdeTestRig } from './ide-test-rig.ts'
+import { cdrom, disk, IdeTestRig } from '../../../test/support/ide-test-rig.ts'
 
 const registers = (rig: IdeTestRig) => [1, 2, 3, 4, 5].map((offset) => rig.in(offset))
 
@@ -360,7 +360,7 @@ it('survives any register accesses at any time', () => {
     0x28, 0xa8, 0xbe, 0xb9, 0x43, 0x5a, 0x1a, 0x12, 0x03, 0x55, 0x15, 0x46, 0x4a, 0x51, 0xad, 0xac, 0x1b,
   ]
   rig.memory.bytes.forEach((_, index) => (rig.memory.bytes[index] = random(256)))
-  for (let step = 0; step < 60_000; step++) {
+  for (let step = 0; step < 20_000; step++) {
     const kind = random(16)
     if (kind < 4) rig.out(1 + random(6), random(256))
     else if (kind === 4) rig.out(7, random(3) === 0 ? random(256) : (opcodes[random(opcodes.length)] ?? 0))

@@ -1,8 +1,12 @@
-import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { RecordingLine } from '../../../test/support/recording-line.ts'
-import { type BlockImage, checkRange, type DiskFault } from '../../storage/block-image.ts'
-import { BusMasterPorts, type DmaMemory } from './bus-master.ts'
-import { IdeChannel, type IdeChannelOptions, type IdeDriveOptions } from './ide-channel.ts'
+import { ManualClock } from './manual-clock.ts'
+import { RecordingLine } from './recording-line.ts'
+import { type BlockImage, checkRange, type DiskFault } from '../../engine/storage/block-image.ts'
+import { BusMasterPorts, type DmaMemory } from '../../engine/devices/ide/bus-master.ts'
+import {
+  IdeChannel,
+  type IdeChannelOptions,
+  type IdeDriveOptions,
+} from '../../engine/devices/ide/ide-channel.ts'
 
 /** Sectors whose first four bytes are their number, little-endian, and whose others are its low byte. */
 export class NumberedImage implements BlockImage {
