@@ -1,5 +1,6 @@
-import { RETRY, type Service, writeByte } from '../../port/protocol.ts'
-import { DONE, FLAG, type Outcome, Registers } from '../../port/registers.ts'
+import type { BootPlacement } from '../../loaders/placement.ts'
+import { in8, out8, RETRY, type Service, writeByte } from '../../port/protocol.ts'
+import { DONE, FLAG, type Outcome, type Registers } from '../../port/registers.ts'
 import { BDA, BDA_SEGMENT } from '../bda.ts'
 import { print } from '../console.ts'
 import type { Context } from '../context.ts'
@@ -21,7 +22,7 @@ export function* boot(r: Registers, context: Context): Service<Outcome> {
   } else if (state.boot.phase === 'start') state.boot.attempt = 0
 
   if (state.boot.phase === 'start' && state.boot.attempt === 0) {
-    if (config.kernel) return startKernel(r, context)
+    if (config.kernel) return yield* startKernel(r, context, config.kernel)
     if (config.menuDelayMs > 0) {
       yield* print('Press F12 to choose what to boot from.\n')
       state.boot.phase = 'hint'
@@ -92,8 +93,9 @@ function* openMenu(context: Context, sources: readonly BootSource[]): Service {
   yield* drawMenu(sources, 0)
 }
 
-function startKernel(r: Registers, context: Context): Outcome {
-  const kernel = context.config.kernel!
+function* startKernel(r: Registers, context: Context, kernel: BootPlacement): Service<Outcome> {
+  // Memory above 1 MiB is in use from here on.
+  yield* out8(0x92, ((yield* in8(0x92)) | 2) & 0xfe)
   context.placeKernel()
   const { start } = kernel
   if (start.kind === 'protected') {
