@@ -14,8 +14,10 @@ export interface FirmwareConfig {
   disks: readonly FirmwareDisk[]
   cdroms: readonly FirmwareDisk[]
   bootOrder: readonly BootDevice[]
-  /** Offer ACPI, APIC and MP tables. Off for systems older than these. */
+  /** Offer ACPI tables, whose place at the end of RAM is then taken from what a system may use. */
   acpi: boolean
+  /** The machine has APICs, for the MP table. */
+  apic: boolean
   /** A kernel to start in place of a boot sector, already laid out: see loaders/. */
   kernel?: BootPlacement
   /** How long the start picture waits for F12, in ms; 0 shows no hint (F12 pressed before still counts). */

@@ -1,6 +1,5 @@
 import type { Clock } from '../base/clock.ts'
 import { type Log, silentLog } from '../base/log.ts'
-import type { AccessSize, BusDevice } from '../bus/bus-device.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { Device } from '../devices/device.ts'
 import { parseSaved } from '../devices/saved-state.ts'
@@ -56,9 +55,9 @@ function* pci32(registers: Registers, context: Context): Service<Outcome> {
 
 /**
  * The PC BIOS behind its paravirtual port. The ROM images (resources/firmware/bios.bin and vgabios.bin) must be
- * mapped by the machine; this device answers at FIRMWARE_PORT.
+ * mapped by the machine, and so must `ports`.
  */
-export class Firmware implements Device, BusDevice {
+export class Firmware implements Device {
   readonly id = 'firmware'
   readonly #port: FirmwarePort
   readonly #context: Context
@@ -86,19 +85,9 @@ export class Firmware implements Device, BusDevice {
     return this.#port.busy
   }
 
-  read(offset: number, size: AccessSize): number {
-    return this.#port.read(offset, size)
-  }
-  write(offset: number, value: number, size: AccessSize): void {
-    this.#port.write(offset, value, size)
-  }
-  /** REP INS in one piece; `offset` is the port's, as for `read`. */
-  readBlock(into: Uint8Array, offset: number): void {
-    this.#port.readBlock(into, offset)
-  }
-  /** REP OUTS in one piece. */
-  writeBlock(from: Uint8Array, offset: number): void {
-    this.#port.writeBlock(from, offset)
+  /** Port ranges for the machine to map. */
+  get ports(): FirmwarePort['ports'] {
+    return this.#port.ports
   }
 
   reset(): void {

@@ -1,14 +1,14 @@
-import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
+import { type AccessSize, type BulkPort, type BusDevice, floating } from '../../bus/bus-device.ts'
+import type { PortRange } from '../../bus/port-map.ts'
 import type { Clock } from '../../base/clock.ts'
 import { type Log, silentLog } from '../../base/log.ts'
 import { type Exchange, HEADER_BYTES, type Service } from './protocol.ts'
 import { DONE, type Outcome, packOutcome, Registers } from './registers.ts'
 
-/** I/O ports of the firmware: the base port hands out channels, the others are the channels. */
-export const FIRMWARE_PORT = { name: 'firmware', base: 0x0f00, length: 0x80, width: 4 } as const
-
+/** The port that hands out channels; the channels' own ports follow it. */
+export const FIRMWARE_PORT = 0x0f00
 const CHANNEL_BYTES = 4
-const CHANNELS = FIRMWARE_PORT.length / CHANNEL_BYTES - 1
+const CHANNELS = 31
 /** A call untouched for this long was left for good, as by a program that jumps out of a hook. */
 const ABANDONED_NS = 1_000_000_000
 const EMPTY = new Uint8Array(0)
@@ -16,7 +16,7 @@ const EMPTY = new Uint8Array(0)
 /** Starts the service of this number, or returns null when there is none. */
 export type Dispatch = (service: number, registers: Registers) => Service<Outcome> | null
 
-class Channel {
+class Channel implements BusDevice, BulkPort {
   state: 'free' | 'header' | 'running' | 'ending' = 'free'
   lastUseNs = 0
   #registers = new Registers()
@@ -26,33 +26,58 @@ class Channel {
   #in: Uint8Array = EMPTY
   #inAt = 0
 
+  constructor(private readonly owner: { clock: Clock; dispatch: Dispatch; log: Log }) {}
+
   begin(): void {
     this.state = 'header'
+    this.lastUseNs = this.owner.clock.nowNs
     this.#service = null
     this.#out = EMPTY
     this.#outAt = 0
     this.#expect(HEADER_BYTES)
   }
 
+  /** What the ROM reads next; zeros where there is nothing. */
+  read(_: number, size: AccessSize): number {
+    if (this.state === 'free') return floating(size)
+    this.#prepare()
+    let value = 0
+    for (let at = 0; at < size; at++) value += (this.#out[this.#outAt + at] ?? 0) * 2 ** (8 * at)
+    this.#taken(size)
+    return value
+  }
+
   /** Bytes that the ROM writes; more than the command asks for are ignored. */
-  take(from: Uint8Array): void {
-    const room = this.#in.length - this.#inAt
-    const count = Math.min(room, from.length)
-    this.#in.set(count < from.length ? from.subarray(0, count) : from, this.#inAt)
-    this.#inAt += count
+  write(_: number, value: number, size: AccessSize): void {
+    this.lastUseNs = this.owner.clock.nowNs
+    for (let at = 0; at < size && this.#inAt < this.#in.length; at++)
+      this.#in[this.#inAt++] = (value >>> (8 * at)) & 0xff
   }
 
-  takeByte(value: number): void {
-    if (this.#inAt < this.#in.length) this.#in[this.#inAt++] = value
-  }
-
-  /** Fills `into` with what the ROM reads next; zeros where there is nothing. */
-  give(into: Uint8Array, dispatch: Dispatch, log: Log): void {
-    if (this.#outAt >= this.#out.length) this.#advance(dispatch, log)
-    const count = Math.min(into.length, this.#out.length - this.#outAt)
+  readBlock(into: Uint8Array): number {
+    if (this.state === 'free') return 0
+    this.#prepare()
+    const count = Math.min(into.length, this.#out.length - this.#outAt) & ~3
     into.set(this.#out.subarray(this.#outAt, this.#outAt + count))
-    into.fill(0, count)
-    this.#outAt += count
+    this.#taken(count)
+    return count
+  }
+
+  writeBlock(from: Uint8Array): number {
+    this.lastUseNs = this.owner.clock.nowNs
+    const count = Math.min(from.length, this.#in.length - this.#inAt) & ~3
+    this.#in.set(from.subarray(0, count), this.#inAt)
+    this.#inAt += count
+    return count
+  }
+
+  #prepare(): void {
+    this.lastUseNs = this.owner.clock.nowNs
+    if (this.#outAt >= this.#out.length) this.#advance()
+  }
+
+  #taken(bytes: number): void {
+    this.#outAt += bytes
     if (this.state === 'ending' && this.#outAt >= this.#out.length) this.state = 'free'
   }
 
@@ -61,7 +86,8 @@ class Channel {
     this.#inAt = 0
   }
 
-  #advance(dispatch: Dispatch, log: Log): void {
+  #advance(): void {
+    const { dispatch, log } = this.owner
     try {
       if (this.state === 'header') {
         const { service, registers } = Registers.parse(this.#in)
@@ -103,66 +129,42 @@ class Channel {
  * own, so that interrupt handlers and other virtual machines of a multitasking guest can call while a call
  * is in progress.
  */
-export class FirmwarePort implements BusDevice {
-  readonly #channels = Array.from({ length: CHANNELS }, () => new Channel())
-  readonly #word = new Uint8Array(4)
+export class FirmwarePort {
+  readonly #channels: Channel[]
+  /** What the machine maps. */
+  readonly ports: readonly { range: PortRange; device: BusDevice }[]
 
   constructor(
     private readonly clock: Clock,
-    private readonly dispatch: Dispatch,
-    private readonly log: Log = silentLog,
-  ) {}
+    dispatch: Dispatch,
+    log: Log = silentLog,
+  ) {
+    this.#channels = Array.from({ length: CHANNELS }, () => new Channel({ clock, dispatch, log }))
+    const base: BusDevice = {
+      read: (offset, size) => (offset === 0 ? this.#open() : floating(size)),
+      write: () => {},
+    }
+    this.ports = [base, ...this.#channels].map((device, index) => ({
+      range: {
+        name: index === 0 ? 'firmware' : `firmware-call-${index}`,
+        base: FIRMWARE_PORT + index * CHANNEL_BYTES,
+        length: CHANNEL_BYTES,
+        width: 4 as const,
+      },
+      device,
+    }))
+  }
 
   /** True while a call is in progress, which cannot be saved. */
   get busy(): boolean {
     const { nowNs } = this.clock
     return this.#channels.some(
-      (channel) =>
-        channel.state !== 'free' && channel.state !== 'header' && nowNs - channel.lastUseNs < ABANDONED_NS,
+      ({ state, lastUseNs }) => state !== 'free' && state !== 'header' && nowNs - lastUseNs < ABANDONED_NS,
     )
   }
 
   reset(): void {
     for (const channel of this.#channels) channel.state = 'free'
-  }
-
-  read(offset: number, size: AccessSize): number {
-    if (offset < CHANNEL_BYTES) return offset === 0 ? this.#open() : 0xff
-    const word = this.#word.subarray(0, size)
-    this.readBlock(word, offset)
-    let value = 0
-    for (let at = size - 1; at >= 0; at--) value = value * 256 + word[at]!
-    return value
-  }
-
-  write(offset: number, value: number, size: AccessSize): void {
-    const channel = this.#channel(offset)
-    if (!channel || channel.state === 'free') return
-    channel.lastUseNs = this.clock.nowNs
-    for (let at = 0; at < size; at++) channel.takeByte((value >>> (8 * at)) & 0xff)
-  }
-
-  /** REP INS in one piece. */
-  readBlock(into: Uint8Array, offset: number): void {
-    const channel = this.#channel(offset)
-    if (!channel || channel.state === 'free') {
-      into.fill(0xff)
-      return
-    }
-    channel.lastUseNs = this.clock.nowNs
-    channel.give(into, this.dispatch, this.log)
-  }
-
-  /** REP OUTS in one piece. */
-  writeBlock(from: Uint8Array, offset: number): void {
-    const channel = this.#channel(offset)
-    if (!channel || channel.state === 'free') return
-    channel.lastUseNs = this.clock.nowNs
-    channel.take(from)
-  }
-
-  #channel(offset: number): Channel | undefined {
-    return this.#channels[(offset >> 2) - 1]
   }
 
   /** A free channel, else the one that has been left alone longest. */
@@ -173,9 +175,7 @@ export class FirmwarePort implements BusDevice {
       if (chosen.state === 'free') return
       if (channel.state === 'free' || channel.lastUseNs < chosen.lastUseNs) best = index
     })
-    const channel = this.#channels[best]!
-    channel.begin()
-    channel.lastUseNs = this.clock.nowNs
-    return FIRMWARE_PORT.base + (best + 1) * CHANNEL_BYTES
+    this.#channels[best]!.begin()
+    return FIRMWARE_PORT + (best + 1) * CHANNEL_BYTES
   }
 }

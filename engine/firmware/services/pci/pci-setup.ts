@@ -2,6 +2,7 @@ import { out8, type Service } from '../../port/protocol.ts'
 import type { Context } from '../context.ts'
 import { type PciAddress, pciFunctions, readConfig16, readConfig32, readConfig8, writeConfig16, writeConfig32, writeConfig8 } from './configuration.ts'
 import { ACPI_PORTS, interruptPin, LEVEL_INTERRUPTS, PIRQ_LINES } from './routing.ts'
+import { FIRST_PCI_PORT, firstPciMemory, PCI_MEMORY_END } from './windows.ts'
 
 const COMMAND = 0x04
 const HEADER_TYPE = 0x0e
@@ -14,9 +15,6 @@ const PIIX3_ISA = 0x70008086
 const PIIX3_IDE = 0x70108086
 const PIIX4_PM = 0x71138086
 
-const FIRST_MEMORY = 0xe0000000
-const MEMORY_END = 0xfe000000
-const FIRST_PORT = 0xc000
 
 /** Where the next window goes. */
 interface Cursor {
@@ -27,7 +25,7 @@ interface Cursor {
 /** Gives every PCI function its addresses and interrupt line, and sets up what belongs to the chipset. */
 export function* initializePci({ config }: Context): Service {
   const functions = yield* pciFunctions()
-  const cursor: Cursor = { memory: Math.max(FIRST_MEMORY, config.ramBytes), port: FIRST_PORT }
+  const cursor: Cursor = { memory: firstPciMemory(config.ramBytes), port: FIRST_PCI_PORT }
   for (const address of functions) {
     const id = yield* readConfig32(address, 0)
     if (id === PIIX3_ISA) yield* setupIsaBridge(address)
@@ -79,7 +77,7 @@ function* assignWindows(address: PciAddress, cursor: Cursor): Service {
     }
     const size = (~((mask & 0xfffffff0) >>> 0) + 1) >>> 0
     const base = Math.ceil(cursor.memory / size) * size
-    if (size !== 0 && base + size <= MEMORY_END) {
+    if (size !== 0 && base + size <= PCI_MEMORY_END) {
       yield* writeConfig32(address, register, base)
       cursor.memory = base + size
       enable |= 2
