@@ -5,7 +5,7 @@ import { type BlockImage, DiskError, type DiskFault } from '../../storage/block-
 import { FLOPPY_GEOMETRIES } from '../../storage/floppy-geometry.ts'
 import type { FloppyImage } from '../../storage/floppy-image.ts'
 import { MemoryImage } from '../../storage/memory-image.ts'
-import type { DmaChannel, DmaResult } from './dma-channel.ts'
+import type { DmaChannel } from './dma-channel.ts'
 import { Fdc } from './fdc.ts'
 import type { FloppyPace } from './fdc-timing.ts'
 import type { FloppyDriveType } from './floppy-drive.ts'
@@ -19,20 +19,16 @@ class TestDma implements DmaChannel {
     this.left = bytes
     this.at = 0
   }
-  write(buffer: Uint8Array): DmaResult {
+  terminalCount = false
+
+  transfer(buffer: Uint8Array, direction: 'to-memory' | 'from-memory'): number {
     const moved = Math.min(buffer.length, this.left)
-    this.memory.set(buffer.subarray(0, moved), this.at)
-    return this.#moved(moved)
-  }
-  read(buffer: Uint8Array): DmaResult {
-    const moved = Math.min(buffer.length, this.left)
-    buffer.set(this.memory.subarray(this.at, this.at + moved))
-    return this.#moved(moved)
-  }
-  #moved(moved: number): DmaResult {
+    if (direction === 'to-memory') this.memory.set(buffer.subarray(0, moved), this.at)
+    else buffer.set(this.memory.subarray(this.at, this.at + moved))
     this.at += moved
     this.left -= moved
-    return { moved, terminalCount: moved > 0 && this.left === 0 }
+    this.terminalCount = moved > 0 && this.left === 0
+    return moved
   }
 }
 

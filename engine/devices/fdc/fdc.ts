@@ -167,7 +167,13 @@ export class Fdc implements Device, BusDevice {
     this.#core.timer.cancel()
     this.#core.state = {
       ...powerOnState(),
-      ...{ dor, tdr, dsr, rate, lock, specify, lastEot },
+      dor,
+      tdr,
+      dsr,
+      rate,
+      lock,
+      specify,
+      lastEot,
       perpendicular: perpendicular & 0x3c, // GAP and WGATE go
       configure: lock ? configure & (CONFIGURE.EFIFO | CONFIGURE.FIFOTHR) : CONFIGURE_DEFAULT,
       pretrk: lock ? pretrk : 0,

@@ -44,13 +44,13 @@ export class SectorMover {
       const toMemory = goesToMemory(transfer.kind)
       // What terminal count cuts off of a written sector is filled with zeros.
       this.#memory.fill(0)
-      const result = !requests
-        ? { moved: 0, terminalCount: false }
+      const moved = !requests
+        ? 0
         : toMemory
-          ? this.dma.write(transfer.buffer)
-          : this.dma.read(this.#memory.subarray(0, length))
-      terminalCount = result.terminalCount
-      if (result.moved < length && !terminalCount) return this.#end(transfer, ST0.IC_ABNORMAL, ST1.OR)
+          ? this.dma.transfer(transfer.buffer, 'to-memory')
+          : this.dma.transfer(this.#memory.subarray(0, length), 'from-memory')
+      terminalCount = moved > 0 && this.dma.terminalCount
+      if (moved < length && !terminalCount) return this.#end(transfer, ST0.IC_ABNORMAL, ST1.OR)
       if (!toMemory && !this.#take(transfer, medium, this.#memory)) return 'ended'
     }
     return this.#next(transfer, terminalCount)

@@ -7,7 +7,7 @@ import { DriveCore, driveCoreSchema, type DriveSignals, type IdeTiming } from '.
 import type { IdeDrive } from './ide-drive.ts'
 import { type DriveIdentity, identifyCdrom } from './identify.ts'
 import { executePacket, type PacketOutcome } from './packet-commands.ts'
-import { buildRawSector, RAW_SECTOR_BYTES, rawSectorBytes, USER_DATA_ONLY } from './raw-sector.ts'
+import { buildRawSector, RAW_SECTOR_BYTES, rawSectorBytes } from './raw-sector.ts'
 import { COMMAND, ERROR, REASON, STATUS, STATUS_READY } from './registers.ts'
 import { SENSE, type Sense, senseSchema } from './sense.ts'
 import { decodeTransferMode, DEFAULT_TRANSFER_MODE, transferModeSchema } from './transfer-mode.ts'

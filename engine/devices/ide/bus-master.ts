@@ -48,8 +48,13 @@ export const busMasterSchema = v.strictObject({
 type BusMasterState = Omit<v.InferOutput<typeof busMasterSchema>, 'deadlineNs'>
 
 const powerOnState = (): BusMasterState => ({
-  ...{ command: 0, status: 0, table: 0 },
-  ...{ entries: 0, address: 0, left: 0, last: false },
+  command: 0,
+  status: 0,
+  table: 0,
+  entries: 0,
+  address: 0,
+  left: 0,
+  last: false,
 })
 
 /** One channel's half of the PIIX3 bus-master IDE function. */

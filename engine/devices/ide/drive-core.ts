@@ -138,7 +138,12 @@ export class DriveCore {
     const { status, phase, interrupt, position, end, staged } = this
     return {
       taskFile: this.taskFile.save(),
-      ...{ status, phase, interrupt, position, end, staged },
+      status,
+      phase,
+      interrupt,
+      position,
+      end,
+      staged,
       deadlineNs: this.#timer.deadlineNs,
       data: this.buffer.slice(0, Math.max(end, staged)),
     }
