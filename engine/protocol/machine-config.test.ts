@@ -39,12 +39,12 @@ describe('machine configuration', () => {
         { kind: 'floppy', path: 'a' },
         { kind: 'cdrom', path: null },
       ],
-      kernel: { path: 'k', modules: ['m x y'] },
+      kernel: { path: 'k', modules: ['m'] },
     })
     expect(withFiles(config, (path) => `/b/${path}`)).toMatchObject({
       firmware: '/b/f',
       drives: [{ path: '/b/a' }, { path: null }],
-      kernel: { path: '/b/k', modules: ['/b/m x y'] },
+      kernel: { path: '/b/k', modules: ['/b/m'] },
     })
     expect(withFiles(config, (path) => path)).toEqual(config)
   })

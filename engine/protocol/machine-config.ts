@@ -140,13 +140,9 @@ export const MachineConfig = v.pipe(
 export type MachineConfig = v.InferOutput<typeof MachineConfig>
 export type MachineConfigInput = v.InferInput<typeof MachineConfig>
 
-/** The configuration with each of its files named anew. A module keeps the arguments behind its name. */
+/** The configuration with each of its files named anew. */
 export function withFiles(config: MachineConfig, rename: (path: string) => string): MachineConfig {
   const { firmware, vgaBios, kernel } = config
-  const renameModule = (module: string): string => {
-    const [path = '', ...words] = module.split(' ')
-    return [rename(path), ...words].join(' ')
-  }
   const drives = config.drives.map((drive) =>
     drive.path === null ? drive : Object.assign({}, drive, { path: rename(drive.path) }),
   )
@@ -159,7 +155,7 @@ export function withFiles(config: MachineConfig, rename: (path: string) => strin
       kernel: {
         ...kernel,
         path: rename(kernel.path),
-        modules: kernel.modules.map(renameModule),
+        modules: kernel.modules.map(rename),
         ...(kernel.initrd !== undefined && { initrd: rename(kernel.initrd) }),
       },
     }),

@@ -45,12 +45,12 @@ describe('options of a run', () => {
     const { config } = plan({
       kernel: 'k',
       append: 'console=ttyS0',
-      module: ['m one'],
+      module: ['m'],
       portLog: ['0x402=log', '80h=post'],
       debugExit: true,
       knob: ['cpuidLimit=2', 'localTime', 'floppyTypes=360,1440'],
     })
-    expect(config.kernel).toEqual({ path: 'k', append: 'console=ttyS0', modules: ['m one'] })
+    expect(config.kernel).toEqual({ path: 'k', append: 'console=ttyS0', modules: ['m'] })
     expect(config.debug).toEqual({
       exit: true,
       portLogs: [
