@@ -54,6 +54,7 @@ export default defineConfig({
     plugins: [vue()],
     build: {
       target: 'chrome120',
+      minify: true,
       outDir: 'out/renderer',
       sourcemap: false,
       rolldownOptions: { input: 'src-renderer/index.html' },
