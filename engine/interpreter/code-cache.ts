@@ -14,7 +14,8 @@ const END = CPU_BYTES
 /** Longest straight run decoded at once. */
 const MAX_RUN = 128
 const GRANULE_SHIFT = 6
-const MAX_LENGTH = 15
+/** A fused pair reaches two instructions of 15 bytes far. */
+const MAX_EXTENT = 30
 
 /** What the records of a page depend on besides its bytes. */
 export interface CodeVariant extends CodeMode {
@@ -27,9 +28,8 @@ export interface CodeVariant extends CodeMode {
 interface Variant {
   mode: CodeVariant
   page: CodePage
-  /** Record number + 1 by page offset, 0 for none. */
-  index: Uint16Array
-  records: number[]
+  /** Record by page offset, 0 for none. */
+  index: Int32Array
 }
 
 interface CodePage {
@@ -47,6 +47,13 @@ export interface CodeCacheStats {
 
 /** Ends a straight run for good. */
 const LEAVES = new Set(['JMP', 'JMPI', 'RET', 'RETF', 'IRET', 'JMPF', 'JMPFI', 'HLT', 'UD2'])
+
+/** False when certainly no instruction lies in these bytes of the page. */
+function covered(page: CodePage, start: number, end: number): boolean {
+  for (let g = start >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
+    if (page.granules[g >> 5]! & (1 << (g & 31))) return true
+  return false
+}
 
 /**
  * Decoded instructions, by page of linear memory, so that code is decoded once wherever it is mapped.
@@ -83,8 +90,7 @@ export class CodeCache {
   /** The record of the instruction at an offset of a linear-memory page, decoded now if need be. */
   recordAt(hostPage: number, offset: number, mode: CodeVariant): number {
     const variant = this.#variant(hostPage, mode)
-    const known = variant.index[offset]!
-    return known !== 0 ? variant.records[known - 1]! : this.#decodeRun(variant, offset)
+    return variant.index[offset]! || this.#decodeRun(variant, offset)
   }
 
   /** Points the branch at `from` to its target, in the same page or through the jump cache. Returns the new record. */
@@ -140,9 +146,14 @@ export class CodeCache {
   hitsCode(host: number, size: number): boolean {
     const page = this.#pages.get(Math.floor(host / 4096))
     if (!page) return false
-    const offset = host & 0xfff
-    for (let g = offset >> GRANULE_SHIFT; g <= Math.min(63, (offset + size - 1) >> GRANULE_SHIFT); g++)
-      if (page.granules[g >> 5]! & (1 << (g & 31))) return true
+    const start = host & 0xfff
+    const end = Math.min(4096, start + size)
+    if (!covered(page, start, end)) return false
+    for (const { index } of page.variants.values())
+      for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
+        const record = index[offset]!
+        if (record !== 0 && (offset >= start || offset + this.#extent(record) > start)) return true
+      }
     return false
   }
 
@@ -160,35 +171,25 @@ export class CodeCache {
   }
 
   #dropRange(page: CodePage, start: number, end: number): void {
-    const first = start >> GRANULE_SHIFT
-    const last = (end - 1) >> GRANULE_SHIFT
-    let any = false
-    for (let g = first; g <= last; g++) any ||= (page.granules[g >> 5]! & (1 << (g & 31))) !== 0
-    if (!any) return
-    const from = first << GRANULE_SHIFT
-    const to = (last + 1) << GRANULE_SHIFT
-    // A fused pair reaches up to two instructions back.
-    for (const { index, records } of page.variants.values())
-      for (let offset = Math.max(0, from - 2 * MAX_LENGTH); offset < to; offset++) {
-        const number = index[offset]!
-        if (number === 0) continue
-        const record = records[number - 1]!
-        if (offset >= from || offset + this.#extent(record) > from) this.#makeStale(index, offset, record)
+    if (!covered(page, start, end)) return
+    for (const { index } of page.variants.values())
+      for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
+        const record = index[offset]!
+        if (record !== 0 && (offset >= start || offset + this.#extent(record) > start)) this.#makeStale(index, offset, record)
       }
-    for (let g = first; g <= last; g++) page.granules[g >> 5]! &= ~(1 << (g & 31))
   }
 
   #dropPage(page: CodePage): void {
-    for (const { index, records } of page.variants.values())
+    for (const { index } of page.variants.values())
       for (let offset = 0; offset < 4096; offset++) {
-        const number = index[offset]!
-        if (number !== 0) this.#makeStale(index, offset, records[number - 1]!)
+        const record = index[offset]!
+        if (record !== 0) this.#makeStale(index, offset, record)
       }
     this.#pages.delete(page.hostPage)
     this.#holdsCode[page.hostPage] = 0
   }
 
-  #makeStale(index: Uint16Array, offset: number, record: number): void {
+  #makeStale(index: Int32Array, offset: number, record: number): void {
     index[offset] = 0
     this.#view.setUint16(record + Record.HANDLER, Handler.STALE, true)
     this.stats.invalidated++
@@ -222,7 +223,7 @@ export class CodeCache {
       (mode.code32 ? 1 : 0) | (mode.stack32 ? 2 : 0) | (mode.flat ? 4 : 0) | (mode.low << 3) | (mode.high << 16)
     let variant = page.variants.get(key)
     if (!variant) {
-      variant = { mode: { ...mode }, page, index: new Uint16Array(4096), records: [] }
+      variant = { mode: { ...mode }, page, index: new Int32Array(4096) }
       page.variants.set(key, variant)
     }
     return variant
@@ -240,7 +241,7 @@ export class CodeCache {
   }
 
   #decodeRun(variant: Variant, start: number): number {
-    const { mode, page, index, records } = variant
+    const { mode, page, index } = variant
     const host = page.hostPage * 4096
     const run: { instruction: Instruction; form: Form; at: number }[] = []
     let offset = start
@@ -255,8 +256,7 @@ export class CodeCache {
     const first = this.#next
     run.forEach(({ instruction, form, at }, i) => {
       const record = this.#allocate()
-      records.push(record)
-      index[at] = records.length
+      index[at] = record
       this.#encode(record, instruction, form, at)
       const next = run[i + 1]
       const fused = next && this.handlers.get(`${formKey(form)}|${formKey(next.form)}`)
@@ -274,7 +274,7 @@ export class CodeCache {
     const { mode } = variant
     if (known) {
       this.#writeSpecial(record, Handler.CONTINUE, offset)
-      this.#view.setInt32(record + Record.LINK, variant.records[variant.index[offset]! - 1]!, true)
+      this.#view.setInt32(record + Record.LINK, variant.index[offset]!, true)
     } else if (offset >= 4096) {
       this.#writeSpecial(record, Handler.GOTO, 0)
       this.#view.setInt32(record + Record.IMMEDIATE, offset, true)

@@ -5,6 +5,7 @@ import type { BusDevice } from '../bus/bus-device.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import { PciBus } from '../bus/pci.ts'
 import { PciFunction, pciStateSchema } from '../bus/pci-function.ts'
+import { PortWindow } from '../bus/pci-window.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { AcpiPm, APM_BASE } from '../devices/acpi-pm/acpi-pm.ts'
 import { InterruptBus } from '../devices/apic/interrupt-bus.ts'
@@ -18,6 +19,8 @@ import type { FloppyDriveType } from '../devices/fdc/floppy-drive.ts'
 import { ConfigMechanism } from '../devices/i440fx/config-mechanism.ts'
 import { I440fx } from '../devices/i440fx/i440fx.ts'
 import { I8042 } from '../devices/i8042/i8042.ts'
+import { BusMasterPorts } from '../devices/ide/bus-master.ts'
+import { IdeChannel, type IdeChannelOptions } from '../devices/ide/ide-channel.ts'
 import { Keyboard } from '../devices/keyboard/keyboard.ts'
 import { Mouse } from '../devices/mouse/mouse.ts'
 import { Parallel } from '../devices/parallel/parallel.ts'
@@ -54,6 +57,9 @@ export interface BoardConfig {
   apic: boolean
   serialPorts: number
   floppyDrives: [FloppyDriveType, FloppyDriveType]
+  ideDrives: IdeChannelOptions['drives'][]
+  /** From the end of an IDE command to its interrupt. */
+  ideInterruptDelayNs: number
   /** Real time at power-on, ns since 1970, in the zone that the guest's clock shows. */
   unixNs: bigint
   debugExit: boolean
@@ -64,6 +70,10 @@ const COM_PORTS = [
   { base: 0x2f8, irq: 3 },
   { base: 0x3e8, irq: 4 },
   { base: 0x2e8, irq: 3 },
+]
+const IDE_PORTS = [
+  { base: 0x1f0, control: 0x3f6, irq: 14 },
+  { base: 0x170, control: 0x376, irq: 15 },
 ]
 const LOCAL_APIC_AT = 0xfee00000
 const IO_APIC_AT = 0xfec00000
@@ -81,6 +91,7 @@ export class Board {
   readonly localApic: LocalApic | null
   readonly rtc: Rtc
   readonly fdc: Fdc
+  readonly ide: IdeChannel[]
   readonly keyboard: Keyboard
   readonly mouse: VmwareBackdoor
   readonly uarts: Uart[]
@@ -156,13 +167,29 @@ export class Board {
     this.#map('lpt1', 0x378, 3, this.parallel)
 
     // Floppy.
-    const channel = dma.channel(2)
-    this.fdc = new Fdc(clock, irq(6), {
-      write: (buffer) => ({ moved: channel.transfer(buffer, 'to-memory'), terminalCount: channel.terminalCount }),
-      read: (buffer) => ({ moved: channel.transfer(buffer, 'from-memory'), terminalCount: channel.terminalCount }),
-    }, { drives: config.floppyDrives, onFault: events.diskFault })
+    this.fdc = new Fdc(clock, irq(6), dma.channel(2), { drives: config.floppyDrives, onFault: events.diskFault })
     this.#map('fdc', 0x3f0, 6, this.fdc)
     this.#map('fdc-dir', 0x3f7, 1, this.fdc.port7)
+
+    // IDE: two channels at their traditional places, with the PIIX3's bus master.
+    this.ide = [0, 1].map((index) => {
+      const { base, control, irq: line } = IDE_PORTS[index]!
+      const channel = new IdeChannel(clock, irq(line), {
+        id: `ide${index}`, drives: config.ideDrives[index]!, memory, onFault: events.diskFault,
+        timing: { irqDelayNs: config.ideInterruptDelayNs },
+      })
+      this.#map(channel.id, base, 8, channel, 4)
+      this.#map(`${channel.id}-control`, control, 1, channel.controlBlock)
+      return channel
+    })
+    const busMasters = new BusMasterPorts([this.ide[0]!.busMaster, this.ide[1]!.busMaster])
+    const idePci: PciFunction = new PciFunction(
+      { vendorId: 0x8086, deviceId: 0x7010, revision: 0, classCode: 0x010180, commandMask: 0x0005 },
+      [{ index: 4, kind: 'io', length: 16, window: new PortWindow(ports, { name: 'ide-bus-master', length: 16, width: 4 }, busMasters) }],
+      () => this.#followIdeMaster(idePci),
+    )
+    // IDETIM: both channels decode.
+    for (const register of [0x40, 0x42]) idePci.config.define(register, 2, 0x8000, 0xffff)
 
     // PCI: host bridge, ISA bridge, power management, video.
     const piix3 = new Piix3(
@@ -180,6 +207,7 @@ export class Board {
     ])
     this.pci.attach(0, 0, host.pci)
     this.pci.attach(1, 0, piix3.pci)
+    this.pci.attach(1, 1, idePci)
     this.pci.attach(1, 3, this.acpi.pci)
     this.pci.attach(2, 0, vgaPci)
     const mechanism = new ConfigMechanism(this.pci, piix3.resetControl)
@@ -190,8 +218,9 @@ export class Board {
     if (config.debugExit) this.#map('debug-exit', 0xf4, 4, new DebugExit(events.debugExit), 4)
 
     this.devices = [
-      host, mechanism, piix3, this.acpi, this.vga, vgaDevice(vgaPci), pit, systemControl, this.rtc, dma, this.keyboard, ps2Mouse, this.mouse,
-      i8042, ...this.uarts, this.parallel, this.fdc, this.pics, ...(this.localApic ? [this.localApic] : []), ...(ioApic ? [ioApic] : []),
+      host, mechanism, piix3, this.acpi, this.vga, pciDevice('vga-pci', vgaPci), pit, systemControl, this.rtc, dma, this.keyboard, ps2Mouse, this.mouse,
+      i8042, ...this.uarts, this.parallel, this.fdc, ...this.ide,
+      pciDevice('ide-pci', idePci, () => this.#followIdeMaster(idePci)), this.pics, ...(this.localApic ? [this.localApic] : []), ...(ioApic ? [ioApic] : []),
     ]
   }
 
@@ -206,6 +235,10 @@ export class Board {
     return this.localApic ? this.localApic.acknowledge() : this.pics.acknowledge()
   }
 
+  #followIdeMaster(pci: PciFunction): void {
+    for (const channel of this.ide) channel.busMaster?.setMasterEnabled(pci.isBusMaster)
+  }
+
   #map(name: string, base: number, length: number, device: BusDevice, width: 1 | 2 | 4 = 1): void {
     this.ports.map({ name, base, length, width }, device)
   }
@@ -215,14 +248,20 @@ export class Board {
   }
 }
 
-const VGA_PCI_STATE = v.object({ version: v.literal(1), pci: pciStateSchema })
+const PCI_STATE = v.object({ version: v.literal(1), pci: pciStateSchema })
 
-/** The video card's PCI header is state of its own: the card's model does not know the bus. */
-function vgaDevice(pci: PciFunction): Device {
+/** The PCI header of a device whose model does not know the bus. */
+function pciDevice(id: string, pci: PciFunction, changed: () => void = () => {}): Device {
   return {
-    id: 'vga-pci',
-    reset: () => pci.reset(),
+    id,
+    reset: () => {
+      pci.reset()
+      changed()
+    },
     save: () => ({ version: 1, pci: pci.save() }),
-    restore: (state) => pci.restore(parseSaved('vga-pci', VGA_PCI_STATE, state).pci),
+    restore: (state) => {
+      pci.restore(parseSaved(id, PCI_STATE, state).pci)
+      changed()
+    },
   }
 }

@@ -4,9 +4,11 @@ import type { Line } from '../base/line.ts'
 import { MemoryMap } from '../bus/memory-map.ts'
 import { PortMap } from '../bus/port-map.ts'
 import { FW_CFG_DMA_PORT, FW_CFG_PORT, FwCfg } from '../devices/fw-cfg/fw-cfg.ts'
-import { FLOPPY_DRIVE_TYPES, driveTypeFor, type FloppyDriveType } from '../devices/fdc/floppy-drive.ts'
 import { cmosBytes } from '../devices/rtc/cmos.ts'
 import { BACKDOOR_PORT } from '../devices/vmware-backdoor/vmware-backdoor.ts'
+import { Firmware } from '../firmware/firmware.ts'
+import { placeKernel } from '../firmware/loaders/kernel.ts'
+import type { BootPlacement } from '../firmware/loaders/placement.ts'
 import { loadFpu } from '../fpu/fpu.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
 import { describeAll } from '../isa/index.ts'
@@ -16,12 +18,10 @@ import { SoftVcpu } from '../interpreter/soft-vcpu.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
-import type { FloppyImage } from '../storage/floppy-image.ts'
-import { MeteredImage } from '../storage/metered-image.ts'
-import { openFloppyImage } from '../storage/open-image.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
+import { artifact } from './artifacts.ts'
 import { Board } from './board.ts'
-import { assignDrives, floppyTypeOf } from './drives.ts'
+import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { RomSpace } from './rom-space.ts'
@@ -31,6 +31,8 @@ const NS_PER_MS = 1_000_000n
 /** Time-stamp counter ticks per ns: a round frequency that systems of the time can measure. */
 const TSC_GHZ = 1
 
+const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
+
 /** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
 export function createMachine(config: MachineConfig): Machine {
   return new Pc(config)
@@ -38,11 +40,6 @@ export function createMachine(config: MachineConfig): Machine {
 
 /** What devices ask the machine for in the middle of an access; done once the processor has stopped. */
 type MachineEvent = 'machine' | 'cpu' | 'power-off' | { debugExit: number }
-
-interface FloppySlot {
-  medium: MeteredImage | null
-  readonly: boolean
-}
 
 /** The software PC: memory, board, processor, and the loop that runs them. */
 class Pc implements Machine {
@@ -53,7 +50,7 @@ class Pc implements Machine {
   readonly #cpu: SoftVcpu
   readonly #loop: RunLoop
   readonly #config: MachineConfig
-  readonly #floppies: FloppySlot[] = [{ medium: null, readonly: false }, { medium: null, readonly: false }]
+  readonly #bays: DriveBays
   #tscOffset = 0
   #pending: MachineEvent | null = null
   #apicBase = 0xfee00900
@@ -69,16 +66,14 @@ class Pc implements Machine {
     this.#loadRoms(rom)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
-    const slots = assignDrives(config.drives)
-    const images = slots.filter(({ config: drive }) => drive.kind === 'floppy').map(({ id, config: drive }) => ({
-      id, image: drive.path === null ? null : openFloppyImage(drive.path, drive), readonly: drive.readonly,
-    }))
+    this.#bays = new DriveBays(config)
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
-    const drives: [FloppyDriveType, FloppyDriveType] = [this.#floppyType(0, images[0]), this.#floppyType(1, images[1])]
     this.#board = new Board(this.#clock, this.#ports, this.#memory, rom, {
       apic,
       serialPorts: config.serialPorts,
-      floppyDrives: drives,
+      floppyDrives: this.#bays.floppyTypes,
+      ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
+      ideInterruptDelayNs: (config.knobs.ideInterruptDelayUs ?? 0) * 1000,
       unixNs: BigInt(config.knobs.startTimeMs ?? Date.now()) * NS_PER_MS,
       debugExit: config.debug.exit,
     }, {
@@ -112,10 +107,11 @@ class Pc implements Machine {
       ferr: (high) => this.#board.isa[13]!.set(high),
     })
     this.#loop = new RunLoop(this.#cpu, this.#clock, () => this.#pending !== null)
-    images.forEach(({ image, readonly }, i) => image && this.#insertFloppy(i, image, readonly))
+    this.#bays.attach(this.#board.fdc, this.#board.ide)
     this.#mapBackdoor()
-    this.#fillCmos(drives)
+    this.#fillCmos()
     if (config.firmware) this.#mapFwCfg()
+    else this.#mapFirmware(apic)
     for (const device of this.#board.devices) device.reset()
   }
 
@@ -182,30 +178,15 @@ class Pc implements Machine {
   }
 
   drives(): DriveStatus[] {
-    return this.#floppies.flatMap(({ medium, readonly }, i): DriveStatus[] => {
-      const drive = this.#board.fdc.drives[i]!
-      if (!drive.present) return []
-      return [{
-        id: `floppy${i}`, kind: 'floppy', medium: medium?.name ?? null, readonly,
-        bytesRead: medium?.bytesRead ?? 0, bytesWritten: medium?.bytesWritten ?? 0,
-      }]
-    })
+    return this.#bays.status()
   }
 
   eject(drive: string): void {
-    const index = this.#floppyIndex(drive)
-    const slot = this.#floppies[index]!
-    this.#board.fdc.drives[index]!.insert(null)
-    slot.medium?.flush()
-    slot.medium?.close()
-    slot.medium = null
+    this.#bays.eject(drive)
   }
 
   insert(drive: string, path: string, options: { readonly?: boolean; ephemeral?: boolean } = {}): void {
-    const index = this.#floppyIndex(drive)
-    const image = openFloppyImage(path, options)
-    this.eject(drive)
-    this.#insertFloppy(index, image, options.readonly ?? false)
+    this.#bays.insert(drive, path, options)
   }
 
   stats(): MachineStats {
@@ -237,7 +218,7 @@ class Pc implements Machine {
   close(): void {
     for (const uart of this.#board.uarts) uart.flush()
     this.#board.debugConsole.flush()
-    for (let i = 0; i < this.#floppies.length; i++) if (this.#floppies[i]!.medium) this.eject(`floppy${i}`)
+    this.#bays.close()
   }
 
   // Parts.
@@ -261,8 +242,12 @@ class Pc implements Machine {
 
   #loadRoms(rom: RomSpace): void {
     const { firmware, vgaBios } = this.#config
-    if (firmware) rom.loadFirmware(firmware, readImage(firmware))
-    if (vgaBios && !firmware) rom.loadVgaBios(vgaBios, readImage(vgaBios))
+    const bios = firmware ?? artifact('bios.bin')
+    rom.loadFirmware(bios, readImage(bios))
+    // Other firmware is given a video BIOS through fw_cfg and places it itself.
+    if (firmware) return
+    const video = vgaBios ?? artifact('vgabios.bin')
+    rom.loadVgaBios(video, readImage(video))
   }
 
   /** Other firmware asks QEMU's device for what it is to know. */
@@ -274,6 +259,39 @@ class Pc implements Machine {
     this.#ports.map({ name: 'fw-cfg', base: FW_CFG_PORT, length: 2, width: 2 }, device.ports)
     this.#ports.map({ name: 'fw-cfg-dma', base: FW_CFG_DMA_PORT, length: 8, width: 4 }, device.dmaPorts)
     this.#board.devices.unshift(device)
+  }
+
+  /** The built-in firmware's services. */
+  #mapFirmware(apic: boolean): void {
+    const { memoryMiB, cpus, boot } = this.#config
+    const kernel = this.#placeKernel(apic)
+    const firmware = new Firmware({
+      ramBytes: memoryMiB * MIB,
+      cpus,
+      floppies: this.#bays.firmwareDisks('floppy'),
+      disks: this.#bays.firmwareDisks('disk'),
+      cdroms: this.#bays.firmwareDisks('cdrom'),
+      bootOrder: boot.length > 0 ? boot : DEFAULT_BOOT,
+      acpi: apic,
+      apic,
+      menuDelayMs: 0,
+      ...(kernel ? { kernel } : {}),
+    }, this.#clock, this.#memory)
+    for (const { range, device } of firmware.ports) this.#ports.map(range, device)
+    this.#board.devices.unshift(firmware)
+  }
+
+  #placeKernel(acpi: boolean): BootPlacement | null {
+    const { kernel, memoryMiB } = this.#config
+    if (!kernel) return null
+    const file = (path: string) => ({ path, bytes: readImage(path) })
+    return placeKernel(file(kernel.path), {
+      append: kernel.append,
+      ...(kernel.initrd ? { initrd: file(kernel.initrd) } : {}),
+      modules: kernel.modules.map((path) => ({ ...file(path), arguments: '' })),
+      ramBytes: memoryMiB * MIB,
+      acpi,
+    })
   }
 
   #mapBackdoor(): void {
@@ -296,13 +314,13 @@ class Pc implements Machine {
     })
   }
 
-  #fillCmos(floppies: [FloppyDriveType, FloppyDriveType]): void {
+  #fillCmos(): void {
     const { boot, memoryMiB, cpus } = this.#config
-    const order = boot.length > 0 ? boot : (['floppy', 'cdrom', 'disk'] as const)
+    const order = boot.length > 0 ? boot : DEFAULT_BOOT
     this.#board.rtc.fillCmos(cmosBytes({
       ramBytes: memoryMiB * MIB,
-      floppies,
-      disks: [null, null],
+      floppies: this.#bays.floppyTypes,
+      disks: this.#bays.cmosDisks,
       numericProcessor: true,
       pointingDevice: true,
       bootOrder: order,
@@ -313,29 +331,6 @@ class Pc implements Machine {
   #setApicBase(value: number): void {
     this.#apicBase = value
     this.#board.localApic?.setEnabled((value & 0x800) !== 0)
-  }
-
-  // Floppies.
-
-  #floppyType(index: number, slot: { image: FloppyImage | null } | undefined): FloppyDriveType {
-    const knob = this.#config.knobs.floppyTypes?.[index]
-    if (knob !== undefined) return floppyTypeOf(knob)
-    if (slot?.image) return driveTypeFor(slot.image.geometry)
-    // Drive A is always there; B when it was asked for.
-    return index === 0 || slot ? FLOPPY_DRIVE_TYPES[4] : 'none'
-  }
-
-  #insertFloppy(index: number, { image, geometry }: FloppyImage, readonly: boolean): void {
-    const medium = new MeteredImage(image)
-    this.#board.fdc.drives[index]!.insert({ image: medium, geometry })
-    this.#floppies[index] = { medium, readonly }
-  }
-
-  #floppyIndex(drive: string): number {
-    const index = ['floppy0', 'floppy1'].indexOf(drive)
-    if (index < 0 || !this.#board.fdc.drives[index]!.present)
-      throw new EngineError('option-invalid', { option: drive, reason: 'there is no such drive with removable media' })
-    return index
   }
 }
 
