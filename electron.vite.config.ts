@@ -55,6 +55,8 @@ export default defineConfig({
     build: {
       target: 'chrome120',
       minify: true,
+      // Read from disk or loopback, all of it, once.
+      chunkSizeWarningLimit: 1000,
       outDir: 'out/renderer',
       sourcemap: false,
       rolldownOptions: { input: 'src-renderer/index.html' },
