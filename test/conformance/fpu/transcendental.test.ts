@@ -3,7 +3,7 @@ import { loadFpu } from '../../../engine/fpu/fpu.ts'
 import { compileOracle } from './oracle.ts'
 import { Random } from './random.ts'
 import { TRANSCENDENTAL_INSTRUCTIONS } from './x87-decode.ts'
-import { RECORD_BYTES, REGISTERS, STATUS, describeDifference, fillRecord, runRecord } from './x87-records.ts'
+import { RECORD_BYTES, REGISTERS, STATUS, describeDifference, directExecutor, fillRecord, runRecord } from './x87-records.ts'
 
 const VECTORS = Number(process.env['FPU_VECTORS'] ?? 60_000)
 const SEED = Number(process.env['FPU_SEED'] ?? 1)
@@ -55,8 +55,7 @@ describe.skipIf(typeof oracle === 'string')('x87 transcendental instructions aga
   it('agrees to one unit in the last place, and in every flag', () => {
     if (typeof oracle === 'string') return
     const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true })
-    const fpu = loadFpu(memory)
-    const state = new DataView(memory.buffer)
+    const executor = directExecutor(loadFpu(memory), new DataView(memory.buffer))
     const random = new Random(SEED)
     const instructions = TRANSCENDENTAL_INSTRUCTIONS.filter(({ name }) => ONLY === undefined || name === ONLY)
     const differences = new Map<string, { count: number; example: string }>()
@@ -77,7 +76,7 @@ describe.skipIf(typeof oracle === 'string')('x87 transcendental instructions aga
       const ours = new Uint8Array(output.buffer)
       for (const [n, instruction] of chosen.entries()) {
         const at = n * RECORD_BYTES
-        runRecord(fpu, state, input, output, at, instruction)
+        runRecord(executor, input, output, at, instruction)
         // Neighbouring results round in different directions: take over the host's, with its C1.
         for (const register of [at + REGISTERS, at + REGISTERS + 10]) {
           const units = distance(output, host, register)
