@@ -37,9 +37,9 @@ export const LOCAL_TYPES: ValueType[] = Array<ValueType>(Local.COUNT).fill(I32)
 
 /** Functions that generated code imports, by index; helpers of the FPU module follow. */
 export const Import = {
-  /** (effective address, segment cache or 0 for flat, size | write << 8, record, budget, start): linear-memory address, 0 for a fault. */
+  /** (effective address, segment cache or 0 for flat, size | write << 8 | read-modify-write << 9, record, budget, start): linear-memory address, 0 for a fault. */
   ACCESS: 0,
-  /** Writes bounce buffers back; 1 when the run should stop after this instruction. */
+  /** Writes bounce buffers back; the result is taken off the budget, so that a device can end the run. */
   WRITE_BACK: 1,
   /** (operation, a, b): 0 to go on with the next record. */
   SYSTEM: 2,
@@ -165,9 +165,9 @@ export class HandlerBuilder extends Semantics {
 
   // Memory.
 
-  memory(segment: Expr, address: Expr, size: number, write: boolean): Expr {
+  memory(segment: Expr, address: Expr, size: number, write: boolean, modify = false): Expr {
     const flat = isConst(segment) && segment.value === FLAT
-    return this.#access(flat ? null : this.let(segment), address, size, write)
+    return this.#access(flat ? null : this.let(segment), address, size, write, modify)
   }
 
   stack(address: Expr, size: number, write: boolean): Expr {
@@ -175,7 +175,7 @@ export class HandlerBuilder extends Semantics {
   }
 
   /** The TLB in line; all that it does not answer goes to the host. */
-  #access(segment: Expr | null, address: Expr, size: number, write: boolean): Expr {
+  #access(segment: Expr | null, address: Expr, size: number, write: boolean, modify = false): Expr {
     const { fn } = this
     const effective = this.let(address)
     const bit = local(write ? Local.WRITE_BIT : Local.READ_BIT)
@@ -193,7 +193,7 @@ export class HandlerBuilder extends Semantics {
     fn.branch(slow)
     fn.end()
     const record = add(local(Local.REC), i32(this.#offset))
-    fn.set(Local.HOST, callOf(Import.ACCESS, I32, effective, segment ?? i32(FLAT), i32(size | (write ? 0x100 : 0)),
+    fn.set(Local.HOST, callOf(Import.ACCESS, I32, effective, segment ?? i32(FLAT), i32(size | (write ? 0x100 : 0) | (modify ? 0x200 : 0)),
       record, local(Local.BUDGET), local(Local.START)))
     fn.if(eqz(local(Local.HOST)))
     this.#leaveAt(Why.FAULT)
@@ -222,7 +222,8 @@ export class HandlerBuilder extends Semantics {
     const { fn } = this
     fn.if(local(Local.BOUNCED))
     fn.set(Local.BOUNCED, i32(0))
-    fn.drop(callOf(Import.WRITE_BACK, I32))
+    // What the device did may call for a stop: the result drains the budget.
+    fn.set(Local.BUDGET, sub(local(Local.BUDGET), callOf(Import.WRITE_BACK, I32)))
     fn.end()
   }
 
@@ -294,6 +295,7 @@ export class HandlerBuilder extends Semantics {
     fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
     this.#dispatchOrStop()
     fn.end()
+    fn.set(Local.START, local(Local.REC))
     fn.store(i32(State.EIP), target, 4)
     this.leave(Why.JUMP)
   }
@@ -324,6 +326,8 @@ export class HandlerBuilder extends Semantics {
   }
 
   system(op: SystemOp, a: Expr = i32(0), b: Expr = i32(0)): void {
+    // The operation needs State.RECORD, which only the call of a cold function stores.
+    if (this.frame.top !== null) throw new Error(`${this.#form.description.name} works on the whole processor but is not marked rare`)
     const [first, second] = [this.let(a), this.let(b)]
     this.finish()
     const { fn } = this
@@ -409,13 +413,14 @@ export class HandlerBuilder extends Semantics {
       return kind === 'g' ? and(e, this.#field(Record.LINK, 4)) : e
     }
     const segment = (): Expr => (kind === 'g' ? this.let(this.#field(Record.SEGMENT, 2)) : i32(FLAT))
-    const host = (write: boolean): Expr => this.#access(kind === 'g' ? segment() : null, address(), size, write)
+    const host = (write: boolean, modify = false): Expr =>
+      this.#access(kind === 'g' ? segment() : null, address(), size, write, modify)
     let translated: Expr | null = null
     return {
       size,
       isRegister: false,
       read: () => this.let(load(host(false), size)),
-      readForWrite: () => this.let(load((translated = host(true)), size)),
+      readForWrite: () => this.let(load((translated = host(true, true)), size)),
       write: (value) => this.fn.store(translated ?? host(true), value, size),
       address,
       segment,

@@ -302,7 +302,7 @@ function describeBits(isa: InstructionSet): void {
       }
       const byte = shl(shrS(offset, i32(b.size === 4 ? 5 : 4)), i32(b.size === 4 ? 2 : 1))
       const address = b.let(zeroExtend(add(d!.address(), byte), b.addressSize))
-      const host = b.memory(d!.segment(), address, b.size, change !== undefined)
+      const host = b.memory(d!.segment(), address, b.size, change !== undefined, change !== undefined)
       apply(b, b.load(host, b.size), at, (v) => b.fn.store(host, v, b.size))
     }, { ...options, addressSized: true, lockable: change !== undefined })
     isa.add(name, `0f ba /${digit} Ev,Ib`, (b, d, s) => {

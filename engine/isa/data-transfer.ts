@@ -42,8 +42,8 @@ function describeStack(isa: InstructionSet): void {
     const value = b.pop(b.size)
     d!.write(value)
   }, { stack: true })
-  isa.add('PUSHA', '60', (b) => b.system(SystemOp.PUSHA, i32(b.size)), { ends: true, feature: '186' })
-  isa.add('POPA', '61', (b) => b.system(SystemOp.POPA, i32(b.size)), { ends: true, feature: '186' })
+  isa.add('PUSHA', '60', (b) => b.system(SystemOp.PUSHA, i32(b.size)), { ends: true, rare: true, feature: '186' })
+  isa.add('POPA', '61', (b) => b.system(SystemOp.POPA, i32(b.size)), { ends: true, rare: true, feature: '186' })
   isa.add('LEAVE', 'c9', (b) => {
     const frame = b.register(EBP, b.stackSize)
     const value = b.load(b.stack(frame, b.size, false), b.size)
@@ -61,10 +61,10 @@ function describeSegments(isa: InstructionSet): void {
   for (const [push, pop, index] of saved) {
     const options: Options = index >= FS ? { feature: '386' } : {}
     isa.add('PUSHS', push, (b) => b.push(b.word(segmentAt(index) + Segment.SELECTOR), b.size), { stack: true, ...options })
-    if (pop) isa.add('POPS', pop, (b) => b.system(SystemOp.POP_SEGMENT, i32(index), i32(b.size)), { ends: true, ...options })
+    if (pop) isa.add('POPS', pop, (b) => b.system(SystemOp.POP_SEGMENT, i32(index), i32(b.size)), { ends: true, rare: true, ...options })
   }
   isa.add('MOV', '8c /r Ewv,Sw', (_b, d, s) => d!.write(s!.read()))
-  isa.add('MOVTS', '8e /r Sw,Ew', (b, d, s) => b.system(SystemOp.LOAD_SEGMENT, d!.registerAddress(), s!.read()), { ends: true })
+  isa.add('MOVTS', '8e /r Sw,Ew', (b, d, s) => b.system(SystemOp.LOAD_SEGMENT, d!.registerAddress(), s!.read()), { ends: true, rare: true })
   const loadPointer = (name: string, opcode: string, index: number, options: Options = {}): void =>
     isa.add(name, `${opcode} /r Gv,Mp`, (b, d, s) => {
       const address = b.let(s!.address())
@@ -96,10 +96,10 @@ function describeFlags(isa: InstructionSet): void {
   isa.add('SALC', 'd6', (b) => b.setRegister(EAX, 1, select(carryOf(b.flags()), i32(0xff), i32(0))), { uses: CF, rare: true })
   isa.add('CLD', 'fc', (b) => b.setWord(State.DF, i32(1)))
   isa.add('STD', 'fd', (b) => b.setWord(State.DF, i32(-1)))
-  isa.add('CLI', 'fa', (b) => b.system(SystemOp.CLI), { ends: true })
-  isa.add('STI', 'fb', (b) => b.system(SystemOp.STI), { ends: true })
-  isa.add('PUSHF', '9c', (b) => b.system(SystemOp.PUSHF, i32(b.size)), { ends: true })
-  isa.add('POPF', '9d', (b) => b.system(SystemOp.POPF, i32(b.size)), { ends: true })
+  isa.add('CLI', 'fa', (b) => b.system(SystemOp.CLI), { ends: true, rare: true })
+  isa.add('STI', 'fb', (b) => b.system(SystemOp.STI), { ends: true, rare: true })
+  isa.add('PUSHF', '9c', (b) => b.system(SystemOp.PUSHF, i32(b.size)), { ends: true, rare: true })
+  isa.add('POPF', '9d', (b) => b.system(SystemOp.POPF, i32(b.size)), { ends: true, rare: true })
   const names = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G']
   names.forEach((name, code) => {
     const uses = CONDITION_USES[code >> 1]!

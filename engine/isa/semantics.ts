@@ -67,9 +67,9 @@ export abstract class Semantics {
   protected abstract putWord(address: number, value: Expr): void
   /**
    * Linear-memory address of `size` bytes at an effective address in a segment, checked and translated.
-   * Leaves the instruction, restartable, when the access faults.
+   * Leaves the instruction, restartable, when the access faults. `modify`: what is written is read first.
    */
-  abstract memory(segment: Expr, address: Expr, size: number, write: boolean): Expr
+  abstract memory(segment: Expr, address: Expr, size: number, write: boolean, modify?: boolean): Expr
   /** The same through SS with the stack's address size. */
   abstract stack(address: Expr, size: number, write: boolean): Expr
   /** State address of the segment of a string instruction's source (DS unless overridden). */
