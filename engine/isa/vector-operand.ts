@@ -7,7 +7,10 @@ export function alignedHost(b: Semantics, operand: Operand, write: boolean): Exp
   const address = b.let(operand.address())
   const segment = operand.segment()
   // A constant 0 stands for flat segments, whose base is 0.
-  const linear = segment.value === 0 && segment.args.length === 0 && segment.op === i32(0).op ? address : add(address, load(segment, 4, Segment.BASE))
+  const linear =
+    segment.value === 0 && segment.args.length === 0 && segment.op === i32(0).op
+      ? address
+      : add(address, load(segment, 4, Segment.BASE))
   b.raiseIf(and(linear, i32(15)), GP)
   return b.memory(segment, address, 16, write)
 }

@@ -14,7 +14,7 @@ import { GuestMemory } from '../../../engine/memory/guest-memory.ts'
 import { RAM_BASE } from '../../../engine/memory/layout.ts'
 import { CpuState } from '../../../engine/vcpu/cpu-state.ts'
 
-const FEATURES = new Set<Feature>(['fpu', 'cmov', 'mmx', 'fxsr', 'sse', 'sse2'])
+const FEATURES = new Set<Feature>(['8086', 'fpu', 'cmov', 'mmx', 'fxsr', 'sse', 'sse2'])
 /** Linear address of the one mapped page, where operands lie. */
 export const OPERAND_PAGE = 0x5000
 

@@ -5,7 +5,13 @@ import { Random } from './random.ts'
 import { SingleInstructions } from './interpreter.ts'
 import { type Lanes, SSE_INSTRUCTIONS } from './sse-decode.ts'
 import { VECTOR_INSTRUCTIONS } from './vector-decode.ts'
-import { SSE_RECORD_BYTES, describeSseDifference, fillSseRecord, interpretSseRecord, runSseRecord } from './sse-records.ts'
+import {
+  SSE_RECORD_BYTES,
+  describeSseDifference,
+  fillSseRecord,
+  interpretSseRecord,
+  runSseRecord,
+} from './sse-records.ts'
 
 const VECTORS = Number(process.env['FPU_VECTORS'] ?? 300_000)
 const SEED = Number(process.env['FPU_SEED'] ?? 1)
@@ -27,21 +33,30 @@ describe.skipIf(typeof oracle === 'string')('SSE and SSE2 against the host proce
 
   type Run = (input: DataView, output: DataView, at: number, instruction: Listed) => void
   const ways: [name: string, share: number, make: () => { list: readonly Listed[]; run: Run }][] = [
-    ['the module', 1, () => {
-      const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true })
-      const fpu = loadFpu(memory)
-      const state = new DataView(memory.buffer)
-      const byName = new Map(SSE_INSTRUCTIONS.map((instruction) => [instruction.name, instruction]))
-      return {
-        list: SSE_INSTRUCTIONS,
-        run: (input, output, at, { name }) => runSseRecord(fpu, state, input, output, at, byName.get(name)!),
-      }
-    }],
-    ['the interpreter', 1, () => {
-      const machine = new SingleInstructions()
-      const run: Run = (input, output, at) => interpretSseRecord(machine, input, output, at)
-      return { list: [...SSE_INSTRUCTIONS, ...VECTOR_INSTRUCTIONS], run }
-    }],
+    [
+      'the module',
+      1,
+      () => {
+        const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true })
+        const fpu = loadFpu(memory)
+        const state = new DataView(memory.buffer)
+        const byName = new Map(SSE_INSTRUCTIONS.map((instruction) => [instruction.name, instruction]))
+        return {
+          list: SSE_INSTRUCTIONS,
+          run: (input, output, at, { name }) =>
+            runSseRecord(fpu, state, input, output, at, byName.get(name)!),
+        }
+      },
+    ],
+    [
+      'the interpreter',
+      1,
+      () => {
+        const machine = new SingleInstructions()
+        const run: Run = (input, output, at) => interpretSseRecord(machine, input, output, at)
+        return { list: [...SSE_INSTRUCTIONS, ...VECTOR_INSTRUCTIONS], run }
+      },
+    ],
   ]
 
   it.each(ways)('%s agrees in registers, memory, MXCSR, EFLAGS and exceptions', (_name, share, make) => {
@@ -77,7 +92,9 @@ describe.skipIf(typeof oracle === 'string')('SSE and SSE2 against the host proce
         }
       }
     }
-    const report = [...differences].map(([name, { count, example }]) => `${name}: ${count}\n${example}`).join('\n')
+    const report = [...differences]
+      .map(([name, { count, example }]) => `${name}: ${count}\n${example}`)
+      .join('\n')
     expect(report).toBe('')
   })
 })

@@ -27,7 +27,10 @@ export function fillRecord(view: DataView, at: number, instruction: X87Instructi
   view.setUint16(at + STATUS, (random.below(8) << 11) | (random.word() & 0x4700) | flags, true)
   // Loads need room, everything else operands: lean to what lets the instruction work.
   const tags = random.chance(3) ? random.below(256) : random.chance(2) ? 0xff : 0x7f
-  view.setUint8(at + TAG, random.chance(8) ? random.below(256) : rotateTags(tags, view.getUint16(at + STATUS, true)))
+  view.setUint8(
+    at + TAG,
+    random.chance(8) ? random.below(256) : rotateTags(tags, view.getUint16(at + STATUS, true)),
+  )
   view.setUint8(at + EFLAGS, random.word() & 0x45)
   for (let i = 0; i < 8; i++) {
     const { sig, se } = extended(random)
@@ -99,7 +102,8 @@ export function directExecutor(fpu: FpuExports, state: DataView): Executor {
         state.setBigUint64(State.FPU_SCRATCH + i, state.getBigUint64(operand + i, true), true)
       const returned = instruction.run(fpu, eflags)
       if (instruction.stores && returned === 0)
-        for (let i = 0; i < instruction.memoryBytes; i++) state.setUint8(operand + i, state.getUint8(State.FPU_SCRATCH + i))
+        for (let i = 0; i < instruction.memoryBytes; i++)
+          state.setUint8(operand + i, state.getUint8(State.FPU_SCRATCH + i))
       return /^fu?comi/.test(instruction.name) ? returned : eflags
     },
   }

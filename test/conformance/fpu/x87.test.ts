@@ -4,7 +4,17 @@ import { compileOracle } from './oracle.ts'
 import { Random } from './random.ts'
 import { EXACT_INSTRUCTIONS, type X87Instruction } from './x87-decode.ts'
 import { SingleInstructions } from './interpreter.ts'
-import { type Executor, MEMORY, RECORD_BYTES, STATUS, describeDifference, directExecutor, fillRecord, interpretingExecutor, runRecord } from './x87-records.ts'
+import {
+  type Executor,
+  MEMORY,
+  RECORD_BYTES,
+  STATUS,
+  describeDifference,
+  directExecutor,
+  fillRecord,
+  interpretingExecutor,
+  runRecord,
+} from './x87-records.ts'
 
 const VECTORS = Number(process.env['FPU_VECTORS'] ?? 300_000)
 const SEED = Number(process.env['FPU_SEED'] ?? 1)
@@ -29,18 +39,27 @@ describe.skipIf(typeof oracle === 'string')('x87 against the host processor', ()
     if (typeof oracle !== 'string') oracle.dispose()
   })
 
-  const ways: [string, (share: number) => { executor: Executor; vectors: number; instructions: readonly X87Instruction[] }][] = [
-    ['the module', (vectors) => {
-      const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true })
-      const executor = directExecutor(loadFpu(memory), new DataView(memory.buffer))
-      return { executor, vectors, instructions: EXACT_INSTRUCTIONS }
-    }],
-    ['the interpreter', (vectors) => {
-      const executor = interpretingExecutor(new SingleInstructions())
-      // An SSE3 instruction, which no processor model has yet.
-      const instructions = EXACT_INSTRUCTIONS.filter(({ name }) => !name.startsWith('fisttp'))
-      return { executor, vectors: vectors / 2, instructions }
-    }],
+  const ways: [
+    string,
+    (share: number) => { executor: Executor; vectors: number; instructions: readonly X87Instruction[] },
+  ][] = [
+    [
+      'the module',
+      (vectors) => {
+        const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true })
+        const executor = directExecutor(loadFpu(memory), new DataView(memory.buffer))
+        return { executor, vectors, instructions: EXACT_INSTRUCTIONS }
+      },
+    ],
+    [
+      'the interpreter',
+      (vectors) => {
+        const executor = interpretingExecutor(new SingleInstructions())
+        // An SSE3 instruction, which no processor model has yet.
+        const instructions = EXACT_INSTRUCTIONS.filter(({ name }) => !name.startsWith('fisttp'))
+        return { executor, vectors: vectors / 2, instructions }
+      },
+    ],
   ]
 
   it.each(ways)('%s agrees in registers, status, tags, flags and memory', (_name, make) => {
@@ -66,7 +85,10 @@ describe.skipIf(typeof oracle === 'string')('x87 against the host processor', ()
         runRecord(executor, input, output, at, instruction)
         hideUndefined(theirs, instruction, at)
         hideUndefined(ours, instruction, at)
-        if (Buffer.compare(ours.subarray(at, at + RECORD_BYTES), theirs.subarray(at, at + RECORD_BYTES)) === 0) continue
+        if (
+          Buffer.compare(ours.subarray(at, at + RECORD_BYTES), theirs.subarray(at, at + RECORD_BYTES)) === 0
+        )
+          continue
         const name = instruction.name.replace(/\d$/, '').replace(/st\d/, 'sti')
         const known = differences.get(name)
         if (known !== undefined) known.count++
@@ -77,7 +99,9 @@ describe.skipIf(typeof oracle === 'string')('x87 against the host processor', ()
         }
       }
     }
-    const report = [...differences].map(([name, { count, example }]) => `${name}: ${count}\n${example}`).join('\n')
+    const report = [...differences]
+      .map(([name, { count, example }]) => `${name}: ${count}\n${example}`)
+      .join('\n')
     expect(report).toBe('')
   })
 })
