@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { loadFpu } from '../../../engine/fpu/fpu.ts'
 import { compileOracle } from './oracle.ts'
 import { Random } from './random.ts'
+import { hideUndefinedResult, hostIsAmd } from './undefined.ts'
 import { TRANSCENDENTAL_INSTRUCTIONS } from './x87-decode.ts'
 import {
   RECORD_BYTES,
@@ -78,7 +79,9 @@ describe.skipIf(typeof oracle === 'string')(
           const instruction = instructions[random.below(instructions.length)]
           if (instruction === undefined) throw new Error('no instruction')
           fillRecord(input, n * RECORD_BYTES, instruction, random)
-          if (!random.chance(4)) fillArguments(input, n * RECORD_BYTES, instruction.name, random)
+          // What other makers do outside of an instruction's range is not known.
+          if (!hostIsAmd || !random.chance(4))
+            fillArguments(input, n * RECORD_BYTES, instruction.name, random)
           return instruction
         })
         const bytes = new Uint8Array(input.buffer)
@@ -103,6 +106,8 @@ describe.skipIf(typeof oracle === 'string')(
             const c1 = host.getUint16(at + STATUS, true) & 0x200
             output.setUint16(at + STATUS, (output.getUint16(at + STATUS, true) & ~0x200) | c1, true)
           }
+          hideUndefinedResult(theirs, at)
+          hideUndefinedResult(ours, at)
           if (
             Buffer.compare(ours.subarray(at, at + RECORD_BYTES), theirs.subarray(at, at + RECORD_BYTES)) === 0
           )

@@ -3,12 +3,11 @@ import { loadFpu } from '../../../engine/fpu/fpu.ts'
 import { compileOracle } from './oracle.ts'
 import { Random } from './random.ts'
 import { EXACT_INSTRUCTIONS, type X87Instruction } from './x87-decode.ts'
+import { hideUndefined } from './undefined.ts'
 import { SingleInstructions } from './interpreter.ts'
 import {
   type Executor,
-  MEMORY,
   RECORD_BYTES,
-  STATUS,
   describeDifference,
   directExecutor,
   fillRecord,
@@ -25,13 +24,6 @@ const oracle = compileOracle('x87-oracle.c')
 if (typeof oracle === 'string') {
   console.log(`x87 conformance skipped: ${oracle}`)
   if (process.env['CI'] !== undefined) throw new Error(`x87 conformance cannot run: ${oracle}`)
-}
-
-/** Makes equal what processors are free to differ in. */
-function hideUndefined(record: Uint8Array, { name, stores, pointers }: X87Instruction, at: number): void {
-  // The SDM has FCOMI and its kin clear C1; the processors of AMD leave it as it was.
-  if (/^fu?comi/.test(name)) record[at + STATUS + 1] = (record[at + STATUS + 1] ?? 0) & ~2
-  if (pointers !== undefined && stores) record.fill(0, at + MEMORY + pointers[0], at + MEMORY + pointers[1])
 }
 
 describe.skipIf(typeof oracle === 'string')('x87 against the host processor', () => {
