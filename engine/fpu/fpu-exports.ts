@@ -45,7 +45,10 @@ type Suffix = 'ps' | 'ss' | 'pd' | 'sd'
  * SSE: the source may be a copy of a memory operand at FPU_SCRATCH. Each returns 0, or the unmasked exceptions:
  * #XM is due, and the destination is as it was.
  */
-type VectorArithmetic = Record<`${'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'sqrt'}${Suffix}`, OnVectors>
+type VectorArithmetic = Record<
+  `${'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'sqrt'}${Suffix}`,
+  OnVectors
+>
 type VectorComparison = Record<`cmp${Suffix}`, (to: number, from: number, predicate: number) => number> &
   /** ZF (40h), PF (04h) and CF (01h), the others being cleared; -1 for #XM. */
   Record<`${'' | 'u'}comis${'s' | 'd'}`, OnVectors>

@@ -2,8 +2,11 @@ import { describeArithmetic } from './arithmetic.ts'
 import { describeControl } from './control.ts'
 import { describeDataTransfer } from './data-transfer.ts'
 import { InstructionSet } from './description.ts'
+import { describeMmx } from './mmx.ts'
+import { describeSse } from './sse.ts'
 import { describeStrings } from './string.ts'
 import { describeSystem } from './system.ts'
+import { describeX87 } from './x87.ts'
 
 /** Every instruction that Vitrine knows, described once. */
 export function describeAll(): InstructionSet {
@@ -13,5 +16,8 @@ export function describeAll(): InstructionSet {
   describeControl(isa)
   describeStrings(isa)
   describeSystem(isa)
+  describeX87(isa)
+  describeMmx(isa)
+  describeSse(isa)
   return isa
 }

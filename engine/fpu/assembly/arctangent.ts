@@ -1,8 +1,31 @@
 /** FPATAN. */
 import { normalExponent, normalSignificand } from './basic'
 import { isDenormal, isInfinite, isNaN80, isUnsupported, propagate } from './classify'
-import { divideFraction, leadingZeros, multiplyFraction, packInexact, series, shiftLeft, shiftRight } from './fixed'
-import { DE, NEGATIVE, addressOf, deliver, invalid, isEmpty, physical, pop, raised, result, resultSe, signExponent, significand, underflowInto } from './machine'
+import {
+  divideFraction,
+  leadingZeros,
+  multiplyFraction,
+  packInexact,
+  series,
+  shiftLeft,
+  shiftRight,
+} from './fixed'
+import {
+  DE,
+  NEGATIVE,
+  addressOf,
+  deliver,
+  invalid,
+  isEmpty,
+  physical,
+  pop,
+  raised,
+  result,
+  resultSe,
+  signExponent,
+  significand,
+  underflowInto,
+} from './machine'
 import { ARCTAN_STEPS, ODD_SERIES, PI } from './tables'
 import { TOP_BIT, wideLow } from './wide'
 
@@ -109,7 +132,7 @@ function arctangent80(ySig: u64, ySe: u32, xSig: u64, xSe: u32): u64 {
   const tHigh = shiftRight(qHigh, qLow, <u32>-power)
   const tLow = wideLow
   const k = ((tHigh >> 58) + 1) >> 1
-  sumIs(ARCTAN_STEPS + (<usize>k << 4), 0)
+  sumIs(ARCTAN_STEPS + ((<usize>k) << 4), 0)
   const cHigh = k << 59
   // k = 32 is 2^64: everything below it.
   let negative: bool
@@ -135,7 +158,7 @@ function arctangent80(ySig: u64, ySe: u32, xSig: u64, xSe: u32): u64 {
     const upLow = wideLow
     const uHigh = divideFraction(up >> 1, (up << 63) | (upLow >> 1), denominatorHigh, denominatorLow)
     // delta / 2^128 over denominator / 2^127, the numerator halved once more.
-    const uPower = -<i32>places
+    const uPower = -(<i32>places)
     const high = smallArctangent(uHigh, wideLow, uPower)
     const low = wideLow
     const partHigh = shiftRight(high, low, <u32>(1 - uPower))

@@ -2,7 +2,23 @@
 import { add80, divide80, multiply80, squareRoot80, subtract80 } from './basic'
 import { fromDouble, fromInteger, fromSingle } from './formats'
 import { FPU_SCRATCH } from './layout'
-import { C1, NEGATIVE, addressOf, deliver, isEmpty, physical, pop, put, raised, resultSe, setStatus, signExponent, significand, statusWord, underflowInto } from './machine'
+import {
+  C1,
+  NEGATIVE,
+  addressOf,
+  deliver,
+  isEmpty,
+  physical,
+  pop,
+  put,
+  raised,
+  resultSe,
+  setStatus,
+  signExponent,
+  significand,
+  statusWord,
+  underflowInto,
+} from './machine'
 
 const ADD = 0
 const MUL = 1

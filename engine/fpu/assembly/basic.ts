@@ -1,5 +1,14 @@
 /** Addition, subtraction, multiplication, division and square root of 80-bit numbers. */
-import { isDenormal, isInfinite, isNaN80, isNormal, isUnsupported, isZero, propagate, quieten } from './classify'
+import {
+  isDenormal,
+  isInfinite,
+  isNaN80,
+  isNormal,
+  isUnsupported,
+  isZero,
+  propagate,
+  quieten,
+} from './classify'
 import { BIAS, DE, EXPONENT_MAX, NEGATIVE, ZE, invalid, raised, result } from './machine'
 import { DOWN, roundPack, roundingMode } from './round'
 import { TOP_BIT, divideWide, multiplyHigh, shiftRightJam, squareRootWide, wideLow } from './wide'
@@ -183,7 +192,14 @@ function divideNormal(sign: u32, exponents: i32, aSig: u64, bSig: u64): u64 {
   }
   const remainder = wideLow
   // Only whether the remainder is below or above half of the divisor matters.
-  const low: u64 = remainder == 0 ? 0 : remainder > bSig - remainder ? TOP_BIT | 1 : remainder == bSig - remainder ? TOP_BIT : 1
+  const low: u64 =
+    remainder == 0
+      ? 0
+      : remainder > bSig - remainder
+        ? TOP_BIT | 1
+        : remainder == bSig - remainder
+          ? TOP_BIT
+          : 1
   return roundPack(sign, exponent, quotient, low)
 }
 

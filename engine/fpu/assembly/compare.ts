@@ -2,7 +2,29 @@
 import { isDenormal, isInfinite, isNaN80, isSignalling, isUnsupported } from './classify'
 import { fromDouble, fromInteger, fromSingle } from './formats'
 import { FPU_SCRATCH } from './layout'
-import { C0, C1, C2, C3, CONDITIONS, DE, EXPONENT_MAX, IE, NEGATIVE, SF, addressOf, isEmpty, physical, pop, raised, report, resultSe, setStatus, signExponent, significand, statusWord } from './machine'
+import {
+  C0,
+  C1,
+  C2,
+  C3,
+  CONDITIONS,
+  DE,
+  EXPONENT_MAX,
+  IE,
+  NEGATIVE,
+  SF,
+  addressOf,
+  isEmpty,
+  physical,
+  pop,
+  raised,
+  report,
+  resultSe,
+  setStatus,
+  signExponent,
+  significand,
+  statusWord,
+} from './machine'
 
 const GREATER: u32 = 0
 const LESS: u32 = C0
@@ -52,7 +74,9 @@ function compareRegister(i: u32, quiet: bool): i32 {
   raised = 0
   const first = addressOf(a)
   const second = addressOf(b)
-  return conclude(compare80(significand(first), signExponent(first), significand(second), signExponent(second), quiet))
+  return conclude(
+    compare80(significand(first), signExponent(first), significand(second), signExponent(second), quiet),
+  )
 }
 
 function compareOperand(sig: u64): i32 {
@@ -132,7 +156,13 @@ function compareToFlags(i: u32, quiet: bool, pops: bool): i32 {
     raised = 0
     const first = addressOf(a)
     const second = addressOf(b)
-    conditions = compare80(significand(first), signExponent(first), significand(second), signExponent(second), quiet)
+    conditions = compare80(
+      significand(first),
+      signExponent(first),
+      significand(second),
+      signExponent(second),
+      quiet,
+    )
   }
   if (pops) {
     if (report(false) == 0) pop()

@@ -1,6 +1,28 @@
 /** Control and status words, FNINIT, FNCLEX, the MMX view of the registers, and pending exceptions. */
-import { FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_SCRATCH, FPU_STATUS, FPU_TAG } from './layout'
-import { BUSY, ES, EXCEPTIONS, addressOf, controlWord, isEmpty, setStatus, signExponent, significand, statusWord, trapNext } from './machine'
+import {
+  FPU_CONTROL,
+  FPU_CS,
+  FPU_DP,
+  FPU_DS,
+  FPU_IP,
+  FPU_OPCODE,
+  FPU_SCRATCH,
+  FPU_STATUS,
+  FPU_TAG,
+} from './layout'
+import {
+  BUSY,
+  ES,
+  EXCEPTIONS,
+  addressOf,
+  controlWord,
+  isEmpty,
+  setStatus,
+  signExponent,
+  significand,
+  statusWord,
+  trapNext,
+} from './machine'
 
 /** Whether an unmasked exception waits for the next waiting instruction: #MF, or FERR# where CR0.NE is 0. */
 export function pending(): i32 {

@@ -1,5 +1,5 @@
 /** Fractions of 128 bits for the transcendental instructions; the lower half of a result is in `wideLow`. */
-import { BIAS, NEGATIVE, controlWord, resultSe } from './machine'
+import { BIAS, controlWord } from './machine'
 import { roundPackGeneral } from './round'
 import { divideWide, multiplyHigh, wideLow } from './wide'
 
@@ -19,7 +19,7 @@ export function multiplyFraction(aHigh: u64, aLow: u64, bHigh: u64, bLow: u64): 
 
 /** Sum of the first terms of a series in a fraction z: c0 + z (c1 + z (...)), or with minus signs. */
 export function series(table: usize, terms: i32, zHigh: u64, zLow: u64, alternating: bool): u64 {
-  let at = table + (<usize>(terms - 1) << 4)
+  let at = table + ((<usize>(terms - 1)) << 4)
   let high = load<u64>(at)
   let low = load<u64>(at, 8)
   while (at > table) {

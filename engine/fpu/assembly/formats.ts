@@ -1,6 +1,21 @@
 /** Between the 80-bit format and what memory holds: single, double, integers and packed decimal. */
 import { isInfinite, isNaN80, isUnsupported } from './classify'
-import { BIAS, C1, DE, EXPONENT_MAX, IE, NEGATIVE, OE, PE, QUIET, UE, invalid, raised, result, resultSe } from './machine'
+import {
+  BIAS,
+  C1,
+  DE,
+  EXPONENT_MAX,
+  IE,
+  NEGATIVE,
+  OE,
+  PE,
+  QUIET,
+  UE,
+  invalid,
+  raised,
+  result,
+  resultSe,
+} from './machine'
 import { CHOP, DOWN, UP, roundsUp } from './round'
 import { TOP_BIT, shiftRightJam, wideLow } from './wide'
 
@@ -8,7 +23,7 @@ import { TOP_BIT, shiftRightJam, wideLow } from './wide'
 export function fromSingle(bits: u32): u64 {
   const sign = (bits >> 16) & NEGATIVE
   const exponent = (bits >> 23) & 0xff
-  const sig = <u64>(bits & 0x7fffff) << 40
+  const sig = (<u64>(bits & 0x7fffff)) << 40
   if (exponent == 0xff) return result(TOP_BIT | sig, sign | EXPONENT_MAX)
   if (exponent != 0) return result(TOP_BIT | sig, sign | (exponent + (0x3fff - 0x7f)))
   if (sig == 0) return result(0, sign)
@@ -45,7 +60,17 @@ export function fromInteger(value: i64): u64 {
  * @param overflowMasked when false, an overflow raises PE only if the result would be inexact for any exponent
  * @param flush a masked tiny result becomes zero (MXCSR.FTZ)
  */
-export function packBinary(negative: bool, exponent: i32, high: u64, low: u64, double: bool, mode: u32, underflowMasked: bool, overflowMasked: bool, flush: bool): u64 {
+export function packBinary(
+  negative: bool,
+  exponent: i32,
+  high: u64,
+  low: u64,
+  double: bool,
+  mode: u32,
+  underflowMasked: bool,
+  overflowMasked: bool,
+  flush: bool,
+): u64 {
   const drop: u64 = double ? 11 : 40
   const fractionBits: u64 = 63 - drop
   const top: i32 = double ? 0x7ff : 0xff
@@ -87,13 +112,13 @@ export function packBinary(negative: bool, exponent: i32, high: u64, low: u64, d
   if (exponent >= top) {
     raised |= overflowMasked || rest != 0 ? OE | PE : OE
     const toLargest = mode == CHOP || (mode == DOWN && !negative) || (mode == UP && negative)
-    const infinity = <u64>top << fractionBits
+    const infinity = (<u64>top) << fractionBits
     if (toLargest) return sign | (infinity - 1)
     raised |= C1
     return sign | infinity
   }
   if (rest != 0) raised |= increment ? PE | C1 : PE
-  return sign | ((<u64>exponent << fractionBits) + (sig - (<u64>1 << fractionBits)))
+  return sign | (((<u64>exponent) << fractionBits) + (sig - ((<u64>1) << fractionBits)))
 }
 
 /** Narrows an 80-bit value to the bits of a single or double. */
@@ -114,7 +139,17 @@ export function narrow(sig: u64, se: u32, double: bool, control: u32): u64 {
   if (sig == 0) return sign
   const places = clz(sig)
   const exponent = max<i32>(<i32>(se & EXPONENT_MAX), 1) - <i32>places - BIAS + (double ? 0x3ff : 0x7f)
-  return packBinary(negative, exponent, sig << places, 0, double, (control >> 10) & 3, (control & UE) != 0, (control & OE) != 0, false)
+  return packBinary(
+    negative,
+    exponent,
+    sig << places,
+    0,
+    double,
+    (control >> 10) & 3,
+    (control & UE) != 0,
+    (control & OE) != 0,
+    false,
+  )
 }
 
 /** Magnitude of a value rounded to an integer, IE raised when it does not fit into 64 bits. */
@@ -141,7 +176,7 @@ export function integerMagnitude(sig: u64, se: u32, mode: u32): u64 {
 
 /** Rounds to a signed integer of 16, 32 or 64 bits; what does not fit raises IE and gives the integer indefinite. */
 export function toInteger(sig: u64, se: u32, mode: u32, bits: u32): i64 {
-  const limit: u64 = <u64>1 << (bits - 1)
+  const limit: u64 = (<u64>1) << (bits - 1)
   const magnitude = integerMagnitude(sig, se, mode)
   const negative = (se & NEGATIVE) != 0
   if ((raised & IE) != 0 || magnitude > limit || (magnitude == limit && !negative)) {
@@ -159,7 +194,7 @@ export function fromDecimal(at: usize): u64 {
     magnitude = magnitude * 100 + <u64>(pair >> 4) * 10 + <u64>(pair & 15)
   }
   const sig = fromInteger(<i64>magnitude)
-  return result(sig, resultSe | ((<u32>load<u8>(at, 9) << 8) & NEGATIVE))
+  return result(sig, resultSe | (((<u32>load<u8>(at, 9)) << 8) & NEGATIVE))
 }
 
 /** Writes packed decimal; a value of more than 18 digits raises IE and gives the decimal indefinite. */

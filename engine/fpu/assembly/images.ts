@@ -1,6 +1,18 @@
 /** Memory images of the state: FNSTENV, FLDENV, FNSAVE, FRSTOR, FXSAVE and FXRSTOR, in FPU_SCRATCH. */
-import { fninit, setControl, setTagWord, tagWord, updateSummary } from './control'
-import { FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_SCRATCH, FPU_STATUS, FPU_TAG, MXCSR, XMM } from './layout'
+import { fninit, setControl, setTagWord, tagWord } from './control'
+import {
+  FPU_CONTROL,
+  FPU_CS,
+  FPU_DP,
+  FPU_DS,
+  FPU_IP,
+  FPU_OPCODE,
+  FPU_SCRATCH,
+  FPU_STATUS,
+  FPU_TAG,
+  MXCSR,
+  XMM,
+} from './layout'
 import { addressOf, physical, put, setStatus, signExponent, significand } from './machine'
 
 /** Bits of a format number: protected mode, 32-bit operand size. */

@@ -1,9 +1,38 @@
 /** FYL2X, FYL2XP1 and F2XM1. */
-import { multiply80, normalExponent, normalSignificand } from './basic'
+import { normalExponent, normalSignificand } from './basic'
 import { isDenormal, isInfinite, isNaN80, isUnsupported, propagate, quieten } from './classify'
-import { divideFraction, leadingZeros, multiplyFraction, packInexact, series, shiftLeft, shiftRight } from './fixed'
+import {
+  divideFraction,
+  leadingZeros,
+  multiplyFraction,
+  packInexact,
+  series,
+  shiftLeft,
+  shiftRight,
+} from './fixed'
 import { fromInteger } from './formats'
-import { BIAS, DE, EXPONENT_MAX, NEGATIVE, PE, UE, ZE, addressOf, controlWord, deliver, invalid, isEmpty, physical, pop, raised, result, resultSe, signExponent, significand, underflowInto } from './machine'
+import {
+  BIAS,
+  DE,
+  EXPONENT_MAX,
+  NEGATIVE,
+  PE,
+  UE,
+  ZE,
+  addressOf,
+  controlWord,
+  deliver,
+  invalid,
+  isEmpty,
+  physical,
+  pop,
+  raised,
+  result,
+  resultSe,
+  signExponent,
+  significand,
+  underflowInto,
+} from './machine'
 import { roundPackGeneral } from './round'
 import { EXP_SERIES, LN2, LOG2_E, LOG_STEPS, ODD_SERIES, POWER_STEPS, RECIPROCALS } from './tables'
 import { TOP_BIT, multiplyHigh, wideLow } from './wide'
@@ -68,7 +97,7 @@ function logarithm(high: u64, low: u64, exponent: i32): bool {
   }
   const j = <u32>(high >> 57) & 63
   if (j >= 32) exponent++
-  const reciprocal = <u64>load<u16>(RECIPROCALS + (<usize>j << 1))
+  const reciprocal = <u64>load<u16>(RECIPROCALS + ((<usize>j) << 1))
   // u = m c - 1 with 127 bits after the point: c has 8, so m gives up 8 of its zeros only after the product.
   const productLow = low * reciprocal
   const carry = ((low >> 32) * reciprocal + (((low & 0xffffffff) * reciprocal) >> 32)) >> 32
@@ -92,7 +121,7 @@ function logarithm(high: u64, low: u64, exponent: i32): bool {
   let power: i32
   if (uTop != 0) {
     const places = <u32>clz(uTop)
-    uHigh = (uTop << places) | (productShift(uHigh, 64 - places))
+    uHigh = (uTop << places) | productShift(uHigh, 64 - places)
     const kept = negative ? 0 - productHigh - u64(productLow != 0) : productHigh
     uLow = (kept << places) | productShift(uLow, 64 - places)
     power = 57 - <i32>places
@@ -108,9 +137,9 @@ function logarithm(high: u64, low: u64, exponent: i32): bool {
     if (exponent == 0 && (j == 0 || j == 63)) return true
   }
   // Sum in two's complement.
-  let sumHigh = load<u64>(LOG_STEPS + (<usize>j << 4))
-  let sumLow = load<u64>(LOG_STEPS + (<usize>j << 4), 8)
-  sumHigh += <u64>(<i64>exponent) << (LOG_SCALE - 64)
+  let sumHigh = load<u64>(LOG_STEPS + ((<usize>j) << 4))
+  let sumLow = load<u64>(LOG_STEPS + ((<usize>j) << 4), 8)
+  sumHigh += (<u64>(<i64>exponent)) << (LOG_SCALE - 64)
   if (!isZero) {
     const partHigh = shiftRight(logHigh, logLow, <u32>(128 - LOG_SCALE - logPower))
     const partLow = wideLow
@@ -233,7 +262,7 @@ function yTimesLogPlus80(ySig: u64, ySe: u32, xSig: u64, xSe: u32): u64 {
         const places = leadingZeros(high, low)
         high = shiftLeft(high, low, places)
         low = wideLow
-        power = -<i32>places
+        power = -(<i32>places)
       } else {
         const sum = TOP_BIT + high
         // The sum stays below two.
@@ -327,7 +356,7 @@ function powerMinusOne80(sig: u64, se: u32): u64 {
   const ratioHigh = series(EXP_SERIES, EXP_TERMS, wHigh, wLow, partNegative)
   const pHigh = multiplyFraction(wHigh, wLow, ratioHigh, wideLow)
   const pLow = wideLow
-  const at = POWER_STEPS + (<usize>(sign != 0 ? 32 - k : 32 + k) << 4)
+  const at = POWER_STEPS + ((<usize>(sign != 0 ? 32 - k : 32 + k)) << 4)
   let sumHigh = load<u64>(at)
   let sumLow = load<u64>(at, 8)
   // The power has 126 bits after the point and p 127: one place to the right of the product's 125.

@@ -57,7 +57,7 @@ export function physical(i: u32): u32 {
 // @ts-ignore: decorator
 @inline
 export function addressOf(register: u32): usize {
-  return FPU + (<usize>register << 4)
+  return FPU + ((<usize>register) << 4)
 }
 
 // @ts-ignore: decorator

@@ -2,7 +2,40 @@
 import { normalExponent, normalSignificand } from './basic'
 import { isDenormal, isInfinite, isNaN80, isUnsupported, isZero, propagate, quieten } from './classify'
 import { fromInteger, integerMagnitude } from './formats'
-import { BIAS, C0, C1, C2, C3, CONDITIONS, DE, EXPONENT_MAX, IE, INDEFINITE, INDEFINITE_SE, NEGATIVE, SF, ZE, addressOf, controlWord, deliver, invalid, isEmpty, physical, push, put, raised, report, result, resultSe, setFull, setStatus, signExponent, significand, statusWord, underflowInto } from './machine'
+import {
+  BIAS,
+  C0,
+  C1,
+  C2,
+  C3,
+  CONDITIONS,
+  DE,
+  EXPONENT_MAX,
+  IE,
+  INDEFINITE,
+  INDEFINITE_SE,
+  NEGATIVE,
+  SF,
+  ZE,
+  addressOf,
+  controlWord,
+  deliver,
+  invalid,
+  isEmpty,
+  physical,
+  push,
+  put,
+  raised,
+  report,
+  result,
+  resultSe,
+  setFull,
+  setStatus,
+  signExponent,
+  significand,
+  statusWord,
+  underflowInto,
+} from './machine'
 import { roundPackGeneral, roundingMode } from './round'
 import { TOP_BIT, divideWide, wideLow } from './wide'
 

@@ -7,7 +7,7 @@ function shuffledWords(from: usize, order: u32): u64 {
   const first = <u64>load<u16>(from + ((order & 3) << 1))
   const second = <u64>load<u16>(from + (((order >> 2) & 3) << 1))
   const third = <u64>load<u16>(from + (((order >> 4) & 3) << 1))
-  return first | (second << 16) | (third << 32) | (<u64>load<u16>(from + (((order >> 6) & 3) << 1)) << 48)
+  return first | (second << 16) | (third << 32) | ((<u64>load<u16>(from + (((order >> 6) & 3) << 1))) << 48)
 }
 
 export function pshufw(to: usize, from: usize, order: u32): i32 {
@@ -32,7 +32,9 @@ export function pshufhw(to: usize, from: usize, order: u32): i32 {
 // @ts-ignore: decorator
 @inline
 function pairOfDwords(from: usize, order: u32): u64 {
-  return <u64>load<u32>(from + ((order & 3) << 2)) | (<u64>load<u32>(from + (((order >> 2) & 3) << 2)) << 32)
+  return (
+    <u64>load<u32>(from + ((order & 3) << 2)) | ((<u64>load<u32>(from + (((order >> 2) & 3) << 2))) << 32)
+  )
 }
 
 export function pshufd(to: usize, from: usize, order: u32): i32 {
@@ -63,17 +65,36 @@ export function shufpd(to: usize, from: usize, order: u32): i32 {
 export function pslldq(to: usize, bytes: u32): i32 {
   const low = load<u64>(to)
   const high = load<u64>(to, 8)
-  const bits = <u64>bytes << 3
+  const bits = (<u64>bytes) << 3
   store<u64>(to, bytes < 8 ? low << bits : 0)
-  store<u64>(to, bytes == 0 ? high : bytes < 8 ? (high << bits) | (low >> (64 - bits)) : bytes < 16 ? low << (bits - 64) : 0, 8)
+  store<u64>(
+    to,
+    bytes == 0
+      ? high
+      : bytes < 8
+        ? (high << bits) | (low >> (64 - bits))
+        : bytes < 16
+          ? low << (bits - 64)
+          : 0,
+    8,
+  )
   return 0
 }
 
 export function psrldq(to: usize, bytes: u32): i32 {
   const low = load<u64>(to)
   const high = load<u64>(to, 8)
-  const bits = <u64>bytes << 3
-  store<u64>(to, bytes == 0 ? low : bytes < 8 ? (low >> bits) | (high << (64 - bits)) : bytes < 16 ? high >> (bits - 64) : 0)
+  const bits = (<u64>bytes) << 3
+  store<u64>(
+    to,
+    bytes == 0
+      ? low
+      : bytes < 8
+        ? (low >> bits) | (high << (64 - bits))
+        : bytes < 16
+          ? high >> (bits - 64)
+          : 0,
+  )
   store<u64>(to, bytes < 8 ? high >> bits : 0, 8)
   return 0
 }

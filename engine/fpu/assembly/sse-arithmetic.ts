@@ -78,7 +78,13 @@ function exactnessSingle(operation: i32, a: f32, b: f32, r: f32): i32 {
 @inline
 function laneDouble(operation: i32, aBits: u64, bBits: u64): u64 {
   const state = mxcsr()
-  if (operation != MIN && operation != MAX && isPlainMode(state) && isSafeDouble(bBits) && (operation == SQRT || isSafeDouble(aBits))) {
+  if (
+    operation != MIN &&
+    operation != MAX &&
+    isPlainMode(state) &&
+    isSafeDouble(bBits) &&
+    (operation == SQRT || isSafeDouble(aBits))
+  ) {
     const a = reinterpret<f64>(aBits)
     const b = reinterpret<f64>(bBits)
     const r = nativeDouble(operation, a, b)
@@ -99,7 +105,13 @@ function laneDouble(operation: i32, aBits: u64, bBits: u64): u64 {
 @inline
 function laneSingle(operation: i32, aBits: u32, bBits: u32): u32 {
   const state = mxcsr()
-  if (operation != MIN && operation != MAX && isPlainMode(state) && isSafeSingle(bBits) && (operation == SQRT || isSafeSingle(aBits))) {
+  if (
+    operation != MIN &&
+    operation != MAX &&
+    isPlainMode(state) &&
+    isSafeSingle(bBits) &&
+    (operation == SQRT || isSafeSingle(aBits))
+  ) {
     const a = reinterpret<f32>(aBits)
     const b = reinterpret<f32>(bBits)
     const r = nativeSingle(operation, a, b)
@@ -109,7 +121,9 @@ function laneSingle(operation: i32, aBits: u32, bBits: u32): u32 {
       return rBits
     }
   }
-  return <u32>(operation == SQRT ? squareRootSoft(bBits, false) : arithmeticSoft(operation, aBits, bBits, false))
+  return <u32>(
+    (operation == SQRT ? squareRootSoft(bBits, false) : arithmeticSoft(operation, aBits, bBits, false))
+  )
 }
 
 // @ts-ignore: decorator

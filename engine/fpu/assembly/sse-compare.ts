@@ -2,7 +2,7 @@
 import { DE, IE, raised } from './machine'
 import { deliver } from './sse-arithmetic'
 import { DAZ, GATHER, finish, mxcsr } from './sse-machine'
-import { isBefore, isDenormalBits, isNaNBits, isSignallingBits, magnitudeBits, withoutDenormal } from './sse-soft'
+import { isBefore, isDenormalBits, isNaNBits, isSignallingBits, withoutDenormal } from './sse-soft'
 
 const LESS: u32 = 1
 const EQUAL: u32 = 2

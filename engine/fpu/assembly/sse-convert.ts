@@ -1,11 +1,22 @@
 /** Conversions of SSE and SSE2, and the approximations RCP and RSQRT. */
 import { FPU_SCRATCH } from './layout'
 import { DE, IE, PE, raised } from './machine'
-import { CHOP, NEAREST, roundsUp } from './round'
+import { CHOP, roundsUp } from './round'
 import { deliver } from './sse-arithmetic'
-import { GATHER, finish, isPlainMode, mxcsr, sseRounding } from './sse-machine'
-import { exponentOf, infinityBits, isDenormalBits, isNaNBits, isSignallingBits, magnitudeBits, pack, quietBit, signBit, significandOf, withoutDenormal } from './sse-soft'
-import { TOP_BIT } from './wide'
+import { GATHER, finish, sseRounding } from './sse-machine'
+import {
+  exponentOf,
+  infinityBits,
+  isDenormalBits,
+  isNaNBits,
+  isSignallingBits,
+  magnitudeBits,
+  pack,
+  quietBit,
+  signBit,
+  significandOf,
+  withoutDenormal,
+} from './sse-soft'
 
 /** Between single and double precision. */
 function changeWidth(bits: u64, fromDouble: bool): u64 {
@@ -97,7 +108,8 @@ export function cvtpd2ps(to: usize, from: usize): i32 {
 
 export function cvtdq2ps(to: usize, from: usize): i32 {
   raised = 0
-  for (let at: usize = 0; at < 16; at += 4) store<u32>(GATHER + at, <u32>fromInteger(load<i32>(from + at), false))
+  for (let at: usize = 0; at < 16; at += 4)
+    store<u32>(GATHER + at, <u32>fromInteger(load<i32>(from + at), false))
   return deliver(to)
 }
 
@@ -113,7 +125,8 @@ export function cvtdq2pd(to: usize, from: usize): i32 {
 /** @param mode rounding; @param chop for the truncating form */
 function singlesToIntegers(to: usize, from: usize, lanes: usize, mode: u32): i32 {
   raised = 0
-  for (let at: usize = 0; at < lanes << 2; at += 4) store<i32>(GATHER + at, toInteger(load<u32>(from + at), false, mode))
+  for (let at: usize = 0; at < lanes << 2; at += 4)
+    store<i32>(GATHER + at, toInteger(load<u32>(from + at), false, mode))
   const unmasked = finish()
   if (unmasked == 0) memory.copy(to, GATHER, lanes << 2)
   return unmasked

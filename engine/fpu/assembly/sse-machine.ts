@@ -1,6 +1,6 @@
 /** MXCSR, and how an SSE instruction reports what its lanes raised. */
 import { FPU_SCRATCH, MXCSR } from './layout'
-import { DE, EXCEPTIONS, IE, OE, PE, UE, ZE, raised } from './machine'
+import { DE, EXCEPTIONS, IE, PE, ZE, raised } from './machine'
 
 export const DAZ: u32 = 0x40
 export const OVERFLOW_MASK: u32 = 0x400

@@ -102,7 +102,17 @@ export function pack(negative: bool, exponent: i32, high: u64, low: u64, double:
   const mode = (state >> 13) & 3
   const underflowMasked = (state & UNDERFLOW_MASK) != 0
   const overflowMasked = (state & OVERFLOW_MASK) != 0
-  return packBinary(negative, exponent, high, low, double, mode, underflowMasked, overflowMasked, (state & FLUSH) != 0)
+  return packBinary(
+    negative,
+    exponent,
+    high,
+    low,
+    double,
+    mode,
+    underflowMasked,
+    overflowMasked,
+    (state & FLUSH) != 0,
+  )
 }
 
 /** One lane of ADD to MAX on bits. */
@@ -127,7 +137,8 @@ export function arithmeticSoft(operation: i32, a: u64, b: u64, double: bool): u6
   const negative = ((a ^ b) & sign) != 0
   const signed: u64 = negative ? sign : 0
   if (operation == MUL) {
-    if ((aMagnitude == infinity && bMagnitude == 0) || (bMagnitude == infinity && aMagnitude == 0)) return invalidBits(double)
+    if ((aMagnitude == infinity && bMagnitude == 0) || (bMagnitude == infinity && aMagnitude == 0))
+      return invalidBits(double)
     raised |= denormal
     if (aMagnitude == infinity || bMagnitude == infinity) return signed | infinity
     if (aMagnitude == 0 || bMagnitude == 0) return signed

@@ -1,9 +1,33 @@
 /** Loads, stores and moves. Memory operands are in FPU_SCRATCH; a store that returns nonzero stores nothing. */
-import { isDenormal, isNaN80, quieten } from './classify'
+import { isNaN80, quieten } from './classify'
 import { fromDecimal, fromDouble, fromInteger, fromSingle, narrow, toDecimal, toInteger } from './formats'
 import { FPU_SCRATCH } from './layout'
-import { C1, DE, IE, INDEFINITE, INDEFINITE_SE, SF, addressOf, controlWord, isEmpty, overflowPush, physical, pop, push, pushResult, put, raised, report, resultSe, setEmpty, setFull, setStatus, signExponent, significand, statusWord, underflowInto } from './machine'
-import { CHOP, DOWN, NEAREST, UP, roundingMode } from './round'
+import {
+  C1,
+  IE,
+  INDEFINITE,
+  INDEFINITE_SE,
+  SF,
+  addressOf,
+  controlWord,
+  isEmpty,
+  physical,
+  pop,
+  push,
+  pushResult,
+  put,
+  raised,
+  report,
+  resultSe,
+  setEmpty,
+  setFull,
+  setStatus,
+  signExponent,
+  significand,
+  statusWord,
+  underflowInto,
+} from './machine'
+import { CHOP, NEAREST, UP, roundingMode } from './round'
 
 export function fld(i: u32): i32 {
   const source = physical(i)
@@ -68,13 +92,27 @@ export function fbld(): i32 {
 
 /** Chopped significand, sign and exponent, and whether the first bit dropped was a one. */
 const CONSTANTS = memory.data<u64>([
-  0x8000000000000000, 0x3fff, 0, // 1
-  0xd49a784bcd1b8afe, 0x4000, 0, // log2 10
-  0xb8aa3b295c17f0bb, 0x3fff, 1, // log2 e
-  0xc90fdaa22168c234, 0x4000, 1, // pi
-  0x9a209a84fbcff798, 0x3ffd, 1, // log10 2
-  0xb17217f7d1cf79ab, 0x3ffe, 1, // ln 2
-  0, 0, 0,
+  0x8000000000000000,
+  0x3fff,
+  0, // 1
+  0xd49a784bcd1b8afe,
+  0x4000,
+  0, // log2 10
+  0xb8aa3b295c17f0bb,
+  0x3fff,
+  1, // log2 e
+  0xc90fdaa22168c234,
+  0x4000,
+  1, // pi
+  0x9a209a84fbcff798,
+  0x3ffd,
+  1, // log10 2
+  0xb17217f7d1cf79ab,
+  0x3ffe,
+  1, // ln 2
+  0,
+  0,
+  0,
 ])
 
 /**

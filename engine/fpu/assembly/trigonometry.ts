@@ -1,8 +1,38 @@
 /** FSIN, FCOS, FSINCOS, FPTAN. @see Intel SDM vol. 1, 8.3.8: arguments are reduced with a pi of 66 bits */
 import { normalExponent, normalSignificand } from './basic'
 import { isDenormal, isInfinite, isNaN80, isUnsupported, quieten } from './classify'
-import { divideFraction, leadingZeros, multiplyFraction, packInexact, series, shiftLeft, shiftRight } from './fixed'
-import { BIAS, C1, C2, DE, EXPONENT_MAX, NEGATIVE, PE, addressOf, deliver, invalid, isEmpty, physical, push, put, raised, result, resultSe, setStatus, signExponent, significand, statusWord, underflowInto } from './machine'
+import {
+  divideFraction,
+  leadingZeros,
+  multiplyFraction,
+  packInexact,
+  series,
+  shiftLeft,
+  shiftRight,
+} from './fixed'
+import {
+  BIAS,
+  C1,
+  C2,
+  DE,
+  EXPONENT_MAX,
+  NEGATIVE,
+  addressOf,
+  deliver,
+  invalid,
+  isEmpty,
+  physical,
+  push,
+  put,
+  raised,
+  result,
+  resultSe,
+  setStatus,
+  signExponent,
+  significand,
+  statusWord,
+  underflowInto,
+} from './machine'
 import { pushTwoFault } from './partial'
 import { COS_SERIES, SIN_SERIES } from './tables'
 import { TOP_BIT, divideWide, multiplyHigh, wideLow } from './wide'
@@ -89,8 +119,9 @@ function evaluate(): void {
 }
 
 function packSine(sign: u32): u64 {
-  const flipped = angleNegative == (quadrant < 2)
-  if ((quadrant & 1) == 0) return packInexact(flipped ? sign ^ NEGATIVE : sign, anglePower + 1, sineHigh, sineLow)
+  const flipped = angleNegative == quadrant < 2
+  if ((quadrant & 1) == 0)
+    return packInexact(flipped ? sign ^ NEGATIVE : sign, anglePower + 1, sineHigh, sineLow)
   return packInexact(quadrant == 3 ? sign ^ NEGATIVE : sign, 1, cosineHigh, cosineLow)
 }
 

@@ -69,7 +69,11 @@ export function squareRootWide(high: u64, low: u64): u64 {
       continue
     }
     // The remainder may be up to 2 * root, one bit more than 64.
-    if (diffHigh > 1 || (diffHigh == 1 && diffLow > root << 1) || (diffHigh == 0 && root >> 63 == 0 && diffLow > root << 1)) {
+    if (
+      diffHigh > 1 ||
+      (diffHigh == 1 && diffLow > root << 1) ||
+      (diffHigh == 0 && root >> 63 == 0 && diffLow > root << 1)
+    ) {
       root++
       continue
     }

@@ -36,7 +36,10 @@ export async function compileFpu(directory: string, cache: string): Promise<stri
     '--sharedMemory', '--initialMemory', '4', '--maximumMemory', '65536', '--memoryBase', String(FPU_DATA),
     '--enable', 'simd', '--enable', 'threads', '--disableWarning',
   ] // prettier-ignore
-  const hash = createHash('sha256').update(JSON.stringify([files, options])).digest('hex').slice(0, 16)
+  const hash = createHash('sha256')
+    .update(JSON.stringify([files, options]))
+    .digest('hex')
+    .slice(0, 16)
   const path = join(cache, `fpu-${hash}.wasm`)
   if (existsSync(path)) return path
 
@@ -51,7 +54,8 @@ export async function compileFpu(directory: string, cache: string): Promise<stri
     },
     listFiles: () => [],
   })
-  if (error !== null || binary === undefined) throw new Error(`fpu: ${error?.message ?? 'nothing came out'}\n${stderr.toString()}`)
+  if (error !== null || binary === undefined)
+    throw new Error(`fpu: ${error?.message ?? 'nothing came out'}\n${stderr.toString()}`)
   // Several processes may build at once: each writes its own file and moves it into place.
   mkdirSync(dirname(path), { recursive: true })
   const own = `${path}.${process.pid}`

@@ -107,12 +107,32 @@ const count = (length: number): number[] => Array.from({ length }, (_, n) => n)
  */
 export function fpuTables(): string {
   return [
-    table('SIN_SERIES', count(14).map((n) => ONE / factorial(2 * n + 1)), 127n),
-    table('COS_SERIES', count(14).map((n) => ONE / factorial(2 * n)), 127n),
-    table('ODD_SERIES', count(12).map((n) => ONE / BigInt(2 * n + 1)), 127n),
-    table('EXP_SERIES', count(15).map((n) => ONE / factorial(n + 1)), 127n),
+    table(
+      'SIN_SERIES',
+      count(14).map((n) => ONE / factorial(2 * n + 1)),
+      127n,
+    ),
+    table(
+      'COS_SERIES',
+      count(14).map((n) => ONE / factorial(2 * n)),
+      127n,
+    ),
+    table(
+      'ODD_SERIES',
+      count(12).map((n) => ONE / BigInt(2 * n + 1)),
+      127n,
+    ),
+    table(
+      'EXP_SERIES',
+      count(15).map((n) => ONE / factorial(n + 1)),
+      127n,
+    ),
     table('ARCTAN_STEPS', count(33).map(arctanStep), 126n),
-    table('POWER_STEPS', count(65).map((n) => powerStep(n - 32)), 126n),
+    table(
+      'POWER_STEPS',
+      count(65).map((n) => powerStep(n - 32)),
+      126n,
+    ),
     table('LOG_STEPS', count(64).map(logarithmStep), 112n),
     `export const RECIPROCALS: usize = memory.data<u16>([${count(64).map(reciprocal).join(', ')}])\n`,
     table('PI', [PI], 126n),

@@ -108,7 +108,10 @@ export function binary(random: Random, single: boolean): bigint {
   const top = single ? 0xff : 0x7ff
   const bias = single ? 0x7f : 0x3ff
   const sign = BigInt(random.below(2)) << (single ? 31n : 63n)
-  const fraction = BigInt.asUintN(Number(fractionBits), random.chance(2) ? random.wide() : random.wide() >> 12n)
+  const fraction = BigInt.asUintN(
+    Number(fractionBits),
+    random.chance(2) ? random.wide() : random.wide() >> 12n,
+  )
   const make = (exponent: number, bits: bigint) => sign | (BigInt(exponent) << fractionBits) | bits
   switch (random.below(20)) {
     case 0:

@@ -1,5 +1,7 @@
-import { State } from '../../../engine/isa/state.ts'
+import { EAX as EAX_INDEX, ECX as ECX_INDEX, EDX as EDX_INDEX, State } from '../../../engine/isa/state.ts'
 import type { FpuExports } from '../../../engine/fpu/fpu.ts'
+import { XM } from '../../../engine/isa/semantics.ts'
+import { OPERAND_PAGE, type SingleInstructions } from './interpreter.ts'
 import { type Random, binary } from './random.ts'
 import { MM1, MM2, type Lanes, type SseInstruction, XMM1, XMM2 } from './sse-decode.ts'
 
@@ -16,7 +18,12 @@ const SECOND = 48
 const MM_FIRST = 64
 const MM_SECOND = 72
 
-export function fillSseRecord(view: DataView, at: number, instruction: SseInstruction, random: Random): void {
+export function fillSseRecord(
+  view: DataView,
+  at: number,
+  instruction: Pick<SseInstruction, 'code' | 'lanes'>,
+  random: Random,
+): void {
   for (const [i, byte] of instruction.code.entries()) view.setUint8(at + i, byte)
   view.setUint8(at + LENGTH, instruction.code.length)
   view.setUint8(at + EFLAGS, random.word() & 0xd5)
@@ -44,15 +51,22 @@ function fillLanes(view: DataView, at: number, bytes: number, lanes: Lanes, rand
   const tame = random.chance(2)
   for (let i = 0; i < bytes; i += lanes === 'double' ? 8 : 4) {
     if (lanes === 'integer') view.setUint32(at + i, Number(random.wide() & 0xffffffffn), true)
-    else if (lanes === 'single') view.setUint32(at + i, tame ? tameSingle(random) : Number(binary(random, true)), true)
-    else if (tame && random.chance(2)) view.setFloat64(at + i, ((random.word() | 0) / 1000) * 2 ** (random.below(40) - 20), true)
+    else if (lanes === 'single')
+      view.setUint32(at + i, tame ? tameSingle(random) : Number(binary(random, true)), true)
+    else if (tame && random.chance(2))
+      view.setFloat64(at + i, ((random.word() | 0) / 1000) * 2 ** (random.below(40) - 20), true)
     else view.setBigUint64(at + i, binary(random, false), true)
   }
 }
 
 function tameSingle(random: Random): number {
   const exponent = 127 - 20 + random.below(56)
-  return (((random.below(2) << 31) >>> 0) + (exponent << 23) + (random.word() & (random.chance(2) ? 0x7fffff : 0x7ff000))) >>> 0
+  return (
+    (((random.below(2) << 31) >>> 0) +
+      (exponent << 23) +
+      (random.word() & (random.chance(2) ? 0x7fffff : 0x7ff000))) >>>
+    0
+  )
 }
 
 export function runSseRecord(
@@ -72,9 +86,11 @@ export function runSseRecord(
     [MM1, MM_FIRST],
     [MM2, MM_SECOND],
   ] as const
-  for (const [address, offset] of pairs) state.setBigUint64(address, input.getBigUint64(at + offset, true), true)
+  for (const [address, offset] of pairs)
+    state.setBigUint64(address, input.getBigUint64(at + offset, true), true)
   const returned = instruction.run(fpu, input.getInt32(at + ECX, true))
-  for (const [address, offset] of pairs) output.setBigUint64(at + offset, state.getBigUint64(address, true), true)
+  for (const [address, offset] of pairs)
+    output.setBigUint64(at + offset, state.getBigUint64(address, true), true)
   output.setUint32(at + MXCSR, state.getUint32(State.MXCSR, true), true)
   if (instruction.to === 'flags') {
     output.setUint8(at + TRAPPED, returned < 0 ? 1 : 0)
@@ -82,7 +98,46 @@ export function runSseRecord(
     return
   }
   output.setUint8(at + TRAPPED, returned === 0 ? 0 : 1)
-  if (instruction.to === 'eax' && returned === 0) output.setUint32(at + EAX, state.getUint32(State.FPU_SCRATCH, true), true)
+  if (instruction.to === 'eax' && returned === 0)
+    output.setUint32(at + EAX, state.getUint32(State.FPU_SCRATCH, true), true)
+}
+
+/** Decodes and interprets the record's instruction; its memory operand is the second vector of the record. */
+export function interpretSseRecord(
+  machine: SingleInstructions,
+  input: DataView,
+  output: DataView,
+  at: number,
+): void {
+  const { view, state, operands } = machine
+  const pairs = [
+    [XMM1, FIRST],
+    [XMM1 + 8, FIRST + 8],
+    [XMM2, SECOND],
+    [XMM2 + 8, SECOND + 8],
+    [MM1, MM_FIRST],
+    [MM2, MM_SECOND],
+    [operands, SECOND],
+    [operands + 8, SECOND + 8],
+  ] as const
+  for (const [address, offset] of pairs)
+    view.setBigUint64(address, input.getBigUint64(at + offset, true), true)
+  view.setUint32(State.MXCSR, input.getUint32(at + MXCSR, true), true)
+  state.setGpr(EAX_INDEX, input.getInt32(at + EAX, true))
+  state.setGpr(ECX_INDEX, input.getInt32(at + ECX, true))
+  state.setGpr(EDX_INDEX, OPERAND_PAGE)
+  state.eflags = input.getUint8(at + EFLAGS)
+  const outcome = machine.run(new Uint8Array(input.buffer, at, input.getUint8(at + LENGTH)))
+  if (outcome !== -1 && outcome !== XM) throw new Error(`ended with ${outcome}`)
+  output.setUint8(at + TRAPPED, outcome === XM ? 1 : 0)
+  output.setUint8(at + EFLAGS, state.eflags & 0xd5)
+  output.setUint32(at + MXCSR, view.getUint32(State.MXCSR, true), true)
+  output.setInt32(at + EAX, state.gpr(EAX_INDEX), true)
+  output.setBigUint64(at + FIRST, view.getBigUint64(XMM1, true), true)
+  output.setBigUint64(at + FIRST + 8, view.getBigUint64(XMM1 + 8, true), true)
+  output.setBigUint64(at + SECOND, view.getBigUint64(operands, true), true)
+  output.setBigUint64(at + SECOND + 8, view.getBigUint64(operands + 8, true), true)
+  output.setBigUint64(at + MM_FIRST, view.getBigUint64(MM1, true), true)
 }
 
 function fields(view: DataView, at: number): Map<string, string> {

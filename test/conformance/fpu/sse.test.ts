@@ -2,13 +2,23 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { loadFpu } from '../../../engine/fpu/fpu.ts'
 import { compileOracle } from './oracle.ts'
 import { Random } from './random.ts'
-import { SSE_INSTRUCTIONS } from './sse-decode.ts'
-import { SSE_RECORD_BYTES, describeSseDifference, fillSseRecord, runSseRecord } from './sse-records.ts'
+import { SingleInstructions } from './interpreter.ts'
+import { type Lanes, SSE_INSTRUCTIONS } from './sse-decode.ts'
+import { VECTOR_INSTRUCTIONS } from './vector-decode.ts'
+import {
+  SSE_RECORD_BYTES,
+  describeSseDifference,
+  fillSseRecord,
+  interpretSseRecord,
+  runSseRecord,
+} from './sse-records.ts'
 
 const VECTORS = Number(process.env['FPU_VECTORS'] ?? 300_000)
 const SEED = Number(process.env['FPU_SEED'] ?? 1)
 const ONLY = process.env['FPU_ONLY']
 const BATCH = 20_000
+
+type Listed = { readonly name: string; readonly code: readonly number[]; readonly lanes: Lanes }
 
 const oracle = compileOracle('sse-oracle.c')
 if (typeof oracle === 'string') {
@@ -21,15 +31,41 @@ describe.skipIf(typeof oracle === 'string')('SSE and SSE2 against the host proce
     if (typeof oracle !== 'string') oracle.dispose()
   })
 
-  it('agrees in registers, MXCSR, EFLAGS and exceptions', () => {
+  type Run = (input: DataView, output: DataView, at: number, instruction: Listed) => void
+  const ways: [name: string, share: number, make: () => { list: readonly Listed[]; run: Run }][] = [
+    [
+      'the module',
+      1,
+      () => {
+        const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true })
+        const fpu = loadFpu(memory)
+        const state = new DataView(memory.buffer)
+        const byName = new Map(SSE_INSTRUCTIONS.map((instruction) => [instruction.name, instruction]))
+        return {
+          list: SSE_INSTRUCTIONS,
+          run: (input, output, at, { name }) =>
+            runSseRecord(fpu, state, input, output, at, byName.get(name)!),
+        }
+      },
+    ],
+    [
+      'the interpreter',
+      1,
+      () => {
+        const machine = new SingleInstructions()
+        const run: Run = (input, output, at) => interpretSseRecord(machine, input, output, at)
+        return { list: [...SSE_INSTRUCTIONS, ...VECTOR_INSTRUCTIONS], run }
+      },
+    ],
+  ]
+
+  it.each(ways)('%s agrees in registers, memory, MXCSR, EFLAGS and exceptions', (_name, share, make) => {
     if (typeof oracle === 'string') return
-    const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true })
-    const fpu = loadFpu(memory)
-    const state = new DataView(memory.buffer)
+    const { list, run } = make()
     const random = new Random(SEED)
-    const instructions = SSE_INSTRUCTIONS.filter(({ name }) => ONLY === undefined || name.startsWith(ONLY))
+    const instructions = list.filter(({ name }) => ONLY === undefined || name.startsWith(ONLY))
     const differences = new Map<string, { count: number; example: string }>()
-    for (let done = 0; done < VECTORS; done += BATCH) {
+    for (let done = 0; done < VECTORS * share; done += BATCH) {
       const input = new DataView(new ArrayBuffer(SSE_RECORD_BYTES * BATCH))
       const chosen = Array.from({ length: BATCH }, (_, n) => {
         const instruction = instructions[random.below(instructions.length)]
@@ -44,7 +80,7 @@ describe.skipIf(typeof oracle === 'string')('SSE and SSE2 against the host proce
       const ours = new Uint8Array(output.buffer)
       for (const [n, instruction] of chosen.entries()) {
         const at = n * SSE_RECORD_BYTES
-        runSseRecord(fpu, state, input, output, at, instruction)
+        run(input, output, at, instruction)
         const end = at + SSE_RECORD_BYTES
         if (Buffer.compare(ours.subarray(at, end), theirs.subarray(at, end)) === 0) continue
         const example = describeSseDifference(input, host, output, at)
@@ -56,7 +92,9 @@ describe.skipIf(typeof oracle === 'string')('SSE and SSE2 against the host proce
         }
       }
     }
-    const report = [...differences].map(([name, { count, example }]) => `${name}: ${count}\n${example}`).join('\n')
+    const report = [...differences]
+      .map(([name, { count, example }]) => `${name}: ${count}\n${example}`)
+      .join('\n')
     expect(report).toBe('')
   })
 })

@@ -2,8 +2,17 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { loadFpu } from '../../../engine/fpu/fpu.ts'
 import { compileOracle } from './oracle.ts'
 import { Random } from './random.ts'
+import { hideUndefinedResult, hostIsAmd } from './undefined.ts'
 import { TRANSCENDENTAL_INSTRUCTIONS } from './x87-decode.ts'
-import { RECORD_BYTES, REGISTERS, STATUS, describeDifference, fillRecord, runRecord } from './x87-records.ts'
+import {
+  RECORD_BYTES,
+  REGISTERS,
+  STATUS,
+  describeDifference,
+  directExecutor,
+  fillRecord,
+  runRecord,
+} from './x87-records.ts'
 
 const VECTORS = Number(process.env['FPU_VECTORS'] ?? 60_000)
 const SEED = Number(process.env['FPU_SEED'] ?? 1)
@@ -47,64 +56,79 @@ function distance(a: DataView, b: DataView, at: number): number {
   return Number(difference < 0n ? -difference : difference)
 }
 
-describe.skipIf(typeof oracle === 'string')('x87 transcendental instructions against the host processor', () => {
-  afterAll(() => {
-    if (typeof oracle !== 'string') oracle.dispose()
-  })
+describe.skipIf(typeof oracle === 'string')(
+  'x87 transcendental instructions against the host processor',
+  () => {
+    afterAll(() => {
+      if (typeof oracle !== 'string') oracle.dispose()
+    })
 
-  it('agrees to one unit in the last place, and in every flag', () => {
-    if (typeof oracle === 'string') return
-    const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true })
-    const fpu = loadFpu(memory)
-    const state = new DataView(memory.buffer)
-    const random = new Random(SEED)
-    const instructions = TRANSCENDENTAL_INSTRUCTIONS.filter(({ name }) => ONLY === undefined || name === ONLY)
-    const differences = new Map<string, { count: number; example: string }>()
-    const spread = new Map<string, [same: number, one: number]>()
-    for (let done = 0; done < VECTORS; done += BATCH) {
-      const input = new DataView(new ArrayBuffer(RECORD_BYTES * BATCH))
-      const chosen = Array.from({ length: BATCH }, (_, n) => {
-        const instruction = instructions[random.below(instructions.length)]
-        if (instruction === undefined) throw new Error('no instruction')
-        fillRecord(input, n * RECORD_BYTES, instruction, random)
-        if (!random.chance(4)) fillArguments(input, n * RECORD_BYTES, instruction.name, random)
-        return instruction
-      })
-      const bytes = new Uint8Array(input.buffer)
-      const theirs = oracle.run(bytes).slice()
-      const host = new DataView(theirs.buffer)
-      const output = new DataView(bytes.slice().buffer)
-      const ours = new Uint8Array(output.buffer)
-      for (const [n, instruction] of chosen.entries()) {
-        const at = n * RECORD_BYTES
-        runRecord(fpu, state, input, output, at, instruction)
-        // Neighbouring results round in different directions: take over the host's, with its C1.
-        for (const register of [at + REGISTERS, at + REGISTERS + 10]) {
-          const units = distance(output, host, register)
-          if (units > 1) continue
-          if (units === 1) ours.set(theirs.subarray(register, register + 10), register)
-          const counts = spread.get(instruction.name) ?? [0, 0]
-          counts[units]!++
-          spread.set(instruction.name, counts)
-        }
-        const inexact = (host.getUint16(at + STATUS, true) & 0x20) !== 0
-        if (inexact) {
-          const c1 = host.getUint16(at + STATUS, true) & 0x200
-          output.setUint16(at + STATUS, (output.getUint16(at + STATUS, true) & ~0x200) | c1, true)
-        }
-        if (Buffer.compare(ours.subarray(at, at + RECORD_BYTES), theirs.subarray(at, at + RECORD_BYTES)) === 0) continue
-        const known = differences.get(instruction.name)
-        const example = describeDifference(input, host, output, at)
-        if (known === undefined) differences.set(instruction.name, { count: 1, example })
-        else {
-          known.count++
-          if (known.count <= Number(process.env['FPU_EXAMPLES'] ?? 2)) known.example += `\n${example}`
+    it('agrees to one unit in the last place, and in every flag', () => {
+      if (typeof oracle === 'string') return
+      const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true })
+      const executor = directExecutor(loadFpu(memory), new DataView(memory.buffer))
+      const random = new Random(SEED)
+      const instructions = TRANSCENDENTAL_INSTRUCTIONS.filter(
+        ({ name }) => ONLY === undefined || name === ONLY,
+      )
+      const differences = new Map<string, { count: number; example: string }>()
+      const spread = new Map<string, [same: number, one: number]>()
+      for (let done = 0; done < VECTORS; done += BATCH) {
+        const input = new DataView(new ArrayBuffer(RECORD_BYTES * BATCH))
+        const chosen = Array.from({ length: BATCH }, (_, n) => {
+          const instruction = instructions[random.below(instructions.length)]
+          if (instruction === undefined) throw new Error('no instruction')
+          fillRecord(input, n * RECORD_BYTES, instruction, random)
+          // What other makers do outside of an instruction's range is not known.
+          if (!hostIsAmd || !random.chance(4))
+            fillArguments(input, n * RECORD_BYTES, instruction.name, random)
+          return instruction
+        })
+        const bytes = new Uint8Array(input.buffer)
+        const theirs = oracle.run(bytes).slice()
+        const host = new DataView(theirs.buffer)
+        const output = new DataView(bytes.slice().buffer)
+        const ours = new Uint8Array(output.buffer)
+        for (const [n, instruction] of chosen.entries()) {
+          const at = n * RECORD_BYTES
+          runRecord(executor, input, output, at, instruction)
+          // Neighbouring results round in different directions: take over the host's, with its C1.
+          for (const register of [at + REGISTERS, at + REGISTERS + 10]) {
+            const units = distance(output, host, register)
+            if (units > 1) continue
+            if (units === 1) ours.set(theirs.subarray(register, register + 10), register)
+            const counts = spread.get(instruction.name) ?? [0, 0]
+            counts[units]!++
+            spread.set(instruction.name, counts)
+          }
+          const inexact = (host.getUint16(at + STATUS, true) & 0x20) !== 0
+          if (inexact) {
+            const c1 = host.getUint16(at + STATUS, true) & 0x200
+            output.setUint16(at + STATUS, (output.getUint16(at + STATUS, true) & ~0x200) | c1, true)
+          }
+          hideUndefinedResult(theirs, at)
+          hideUndefinedResult(ours, at)
+          if (
+            Buffer.compare(ours.subarray(at, at + RECORD_BYTES), theirs.subarray(at, at + RECORD_BYTES)) === 0
+          )
+            continue
+          const known = differences.get(instruction.name)
+          const example = describeDifference(input, host, output, at)
+          if (known === undefined) differences.set(instruction.name, { count: 1, example })
+          else {
+            known.count++
+            if (known.count <= Number(process.env['FPU_EXAMPLES'] ?? 2)) known.example += `\n${example}`
+          }
         }
       }
-    }
-    for (const [name, [same, one]] of spread)
-      console.log(`${name}: ${same} results equal, ${one} one unit away (${((100 * one) / (same + one)).toFixed(3)} %)`)
-    const report = [...differences].map(([name, { count, example }]) => `${name}: ${count}\n${example}`).join('\n')
-    expect(report).toBe('')
-  })
-})
+      for (const [name, [same, one]] of spread)
+        console.log(
+          `${name}: ${same} results equal, ${one} one unit away (${((100 * one) / (same + one)).toFixed(3)} %)`,
+        )
+      const report = [...differences]
+        .map(([name, { count, example }]) => `${name}: ${count}\n${example}`)
+        .join('\n')
+      expect(report).toBe('')
+    })
+  },
+)

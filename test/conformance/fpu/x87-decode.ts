@@ -60,7 +60,9 @@ function arithmetic(): X87Instruction[] {
 function onStack(i: number): X87Instruction[] {
   const conditional = CONDITIONS.flatMap((mask, n) => [
     register(`fcmov${n} st${i}`, 0xda, 0xc0 | (n << 3) | i, (fpu, flags) => fpu.fcmov(i, flags & mask)),
-    register(`fcmovn${n} st${i}`, 0xdb, 0xc0 | (n << 3) | i, (fpu, flags) => fpu.fcmov(i, flags & mask ? 0 : 1)),
+    register(`fcmovn${n} st${i}`, 0xdb, 0xc0 | (n << 3) | i, (fpu, flags) =>
+      fpu.fcmov(i, flags & mask ? 0 : 1),
+    ),
   ])
   return [
     ...conditional,
@@ -115,7 +117,12 @@ const IMAGE_FORMS: X87Instruction[] = ([0, 0x66] as const).flatMap((prefix) => {
     memory('frstor', 0xdd, 4, environment + 80, false, (fpu) => fpu.frstor(format)),
     memory('fnsave', 0xdd, 6, environment + 80, true, (fpu) => fpu.fnsave(format)),
   ]
-  return forms.map((form) => ({ ...form, name: `${form.name}${prefix === 0 ? '' : ' 16-bit'}`, prefix, pointers }))
+  return forms.map((form) => ({
+    ...form,
+    name: `${form.name}${prefix === 0 ? '' : ' 16-bit'}`,
+    prefix,
+    pointers,
+  }))
 })
 
 const PLAIN_FORMS: X87Instruction[] = [

@@ -1,6 +1,7 @@
-import { State } from '../../../engine/isa/state.ts'
+import { EDX, State } from '../../../engine/isa/state.ts'
 import type { FpuExports } from '../../../engine/fpu/fpu.ts'
 import type { X87Instruction } from './x87-decode.ts'
+import { OPERAND_PAGE, type SingleInstructions } from './interpreter.ts'
 import { type Random, binary, extended } from './random.ts'
 
 /** Layout of one record, the same as in x87-oracle.c. */
@@ -26,7 +27,10 @@ export function fillRecord(view: DataView, at: number, instruction: X87Instructi
   view.setUint16(at + STATUS, (random.below(8) << 11) | (random.word() & 0x4700) | flags, true)
   // Loads need room, everything else operands: lean to what lets the instruction work.
   const tags = random.chance(3) ? random.below(256) : random.chance(2) ? 0xff : 0x7f
-  view.setUint8(at + TAG, random.chance(8) ? random.below(256) : rotateTags(tags, view.getUint16(at + STATUS, true)))
+  view.setUint8(
+    at + TAG,
+    random.chance(8) ? random.below(256) : rotateTags(tags, view.getUint16(at + STATUS, true)),
+  )
   view.setUint8(at + EFLAGS, random.word() & 0x45)
   for (let i = 0; i < 8; i++) {
     const { sig, se } = extended(random)
@@ -80,10 +84,53 @@ function fillMemory(view: DataView, at: number, instruction: X87Instruction, ran
     for (let i = 0; i < 9; i++) view.setUint8(at + i, (random.below(10) << 4) | random.below(10))
 }
 
-/** Runs a record on the module, leaving the outcome in the same layout. */
+/** What runs an instruction: its memory operand goes in and out through these places of linear memory. */
+export interface Executor {
+  readonly state: DataView
+  /** Runs with EFLAGS as given and returns the new ones; `operand` bytes that are not written must stay. */
+  run(instruction: X87Instruction, operand: number, eflags: number): number
+  readonly operand: number
+}
+
+/** Calls the module's exports directly, doing the processor's part. */
+export function directExecutor(fpu: FpuExports, state: DataView): Executor {
+  return {
+    state,
+    operand: DIRECT_OPERAND,
+    run(instruction, operand, eflags) {
+      for (let i = 0; i < MEMORY_BYTES; i += 8)
+        state.setBigUint64(State.FPU_SCRATCH + i, state.getBigUint64(operand + i, true), true)
+      const returned = instruction.run(fpu, eflags)
+      if (instruction.stores && returned === 0)
+        for (let i = 0; i < instruction.memoryBytes; i++)
+          state.setUint8(operand + i, state.getUint8(State.FPU_SCRATCH + i))
+      return /^fu?comi/.test(instruction.name) ? returned : eflags
+    },
+  }
+}
+
+/** Some place outside of the processor's state. */
+const DIRECT_OPERAND = 0x40000
+
+/** Decodes and interprets the instruction. */
+export function interpretingExecutor(machine: SingleInstructions): Executor {
+  return {
+    state: machine.view,
+    operand: machine.operands + 0x100,
+    run(instruction, _operand, eflags) {
+      machine.state.setGpr(EDX, OPERAND_PAGE + 0x100)
+      machine.state.eflags = eflags
+      const code = [instruction.opcode, instruction.modrm]
+      const outcome = machine.run(instruction.prefix === 0 ? code : [instruction.prefix, ...code])
+      if (outcome !== -1) throw new Error(`${instruction.name}: ${outcome}`)
+      return machine.state.eflags & 0xd5
+    },
+  }
+}
+
+/** Runs a record, leaving the outcome in the same layout. */
 export function runRecord(
-  fpu: FpuExports,
-  state: DataView,
+  { state, operand, run }: Executor,
   input: DataView,
   output: DataView,
   at: number,
@@ -100,13 +147,9 @@ export function runRecord(
     state.setUint16(register + 8, input.getUint16(at + REGISTERS + i * 10 + 8, true), true)
   }
   for (let i = 0; i < MEMORY_BYTES; i += 8)
-    state.setBigUint64(State.FPU_SCRATCH + i, input.getBigUint64(at + MEMORY + i, true), true)
+    state.setBigUint64(operand + i, input.getBigUint64(at + MEMORY + i, true), true)
 
-  const eflags = input.getUint8(at + EFLAGS)
-  const returned = instruction.run(fpu, eflags)
-
-  const isFlagCompare = instruction.name.startsWith('fcomi') || instruction.name.startsWith('fucomi')
-  output.setUint8(at + EFLAGS, isFlagCompare ? returned : eflags)
+  output.setUint8(at + EFLAGS, run(instruction, operand, input.getUint8(at + EFLAGS)))
   const after = state.getUint32(State.FPU_STATUS, true)
   output.setUint16(at + CONTROL, state.getUint32(State.FPU_CONTROL, true), true)
   output.setUint16(at + STATUS, after, true)
@@ -116,9 +159,8 @@ export function runRecord(
     output.setBigUint64(at + REGISTERS + i * 10, state.getBigUint64(register, true), true)
     output.setUint16(at + REGISTERS + i * 10 + 8, state.getUint16(register + 8, true), true)
   }
-  const stored = instruction.stores && returned === 0 ? instruction.memoryBytes : 0
-  for (let i = 0; i < MEMORY_BYTES; i++)
-    output.setUint8(at + MEMORY + i, i < stored ? state.getUint8(State.FPU_SCRATCH + i) : input.getUint8(at + MEMORY + i))
+  for (let i = 0; i < MEMORY_BYTES; i += 8)
+    output.setBigUint64(at + MEMORY + i, state.getBigUint64(operand + i, true), true)
 }
 
 function fullTags(short: number): number {

@@ -1,0 +1,41 @@
+import { type Expr, V128, add, and, i32, load, vector, zeroVector } from '../wasm/expression.ts'
+import { GP, type Operand, type Semantics } from './semantics.ts'
+import { Segment, State } from './state.ts'
+
+/** The address of a 16-byte memory operand, #GP(0) when its linear address is not aligned to 16. */
+export function alignedHost(b: Semantics, operand: Operand, write: boolean): Expr {
+  const address = b.let(operand.address())
+  const segment = operand.segment()
+  // A constant 0 stands for flat segments, whose base is 0.
+  const linear =
+    segment.value === 0 && segment.args.length === 0 && segment.op === i32(0).op
+      ? address
+      : add(address, load(segment, 4, Segment.BASE))
+  b.raiseIf(and(linear, i32(15)), GP)
+  return b.memory(segment, address, 16, write)
+}
+
+/** Reads a register or an aligned memory operand of 16 bytes. */
+export function readAligned(b: Semantics, operand: Operand): Expr {
+  return operand.isRegister ? operand.read() : b.load(alignedHost(b, operand, false), 16)
+}
+
+export function writeAligned(b: Semantics, operand: Operand, value: Expr): void {
+  if (operand.isRegister) operand.write(value)
+  else b.fn.store(alignedHost(b, operand, true), value, 16)
+}
+
+/**
+ * Where a helper finds its source: the register itself, or FPU_SCRATCH with a copy of the memory operand of
+ * 4, 8 or (aligned) 16 bytes.
+ */
+export function sourceAddress(b: Semantics, operand: Operand): Expr {
+  if (operand.isRegister) return operand.registerAddress()
+  const value = operand.size === 16 ? readAligned(b, operand) : operand.read()
+  b.fn.store(i32(State.FPU_SCRATCH), value, operand.size)
+  return i32(State.FPU_SCRATCH)
+}
+
+/** A vector of zeros but for the lowest 4 or 8 bytes. */
+export const lowDword = (e: Expr): Expr => vector(28, V128, [zeroVector, e], 0)
+export const lowQuadword = (e: Expr): Expr => vector(30, V128, [zeroVector, e], 0)
