@@ -1,23 +1,13 @@
-// Builds everything that is not source: the FPU module, the interpreter, the firmware image, the demo guest,
-// the programs for Node and the desktop app. `node scripts/build.mjs NAME...` builds only the named parts.
-import { build } from 'esbuild'
+// Builds everything that is not source: the FPU module, the interpreter, the demo guest, and with electron-vite
+// the programs for Node, the desktop app and its pages; checks that the firmware's image is what its source
+// gives. `node scripts/build.mjs NAME...` builds only the named parts.
 import { readFileSync, rmSync } from 'node:fs'
 import { assembleFile } from './lib/assembler.mjs'
 import { at, carryOut, present, runScript, runTool } from './lib/steps.mjs'
 import { buildDemoGuest } from './lib/demo-guest.mjs'
 
-/** Programs that run in plain Node, by the place of their bundle. */
-const NODE_PROGRAMS = {
-  'cli/index': 'src-main/cli/index.ts',
-  'web/index': 'src-main/web/index.ts',
-  'vm-process/index': 'src-main/vm-process/index.ts',
-  'machine-worker': 'engine/service/machine-worker.ts',
-}
 const FIRMWARE_SOURCE = 'engine/firmware/rom/bios.asm'
 const FIRMWARE_IMAGE = 'resources/firmware/bios.bin'
-/** Native or only there with Electron: loaded at run time where they exist. */
-const EXTERNAL = ['electron', 'node-pty']
-
 /** A part that another script of the project builds. */
 const byScript = (name, script) => ({
   name,
@@ -34,26 +24,6 @@ async function checkFirmware() {
   return 1
 }
 
-async function buildNodePrograms() {
-  const entryPoints = Object.entries(NODE_PROGRAMS).filter(([, source]) => present(source))
-  await build({
-    entryPoints: Object.fromEntries(entryPoints.map(([place, source]) => [place, at(source)])),
-    outdir: at('out'),
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    sourcemap: true,
-    logLevel: 'warning',
-    external: EXTERNAL,
-    // Some packages are CommonJS and ask for Node's own modules with require.
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
-    },
-  })
-  return 0
-}
-
 const parts = [
   byScript('fpu', 'scripts/build-fpu.mjs'),
   byScript('interpreter', 'scripts/build-interpreter.mjs'),
@@ -63,11 +33,6 @@ const parts = [
     run: checkFirmware,
   },
   { name: 'guest', run: buildDemoGuest },
-  {
-    name: 'programs',
-    missing: Object.values(NODE_PROGRAMS).some((source) => present(source)) ? '' : 'there are none yet',
-    run: buildNodePrograms,
-  },
   {
     name: 'app',
     missing: present('electron.vite.config.ts') ? '' : 'electron.vite.config.ts is not there yet',
