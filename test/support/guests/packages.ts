@@ -70,7 +70,7 @@ export function debianPackage(name: string, architecture: Architecture = 'all'):
     const folder = await mkdtemp(join(tmpdir(), 'vitrine-package-'))
     try {
       await runTool('apt-get', ['-qq', ...options, 'download', name], { folder, debian: 'apt' })
-      const [file] = (await readdir(folder)).filter((entry) => entry.endsWith('.deb'))
+      const file = (await readdir(folder)).find((entry) => entry.endsWith('.deb'))
       if (file === undefined) throw new GuestMissing(`apt-get download ${name} brought nothing`)
       await mkdir(draft)
       await runTool('dpkg-deb', ['-x', join(folder, file), draft], { debian: 'dpkg' })
