@@ -21,3 +21,9 @@ export interface Timer {
 }
 
 export const NS_PER_SECOND = 1_000_000_000
+
+/** Puts a timer back to a saved deadline. */
+export function rearm(timer: Timer, deadlineNs: number | null): void {
+  if (deadlineNs === null) timer.cancel()
+  else timer.arm(deadlineNs)
+}

@@ -8,3 +8,26 @@ export function pulse(line: Line): void {
   line.set(false)
   line.set(true)
 }
+
+/**
+ * One wire that several sources drive: high while any of them is. This is how level-triggered interrupts share
+ * an input (PCI 2.1, section 2.2.6).
+ */
+export class SharedLine {
+  #driving = 0
+
+  constructor(private readonly out: Line) {}
+
+  /** A new source, not driving. */
+  input(): Line {
+    let level = false
+    return {
+      set: (high) => {
+        if (high === level) return
+        level = high
+        this.#driving += high ? 1 : -1
+        this.out.set(this.#driving > 0)
+      },
+    }
+  }
+}

@@ -25,6 +25,8 @@ class QueuedTimer implements Timer {
 export class TimerQueue {
   #timers: QueuedTimer[] = []
   #earliestNs: number | null = Infinity
+  /** Called when a timer was armed or cancelled: whoever sleeps until the earliest must look again. */
+  onChange: () => void = () => {}
 
   createTimer(fire: () => void): Timer {
     const timer = new QueuedTimer(this, fire)
@@ -34,6 +36,7 @@ export class TimerQueue {
 
   changed(): void {
     this.#earliestNs = null
+    this.onChange()
   }
 
   /** The next deadline in ns, Infinity when no timer is armed. */

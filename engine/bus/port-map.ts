@@ -1,5 +1,5 @@
 import { EngineError } from '../base/errors.ts'
-import { type AccessSize, type BusDevice, floating } from './bus-device.ts'
+import { type AccessSize, type BulkPort, type BusDevice, bulkPort, floating } from './bus-device.ts'
 
 export interface PortRange {
   /** Shown to the user and in overlap errors. */
@@ -45,6 +45,12 @@ export class PortMap {
   isFree(base: number, length: number): boolean {
     for (let port = base; port < base + length; port++) if (this.#claims[port & 0xffff]) return false
     return true
+  }
+
+  /** The bulk path of the data port at `port`: only where a claim starts, and only if its device has one. */
+  bulk(port: number): BulkPort | undefined {
+    const claim = this.#claims[port]
+    return claim?.base === port ? bulkPort(claim.device) : undefined
   }
 
   read(port: number, size: AccessSize): number {

@@ -14,10 +14,36 @@ export const State = {
   DF: 0x90,
   /** EFLAGS without the six arithmetic flags and DF. */
   EFLAGS_SYSTEM: 0x94,
+  /** Instruction pointer, valid whenever no generated code runs. */
   EIP: 0x98,
-  /** Instructions left in this run. */
+  /** Instructions left in this run; stored by generated code before it calls out or returns. */
   BUDGET: 0x9c,
   CPL: 0xa0,
+  /** TLB permission bits that the current privilege level needs (see Tlb). */
+  READ_BIT: 0xa4,
+  WRITE_BIT: 0xa8,
+  /** High word of the jump cache's tag: code segment, mode and translation generation. */
+  JUMP_KEY: 0xac,
+  /** Record being executed, and the first of its straight run; stored when generated code calls out. */
+  RECORD: 0xb0,
+  RUN_START: 0xb4,
+  /** EIP of offset 0 of the page that the current record was decoded from. */
+  EIP_BASE: 0xb8,
+  /** Non-zero while x87, MMX or SSE instructions must take the slow way, by unit (see UNIT_BIT). */
+  FPU_TRAP: 0xbc,
+  CR0: 0xc0,
+  CR2: 0xc4,
+  CR3: 0xc8,
+  CR4: 0xcc,
+  /** Bit 0: the instruction just finished blocks interrupts for one more (STI, MOV SS, POP SS). */
+  SHADOW: 0xd0,
+
+  /** ES CS SS DS FS GS LDTR TR: SEGMENT_BYTES each, laid out by Segment. */
+  SEGMENTS: 0x100,
+  GDTR: 0x200,
+  IDTR: 0x208,
+  /** DR0-DR7. */
+  DEBUG: 0x220,
 
   /** x87: eight physical registers of 16 bytes (significand u64, sign and exponent u16), then control, status, tag. */
   FPU: 0x400,
@@ -36,8 +62,79 @@ export const State = {
   /** XMM0-7 (room for 16), 16 bytes each. */
   XMM: 0x800,
   MXCSR: 0x900,
+
+  /** Bounce buffers for accesses that one direct load or store cannot do, 32 bytes each. */
+  BOUNCE: 0xa00,
+  /** Everything that a snapshot of the processor holds lies below. */
+  END: 0x1000,
 } as const
+
+export const BOUNCE_SLOTS = 16
+export const BOUNCE_BYTES = 32
+
+/** Generated code takes an address below this for a bounce buffer. */
+export const BOUNCE_LIMIT = 0x8000
+
+export const SEGMENT_BYTES = 32
+/** Fields of a segment cache. */
+export const Segment = {
+  BASE: 0,
+  /**
+   * Effective addresses below these may be read or written without another check, whatever the operand's
+   * size (up to 16 bytes); 0 sends every access the exact, slow way (null, expand-down, tiny segments).
+   */
+  READ_COUNT: 4,
+  WRITE_COUNT: 8,
+  /** Highest offset, in bytes, granularity applied. */
+  LIMIT: 12,
+  /** Descriptor bits 40-47 and 52-55 as access | flags << 8; 0 when null. */
+  ACCESS: 16,
+  SELECTOR: 20,
+} as const
+
+export const ES = 0
+export const CS = 1
+export const SS = 2
+export const DS = 3
+export const FS = 4
+export const GS = 5
+export const LDTR = 6
+export const TR = 7
+
+export const segmentAt = (index: number): number => State.SEGMENTS + index * SEGMENT_BYTES
+
+/** Byte address of a general register; sizes 1 counts AL CL DL BL AH CH DH BH. */
+export const gprAt = (index: number, size: number): number =>
+  size === 1 && index >= 4 ? State.GPR + (index - 4) * 8 + 1 : State.GPR + index * 8
+
+export const EAX = 0
+export const ECX = 1
+export const EDX = 2
+export const EBX = 3
+export const ESP = 4
+export const EBP = 5
+export const ESI = 6
+export const EDI = 7
 
 /** Static data (tables) of the FPU module, 96 KiB. */
 export const FPU_DATA = 0x8000
 export const FPU_DATA_BYTES = 0x18000
+
+/**
+ * Direct-mapped by EIP: tag (EIP, JUMP_KEY; 8 bytes), record, EIP_BASE. A hit proves that the target lies
+ * within the code segment, is mapped, executable and decoded.
+ */
+export const JUMP_CACHE = 0x20000
+export const JUMP_CACHE_ENTRIES = 4096
+export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
+
+/**
+ * One word per page of linear address space: linear-memory page minus linear page, with the permissions
+ * in the low bits. Zero: not known.
+ */
+export const TLB = 0x100000
+export const TLB_BYTES = 0x400000
+export const Tlb = { READ_SUPERVISOR: 1, WRITE_SUPERVISOR: 2, READ_USER: 4, WRITE_USER: 8 } as const
+
+/** Decoded instructions, see interpreter/record.ts. */
+export const RECORDS = 0x600000

@@ -1,4 +1,11 @@
 import type { Display } from '../devices/display.ts'
+import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
+import type { MouseInput } from '../devices/mouse/mouse-input.ts'
+import type { SerialEnd } from '../devices/uart/serial-end.ts'
+
+export type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
+export type { MouseInput } from '../devices/mouse/mouse-input.ts'
+export type { SerialEnd } from '../devices/uart/serial-end.ts'
 
 /** Why `run` came back. */
 export type RunOutcome =
@@ -13,27 +20,6 @@ export type RunOutcome =
   | { kind: 'crashed'; reason: string }
   /** The debugger stopped it. */
   | { kind: 'stopped' }
-
-export interface KeyboardInput {
-  /** @param code a KeyboardEvent.code such as KeyA, ShiftRight, NumpadEnter; unknown ones are ignored. */
-  key(code: string, pressed: boolean): void
-}
-
-export interface MouseInput {
-  /** Relative motion in counts (down and right positive), wheel clicks (down positive), buttons: 1 left, 2 right, 4 middle. */
-  move(dx: number, dy: number, wheel: number, buttons: number): void
-  /** Absolute position, 0..65535 over the picture, for guests with an absolute driver. */
-  moveTo(x: number, y: number, wheel: number, buttons: number): void
-  /** True while the guest takes absolute positions, so that no capture is needed. */
-  readonly absolute: boolean
-}
-
-export interface SerialEnd {
-  /** Replaces the listener for bytes that the guest sends. */
-  onOutput(listener: (bytes: Uint8Array) => void): void
-  /** Bytes for the guest, queued without bound checks on the caller's side; past 64 KiB they are dropped. */
-  input(bytes: Uint8Array): void
-}
 
 export type DriveKind = 'floppy' | 'disk' | 'cdrom'
 

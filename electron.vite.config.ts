@@ -1,0 +1,48 @@
+import vue from '@vitejs/plugin-vue'
+import { defineConfig } from 'electron-vite'
+
+/**
+ * Everything that runs in Node goes one folder below out/: main/ (desktop, processes and threads of machines),
+ * cli/ and the chunks they share. The command line also runs on Node 20, so that is what all of it is built for.
+ */
+export default defineConfig({
+  main: {
+    build: {
+      target: 'node20.19',
+      outDir: 'out',
+      emptyOutDir: false,
+      sourcemap: true,
+      // Native and optional: looked for when a pty is asked for.
+      externalizeDeps: { include: ['node-pty'] },
+      rolldownOptions: {
+        input: {
+          'main/index': 'src-main/desktop/index.ts',
+          'main/vm-process': 'src-main/vm-process/index.ts',
+          'main/machine-worker': 'engine/service/machine-worker.ts',
+          'cli/index': 'src-main/cli/index.ts',
+        },
+        output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name].js' },
+      },
+    },
+  },
+  preload: {
+    build: {
+      outDir: 'out/preload',
+      rolldownOptions: {
+        input: { index: 'src-main/preload/index.ts' },
+        output: { format: 'cjs', entryFileNames: '[name].cjs' },
+      },
+    },
+  },
+  renderer: {
+    root: 'src-renderer',
+    plugins: [vue()],
+    build: {
+      target: 'chrome120',
+      outDir: 'out/renderer',
+      sourcemap: false,
+      rolldownOptions: { input: 'src-renderer/index.html' },
+    },
+    worker: { format: 'es' },
+  },
+})

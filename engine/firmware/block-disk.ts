@@ -1,0 +1,62 @@
+import type { BlockImage } from '../storage/block-image.ts'
+import type { FirmwareDisk, Geometry } from './disk.ts'
+
+/** A medium and its geometry, null while the drive is empty. */
+export interface DriveContents {
+  image: BlockImage
+  geometry: Geometry | null
+}
+
+/** A drive of the machine, as the firmware reads it: whatever medium is in it at the time. */
+export class BlockDisk implements FirmwareDisk {
+  readonly kind: FirmwareDisk['kind']
+  readonly driveType?: number
+  readonly ide?: { channel: number; slave: boolean }
+  #last: BlockImage | null = null
+
+  /** @param contents asked at each access, so that a medium that was changed is seen */
+  constructor(
+    options: Pick<FirmwareDisk, 'kind' | 'driveType' | 'ide'>,
+    private readonly contents: () => DriveContents | null,
+  ) {
+    this.kind = options.kind
+    if (options.driveType !== undefined) this.driveType = options.driveType
+    if (options.ide) this.ide = options.ide
+  }
+
+  get name(): string {
+    return this.contents()?.image.name.split(/[/\\]/).pop() ?? 'empty'
+  }
+  get sectorBytes(): number {
+    return this.contents()?.image.sectorBytes ?? (this.kind === 'cdrom' ? 2048 : 512)
+  }
+  get sectorCount(): number {
+    return this.contents()?.image.sectorCount ?? 0
+  }
+  get geometry(): Geometry | null {
+    return this.contents()?.geometry ?? null
+  }
+  get readonly(): boolean {
+    return this.kind === 'cdrom' || (this.contents()?.image.readonly ?? false)
+  }
+
+  takeChanged(): boolean {
+    const image = this.contents()?.image ?? null
+    const changed = image !== this.#last
+    this.#last = image
+    return changed
+  }
+
+  read(sector: number, count: number, into: Uint8Array): void {
+    this.#image().read(sector, count, into)
+  }
+  write(sector: number, count: number, from: Uint8Array): void {
+    this.#image().write(sector, count, from)
+  }
+
+  #image(): BlockImage {
+    const contents = this.contents()
+    if (!contents) throw new RangeError('no medium')
+    return contents.image
+  }
+}

@@ -1,0 +1,25 @@
+import type { FirmwareDisk } from './disk.ts'
+import type { BootPlacement } from './loaders/placement.ts'
+
+export type BootDevice = 'floppy' | 'cdrom' | 'disk'
+
+/** What the firmware is told about its machine. */
+export interface FirmwareConfig {
+  ramBytes: number
+  /** Processors, all listed in the MP and ACPI tables. */
+  cpus: number
+  /** At most two. */
+  floppies: readonly FirmwareDisk[]
+  /** In the order of drive numbers 80h, 81h, … */
+  disks: readonly FirmwareDisk[]
+  cdroms: readonly FirmwareDisk[]
+  bootOrder: readonly BootDevice[]
+  /** Offer ACPI tables, whose place at the end of RAM is then taken from what a system may use. */
+  acpi: boolean
+  /** The machine has APICs, for the MP table. */
+  apic: boolean
+  /** A kernel to start in place of a boot sector, already laid out: see loaders/. */
+  kernel?: BootPlacement
+  /** How long the start picture waits for F12, in ms; 0 shows no hint (F12 pressed before still counts). */
+  menuDelayMs: number
+}

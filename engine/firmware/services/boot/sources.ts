@@ -1,0 +1,67 @@
+import type { FirmwareConfig } from '../../config.ts'
+import type { FirmwareDisk } from '../../disk.ts'
+import { type Service, write } from '../../port/protocol.ts'
+import type { Registers } from '../../port/registers.ts'
+import { BIOS_SEGMENT } from '../../port/rom-layout.ts'
+import { BDA_SEGMENT } from '../bda.ts'
+import type { Context } from '../context.ts'
+import { PNP_HEADER } from '../post/rom-tables.ts'
+import { startCd } from './el-torito.ts'
+
+/** Something to boot from. */
+export interface BootSource {
+  kind: 'floppy' | 'disk' | 'cdrom'
+  /** Index among the drives of its kind. */
+  index: number
+  label: string
+  disk: FirmwareDisk
+}
+
+const SECTOR = 512
+const BOOT_ADDRESS = 0x7c00
+const KIND_LABEL = { floppy: 'Floppy', disk: 'Disk', cdrom: 'CD-ROM' } as const
+
+/** All drives in boot order; within a kind by number. Only the first floppy drive boots, as ever. */
+export function bootSources(config: FirmwareConfig): BootSource[] {
+  const drives = { floppy: config.floppies.slice(0, 1), disk: config.disks, cdrom: config.cdroms }
+  return config.bootOrder.flatMap((kind) =>
+    drives[kind].map((disk, index) => ({ kind, index, disk, label: `${KIND_LABEL[kind]} ${index + 1} (${disk.name})` })),
+  )
+}
+
+/** Loads a source's boot code and sets the registers to start it. @returns null, or why it cannot be booted */
+export function* startSource(r: Registers, context: Context, source: BootSource): Service<string | null> {
+  context.state.emulation = null
+  source.disk.takeChanged()
+  if (source.disk.sectorCount === 0) return 'no medium'
+  if (source.kind === 'cdrom') return yield* startCd(r, context, source.disk, source.index)
+  const sector = new Uint8Array(SECTOR)
+  try {
+    source.disk.read(0, 1, sector)
+  } catch {
+    return 'cannot be read'
+  }
+  const signed = sector[510] === 0x55 && sector[511] === 0xaa
+  // Diskettes of the first systems carry no signature; only a blank one is no boot sector.
+  const bootable = source.kind === 'disk' ? signed : signed || sector.some((byte) => byte !== sector[0])
+  if (!bootable) return 'no boot sector'
+  yield* write(0, BOOT_ADDRESS, sector)
+  yield* write(BDA_SEGMENT, 0x72, Uint8Array.of(0, 0))
+  enterBootCode(r, 0, BOOT_ADDRESS, source.kind === 'disk' ? 0x80 + source.index : source.index)
+  return null
+}
+
+/** Registers of a boot sector: the drive in DL, the plug-and-play header at ES:DI, everything else zero. */
+export function enterBootCode(r: Registers, segment: number, offset: number, drive: number): void {
+  r.eax = 0xaa55
+  r.ebx = 0
+  r.ecx = 0
+  r.edx = drive
+  r.esi = 0
+  r.edi = PNP_HEADER
+  r.ebp = 0
+  r.ds = 0
+  r.es = BIOS_SEGMENT
+  r.cs = segment
+  r.ip = offset
+}

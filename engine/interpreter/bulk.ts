@@ -1,0 +1,133 @@
+import type { MemoryMap } from '../bus/memory-map.ts'
+import { EAX, ECX, EDI, ES, ESI, Segment, State, TLB, TLB_BYTES, segmentAt } from '../isa/state.ts'
+import { SystemOp } from '../isa/system-op.ts'
+import type { CpuState } from '../vcpu/cpu-state.ts'
+
+/** A stretch of memory that the TLB maps directly. */
+interface Run {
+  host: number
+  /** Bytes up to the end of the page and the segment. */
+  bytes: number
+}
+
+/**
+ * Repeated string instructions, forward, as far as one page reaches on each side and the TLB allows it.
+ * The rest (faults, devices, edges, overlaps that propagate) is left to single steps.
+ */
+export class BulkStrings {
+  readonly #tlb: Int32Array
+  readonly #bytes: Uint8Array
+
+  constructor(
+    private readonly state: CpuState,
+    memory: MemoryMap,
+  ) {
+    this.#tlb = new Int32Array(memory.memory.wasm.buffer, TLB, TLB_BYTES / 4)
+    this.#bytes = memory.memory.bytes
+  }
+
+  /**
+   * @param kind size | address size << 8 | 1 << 16 for REP and REPE, 2 << 16 for REPNE
+   * @param source segment cache of the source, 0 when flat
+   * @returns repetitions done; ECX, ESI and EDI are moved on
+   */
+  run(op: number, kind: number, source: number): number {
+    const { state } = this
+    if (state.word(State.DF) < 0) return 0
+    const size = kind & 0xff
+    const mask = ((kind >> 8) & 0xff) === 2 ? 0xffff : 0xffffffff
+    const count = (state.gpr(ECX) & mask) >>> 0
+    const compares = op === SystemOp.BULK_SCAS || op === SystemOp.BULK_CMPS
+    const write = !compares
+    const destination = this.#run(state.gpr(EDI), mask, source === 0 ? 0 : segmentAt(ES), write)
+    if (!destination) return 0
+    let elements = Math.min(count, Math.floor(destination.bytes / size))
+    let from: Run | null = null
+    if (op === SystemOp.BULK_MOVS || op === SystemOp.BULK_CMPS) {
+      from = this.#run(state.gpr(ESI), mask, source, false)
+      if (!from) return 0
+      elements = Math.min(elements, Math.floor(from.bytes / size))
+    }
+    if (elements < 2) return 0
+    let done: number
+    switch (op) {
+      case SystemOp.BULK_MOVS:
+        done = this.#move(from!.host, destination.host, elements * size, size) ? elements : 0
+        break
+      case SystemOp.BULK_STOS:
+        this.#fill(destination.host, elements, size)
+        done = elements
+        break
+      default:
+        // The element that ends the search is left to a single step, which sets the flags.
+        done = this.#search(destination.host, from?.host ?? -1, Math.min(elements, count - 1), size, kind >> 16 === 1)
+    }
+    if (done === 0) return 0
+    this.#advance(ECX, -done, mask)
+    this.#advance(EDI, done * size, mask)
+    if (from) this.#advance(ESI, done * size, mask)
+    return done
+  }
+
+  #run(pointer: number, mask: number, segmentAddress: number, write: boolean): Run | null {
+    const { state } = this
+    const offset = (pointer & mask) >>> 0
+    let linear = offset
+    let bytes = mask === 0xffff ? 0x10000 - offset : 0x1000
+    if (segmentAddress !== 0) {
+      const count = state.word(segmentAddress + (write ? Segment.WRITE_COUNT : Segment.READ_COUNT)) >>> 0
+      if (offset >= count) return null
+      bytes = Math.min(bytes, count - offset)
+      linear = (state.word(segmentAddress + Segment.BASE) + offset) >>> 0
+    }
+    const entry = this.#tlb[linear >>> 12]!
+    if (!(entry & state.word(write ? State.WRITE_BIT : State.READ_BIT))) return null
+    return { host: (linear + (entry & ~0xfff)) >>> 0, bytes: Math.min(bytes, 0x1000 - (linear & 0xfff)) }
+  }
+
+  /** False when the overlap makes earlier stores feed later loads in another pattern than bytes do. */
+  #move(from: number, to: number, bytes: number, size: number): boolean {
+    const data = this.#bytes
+    const distance = to - from
+    if (distance <= 0 || distance >= bytes) {
+      data.copyWithin(to, from, from + bytes)
+      return true
+    }
+    if (distance < size) return false
+    for (let i = 0; i < bytes; i++) data[to + i] = data[from + i]!
+    return true
+  }
+
+  #fill(host: number, elements: number, size: number): void {
+    const data = this.#bytes
+    const value = this.state.gpr(EAX)
+    if (size === 1) {
+      data.fill(value & 0xff, host, host + elements)
+      return
+    }
+    const bytes = elements * size
+    for (let i = 0; i < size; i++) data[host + i] = (value >>> (8 * i)) & 0xff
+    // Doubling what is there already.
+    for (let done = size; done < bytes; done *= 2) data.copyWithin(host + done, host, host + Math.min(done, bytes - done))
+  }
+
+  #search(host: number, other: number, elements: number, size: number, whileEqual: boolean): number {
+    const data = this.#bytes
+    const value = this.state.gpr(EAX)
+    for (let n = 0; n < elements; n++) {
+      let equal = true
+      for (let i = 0; i < size; i++) {
+        const expected = other < 0 ? (value >>> (8 * i)) & 0xff : data[other + n * size + i]!
+        if (data[host + n * size + i] !== expected) equal = false
+      }
+      if (equal !== whileEqual) return n
+    }
+    return elements
+  }
+
+  #advance(register: number, by: number, mask: number): void {
+    const value = this.state.gpr(register)
+    this.state.setGpr(register, mask === 0xffff ? (value & ~0xffff) | ((value + by) & 0xffff) : value + by)
+  }
+}
+

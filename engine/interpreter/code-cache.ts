@@ -1,0 +1,340 @@
+import type { MemoryMap } from '../bus/memory-map.ts'
+import { CPU_BYTES } from '../memory/layout.ts'
+import type { CodeMode, Decoder, Instruction } from '../isa/decoder.ts'
+import { RECORDS, State } from '../isa/state.ts'
+import { type Form, formKey, formOf } from './form.ts'
+import { Handler, RECORD_BYTES, Record } from './record.ts'
+
+/** The stub that unresolved links point at. */
+export const LINK_STUB = RECORDS
+/** Two records for running one instruction by itself. */
+export const SCRATCH = RECORDS + RECORD_BYTES
+const FIRST = RECORDS + 4 * RECORD_BYTES
+const END = CPU_BYTES
+/** Longest straight run decoded at once. */
+const MAX_RUN = 128
+const GRANULE_SHIFT = 6
+/** A fused pair reaches two instructions of 15 bytes far. */
+const MAX_EXTENT = 30
+
+/** What the records of a page depend on besides its bytes. */
+export interface CodeVariant extends CodeMode {
+  flat: boolean
+  /** Offsets of the page that lie within the code segment: [low, high). */
+  low: number
+  high: number
+}
+
+interface Variant {
+  mode: CodeVariant
+  page: CodePage
+  /** Record by page offset, 0 for none. */
+  index: Int32Array
+}
+
+interface CodePage {
+  hostPage: number
+  variants: Map<number, Variant>
+  /** One bit per 64 bytes that some record covers. */
+  granules: Uint32Array
+}
+
+export interface CodeCacheStats {
+  decoded: number
+  invalidated: number
+  flushes: number
+}
+
+/** Ends a straight run for good. */
+const LEAVES = new Set(['JMP', 'JMPI', 'RET', 'RETF', 'IRET', 'JMPF', 'JMPFI', 'HLT', 'UD2'])
+
+/** False when certainly no instruction lies in these bytes of the page. */
+function covered(page: CodePage, start: number, end: number): boolean {
+  for (let g = start >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
+    if (page.granules[g >> 5]! & (1 << (g & 31))) return true
+  return false
+}
+
+/**
+ * Decoded instructions, by page of linear memory, so that code is decoded once wherever it is mapped.
+ * Writes to decoded bytes make the records stale in place; execution that reaches one decodes again.
+ */
+export class CodeCache {
+  readonly #view: DataView
+  readonly #bytes: Uint8Array
+  #pages = new Map<number, CodePage>()
+  readonly #holdsCode: Uint8Array
+  #next = FIRST
+  readonly stats: CodeCacheStats = { decoded: 0, invalidated: 0, flushes: 0 }
+  /** Called when a page gets its first code, so that writes to it are watched. */
+  onCodePage: (hostPage: number) => void = () => {}
+  /** Called when everything was dropped. */
+  onFlush: () => void = () => {}
+
+  constructor(
+    memory: MemoryMap,
+    private readonly decoder: Decoder,
+    private readonly handlers: ReadonlyMap<string, number>,
+  ) {
+    this.#view = memory.memory.view
+    this.#bytes = memory.memory.bytes
+    this.#holdsCode = new Uint8Array(memory.memory.bytes.length / 4096)
+    this.#writeSpecial(LINK_STUB, Handler.LINK, 0)
+    this.#writeSpecial(SCRATCH + RECORD_BYTES, Handler.ESCAPE, 0)
+  }
+
+  holdsCode(hostPage: number): boolean {
+    return this.#holdsCode[hostPage] === 1
+  }
+
+  /** The record of the instruction at an offset of a linear-memory page, decoded now if need be. */
+  recordAt(hostPage: number, offset: number, mode: CodeVariant): number {
+    const variant = this.#variant(hostPage, mode)
+    return variant.index[offset]! || this.#decodeRun(variant, offset)
+  }
+
+  /** Points the branch at `from` to its target, in the same page or through the jump cache. Returns the new record. */
+  link(from: number, hostPage: number, mode: CodeVariant): number {
+    const target = this.#view.getInt32(from + Record.IMMEDIATE, true)
+    const mask = this.#view.getInt32(from + Record.DISPLACEMENT, true)
+    let record: number
+    if (target >= mode.low && target < mode.high) record = this.recordAt(hostPage, target, mode)
+    else {
+      record = this.#allocate()
+      this.#writeSpecial(record, Handler.GOTO, 0)
+      this.#view.setInt32(record + Record.IMMEDIATE, target, true)
+      this.#view.setInt32(record + Record.DISPLACEMENT, mask, true)
+    }
+    this.#view.setInt32(from + Record.LINK, record, true)
+    return record
+  }
+
+  /** Sends a stale record on to what took its place. */
+  replace(stale: number, record: number): void {
+    if (this.#view.getUint16(stale + Record.HANDLER, true) !== Handler.STALE) return
+    this.#view.setUint16(stale + Record.HANDLER, Handler.CONTINUE, true)
+    this.#view.setInt32(stale + Record.LINK, record, true)
+  }
+
+  /** Encodes one instruction to be run by itself; what follows it escapes to the runtime. */
+  encodeScratch(instruction: Instruction, offset: number, flat: boolean): number {
+    this.#encode(SCRATCH, instruction, formOf(instruction, flat), offset)
+    this.#view.setUint16(SCRATCH + RECORD_BYTES + Record.PAGE_OFFSET, offset + instruction.length, true)
+    return SCRATCH
+  }
+
+  /** EIP that a record stands for. */
+  eipOf(record: number, eipBase: number): number {
+    const view = this.#view
+    if (view.getUint16(record + Record.HANDLER, true) === Handler.GOTO)
+      return ((eipBase + view.getInt32(record + Record.IMMEDIATE, true)) & view.getInt32(record + Record.DISPLACEMENT, true)) >>> 0
+    return (eipBase + view.getUint16(record + Record.PAGE_OFFSET, true)) >>> 0
+  }
+
+  branchTarget(from: number, eipBase: number): number {
+    const view = this.#view
+    return ((eipBase + view.getInt32(from + Record.IMMEDIATE, true)) & view.getInt32(from + Record.DISPLACEMENT, true)) >>> 0
+  }
+
+  lengthOf(record: number): number {
+    return this.#view.getUint8(record + Record.LENGTH)
+  }
+
+  // Writes to code.
+
+  /** True when a write to these linear-memory bytes would hit decoded instructions. */
+  hitsCode(host: number, size: number): boolean {
+    const page = this.#pages.get(Math.floor(host / 4096))
+    if (!page) return false
+    const start = host & 0xfff
+    const end = Math.min(4096, start + size)
+    if (!covered(page, start, end)) return false
+    for (const { index } of page.variants.values())
+      for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
+        const record = index[offset]!
+        if (record !== 0 && (offset >= start || offset + this.#extent(record) > start)) return true
+      }
+    return false
+  }
+
+  /** Bytes of linear memory have changed. */
+  written(host: number, length: number): void {
+    const last = Math.floor((host + length - 1) / 4096)
+    for (let hostPage = Math.floor(host / 4096); hostPage <= last; hostPage++) {
+      const page = this.#pages.get(hostPage)
+      if (!page) continue
+      const start = Math.max(0, host - hostPage * 4096)
+      const end = Math.min(4096, host + length - hostPage * 4096)
+      if (end - start === 4096) this.#dropPage(page)
+      else this.#dropRange(page, start, end)
+    }
+  }
+
+  #dropRange(page: CodePage, start: number, end: number): void {
+    if (!covered(page, start, end)) return
+    for (const { index } of page.variants.values())
+      for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
+        const record = index[offset]!
+        if (record !== 0 && (offset >= start || offset + this.#extent(record) > start)) this.#makeStale(index, offset, record)
+      }
+  }
+
+  #dropPage(page: CodePage): void {
+    for (const { index } of page.variants.values())
+      for (let offset = 0; offset < 4096; offset++) {
+        const record = index[offset]!
+        if (record !== 0) this.#makeStale(index, offset, record)
+      }
+    this.#pages.delete(page.hostPage)
+    this.#holdsCode[page.hostPage] = 0
+  }
+
+  #makeStale(index: Int32Array, offset: number, record: number): void {
+    index[offset] = 0
+    this.#view.setUint16(record + Record.HANDLER, Handler.STALE, true)
+    this.stats.invalidated++
+  }
+
+  /** Bytes that a record's handler speaks for: its own instruction and the next, should they be fused. */
+  #extent(record: number): number {
+    return this.lengthOf(record) + this.lengthOf(record + RECORD_BYTES)
+  }
+
+  /** Drops all that was decoded. */
+  flush(): void {
+    this.stats.flushes++
+    this.#pages.clear()
+    this.#holdsCode.fill(0)
+    this.#next = FIRST
+    this.onFlush()
+  }
+
+  // Decoding.
+
+  #variant(hostPage: number, mode: CodeVariant): Variant {
+    let page = this.#pages.get(hostPage)
+    if (!page) {
+      page = { hostPage, variants: new Map(), granules: new Uint32Array(2) }
+      this.#pages.set(hostPage, page)
+      this.#holdsCode[hostPage] = 1
+      this.onCodePage(hostPage)
+    }
+    const key =
+      (mode.code32 ? 1 : 0) | (mode.stack32 ? 2 : 0) | (mode.flat ? 4 : 0) | (mode.low << 3) | (mode.high << 16)
+    let variant = page.variants.get(key)
+    if (!variant) {
+      variant = { mode: { ...mode }, page, index: new Int32Array(4096) }
+      page.variants.set(key, variant)
+    }
+    return variant
+  }
+
+  #allocate(): number {
+    const at = this.#next
+    this.#next += RECORD_BYTES
+    return at
+  }
+
+  /** True when there is room for another run; else the caller flushes everything first. */
+  get nearlyFull(): boolean {
+    return this.#next + (MAX_RUN + 16) * RECORD_BYTES > END
+  }
+
+  #decodeRun(variant: Variant, start: number): number {
+    const { mode, page, index } = variant
+    const host = page.hostPage * 4096
+    const run: { instruction: Instruction; form: Form; at: number }[] = []
+    let offset = start
+    let ended = false
+    while (!ended && run.length < MAX_RUN && offset < mode.high && (index[offset] === 0 || offset === start)) {
+      const instruction = this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
+      if (typeof instruction === 'string') break
+      run.push({ instruction, form: formOf(instruction, mode.flat), at: offset })
+      offset += instruction.length
+      ended = LEAVES.has(instruction.description.name)
+    }
+    const first = this.#next
+    run.forEach(({ instruction, form, at }, i) => {
+      const record = this.#allocate()
+      index[at] = record
+      this.#encode(record, instruction, form, at)
+      const next = run[i + 1]
+      const fused = next && this.handlers.get(`${formKey(form)}|${formKey(next.form)}`)
+      if (fused !== undefined) this.#view.setUint16(record + Record.HANDLER, fused, true)
+      this.#cover(page, at, instruction.length)
+    })
+    this.stats.decoded += run.length
+    this.#writeEnd(variant, offset, run.length > 0 && index[offset & 0xfff] !== 0 && offset < mode.high)
+    return first
+  }
+
+  /** What follows a run: records that exist, another run, or an instruction that only the runtime can do. */
+  #writeEnd(variant: Variant, offset: number, known: boolean): void {
+    const record = this.#allocate()
+    const { mode } = variant
+    if (known) {
+      this.#writeSpecial(record, Handler.CONTINUE, offset)
+      this.#view.setInt32(record + Record.LINK, variant.index[offset]!, true)
+    } else if (offset >= 4096) {
+      this.#writeSpecial(record, Handler.GOTO, 0)
+      this.#view.setInt32(record + Record.IMMEDIATE, offset, true)
+      this.#view.setInt32(record + Record.DISPLACEMENT, -1, true)
+    } else {
+      // Not decoded further now: a long run goes on when it gets here, the rest escapes again.
+      const decodable = offset < mode.high && this.#isDecodable(variant, offset)
+      this.#writeSpecial(record, decodable ? Handler.STALE : Handler.ESCAPE, offset)
+    }
+  }
+
+  #isDecodable(variant: Variant, offset: number): boolean {
+    const host = variant.page.hostPage * 4096
+    return typeof this.decoder.decode(this.#bytes, host + offset, host + variant.mode.high, variant.mode) !== 'string'
+  }
+
+  #cover(page: CodePage, offset: number, length: number): void {
+    for (let g = offset >> GRANULE_SHIFT; g <= (offset + length - 1) >> GRANULE_SHIFT; g++)
+      page.granules[g >> 5]! |= 1 << (g & 31)
+  }
+
+  #writeSpecial(at: number, handler: number, offset: number): void {
+    for (let i = 0; i < RECORD_BYTES; i += 4) this.#view.setInt32(at + i, 0, true)
+    this.#view.setUint16(at + Record.HANDLER, handler, true)
+    this.#view.setUint16(at + Record.PAGE_OFFSET, offset, true)
+  }
+
+  #encode(at: number, instruction: Instruction, form: Form, offset: number): void {
+    const view = this.#view
+    const handler = this.handlers.get(formKey(form))
+    if (handler === undefined) throw new Error(`no handler for ${formKey(form)}`)
+    this.#writeSpecial(at, handler, offset)
+    view.setUint8(at + Record.LENGTH, instruction.length)
+    let registers = 0
+    let immediates = 0
+    for (const operand of instruction.operands) {
+      switch (operand.kind) {
+        case 'register':
+          view.setUint16(at + Record.REGISTERS[registers++]!, operand.address, true)
+          break
+        case 'memory':
+          view.setUint16(at + Record.BASE, operand.base, true)
+          view.setUint16(at + Record.INDEX, operand.index, true)
+          view.setUint8(at + Record.SCALE, operand.scale)
+          view.setInt32(at + Record.DISPLACEMENT, operand.displacement, true)
+          view.setUint16(at + Record.SEGMENT, State.SEGMENTS + 32 * operand.segment, true)
+          view.setInt32(at + Record.LINK, instruction.addressSize === 2 ? 0xffff : -1, true)
+          break
+        case 'immediate':
+          view.setInt32(at + (immediates++ === 0 ? Record.IMMEDIATE : Record.LINK), operand.value, true)
+          break
+        case 'relative':
+          view.setInt32(at + Record.IMMEDIATE, offset + instruction.length + operand.value, true)
+          view.setInt32(at + Record.DISPLACEMENT, operand.size === 2 ? 0xffff : -1, true)
+          view.setInt32(at + Record.LINK, LINK_STUB, true)
+          break
+        case 'string':
+          view.setUint16(at + Record.SEGMENT, State.SEGMENTS + 32 * operand.segment, true)
+          break
+      }
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import { I32, add, and, i32, load, local, shrU, sub } from '../wasm/expression.ts'
+import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
+import { type FunctionImport, INDIRECT_TYPE, writeModule } from '../wasm/module-writer.ts'
+import type { OpcodeTable } from '../isa/encoding.ts'
+import { State } from '../isa/state.ts'
+import { type Form, allForms } from './form.ts'
+import { type Frame, HandlerBuilder, Import, LOCAL_TYPES, Local } from './handler-builder.ts'
+import { Handler, RECORD_SHIFT, Record, Why } from './record.ts'
+
+export interface Interpreter {
+  wasm: Uint8Array<ArrayBuffer>
+  /** Handler number by form key; fused pairs by "first|second". */
+  handlers: Map<string, number>
+}
+
+/** Instructions worth a handler together with the conditional jump that follows them. */
+const FUSES_WITH_JUMP = new Set(['CMP', 'TEST', 'SUB', 'ADD', 'AND', 'DEC', 'INC', 'OR'])
+const FUSED_SHAPES = /^(rr|ri|r)$/
+
+/**
+ * Makes the interpreter from the descriptions: one function with a handler per form behind a single
+ * br_table, and one function each for forms that run seldom.
+ */
+export function generateInterpreter(table: OpcodeTable): Interpreter {
+  const forms = [...allForms(table)]
+  const hot: [key: string, forms: Form[]][] = []
+  const cold: [key: string, forms: Form[]][] = []
+  for (const [key, form] of forms) (form.description.rare ? cold : hot).push([key, [form]])
+  hot.push(...fusedPairs(forms))
+  const helpers = new Map<string, number>()
+  const helperIndex = (name: string): number => {
+    let index = helpers.get(name)
+    if (index === undefined) helpers.set(name, (index = Import.COUNT + helpers.size))
+    return index
+  }
+  const coldFrom = Handler.FIRST_INSTRUCTION + hot.length
+  const functions = [
+    hotFunction(hot, helperIndex),
+    ...cold.map(([, list]) => coldFunction(list, helperIndex)),
+  ]
+  const handlers = new Map<string, number>()
+  hot.forEach(([key], i) => handlers.set(key, Handler.FIRST_INSTRUCTION + i))
+  cold.forEach(([key], i) => handlers.set(key, coldFrom + i))
+  const wasm = writeModule({
+    imports: [...RUNTIME_IMPORTS, ...[...helpers.keys()].map((name) => helperImport(name))],
+    functions,
+    exports: new Map([['run', 0]]),
+    table: cold.map((_, i) => i + 1),
+    memoryPages: [1, 65536],
+  })
+  return { wasm, handlers }
+}
+
+const words = (count: number) => Array<typeof I32>(count).fill(I32)
+const RUNTIME_IMPORTS: FunctionImport[] = [
+  { module: 'runtime', name: 'access', parameters: words(6), result: I32 },
+  { module: 'runtime', name: 'writeBack', parameters: [], result: I32 },
+  { module: 'runtime', name: 'system', parameters: words(3), result: I32 },
+  { module: 'runtime', name: 'bulk', parameters: words(3), result: I32 },
+]
+
+/** Helpers carry their number of arguments in their name: "add/2". */
+function helperImport(name: string): FunctionImport {
+  const [base, count] = name.split('/')
+  return { module: 'fpu', name: base!, parameters: words(Number(count)), result: I32 }
+}
+
+function* fusedPairs(forms: [string, Form][]): Generator<[string, Form[]]> {
+  const jumps = forms.filter(([, { description: d, size }]) => /^J[A-Z]{1,2}$/.test(d.name) && d.uses !== undefined && size === 4)
+  for (const [key, form] of forms)
+    if (FUSES_WITH_JUMP.has(form.description.name) && FUSED_SHAPES.test(form.shape))
+      for (const [jumpKey, jump] of jumps) yield [`${key}|${jumpKey}`, [form, jump]]
+}
+
+function loadLocals(fn: FunctionBuilder): void {
+  fn.set(Local.READ_BIT, load(i32(State.READ_BIT), 4))
+  fn.set(Local.WRITE_BIT, load(i32(State.WRITE_BIT), 4))
+  fn.set(Local.JUMP_KEY, load(i32(State.JUMP_KEY), 4))
+}
+
+function hotFunction(list: [string, Form[]][], helperIndex: Frame['helperIndex']): FunctionBuilder {
+  const fn = new FunctionBuilder(2, LOCAL_TYPES)
+  loadLocals(fn)
+  fn.set(Local.START, local(Local.REC))
+  const out = fn.block()
+  const top = fn.loop()
+  const builder = new HandlerBuilder(fn, { out, top, helperIndex })
+  const count = Handler.FIRST_INSTRUCTION + list.length
+  const labels: Label[] = []
+  for (let i = count; i >= 0; i--) labels[i] = fn.block()
+  fn.branchTable(load(local(Local.REC), 2, Record.HANDLER), labels.slice(0, count), labels[count]!)
+  fn.end()
+  builder.leave(Why.LINK)
+  fn.end()
+  emitGoto(fn, builder)
+  fn.end()
+  builder.leave(Why.STALE)
+  fn.end()
+  builder.leave(Why.ESCAPE)
+  fn.end()
+  emitContinue(fn, top)
+  for (const [, forms] of list) {
+    fn.end()
+    builder.build(forms)
+  }
+  fn.end()
+  emitColdCall(fn, builder, count)
+  fn.end() // top
+  fn.end() // out
+  const retired = shrU(sub(local(Local.REC), local(Local.START)), i32(RECORD_SHIFT))
+  fn.store(i32(State.RECORD), local(Local.REC), 4)
+  fn.store(i32(State.BUDGET), sub(local(Local.BUDGET), retired), 4)
+  fn.store(i32(State.RUN_START), local(Local.FROM), 4)
+  fn.push(local(Local.WHY))
+  return fn
+}
+
+/** GOTO: leaves the page, so the target goes through the jump cache. */
+function emitGoto(fn: FunctionBuilder, builder: HandlerBuilder): void {
+  fn.recycleTemps()
+  const rec = local(Local.REC)
+  const retired = shrU(sub(rec, local(Local.START)), i32(RECORD_SHIFT))
+  fn.set(Local.BUDGET, sub(local(Local.BUDGET), retired))
+  fn.set(Local.START, rec)
+  const target = and(add(load(i32(State.EIP_BASE), 4), load(rec, 4, Record.IMMEDIATE)), load(rec, 4, Record.DISPLACEMENT))
+  builder.lookUp(fn.let(target))
+}
+
+/** CONTINUE: the run up to here is accounted for, then goes on elsewhere. */
+function emitContinue(fn: FunctionBuilder, top: Label): void {
+  const rec = local(Local.REC)
+  fn.set(Local.BUDGET, sub(local(Local.BUDGET), shrU(sub(rec, local(Local.START)), i32(RECORD_SHIFT))))
+  fn.set(Local.REC, load(rec, 4, Record.LINK))
+  fn.set(Local.START, rec)
+  fn.branch(top)
+}
+
+/** Cold forms find the state of the run in memory. */
+function emitColdCall(fn: FunctionBuilder, builder: HandlerBuilder, firstCold: number): void {
+  const rec = local(Local.REC)
+  fn.store(i32(State.RECORD), rec, 4)
+  fn.store(i32(State.BUDGET), local(Local.BUDGET), 4)
+  fn.store(i32(State.RUN_START), local(Local.START), 4)
+  fn.push(rec)
+  fn.push(sub(load(rec, 2, Record.HANDLER), i32(firstCold)))
+  fn.callIndirect(INDIRECT_TYPE)
+  fn.pop(Local.WHY)
+  builder.leaveIf(local(Local.WHY))
+  builder.next()
+}
+
+function coldFunction(forms: Form[], helperIndex: Frame['helperIndex']): FunctionBuilder {
+  const fn = new FunctionBuilder(1, LOCAL_TYPES)
+  loadLocals(fn)
+  fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
+  fn.set(Local.START, load(i32(State.RUN_START), 4))
+  const out = fn.block()
+  new HandlerBuilder(fn, { out, top: null, helperIndex }).build(forms)
+  fn.end()
+  fn.push(local(Local.WHY))
+  return fn
+}

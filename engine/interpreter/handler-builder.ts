@@ -1,0 +1,441 @@
+import {
+  type Expr, I32, type ValueType, add, and, callOf, eq, eqz, geS, geU, gtU, i32, isConst, load, local, ltU, or, shl, shrU, sub, xor,
+} from '../wasm/expression.ts'
+import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
+import { UNIT_BIT } from '../isa/description.ts'
+import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
+import { type Operand, Semantics } from '../isa/semantics.ts'
+import {
+  BOUNCE_LIMIT, DS, JUMP_CACHE, JUMP_CACHE_ENTRIES, SS, Segment, State, TLB, gprAt, segmentAt,
+} from '../isa/state.ts'
+import { SystemOp } from '../isa/system-op.ts'
+import type { Form } from './form.ts'
+import { RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
+
+/** Parameters and locals of the generated functions, hot and cold alike. */
+export const Local = {
+  /** Parameter: the record being executed. */
+  REC: 0,
+  /** Parameter: the budget, less what has been retired before START. */
+  BUDGET: 1,
+  /** First record of the straight run that REC is in. */
+  START: 2,
+  LINEAR: 3,
+  ENTRY: 4,
+  HOST: 5,
+  WHY: 6,
+  /** The record whose link is being followed. */
+  FROM: 7,
+  READ_BIT: 8,
+  WRITE_BIT: 9,
+  JUMP_KEY: 10,
+  /** Non-zero while a bounce buffer waits to be written back. */
+  BOUNCED: 11,
+  COUNT: 12,
+} as const
+export const LOCAL_TYPES: ValueType[] = Array<ValueType>(Local.COUNT).fill(I32)
+
+/** Functions that generated code imports, by index; helpers of the FPU module follow. */
+export const Import = {
+  /** (effective address, segment cache or 0 for flat, size | write << 8 | read-modify-write << 9, record, budget, start): linear-memory address, 0 for a fault. */
+  ACCESS: 0,
+  /** Writes bounce buffers back; the result is taken off the budget, so that a device can end the run. */
+  WRITE_BACK: 1,
+  /** (operation, a, b): 0 to go on with the next record. */
+  SYSTEM: 2,
+  /** (operation, size | addressSize << 8 | repeat << 16, segment cache): repetitions done. */
+  BULK: 3,
+  COUNT: 4,
+} as const
+
+/** Flat accesses name no segment. */
+const FLAT = 0
+
+/** Where the pieces of the surrounding function are. */
+export interface Frame {
+  /** Branching here leaves the function with WHY. */
+  out: Label
+  /** Loop that dispatches REC; null in a cold function, which returns instead. */
+  top: Label | null
+  /** Index of a function of the FPU module by name. */
+  helperIndex(name: string): number
+}
+
+/** Builds the code of one handler from the meaning of its form (or of two, fused). */
+export class HandlerBuilder extends Semantics {
+  #form!: Form
+  /** Distance of the current instruction's record from REC, for the second of a fused pair. */
+  #offset = 0
+  #flags: Flags | null = null
+  #skip: Label | null = null
+  #wrote = false
+  /** True once control has left: no code for the fall-through is needed. */
+  #ended = false
+
+  constructor(
+    fn: FunctionBuilder,
+    private readonly frame: Frame,
+  ) {
+    super(fn)
+  }
+
+  /** Emits the whole handler, ending with a jump to the next record or out. */
+  build(forms: readonly Form[]): void {
+    this.#flags = null
+    this.#ended = false
+    this.fn.recycleTemps()
+    this.#skip = forms.some(({ repeat }) => repeat !== 'none') ? this.fn.block() : null
+    forms.forEach((form, i) => {
+      this.#form = form
+      this.#offset = i * RECORD_BYTES
+      this.#wrote = false
+      Object.assign(this, {
+        size: form.size, addressSize: form.addressSize, stackSize: form.stackSize, repeat: form.repeat, split: form.split,
+      })
+      this.#unitCheck()
+      form.description.meaning(this, ...this.#operands())
+      if (!this.#ended) this.finish()
+    })
+    if (this.#skip !== null) this.fn.end()
+    if (!this.#ended || this.#skip !== null) {
+      if (this.frame.top === null) this.leave(Why.NEXT)
+      else this.next(forms.length)
+    }
+  }
+
+  leave(why: number): void {
+    this.fn.set(Local.WHY, i32(why))
+    this.fn.branch(this.frame.out)
+  }
+
+  leaveIf(condition: Expr): void {
+    this.fn.branchIf(this.frame.out, condition)
+  }
+
+  /** Goes on with the record after this one. */
+  next(count = 1): void {
+    this.fn.set(Local.REC, add(local(Local.REC), i32(RECORD_BYTES * count)))
+    this.fn.branch(this.frame.top!)
+  }
+
+  // State.
+
+  register(index: number, size: number): Expr {
+    return this.let(load(i32(gprAt(index, size)), size))
+  }
+
+  protected putRegister(index: number, size: number, value: Expr): void {
+    this.fn.store(i32(gprAt(index, size)), value, size)
+  }
+
+  word(address: number): Expr {
+    return this.let(load(i32(address), 4))
+  }
+
+  protected putWord(address: number, value: Expr): void {
+    this.fn.store(i32(address), value, 4)
+  }
+
+  flags(): Flags {
+    this.#flags ??= { kind: 'stored', result: this.word(State.FLAGS_RESULT), aux: this.word(State.FLAGS_AUX) }
+    return this.#flags
+  }
+
+  protected putFlags(flags: Flags): void {
+    this.fn.store(i32(State.FLAGS_RESULT), resultWord(flags), 4)
+    this.fn.store(i32(State.FLAGS_AUX), auxWord(flags), 4)
+    this.#flags = flags
+  }
+
+  load(address: Expr, size: number): Expr {
+    return this.let(load(address, size))
+  }
+
+  segmentCache(index: number): Expr {
+    return i32(this.#form.flat && index <= DS ? FLAT : segmentAt(index))
+  }
+
+  stringSource(): Expr {
+    return this.#form.flat ? i32(FLAT) : this.#field(Record.SEGMENT, 2)
+  }
+
+  #field(offset: number, size: number): Expr {
+    return load(local(Local.REC), size, offset + this.#offset)
+  }
+
+  // Memory.
+
+  memory(segment: Expr, address: Expr, size: number, write: boolean, modify = false): Expr {
+    const flat = isConst(segment) && segment.value === FLAT
+    return this.#access(flat ? null : this.let(segment), address, size, write, modify)
+  }
+
+  stack(address: Expr, size: number, write: boolean): Expr {
+    return this.#access(this.#form.flat ? null : i32(segmentAt(SS)), address, size, write)
+  }
+
+  /** The TLB in line; all that it does not answer goes to the host. */
+  #access(segment: Expr | null, address: Expr, size: number, write: boolean, modify = false): Expr {
+    const { fn } = this
+    const effective = this.let(address)
+    const bit = local(write ? Local.WRITE_BIT : Local.READ_BIT)
+    const slow = fn.block()
+    const fast = fn.block()
+    if (segment) {
+      fn.branchIf(fast, geU(effective, load(segment, 4, write ? Segment.WRITE_COUNT : Segment.READ_COUNT)))
+      fn.set(Local.LINEAR, add(effective, load(segment, 4, Segment.BASE)))
+    } else fn.set(Local.LINEAR, effective)
+    const linear = local(Local.LINEAR)
+    fn.set(Local.ENTRY, load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB))
+    fn.branchIf(fast, eqz(and(local(Local.ENTRY), bit)))
+    if (size > 1) fn.branchIf(fast, gtU(and(linear, i32(0xfff)), i32(0x1000 - size)))
+    fn.set(Local.HOST, add(linear, and(local(Local.ENTRY), i32(-0x1000))))
+    fn.branch(slow)
+    fn.end()
+    const record = add(local(Local.REC), i32(this.#offset))
+    fn.set(Local.HOST, callOf(Import.ACCESS, I32, effective, segment ?? i32(FLAT), i32(size | (write ? 0x100 : 0) | (modify ? 0x200 : 0)),
+      record, local(Local.BUDGET), local(Local.START)))
+    fn.if(eqz(local(Local.HOST)))
+    this.#leaveAt(Why.FAULT)
+    fn.end()
+    if (write) {
+      fn.set(Local.BOUNCED, or(local(Local.BOUNCED), ltU(local(Local.HOST), i32(BOUNCE_LIMIT))))
+      this.#wrote = true
+    }
+    fn.end()
+    return this.let(local(Local.HOST))
+  }
+
+  /** Leaves with REC at the current instruction, which has had no effect yet. */
+  #leaveAt(why: number): void {
+    if (this.#offset) this.fn.set(Local.REC, add(local(Local.REC), i32(this.#offset)))
+    this.leave(why)
+  }
+
+  // Ends of an instruction.
+
+  /** Writes what was queued, then what bounced. */
+  finish(): void {
+    this.commit()
+    if (!this.#wrote) return
+    this.#wrote = false
+    const { fn } = this
+    fn.if(local(Local.BOUNCED))
+    fn.set(Local.BOUNCED, i32(0))
+    // What the device did may call for a stop: the result drains the budget.
+    fn.set(Local.BUDGET, sub(local(Local.BUDGET), callOf(Import.WRITE_BACK, I32)))
+    fn.end()
+  }
+
+  raiseIf(condition: Expr, vector: number): void {
+    this.fn.if(condition)
+    this.#leaveAt(Why.RAISE + vector)
+    this.fn.end()
+  }
+
+  thisEip(): Expr {
+    return this.let(add(this.word(State.EIP_BASE), this.#field(Record.PAGE_OFFSET, 2)))
+  }
+
+  nextEip(): Expr {
+    return this.let(add(add(this.word(State.EIP_BASE), this.#field(Record.PAGE_OFFSET, 2)), this.#field(Record.LENGTH, 1)))
+  }
+
+  /** Accounts for the run up to and with the current instruction. */
+  #retireRun(): void {
+    const last = add(local(Local.REC), i32(this.#offset + RECORD_BYTES))
+    this.fn.set(Local.BUDGET, sub(local(Local.BUDGET), shrU(sub(last, local(Local.START)), i32(RECORD_SHIFT))))
+  }
+
+  #dispatchOrStop(): void {
+    const { fn, frame } = this
+    fn.set(Local.START, local(Local.REC))
+    fn.branchIf(frame.top!, geS(local(Local.BUDGET), i32(0)))
+    this.leave(Why.BUDGET)
+  }
+
+  #followLink(): void {
+    const { fn } = this
+    this.#retireRun()
+    fn.set(Local.FROM, add(local(Local.REC), i32(this.#offset)))
+    fn.set(Local.REC, load(local(Local.FROM), 4, Record.LINK))
+    this.#dispatchOrStop()
+  }
+
+  jumpRelative(): void {
+    this.finish()
+    this.#followLink()
+    this.#ended = true
+  }
+
+  branchRelative(condition: Expr): void {
+    const taken = this.let(condition)
+    this.finish()
+    this.fn.if(taken)
+    this.#followLink()
+    this.fn.end()
+  }
+
+  jumpTo(eip: Expr): void {
+    const target = this.let(zeroExtend(eip, this.size))
+    this.finish()
+    this.#retireRun()
+    this.lookUp(target)
+    this.#ended = true
+  }
+
+  /** Goes to an EIP through the jump cache; the run before is accounted for. */
+  lookUp(target: Expr): void {
+    const { fn } = this
+    const hash = and(xor(target, shrU(target, i32(12))), i32(JUMP_CACHE_ENTRIES - 1))
+    fn.set(Local.ENTRY, shl(hash, i32(4)))
+    const entry = local(Local.ENTRY)
+    fn.if(and(eq(load(entry, 4, JUMP_CACHE), target), eq(load(entry, 4, JUMP_CACHE + 4), local(Local.JUMP_KEY))))
+    fn.set(Local.REC, load(entry, 4, JUMP_CACHE + 8))
+    fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
+    this.#dispatchOrStop()
+    fn.end()
+    fn.set(Local.START, local(Local.REC))
+    fn.store(i32(State.EIP), target, 4)
+    this.leave(Why.JUMP)
+  }
+
+  again(condition: Expr): void {
+    const repeats = this.let(condition)
+    this.finish()
+    const { fn, frame } = this
+    fn.set(Local.BUDGET, sub(local(Local.BUDGET), repeats))
+    fn.if(repeats)
+    fn.branchIf(frame.top!, geS(local(Local.BUDGET), i32(0)))
+    this.#leaveAt(Why.BUDGET)
+    fn.end()
+  }
+
+  skipIf(condition: Expr): void {
+    this.fn.branchIf(this.#skip!, condition)
+  }
+
+  bulk(op: SystemOp, segment: Expr): Expr {
+    const kind = this.size | (this.addressSize << 8) | (this.repeat === 'repne' ? 0x20000 : 0x10000)
+    return callOf(Import.BULK, I32, i32(op), i32(kind), segment)
+  }
+
+  retire(count: Expr): void {
+    // The repetition that `again` accounts for is one of them.
+    this.fn.set(Local.BUDGET, sub(local(Local.BUDGET), sub(count, i32(1))))
+  }
+
+  system(op: SystemOp, a: Expr = i32(0), b: Expr = i32(0)): void {
+    // The operation needs State.RECORD, which only the call of a cold function stores.
+    if (this.frame.top !== null) throw new Error(`${this.#form.description.name} works on the whole processor but is not marked rare`)
+    const [first, second] = [this.let(a), this.let(b)]
+    this.finish()
+    const { fn } = this
+    fn.set(Local.WHY, callOf(Import.SYSTEM, I32, i32(op), first, second))
+    fn.branch(this.frame.out)
+    this.#ended = true
+  }
+
+  helper(name: string, ...args: Expr[]): Expr {
+    return this.let(callOf(this.frame.helperIndex(name), I32, ...args))
+  }
+
+  copyIn(operand: Operand, to: number, bytes: number): void {
+    this.#copy(operand, bytes, false, (host, at, size) => this.fn.store(i32(to + at), load(host, size, at), size))
+  }
+
+  copyOut(operand: Operand, from: number, bytes: number): void {
+    this.#copy(operand, bytes, true, (host, at, size) => this.fn.store(host, load(i32(from + at), size), size, at))
+  }
+
+  /** Pieces of at most 16 bytes, all translated before the first is moved. */
+  #copy(operand: Operand, bytes: number, write: boolean, move: (host: Expr, at: number, size: number) => void): void {
+    const address = this.let(operand.address())
+    const pieces: [host: Expr, at: number, sizes: number][] = []
+    for (let at = 0; at < bytes; ) {
+      const size = bytes - at >= 8 ? 8 : bytes - at >= 4 ? 4 : 2
+      pieces.push([this.memory(operand.segment(), add(address, i32(at)), size, write), at, size])
+      at += size
+    }
+    for (const [host, at, size] of pieces) move(sub(host, i32(at)), at, size)
+  }
+
+  /** x87, MMX and SSE instructions need CR0 and CR4 to allow them, and no error pending. */
+  #unitCheck(): void {
+    const bit = UNIT_BIT[this.#form.description.unit]
+    if (bit === 0) return
+    const { fn } = this
+    fn.if(and(load(i32(State.FPU_TRAP), 4), i32(bit)))
+    fn.set(Local.WHY, callOf(Import.SYSTEM, I32, i32(SystemOp.FPU_TRAP), i32(bit), i32(0)))
+    fn.branchIf(this.frame.out, local(Local.WHY))
+    fn.end()
+  }
+
+  #operands(): Operand[] {
+    let registers = 0
+    let immediates = 0
+    return [...this.#form.shape].map((kind, i): Operand => {
+      const size = this.#form.sizes[i]!
+      switch (kind) {
+        case 'r':
+          return this.#registerOperand(Record.REGISTERS[registers++]!, size)
+        case 'm':
+        case 'x':
+        case 'g':
+          return this.#memoryOperand(kind, size)
+        default:
+          return this.#immediateOperand(kind === 's' ? -1 : immediates++ === 0 ? Record.IMMEDIATE : Record.LINK, size)
+      }
+    })
+  }
+
+  #registerOperand(field: number, size: number): Operand {
+    let known: Expr | null = null
+    const at = (): Expr => (known ??= this.let(this.#field(field, 2)))
+    const read = (): Expr => this.let(load(at(), size))
+    return {
+      size,
+      isRegister: true,
+      read,
+      readForWrite: read,
+      write: (value) => this.later(value, (v) => this.fn.store(at(), v, size)),
+      registerAddress: at,
+      address: missing,
+      segment: missing,
+    }
+  }
+
+  #memoryOperand(kind: 'm' | 'x' | 'g', size: number): Operand {
+    const address = (): Expr => {
+      let e = load(this.#field(Record.BASE, 2), 4)
+      if (kind !== 'm') e = add(e, shl(load(this.#field(Record.INDEX, 2), 4), this.#field(Record.SCALE, 1)))
+      e = add(e, this.#field(Record.DISPLACEMENT, 4))
+      return kind === 'g' ? and(e, this.#field(Record.LINK, 4)) : e
+    }
+    const segment = (): Expr => (kind === 'g' ? this.let(this.#field(Record.SEGMENT, 2)) : i32(FLAT))
+    const host = (write: boolean, modify = false): Expr =>
+      this.#access(kind === 'g' ? segment() : null, address(), size, write, modify)
+    let translated: Expr | null = null
+    return {
+      size,
+      isRegister: false,
+      read: () => this.let(load(host(false), size)),
+      readForWrite: () => this.let(load((translated = host(true, true)), size)),
+      write: (value) => this.fn.store(translated ?? host(true), value, size),
+      address,
+      segment,
+      registerAddress: missing,
+    }
+  }
+
+  #immediateOperand(field: number, size: number): Operand {
+    const read = (): Expr => (field < 0 ? missing() : this.let(this.#field(field, 4)))
+    return {
+      size, isRegister: false, read, readForWrite: read, write: missing, address: missing, segment: missing, registerAddress: missing,
+    }
+  }
+}
+
+function missing(): never {
+  throw new Error('this operand has no such part')
+}

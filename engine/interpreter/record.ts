@@ -1,0 +1,64 @@
+/**
+ * A decoded instruction, 32 bytes in the linear memory at State's RECORDS and up. The interpreter runs
+ * straight from one to the next. Field offsets:
+ */
+export const Record = {
+  /** u16: which handler runs. */
+  HANDLER: 0,
+  /** u8: bytes of code. */
+  LENGTH: 2,
+  /** u8: left shift of the index register. */
+  SCALE: 3,
+  /** u16: state addresses of up to three register operands. */
+  REGISTERS: [4, 6, 26] as const,
+  /** u16: state addresses of a memory operand's base and index. */
+  BASE: 8,
+  INDEX: 10,
+  /** i32 */
+  DISPLACEMENT: 12,
+  /** i32: an immediate; for branches the target's distance from the start of the page. */
+  IMMEDIATE: 16,
+  /** i32: for branches the record to go on with; for memory operands the mask of the address size; else a second immediate. */
+  LINK: 20,
+  /** u16: offset of the instruction in its page. */
+  PAGE_OFFSET: 24,
+  /** u16: state address of the segment cache of the memory operand or of a string's source. */
+  SEGMENT: 28,
+} as const
+
+export const RECORD_BYTES = 32
+export const RECORD_SHIFT = 5
+
+/** Handlers that are not instructions. */
+export const Handler = {
+  /** Stands at the end of an unresolved link: the runtime finds where the branch at FROM leads. */
+  LINK: 0,
+  /** Goes to EIP_BASE + immediate, masked with the displacement, through the jump cache. Not an instruction. */
+  GOTO: 1,
+  /** No longer what the memory says: decode again. */
+  STALE: 2,
+  /** The end of what could be decoded in this page: the runtime does the next instruction by itself. */
+  ESCAPE: 3,
+  /** Goes on at the linked record. Not an instruction. */
+  CONTINUE: 4,
+  FIRST_INSTRUCTION: 5,
+} as const
+
+/** Why generated code came back. */
+export const Why = {
+  /** Cold handlers only: go on with the next record. */
+  NEXT: 0,
+  LINK: 1,
+  /** State.EIP is not in the jump cache. */
+  JUMP: 2,
+  /** The budget is used up; State.RECORD is the next instruction. */
+  BUDGET: 3,
+  STALE: 4,
+  ESCAPE: 5,
+  /** A memory access faulted; the runtime knows how. State.RECORD is the instruction. */
+  FAULT: 6,
+  /** A system operation has set State.EIP. */
+  SYSTEM: 7,
+  /** Plus the vector: an exception without error code. */
+  RAISE: 0x100,
+} as const

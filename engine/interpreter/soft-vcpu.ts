@@ -1,0 +1,677 @@
+import type { MemoryMap } from '../bus/memory-map.ts'
+import type { PortMap } from '../bus/port-map.ts'
+import { Decoder, type Instruction } from '../isa/decoder.ts'
+import { buildOpcodeTable } from '../isa/encoding.ts'
+import { IF, TF } from '../isa/flags.ts'
+import type { InstructionSet } from '../isa/description.ts'
+import {
+  CS, DS, EDX, ES, FS, GS, JUMP_CACHE, JUMP_CACHE_BYTES, LDTR, SS, State, TR,
+} from '../isa/state.ts'
+import { ControlRegisters } from '../vcpu/control.ts'
+import { CR0, CR4, CpuState } from '../vcpu/cpu-state.ts'
+import { type Cause, Exceptions } from '../vcpu/exceptions.ts'
+import { FarTransfer } from '../vcpu/far-transfer.ts'
+import { CpuFault, Vector, generalProtection, invalidOpcode } from '../vcpu/fault.ts'
+import { Mmu } from '../vcpu/mmu.ts'
+import type { CpuModel } from '../vcpu/model.ts'
+import { Msrs, type Wide } from '../vcpu/msr.ts'
+import { PortIo } from '../vcpu/port-io.ts'
+import { Privilege } from '../vcpu/privilege.ts'
+import { Segmentation } from '../vcpu/segmentation.ts'
+import { Outcome, SystemUnit } from '../vcpu/system-unit.ts'
+import { TaskSwitch } from '../vcpu/task-switch.ts'
+import type { InterruptSource, Vcpu, VcpuExit } from '../vcpu/vcpu.ts'
+import { SlowAccess } from './access.ts'
+import { BulkStrings } from './bulk.ts'
+import { CodeCache, type CodeVariant, LINK_STUB, SCRATCH } from './code-cache.ts'
+import type { Interpreter } from './generator.ts'
+import { RECORD_SHIFT, Why } from './record.ts'
+
+type Run = (record: number, budget: number) => number
+/** Functions of the FPU module that generated code calls. */
+export type FpuExports = Record<string, (...args: number[]) => number>
+
+export interface SoftVcpuConfig {
+  isa: InstructionSet
+  interpreter: Interpreter
+  model: CpuModel
+  memory: MemoryMap
+  ports: PortMap
+  interrupts: InterruptSource
+  fpu: FpuExports
+  /** Highest CPUID leaf shown. */
+  leafLimit?: number
+  readTimeStamp(): Wide
+  writeTimeStamp(value: Wide): void
+  /** IA32_APIC_BASE, and what a write to it does; absent without a local APIC. */
+  apicBase?: { read(): number; write(value: number): void }
+  /** FERR#: an unmasked x87 error while CR0.NE is clear. */
+  ferr(high: boolean): void
+}
+
+/** Larger than any budget: taken off to end a run at the next jump. */
+const DRAIN = 1 << 29
+const MAX_BUDGET = 1 << 28
+const GENERATIONS = 1 << 15
+
+/** Where an EIP leads: a page of linear memory and the variant to decode it as. */
+interface CodePlace {
+  /** Linear-memory page, or -1 where no direct memory is. */
+  hostPage: number
+  offset: number
+  variant: CodeVariant
+  linear: number
+}
+
+/**
+ * The software processor: runs generated code over decoded records and does what that code leaves to it:
+ * finding records, faults, interrupts, single steps.
+ */
+export class SoftVcpu implements Vcpu {
+  readonly state: CpuState
+  readonly mmu: Mmu
+  readonly segmentation: Segmentation
+  readonly code: CodeCache
+  readonly exceptions: Exceptions
+  readonly control: ControlRegisters
+  readonly msrs: Msrs
+  readonly portIo: PortIo
+  readonly slow: SlowAccess
+  readonly #decoder: Decoder
+  readonly #memory: MemoryMap
+  readonly #system: SystemUnit
+  readonly #bulk: BulkStrings
+  readonly #privilege: Privilege
+  readonly #interrupts: InterruptSource
+  readonly #jumpCache: Int32Array
+  readonly #run: Run
+  readonly #fetched = new Uint8Array(16)
+  #fault: CpuFault | null = null
+  #interruptRequested = false
+  #nmiRequested = false
+  #stopRequested = false
+  #halted = false
+  #stepping = false
+  #suppressTrap = false
+  #drained = 0
+  #generation = 1
+  #codeIds = new Map<number, Map<number, number>>()
+  #nextCodeId = 1
+  #modeKey = { base: -1, limit: -1, flags: -1 }
+  #fetchPage = -1
+  #fetchHost = -1
+  #retired = 0
+  /** Budget at the start of the run under way, for exact counts within it. */
+  #runBudget = 0
+  /** Exits of generated code by reason, for statistics. */
+  readonly exits = { link: 0, jump: 0, stale: 0, escape: 0, fault: 0, raise: 0, system: 0, step: 0, interrupt: 0, halt: 0 }
+  #variant: CodeVariant = { code32: false, stack32: false, flat: false, low: 0, high: 4096 }
+
+  constructor(private readonly config: SoftVcpuConfig) {
+    const { memory, isa, model, interpreter } = config
+    this.#memory = memory
+    this.#interrupts = config.interrupts
+    this.state = new CpuState(memory.memory)
+    this.#decoder = new Decoder(buildOpcodeTable(isa, model.features))
+    this.code = new CodeCache(memory, this.#decoder, interpreter.handlers)
+    const { state } = this
+    this.mmu = new Mmu(state, memory, this.code)
+    this.segmentation = new Segmentation(state, this.mmu)
+    this.#privilege = new Privilege(state, this.segmentation)
+    const tasks = new TaskSwitch(state, this.mmu, this.segmentation, this.#privilege)
+    this.exceptions = new Exceptions(state, this.mmu, this.segmentation, this.#privilege, tasks)
+    const transfers = new FarTransfer(state, this.mmu, this.segmentation, this.#privilege, tasks)
+    this.control = new ControlRegisters(state, this.mmu, model)
+    const { apicBase } = config
+    this.msrs = new Msrs(model, {
+      readTimeStamp: () => config.readTimeStamp(),
+      writeTimeStamp: (value) => config.writeTimeStamp(value),
+      get apicBase() {
+        return apicBase?.read()
+      },
+      set apicBase(value) {
+        if (value !== undefined) apicBase?.write(value)
+      },
+      setNoExecute: (enabled) => {
+        this.mmu.noExecuteEnabled = enabled
+        this.mmu.flush(true)
+      },
+    })
+    this.portIo = new PortIo(state, this.mmu, this.segmentation, config.ports)
+    this.#system = new SystemUnit({
+      state, mmu: this.mmu, segmentation: this.segmentation, privilege: this.#privilege, exceptions: this.exceptions,
+      transfers, control: this.control, msrs: this.msrs, portIo: this.portIo, model,
+      leafLimit: config.leafLimit ?? Infinity,
+      apicPresent: () => apicBase !== undefined && (apicBase.read() & 0x800) !== 0,
+      fpuTrap: (unit) => this.#fpuTrap(unit),
+    })
+    this.slow = new SlowAccess(state, memory, this.mmu, this.segmentation, this.code)
+    this.#bulk = new BulkStrings(state, memory)
+    this.#jumpCache = new Int32Array(memory.memory.wasm.buffer, JUMP_CACHE, JUMP_CACHE_BYTES / 4)
+    this.#wire(tasks)
+    this.#run = this.#instantiate(interpreter)
+    this.reset()
+  }
+
+  #wire(tasks: TaskSwitch): void {
+    tasks.onLoadCr3 = (cr3) => this.control.setCr3(cr3)
+    tasks.onDebugTrap = () => this.#pendDebug(0x8000)
+    this.segmentation.onChange = () => this.#updateMode()
+    this.control.onChange = () => this.#updateMode()
+    this.mmu.onFlush = () => this.#forgetTranslations()
+    this.code.onCodePage = (page) => this.mmu.protectPage(page)
+    this.code.onFlush = () => this.#forgetTranslations()
+    this.#memory.observe({
+      remapped: () => this.mmu.flush(true),
+      written: (offset, length) => {
+        if (this.code.holdsCode(Math.floor(offset / 4096)) || length > 4096 - (offset & 0xfff)) this.code.written(offset, length)
+      },
+    })
+  }
+
+  #instantiate(interpreter: Interpreter): Run {
+    const module = new WebAssembly.Module(interpreter.wasm)
+    const instance = new WebAssembly.Instance(module, {
+      env: { memory: this.#memory.memory.wasm },
+      runtime: {
+        access: (offset: number, segment: number, kind: number, record: number, budget: number, start: number): number => {
+          this.#noteProgress(record, budget, start)
+          try {
+            return this.slow.access(offset, segment, kind)
+          } catch (fault) {
+            this.#fault = asFault(fault)
+            return 0
+          }
+        },
+        writeBack: (): number => {
+          this.slow.writeBack()
+          if (!this.#stopRequested || this.#drained !== 0) return 0
+          this.#drained = DRAIN
+          return DRAIN
+        },
+        system: (op: number, a: number, b: number): number => this.#systemCall(op, a, b),
+        bulk: (op: number, kind: number, segment: number): number => (this.#stepping ? 0 : this.#bulk.run(op, kind, segment)),
+      },
+      fpu: this.config.fpu,
+    })
+    return instance.exports['run'] as Run
+  }
+
+  reset(): void {
+    const { state, segmentation, config } = this
+    state.words.fill(0, State.GPR >> 2, State.END >> 2)
+    state.eflags = 2
+    state.setWord(State.CR0, CR0.ET | (config.model.features.has('486') ? CR0.CD | CR0.NW : 0))
+    state.setGpr(EDX, config.model.signature)
+    state.setWord(State.FPU_CONTROL, 0x40)
+    state.setWord(State.FPU_TAG, 0x5555)
+    state.setWord(State.MXCSR, 0x1f80)
+    state.setWord(State.DEBUG + 24, 0xffff0ff0)
+    state.setWord(State.DEBUG + 28, 0x400)
+    state.setWord(State.GDTR + 4, 0xffff)
+    state.setWord(State.IDTR + 4, 0xffff)
+    this.msrs.reset()
+    this.#privilege.set(0)
+    for (const index of [ES, SS, DS, FS, GS]) segmentation.setCache(index, 0, 0, 0xffff, 0x93)
+    segmentation.setCache(CS, 0xf000, 0xffff0000 | 0, 0xffff, 0x93)
+    segmentation.setCache(LDTR, 0, 0, 0xffff, 0x82)
+    segmentation.setCache(TR, 0, 0, 0xffff, 0x8b)
+    state.eip = 0xfff0
+    this.#halted = false
+    this.#nmiRequested = false
+    this.mmu.flush(true)
+    this.#updateMode()
+  }
+
+  get retired(): number {
+    return this.#retired
+  }
+
+  get halted(): boolean {
+    return this.#halted
+  }
+
+  setInterruptRequest(high: boolean): void {
+    this.#interruptRequested = high
+    if (high && this.state.systemFlags & IF) this.requestStop()
+  }
+
+  raiseNmi(): void {
+    this.#nmiRequested = true
+    this.requestStop()
+  }
+
+  requestStop(): void {
+    this.#stopRequested = true
+  }
+
+  // The run loop.
+
+  run(budget: number): VcpuExit {
+    let left = Math.min(budget, MAX_BUDGET)
+    this.#stopRequested = false
+    for (;;) {
+      if (this.#nmiRequested || (this.#interruptRequested && this.state.systemFlags & IF)) {
+        if (!this.state.word(State.SHADOW) && !this.#takeInterrupt()) return 'shutdown'
+      }
+      if (this.#halted) return 'halt'
+      if (this.#stopRequested || left < 0) return 'stop'
+      const before = this.#retired
+      const ok = this.#needsStep() ? this.#step() : this.#runCode(left)
+      left -= this.#retired - before
+      if (this.#retired === before) left--
+      if (!ok) return 'shutdown'
+    }
+  }
+
+  #takeInterrupt(): boolean {
+    this.#halted = false
+    this.exits.interrupt++
+    let vector: number
+    if (this.#nmiRequested) {
+      this.#nmiRequested = false
+      vector = Vector.NMI
+    } else vector = this.#interrupts.acknowledge()
+    return this.exceptions.raise(new CpuFault(vector), 'external')
+  }
+
+  #needsStep(): boolean {
+    return (
+      this.state.word(State.SHADOW) !== 0 || (this.state.systemFlags & TF) !== 0 || (this.state.word(State.DEBUG + 28) & 0xff) !== 0
+    )
+  }
+
+  /** Runs generated code from EIP. False when the processor shuts down. */
+  #runCode(budget: number): boolean {
+    let record: number
+    try {
+      record = this.#recordAt(this.state.eip)
+    } catch (fault) {
+      return this.exceptions.raise(asFault(fault))
+    }
+    if (record === 0) return this.#step()
+    let left = budget
+    for (;;) {
+      this.#runBudget = left
+      this.#drained = 0
+      const why = this.#run(record, left)
+      const end = this.state.word(State.BUDGET) + this.#drained
+      this.#retired += left - end
+      left = end
+      const next = this.#handleExit(why)
+      if (typeof next === 'boolean') return next
+      record = next
+      if (left < 0 || this.#stopRequested) return this.#settle(record)
+    }
+  }
+
+  /** Makes EIP say where a record is, since the run ends here. */
+  #settle(record: number): true {
+    this.state.eip = this.code.eipOf(record, this.state.word(State.EIP_BASE))
+    return true
+  }
+
+  /** What to do after generated code came back: a record to go on with, or whether the processor lives on. */
+  #handleExit(why: number): number | boolean {
+    const { state, code, exits } = this
+    const record = state.word(State.RECORD)
+    const eipBase = state.word(State.EIP_BASE)
+    switch (why) {
+      case Why.LINK:
+        exits.link++
+        return this.#link(state.word(State.RUN_START), eipBase)
+      case Why.JUMP:
+        exits.jump++
+        return this.#enterAt(state.eip)
+      case Why.BUDGET:
+        state.eip = record === LINK_STUB ? code.branchTarget(state.word(State.RUN_START), eipBase) : code.eipOf(record, eipBase)
+        return true
+      case Why.STALE: {
+        exits.stale++
+        const eip = code.eipOf(record, eipBase)
+        const fresh = this.#enterAt(eip)
+        if (typeof fresh === 'number') code.replace(record, fresh)
+        return fresh
+      }
+      case Why.ESCAPE:
+        exits.escape++
+        state.eip = code.eipOf(record, eipBase)
+        return this.#step()
+      case Why.FAULT: {
+        exits.fault++
+        state.eip = code.eipOf(record, eipBase)
+        this.slow.drop()
+        const fault = this.#fault!
+        this.#fault = null
+        return this.exceptions.raise(fault)
+      }
+      case Why.SYSTEM:
+        exits.system++
+        if (this.#fault) {
+          const fault = this.#fault
+          this.#fault = null
+          return this.exceptions.raise(fault, this.#faultCause)
+        }
+        this.#retired++
+        return true
+    }
+    exits.raise++
+    state.eip = code.eipOf(record, eipBase)
+    return this.exceptions.raise(new CpuFault(why - Why.RAISE))
+  }
+
+  #faultCause: Cause = 'fault'
+
+  #enterAt(eip: number): number | boolean {
+    const { state } = this
+    state.eip = eip
+    try {
+      const record = this.#recordAt(eip)
+      return record === 0 ? this.#step() : record
+    } catch (fault) {
+      return this.exceptions.raise(asFault(fault))
+    }
+  }
+
+  /** Resolves the branch at `from`, whose page is the one being executed. */
+  #link(from: number, eipBase: number): number | boolean {
+    const { code } = this
+    try {
+      const place = this.#place(code.eipOf(from, eipBase))
+      if (code.nearlyFull) code.flush()
+      else return code.link(from, place.hostPage, place.variant)
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+    }
+    return this.#enterAt(code.branchTarget(from, eipBase))
+  }
+
+  // Finding code.
+
+  /** The record for an EIP, entered into the jump cache; 0 when it must be stepped. Throws fetch faults. */
+  #recordAt(eip: number): number {
+    const { code, state } = this
+    const place = this.#place(eip)
+    if (place.hostPage < 0) return 0
+    if (code.nearlyFull) code.flush()
+    const record = code.recordAt(place.hostPage, place.offset, place.variant)
+    const eipBase = (eip - place.offset) | 0
+    state.setWord(State.EIP_BASE, eipBase)
+    const cache = this.#jumpCache
+    const entry = ((eip ^ (eip >>> 12)) & (JUMP_CACHE_BYTES / 16 - 1)) * 4
+    cache[entry] = eip
+    cache[entry + 1] = state.word(State.JUMP_KEY)
+    cache[entry + 2] = record
+    cache[entry + 3] = eipBase
+    return record
+  }
+
+  #place(eip: number): CodePlace {
+    const { state } = this
+    const limit = state.limit(CS)
+    if (eip > limit) throw generalProtection()
+    const linear = (state.base(CS) + eip) >>> 0
+    const offset = linear & 0xfff
+    const start = eip - offset
+    const variant = this.#variant
+    variant.low = start < 0 ? -start : 0
+    variant.high = Math.min(4096, limit + 1 - start)
+    const page = linear >>> 12
+    if (page !== this.#fetchPage) {
+      const physical = this.mmu.translate(linear, 'fetch', state.cpl === 3)
+      const host = this.#memory.readOffset(Math.floor(physical / 4096))
+      this.#fetchPage = page
+      this.#fetchHost = host < 0 ? -1 : host / 4096
+    }
+    return { hostPage: this.#fetchHost, offset, variant, linear }
+  }
+
+  #forgetTranslations(): void {
+    this.#fetchPage = -1
+    this.#generation++
+    if (this.#generation >= GENERATIONS) {
+      this.#generation = 1
+      this.#jumpCache.fill(0)
+    }
+    this.#setJumpKey()
+  }
+
+  /** Recomputes what decoded code depends on after segments, privilege or control registers changed. */
+  #updateMode(): void {
+    const { state, segmentation } = this
+    const variant = this.#variant
+    variant.code32 = state.code32
+    variant.stack32 = state.stack32
+    variant.flat = segmentation.flat
+    const flags = (variant.code32 ? 1 : 0) | (variant.stack32 ? 2 : 0) | (variant.flat ? 4 : 0) | (state.cpl === 3 ? 8 : 0)
+    const [base, limit] = [state.base(CS), state.limit(CS)]
+    const mode = this.#modeKey
+    if (mode.base !== base || mode.limit !== limit || mode.flags !== flags) {
+      this.#modeKey = { base, limit, flags }
+      this.#fetchPage = -1
+      this.#setJumpKey()
+    }
+    this.updateFpuTrap()
+  }
+
+  #setJumpKey(): void {
+    const { base, limit, flags } = this.#modeKey
+    const major = (base >>> 0) * 16 + flags
+    let byLimit = this.#codeIds.get(major)
+    if (!byLimit) this.#codeIds.set(major, (byLimit = new Map()))
+    let id = byLimit.get(limit)
+    if (id === undefined) {
+      if (this.#nextCodeId === 0xffff) {
+        this.#codeIds.clear()
+        this.#codeIds.set(major, (byLimit = new Map()))
+        this.#nextCodeId = 1
+        this.#jumpCache.fill(0)
+      }
+      byLimit.set(limit, (id = this.#nextCodeId++))
+    }
+    this.state.setWord(State.JUMP_KEY, (this.#generation << 16) | id)
+  }
+
+  // Single steps.
+
+  /** Runs one instruction by itself: page-crossing, undefined, trapped, or out of memory that can be cached. */
+  #step(): boolean {
+    const { state, code } = this
+    this.exits.step++
+    const eip = state.eip
+    const trap = (state.systemFlags & TF) !== 0
+    const shadow = state.word(State.SHADOW)
+    state.setWord(State.SHADOW, 0)
+    this.#suppressTrap = false
+    let instruction: Instruction
+    let place: CodePlace
+    try {
+      if (this.#codeBreakpoint(eip, shadow !== 0)) return this.exceptions.raise(new CpuFault(Vector.DB))
+      place = this.#place(eip)
+      instruction = this.#decodeAt(eip)
+    } catch (fault) {
+      return this.exceptions.raise(asFault(fault))
+    }
+    const record = code.encodeScratch(instruction, place.offset, place.variant.flat)
+    const eipBase = (eip - place.offset) | 0
+    state.setWord(State.EIP_BASE, eipBase)
+    // No jump may go on into cached code.
+    const key = state.word(State.JUMP_KEY)
+    state.setWord(State.JUMP_KEY, 0)
+    this.#stepping = true
+    this.#runBudget = 0
+    this.#drained = 0
+    const why = this.#run(record, 0)
+    this.#stepping = false
+    if (state.word(State.JUMP_KEY) === 0) state.setWord(State.JUMP_KEY, key)
+    return this.#afterStep(why, eipBase, eip, trap)
+  }
+
+  #afterStep(why: number, eipBase: number, eip: number, trap: boolean): boolean {
+    const { state, code } = this
+    const record = state.word(State.RECORD)
+    let alive = true
+    switch (why) {
+      case Why.ESCAPE: // the record behind the instruction
+        state.eip = code.eipOf(record, eipBase)
+        if (!state.code32 && !(state.limit(CS) > 0xffff)) state.eip = state.eip >>> 0
+        this.#retired++
+        break
+      case Why.LINK:
+      case Why.BUDGET:
+        if (record === LINK_STUB) state.eip = code.branchTarget(SCRATCH, eipBase)
+        else state.eip = record === SCRATCH ? eip : code.eipOf(record, eipBase)
+        this.#retired++
+        break
+      case Why.JUMP:
+        this.#retired++
+        break
+      default: {
+        const before = this.#retired
+        const next = this.#handleExit(why)
+        if (typeof next === 'number') throw new Error(`a step ended in a record: ${why}`)
+        alive = next
+        // A fault instead of the instruction: no trap for it.
+        if (this.#retired === before) return alive
+      }
+    }
+    if (trap && alive && !this.#suppressTrap) {
+      state.setWord(State.DEBUG + 24, state.word(State.DEBUG + 24) | 0x4000)
+      alive = this.exceptions.raise(new CpuFault(Vector.DB), 'external')
+    }
+    return alive
+  }
+
+  /** Decodes at EIP, across a page boundary if need be, from whatever memory is there. */
+  #decodeAt(eip: number): Instruction {
+    const { state } = this
+    const limit = state.limit(CS)
+    const base = state.base(CS)
+    const user = state.cpl === 3
+    const available = Math.min(15, limit - eip + 1)
+    let bytes = 0
+    let physical = 0
+    const fetch = (count: number): void => {
+      for (; bytes < count; bytes++) {
+        const linear = (base + eip + bytes) >>> 0
+        physical = bytes === 0 || (linear & 0xfff) === 0 ? this.mmu.translate(linear, 'fetch', user) : physical + 1
+        this.#fetched[bytes] = this.#memory.read(physical, 1)
+      }
+    }
+    const inPage = 0x1000 - ((base + eip) & 0xfff)
+    fetch(Math.min(available, inPage))
+    let result = this.#decoder.decode(this.#fetched, 0, bytes, this.#variant)
+    if (result === 'truncated' && bytes < available) {
+      fetch(available)
+      result = this.#decoder.decode(this.#fetched, 0, bytes, this.#variant)
+    }
+    if (result === 'undefined') throw invalidOpcode()
+    if (typeof result === 'string') throw generalProtection()
+    return result
+  }
+
+  // Calls from generated code.
+
+  #noteProgress(record: number, budget: number, start: number): void {
+    const { state } = this
+    state.setWord(State.RECORD, record)
+    state.setWord(State.BUDGET, budget)
+    state.setWord(State.RUN_START, start)
+  }
+
+  /** Instructions retired, exact within a call from generated code. */
+  get retiredNow(): number {
+    const { state } = this
+    const inRun = (state.word(State.RECORD) - state.word(State.RUN_START)) >> RECORD_SHIFT
+    return this.#retired + this.#runBudget - (state.word(State.BUDGET) - inRun)
+  }
+
+  #systemCall(op: number, a: number, b: number): number {
+    const { state, code } = this
+    const record = state.word(State.RECORD)
+    const eip = code.eipOf(record, state.word(State.EIP_BASE))
+    const key = state.word(State.JUMP_KEY)
+    const next = (eip + code.lengthOf(record)) >>> 0
+    state.eip = next
+    this.#faultCause = 'fault'
+    let outcome: number
+    try {
+      outcome = this.#system.execute(op, a, b)
+    } catch (fault) {
+      this.#fault = asFault(fault)
+      state.eip = eip
+      return Why.SYSTEM
+    }
+    switch (outcome) {
+      case Outcome.HALT:
+        this.#halted = true
+        this.exits.halt++
+        return Why.SYSTEM
+      case Outcome.AGAIN:
+        state.eip = eip
+        return Why.SYSTEM
+      case Outcome.SHADOW:
+        this.#suppressTrap = true
+        if (!this.#interruptRequested && !this.#nmiRequested && !(state.systemFlags & TF) && state.word(State.JUMP_KEY) === key) break
+        state.setWord(State.SHADOW, 1)
+        return Why.SYSTEM
+      case Outcome.LEAVE:
+        return Why.SYSTEM
+    }
+    if (this.#stopRequested || state.word(State.JUMP_KEY) !== key) return Why.SYSTEM
+    return Why.NEXT
+  }
+
+  // FPU and debugging.
+
+  /** Keeps FPU_TRAP in step with CR0, CR4 and pending x87 errors. */
+  updateFpuTrap(): void {
+    const { state } = this
+    const { cr0, cr4 } = state
+    const pending = (state.word(State.FPU_STATUS) & 0x80) !== 0
+    const x87 = (cr0 & (CR0.EM | CR0.TS)) !== 0 || pending
+    const sse = (cr0 & (CR0.EM | CR0.TS)) !== 0 || !(cr4 & CR4.OSFXSR)
+    state.setWord(State.FPU_TRAP, (x87 ? 3 : 0) | (sse ? 4 : 0))
+  }
+
+  #fpuTrap(unit: number): void {
+    const { state } = this
+    const { cr0, cr4 } = state
+    if (unit === 4 && (cr0 & CR0.EM || !(cr4 & CR4.OSFXSR))) throw invalidOpcode()
+    if (unit === 2 && cr0 & CR0.EM) throw invalidOpcode()
+    if (cr0 & (CR0.TS | (unit === 1 ? CR0.EM : 0))) throw new CpuFault(Vector.NM)
+    if (unit !== 4 && state.word(State.FPU_STATUS) & 0x80) {
+      if (cr0 & CR0.NE) throw new CpuFault(Vector.MF)
+      this.config.ferr(true)
+    }
+  }
+
+  #pendDebug(bits: number): void {
+    const { state } = this
+    state.setWord(State.DEBUG + 24, state.word(State.DEBUG + 24) | bits)
+    this.#debugPending = true
+  }
+
+  #debugPending = false
+
+  #codeBreakpoint(eip: number, resumed: boolean): boolean {
+    const { state } = this
+    const control = state.word(State.DEBUG + 28)
+    if (!(control & 0xff) || resumed || state.systemFlags & 0x10000) {
+      state.systemFlags &= ~0x10000
+      return false
+    }
+    const linear = (state.base(CS) + eip) | 0
+    let hit = 0
+    for (let i = 0; i < 4; i++)
+      if (control & (3 << (2 * i)) && ((control >>> (16 + 4 * i)) & 3) === 0 && state.word(State.DEBUG + 4 * i) === linear) hit |= 1 << i
+    if (hit) state.setWord(State.DEBUG + 24, (state.word(State.DEBUG + 24) & ~15) | hit)
+    return hit !== 0
+  }
+}
+
+function asFault(fault: unknown): CpuFault {
+  if (fault instanceof CpuFault) return fault
+  throw fault
+}
+

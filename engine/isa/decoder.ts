@@ -1,0 +1,306 @@
+import type { Description } from './description.ts'
+import { type Encoding, type OpcodeTable, meaningSize, suffixSize } from './encoding.ts'
+import type { Repeat } from './semantics.ts'
+import { CS, DS, EBP, ES, ESP, FS, GS, SS, Segment, State, gprAt, segmentAt } from './state.ts'
+
+export interface RegisterOperand {
+  kind: 'register'
+  size: number
+  /** Address in the processor's state. */
+  address: number
+}
+
+export interface MemoryOperand {
+  kind: 'memory'
+  size: number
+  /** State addresses of base and index, State.ZERO for none. */
+  base: number
+  index: number
+  /** Left shift of the index, 0-3. */
+  scale: number
+  displacement: number
+  /** Segment index. */
+  segment: number
+}
+
+export interface ImmediateOperand {
+  kind: 'immediate'
+  size: number
+  value: number
+}
+
+/** A branch target as distance from the end of the instruction. */
+export interface RelativeOperand {
+  kind: 'relative'
+  size: number
+  value: number
+}
+
+/** What a string instruction works on: its size, and the segment of its source. */
+export interface StringOperand {
+  kind: 'string'
+  size: number
+  segment: number
+}
+
+export type DecodedOperand = RegisterOperand | MemoryOperand | ImmediateOperand | RelativeOperand | StringOperand
+
+export interface Instruction {
+  description: Description
+  /** Operand, address and stack size in bytes. */
+  size: number
+  addressSize: number
+  stackSize: number
+  repeat: Repeat
+  operands: DecodedOperand[]
+  length: number
+}
+
+/** What decoding depends on besides the bytes. */
+export interface CodeMode {
+  /** Default operand and address size 32 bits (CS.D). */
+  code32: boolean
+  /** 32-bit stack pointer (SS.B). */
+  stack32: boolean
+}
+
+/** `undefined`: #UD; `truncated`: the bytes given end too early; `too-long`: over 15 bytes, #GP. */
+export type DecodeResult = Instruction | 'undefined' | 'truncated' | 'too-long'
+
+const MAX_LENGTH = 15
+const SEGMENT_PREFIX: Record<number, number> = { 0x26: ES, 0x2e: CS, 0x36: SS, 0x3e: DS, 0x64: FS, 0x65: GS }
+
+/** Base and index registers of 16-bit addressing by rm: BX+SI, BX+DI, BP+SI, BP+DI, SI, DI, BP, BX. */
+const ADDRESS_16 = [[3, 6], [3, 7], [5, 6], [5, 7], [6, -1], [7, -1], [5, -1], [3, -1]] as const
+
+/** Decodes one instruction at a time from a window of bytes. */
+export class Decoder {
+  #bytes: Uint8Array = new Uint8Array(0)
+  #at = 0
+  #end = 0
+
+  constructor(private readonly table: OpcodeTable) {}
+
+  /** @param end the first byte that must not be looked at (the end of the page). */
+  decode(bytes: Uint8Array, start: number, end: number, mode: CodeMode): DecodeResult {
+    this.#bytes = bytes
+    this.#at = start
+    this.#end = Math.min(end, start + MAX_LENGTH)
+    const result = this.#decode(start, mode)
+    if (this.#at <= this.#end) return result
+    return this.#end < start + MAX_LENGTH ? 'truncated' : 'too-long'
+  }
+
+  #byte(): number {
+    const at = this.#at++
+    return at < this.#end ? this.#bytes[at]! : 0
+  }
+
+  #signed(size: number): number {
+    if (size === 1) return (this.#byte() << 24) >> 24
+    const low = this.#byte() | (this.#byte() << 8)
+    if (size === 2) return (low << 16) >> 16
+    return low | (this.#byte() << 16) | (this.#byte() << 24)
+  }
+
+  #decode(start: number, mode: CodeMode): DecodeResult {
+    let segment = -1
+    let prefix66 = false
+    let prefix67 = false
+    let repeatPrefix = 0
+    let lock = false
+    let opcode = this.#byte()
+    for (; this.#at <= this.#end; opcode = this.#byte()) {
+      const override = SEGMENT_PREFIX[opcode]
+      if (override !== undefined) segment = override
+      else if (opcode === 0x66) prefix66 = true
+      else if (opcode === 0x67) prefix67 = true
+      else if (opcode === 0xf2 || opcode === 0xf3) repeatPrefix = opcode
+      else if (opcode === 0xf0) lock = true
+      else break
+    }
+    if (opcode === 0x0f) {
+      opcode = 0x100 + this.#byte()
+      if (opcode === 0x138) opcode = 0x200 + this.#byte()
+      else if (opcode === 0x13a) opcode = 0x300 + this.#byte()
+    }
+    const modrm = this.#at < this.#end ? this.#bytes[this.#at]! : 0
+    const encoding = pick(this.table[opcode]!, modrm, repeatPrefix, prefix66)
+    if (!encoding) {
+      // Whether more bytes would have been needed must not hide that they are missing.
+      if (this.#at >= this.#end) this.#at = this.#end + 1
+      return 'undefined'
+    }
+    const { description } = encoding
+    const wide = mode.code32 !== (prefix66 && encoding.mandatoryPrefix !== 0x66)
+    const operandSize = wide ? 4 : 2
+    const addressSize = mode.code32 !== prefix67 ? 4 : 2
+    let rm: RegisterOperand | MemoryOperand | null = null
+    if (encoding.hasModrm) {
+      this.#at++
+      rm = modrm >> 6 === 3 || encoding.operands.some(({ letter }) => letter === 'R')
+        ? { kind: 'register', size: 0, address: modrm & 7 }
+        : this.#memory(modrm, addressSize, segment)
+    }
+    if (lock && !(description.lockable && rm?.kind === 'memory' && encoding.operands[0]!.letter === 'E') &&
+      !(description.lockable && rm?.kind === 'memory' && encoding.operands[0]!.letter === 'M')) return 'undefined'
+    const operands: DecodedOperand[] = []
+    for (const code of encoding.operands) {
+      const operand = this.#operand(code.letter, code.suffix, { encoding, modrm, opcode, operandSize, addressSize, segment, rm })
+      if (!operand) return 'undefined'
+      operands.push(operand)
+    }
+    const size = meaningSize(encoding, operandSize)
+    adjustPop(description, operands, size)
+    return {
+      description,
+      size,
+      addressSize,
+      stackSize: mode.stack32 ? 4 : 2,
+      repeat: !description.string || repeatPrefix === 0 ? 'none' : repeatPrefix === 0xf3 ? 'rep' : 'repne',
+      operands,
+      length: this.#at - start,
+    }
+  }
+
+  #memory(modrm: number, addressSize: number, segmentOverride: number): MemoryOperand {
+    const mod = modrm >> 6
+    const rm = modrm & 7
+    const operand: MemoryOperand = {
+      kind: 'memory', size: 0, base: State.ZERO, index: State.ZERO, scale: 0, displacement: 0, segment: DS,
+    }
+    if (addressSize === 2) {
+      if (mod === 0 && rm === 6) operand.displacement = this.#signed(2)
+      else {
+        const [base, index] = ADDRESS_16[rm]!
+        operand.base = gprAt(base, 4)
+        if (index >= 0) operand.index = gprAt(index, 4)
+        if (base === EBP) operand.segment = SS
+        if (mod !== 0) operand.displacement = this.#signed(mod)
+      }
+    } else {
+      let base = rm
+      if (rm === 4) {
+        const sib = this.#byte()
+        base = sib & 7
+        const index = (sib >> 3) & 7
+        if (index !== ESP) {
+          operand.index = gprAt(index, 4)
+          operand.scale = sib >> 6
+        }
+      }
+      if (mod === 0 && base === EBP) operand.displacement = this.#signed(4)
+      else {
+        operand.base = gprAt(base, 4)
+        if (base === ESP || base === EBP) operand.segment = SS
+        if (mod !== 0) operand.displacement = this.#signed(mod === 1 ? 1 : 4)
+      }
+    }
+    if (segmentOverride >= 0) operand.segment = segmentOverride
+    return operand
+  }
+
+  #operand(letter: string, suffix: string, at: OperandContext): DecodedOperand | null {
+    const size = suffixSize(suffix, at.operandSize)
+    const reg = (at.modrm >> 3) & 7
+    const register = (address: number, bytes = size): RegisterOperand => ({ kind: 'register', size: bytes, address })
+    const { rm } = at
+    switch (letter) {
+      case 'E':
+        if (rm!.kind === 'register') return register(gprAt(rm!.address, size), size)
+        return { ...rm!, size: suffix === 'wv' ? 2 : size }
+      case 'M':
+        return rm!.kind === 'memory' ? { ...rm!, size } : null
+      case 'R':
+        return rm!.kind === 'register' ? register(gprAt(rm!.address, size)) : null
+      case 'G':
+        return register(gprAt(reg, size))
+      case 'W':
+        return rm!.kind === 'register' ? register(State.XMM + 16 * rm!.address, 16) : { ...rm!, size }
+      case 'U':
+        return rm!.kind === 'register' ? register(State.XMM + 16 * rm!.address, 16) : null
+      case 'V':
+        return register(State.XMM + 16 * reg, 16)
+      case 'Q':
+        return rm!.kind === 'register' ? register(State.FPU + 16 * rm!.address, 8) : { ...rm!, size }
+      case 'N':
+        return rm!.kind === 'register' ? register(State.FPU + 16 * rm!.address, 8) : null
+      case 'P':
+        return register(State.FPU + 16 * reg, 8)
+      case 'S':
+        // Segment registers 6 and 7 do not exist, and CS cannot be loaded.
+        if (reg > GS || (reg === CS && at.encoding.operands[0]!.letter === 'S')) return null
+        return register(segmentAt(reg) + Segment.SELECTOR, 2)
+      case 'C':
+        return { kind: 'immediate', size: 4, value: reg }
+      case 'ST':
+        return { kind: 'immediate', size: 1, value: at.modrm & 7 }
+      case 'Z':
+        return register(gprAt(at.opcode & 7, size))
+      case 'AL':
+        return register(gprAt(0, 1), 1)
+      case 'rAX':
+        return register(gprAt(0, at.operandSize), at.operandSize)
+      case 'CL':
+        return register(gprAt(1, 1), 1)
+      case '1':
+        return { kind: 'immediate', size: 1, value: 1 }
+      case 'I':
+      case 'K': {
+        const bytes = suffix[0] === 'b' ? 1 : size
+        let value = this.#signed(bytes)
+        // "bs" is sign-extended to the operand size; everything is kept zero-extended beyond that.
+        const width = suffix === 'bs' ? meaningSize(at.encoding, at.operandSize) : bytes
+        if (width < 4) value &= width === 1 ? 0xff : 0xffff
+        return { kind: 'immediate', size: bytes, value }
+      }
+      case 'J':
+        return { kind: 'relative', size: at.operandSize, value: this.#signed(suffix === 'b' ? 1 : at.operandSize) }
+      case 'O': {
+        const displacement = at.addressSize === 2 ? this.#signed(2) & 0xffff : this.#signed(4)
+        return {
+          kind: 'memory', size, base: State.ZERO, index: State.ZERO, scale: 0, displacement,
+          segment: at.segment >= 0 ? at.segment : DS,
+        }
+      }
+      case 'X':
+        return { kind: 'string', size, segment: at.segment >= 0 ? at.segment : DS }
+    }
+    return null
+  }
+}
+
+interface OperandContext {
+  encoding: Encoding
+  modrm: number
+  opcode: number
+  operandSize: number
+  addressSize: number
+  segment: number
+  rm: RegisterOperand | MemoryOperand | null
+}
+
+function pick(row: readonly Encoding[], modrm: number, repeatPrefix: number, prefix66: boolean): Encoding | null {
+  let best: Encoding | null = null
+  for (const encoding of row) {
+    const { digit, mandatoryPrefix } = encoding
+    if (digit >= 0) {
+      if ((digit & 7) !== ((modrm >> 3) & 7)) continue
+      if (digit >= 8 && modrm < 0xc0) continue
+      if (encoding.rm >= 0 && encoding.rm !== (modrm & 7)) continue
+      // Memory forms ("/d M…") leave room for register forms with the same digit.
+      if (digit < 8 && modrm >= 0xc0 && encoding.operands[0]?.letter === 'M') continue
+    }
+    if (mandatoryPrefix === 0) best ??= encoding
+    else if (mandatoryPrefix === repeatPrefix) return encoding
+    else if (mandatoryPrefix === 0x66 && prefix66 && repeatPrefix === 0) best = encoding
+  }
+  return best
+}
+
+/** POP computes its destination address after moving ESP (SDM vol. 2, POP). */
+function adjustPop(description: Description, operands: DecodedOperand[], size: number): void {
+  const [destination] = operands
+  if (description.name === 'POP' && destination?.kind === 'memory' && destination.base === gprAt(ESP, 4))
+    operands[0] = { ...destination, displacement: (destination.displacement + size) | 0 }
+}

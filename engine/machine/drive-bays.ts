@@ -1,0 +1,206 @@
+import { EngineError } from '../base/errors.ts'
+import { FLOPPY_DRIVE_TYPES, type FloppyDriveType, driveTypeFor } from '../devices/fdc/floppy-drive.ts'
+import type { Fdc } from '../devices/fdc/fdc.ts'
+import type { AtaDisk } from '../devices/ide/ata-disk.ts'
+import type { AtapiCdrom } from '../devices/ide/atapi-cdrom.ts'
+import { type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.ts'
+import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
+import { BlockDisk } from '../firmware/block-disk.ts'
+import type { MachineConfig } from '../protocol/machine-config.ts'
+import type { BlockImage } from '../storage/block-image.ts'
+import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
+import { MeteredImage } from '../storage/metered-image.ts'
+import { openCdImage, openDiskImage, openFloppyImage } from '../storage/open-image.ts'
+import { type DriveSlot, assignDrives, floppyTypeOf } from './drives.ts'
+import type { DriveKind, DriveStatus } from './machine.ts'
+
+const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave'] as const
+const FLOPPY_IDS = ['floppy0', 'floppy1'] as const
+
+/** What a drive holds: the image as opened, counted, and how it is formatted. */
+interface Medium {
+  image: MeteredImage
+  floppy: FloppyGeometry | null
+  readonly: boolean
+}
+
+interface Bay {
+  id: string
+  kind: DriveKind
+  medium: Medium | null
+  geometry: ChsGeometry | null
+}
+
+type InsertOptions = { readonly?: boolean; ephemeral?: boolean }
+
+/**
+ * The drives of a machine and the media in them. Opens every image of a configuration, or none: a failure
+ * closes what was opened.
+ */
+export class DriveBays {
+  readonly #bays: Bay[] = []
+  #fdc: Fdc | null = null
+  #channels: readonly IdeChannel[] = []
+
+  /** Throws `file-unusable` or `option-invalid`. */
+  constructor(private readonly config: MachineConfig) {
+    try {
+      for (const slot of assignDrives(config.drives)) this.#bays.push(this.#openBay(slot))
+      if (!this.#find('floppy0')) this.#bays.unshift({ id: 'floppy0', kind: 'floppy', medium: null, geometry: null })
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  #openBay({ id, config }: DriveSlot): Bay {
+    const medium = config.path === null ? null : open(config.kind, config.path, config)
+    const geometry = config.kind === 'disk' && medium ? (config.geometry ?? defaultGeometry(medium.image.sectorCount)) : null
+    return { id, kind: config.kind, medium, geometry }
+  }
+
+  #find(id: string): Bay | undefined {
+    return this.#bays.find((bay) => bay.id === id)
+  }
+
+  // What the board is built with.
+
+  get floppyTypes(): [FloppyDriveType, FloppyDriveType] {
+    return [this.#floppyType(0), this.#floppyType(1)]
+  }
+
+  #floppyType(index: 0 | 1): FloppyDriveType {
+    const bay = this.#find(FLOPPY_IDS[index])
+    if (!bay) return FLOPPY_DRIVE_TYPES[0]
+    const knob = this.config.knobs.floppyTypes?.[index]
+    if (knob !== undefined) return floppyTypeOf(knob)
+    return bay.medium?.floppy ? driveTypeFor(bay.medium.floppy) : FLOPPY_DRIVE_TYPES[4]
+  }
+
+  /** Drives of one IDE channel, master and slave. */
+  ideDrives(channel: 0 | 1): [IdeDriveOptions | null, IdeDriveOptions | null] {
+    return [this.#ideDrive(channel * 2), this.#ideDrive(channel * 2 + 1)]
+  }
+
+  #ideDrive(position: number): IdeDriveOptions | null {
+    const bay = this.#find(IDE_IDS[position]!)
+    if (!bay) return null
+    // Unlike serials, by which Linux tells that two drives are not one.
+    const serial = `VT${String(position + 1).padStart(6, '0')}`
+    if (bay.kind === 'cdrom')
+      return { kind: 'cdrom', medium: bay.medium?.image ?? null, identity: { serial, model: 'VITRINE CD-ROM' } }
+    return { kind: 'disk', image: bay.medium!.image, geometry: bay.geometry!, identity: { serial, model: 'VITRINE HARDDISK' } }
+  }
+
+  /** Geometry of the first two disks, as CMOS keeps it. */
+  get cmosDisks(): [ChsGeometry | null, ChsGeometry | null] {
+    return [this.#find(IDE_IDS[0])?.geometry ?? null, this.#find(IDE_IDS[1])?.geometry ?? null]
+  }
+
+  /** Connects the media to the devices once they exist. */
+  attach(fdc: Fdc, channels: readonly IdeChannel[]): void {
+    this.#fdc = fdc
+    this.#channels = channels
+    for (const bay of this.#bays) if (bay.kind === 'floppy' && bay.medium) this.#place(bay)
+  }
+
+  /** The drives of a kind as the firmware sees them. */
+  firmwareDisks(kind: DriveKind): BlockDisk[] {
+    return this.#bays.filter((bay) => bay.kind === kind).map((bay) => {
+      const position = IDE_IDS.indexOf(bay.id as (typeof IDE_IDS)[number])
+      const floppy = FLOPPY_IDS.indexOf(bay.id as (typeof FLOPPY_IDS)[number])
+      return new BlockDisk({
+        kind,
+        ...(floppy >= 0 ? { driveType: FLOPPY_DRIVE_TYPES.indexOf(this.floppyTypes[floppy as 0 | 1]) } : {}),
+        ...(position >= 0 ? { ide: { channel: position >> 1, slave: (position & 1) === 1 } } : {}),
+      }, () => this.#contents(bay))
+    })
+  }
+
+  #contents(bay: Bay) {
+    const { medium } = bay
+    if (!medium || (bay.kind === 'cdrom' && this.#cdrom(bay)?.medium.trayOpen)) return null
+    const { floppy } = medium
+    const geometry = floppy ? { cylinders: floppy.tracks, heads: floppy.heads, sectors: floppy.sectors } : bay.geometry
+    return { image: medium.image as BlockImage, geometry }
+  }
+
+  // While the machine runs.
+
+  status(): DriveStatus[] {
+    return this.#bays.map(({ id, kind, medium }) => ({
+      id, kind,
+      medium: medium?.image.name ?? null,
+      readonly: medium?.readonly ?? false,
+      bytesRead: medium?.image.bytesRead ?? 0,
+      bytesWritten: medium?.image.bytesWritten ?? 0,
+    }))
+  }
+
+  /** Takes a medium out. Throws `option-invalid` when the drive is none with removable media. */
+  eject(id: string): void {
+    const bay = this.#removable(id)
+    const { medium } = bay
+    bay.medium = null
+    this.#place(bay)
+    if (medium) shut(medium)
+  }
+
+  /** Puts a file in, in place of what was there. Throws `file-unusable`, leaving the drive as it was. */
+  insert(id: string, path: string, options: InsertOptions): void {
+    const bay = this.#removable(id)
+    const medium = open(bay.kind, path, options)
+    this.eject(id)
+    bay.medium = medium
+    this.#place(bay)
+  }
+
+  /** The guest may have ejected a CD by itself: the tray is open, the file still known. */
+  close(): void {
+    for (const bay of this.#bays) {
+      if (bay.medium) shut(bay.medium)
+      bay.medium = null
+    }
+  }
+
+  #removable(id: string): Bay {
+    const bay = this.#find(id)
+    if (!bay || bay.kind === 'disk')
+      throw new EngineError('option-invalid', { option: id, reason: 'there is no such drive with removable media' })
+    return bay
+  }
+
+  #place(bay: Bay): void {
+    const { medium } = bay
+    if (bay.kind === 'cdrom') this.#cdrom(bay)?.medium.insert(medium?.image ?? null)
+    else {
+      const drive = this.#fdc?.drives[bay.id === FLOPPY_IDS[0] ? 0 : 1]
+      drive?.insert(medium?.floppy ? { image: medium.image, geometry: medium.floppy } : null)
+    }
+  }
+
+  #cdrom(bay: Bay): AtapiCdrom | undefined {
+    const position = IDE_IDS.indexOf(bay.id as (typeof IDE_IDS)[number])
+    const drive: AtaDisk | AtapiCdrom | null | undefined = this.#channels[position >> 1]?.drives[position & 1]
+    return drive?.kind === 'cdrom' ? drive : undefined
+  }
+}
+
+function open(kind: DriveKind, path: string, options: InsertOptions): Medium {
+  const readonly = kind === 'cdrom' || (options.readonly ?? false)
+  if (kind === 'floppy') {
+    const { image, geometry } = openFloppyImage(path, options)
+    return { image: new MeteredImage(image), floppy: geometry, readonly }
+  }
+  const image = kind === 'cdrom' ? openCdImage(path) : openDiskImage(path, options)
+  return { image: new MeteredImage(image), floppy: null, readonly }
+}
+
+/** Flushes before closing, and closes whatever flushing says. */
+function shut({ image }: Medium): void {
+  try {
+    image.flush()
+  } finally {
+    image.close()
+  }
+}

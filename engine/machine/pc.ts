@@ -1,0 +1,343 @@
+import { readFileSync } from 'node:fs'
+import { EngineError } from '../base/errors.ts'
+import type { Line } from '../base/line.ts'
+import { MemoryMap } from '../bus/memory-map.ts'
+import { PortMap } from '../bus/port-map.ts'
+import { FW_CFG_DMA_PORT, FW_CFG_PORT, FwCfg } from '../devices/fw-cfg/fw-cfg.ts'
+import { cmosBytes } from '../devices/rtc/cmos.ts'
+import { BACKDOOR_PORT } from '../devices/vmware-backdoor/vmware-backdoor.ts'
+import { Firmware } from '../firmware/firmware.ts'
+import { placeKernel } from '../firmware/loaders/kernel.ts'
+import type { BootPlacement } from '../firmware/loaders/placement.ts'
+import { loadFpu } from '../fpu/fpu.ts'
+import { buildOpcodeTable } from '../isa/encoding.ts'
+import { describeAll } from '../isa/index.ts'
+import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
+import { generateInterpreter } from '../interpreter/generator.ts'
+import { SoftVcpu } from '../interpreter/soft-vcpu.ts'
+import { GuestMemory } from '../memory/guest-memory.ts'
+import { MIB, RAM_BASE } from '../memory/layout.ts'
+import type { MachineConfig } from '../protocol/machine-config.ts'
+import { CPU_MODELS } from '../vcpu/model.ts'
+import { artifact } from './artifacts.ts'
+import { Board } from './board.ts'
+import { DriveBays } from './drive-bays.ts'
+import { MachineClock } from './machine-clock.ts'
+import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
+import { RomSpace } from './rom-space.ts'
+import { RunLoop } from './run-loop.ts'
+
+const NS_PER_MS = 1_000_000n
+/** Time-stamp counter ticks per ns: a round frequency that systems of the time can measure. */
+const TSC_GHZ = 1
+
+const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
+
+/** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
+export function createMachine(config: MachineConfig): Machine {
+  return new Pc(config)
+}
+
+/** What devices ask the machine for in the middle of an access; done once the processor has stopped. */
+type MachineEvent = 'machine' | 'cpu' | 'power-off' | { debugExit: number }
+
+/** The software PC: memory, board, processor, and the loop that runs them. */
+class Pc implements Machine {
+  readonly #clock = new MachineClock(() => performance.now() * 1e6)
+  readonly #memory: MemoryMap
+  readonly #ports = new PortMap()
+  readonly #board: Board
+  readonly #cpu: SoftVcpu
+  readonly #loop: RunLoop
+  readonly #config: MachineConfig
+  readonly #bays: DriveBays
+  #tscOffset = 0
+  #pending: MachineEvent | null = null
+  #apicBase = 0xfee00900
+
+  constructor(config: MachineConfig) {
+    this.#config = config
+    const guest = new GuestMemory(config.memoryMiB)
+    this.#memory = new MemoryMap(guest)
+    this.#memory.map({
+      name: 'ram', base: 0, length: config.memoryMiB * MIB, read: { offset: RAM_BASE }, write: { offset: RAM_BASE }, priority: 0,
+    })
+    const rom = new RomSpace(this.#memory)
+    this.#loadRoms(rom)
+    const model = CPU_MODELS[config.cpuModel]
+    const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
+    this.#bays = new DriveBays(config)
+    const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
+    this.#board = new Board(this.#clock, this.#ports, this.#memory, rom, {
+      apic,
+      serialPorts: config.serialPorts,
+      floppyDrives: this.#bays.floppyTypes,
+      ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
+      ideInterruptDelayNs: (config.knobs.ideInterruptDelayUs ?? 0) * 1000,
+      unixNs: BigInt(config.knobs.startTimeMs ?? Date.now()) * NS_PER_MS,
+      debugExit: config.debug.exit,
+    }, {
+      intr,
+      nmi: () => this.#cpu.raiseNmi(),
+      init: () => this.#ask('cpu'),
+      resetMachine: () => this.#ask('machine'),
+      resetCpu: () => this.#ask('cpu'),
+      powerOff: () => this.#ask('power-off'),
+      debugExit: (status) => this.#ask({ debugExit: status }),
+      diskFault: () => {},
+    })
+    const isa = describeAll()
+    this.#cpu = new SoftVcpu({
+      isa,
+      interpreter: generateInterpreter(buildOpcodeTable(isa, model.features)),
+      model,
+      memory: this.#memory,
+      ports: this.#ports,
+      interrupts: this.#board,
+      fpu: loadFpu(guest.wasm) as never,
+      leafLimit: config.knobs.cpuidLimit ?? Infinity,
+      readTimeStamp: () => {
+        const ticks = Math.floor(this.#clock.nowNs * TSC_GHZ) + this.#tscOffset
+        return { low: ticks >>> 0, high: Math.floor(ticks / 2 ** 32) >>> 0 }
+      },
+      writeTimeStamp: ({ low, high }) => {
+        this.#tscOffset = high * 2 ** 32 + low - Math.floor(this.#clock.nowNs * TSC_GHZ)
+      },
+      ...(apic ? { apicBase: { read: () => this.#apicBase, write: (value: number) => this.#setApicBase(value) } } : {}),
+      ferr: (high) => this.#board.isa[13]!.set(high),
+    })
+    this.#loop = new RunLoop(this.#cpu, this.#clock, () => this.#pending !== null)
+    this.#bays.attach(this.#board.fdc, this.#board.ide)
+    this.#mapBackdoor()
+    this.#fillCmos()
+    if (config.firmware) this.#mapFwCfg()
+    else this.#mapFirmware(apic)
+    for (const device of this.#board.devices) device.reset()
+  }
+
+  // Machine.
+
+  get display() {
+    return this.#board.vga
+  }
+
+  get keyboard() {
+    return this.#board.keyboard
+  }
+
+  get mouse() {
+    return this.#board.mouse
+  }
+
+  get serial() {
+    return this.#board.uarts
+  }
+
+  run(sliceNs: number): RunOutcome {
+    this.#clock.start()
+    let idleNs = 0
+    try {
+      const end = this.#clock.nowNs + sliceNs
+      for (;;) {
+        const exit = this.#loop.run(Math.max(0, end - this.#clock.nowNs))
+        switch (exit.kind) {
+          case 'slice':
+            return { kind: 'slice' }
+          case 'idle':
+            idleNs = exit.wakeNs
+            return exit
+          case 'breakpoint':
+            return { kind: 'stopped' }
+          case 'shutdown':
+            if (!this.#config.reboot) return { kind: 'crashed', reason: 'triple fault' }
+            // As on a PC: the chipset answers the shutdown cycle with a reset of the processor.
+            this.#cpu.reset()
+            break
+          case 'event': {
+            const outcome = this.#handlePending()
+            if (outcome) return outcome
+          }
+        }
+      }
+    } finally {
+      this.#clock.stop(idleNs)
+    }
+  }
+
+  reset(): void {
+    this.#pending = null
+    for (const device of this.#board.devices) device.reset()
+    this.#memory.memory.ram.fill(0)
+    this.#memory.setA20(true)
+    this.#cpu.code.flush()
+    this.#cpu.reset()
+  }
+
+  pressPowerButton(): void {
+    this.#board.acpi.pressPowerButton()
+  }
+
+  drives(): DriveStatus[] {
+    return this.#bays.status()
+  }
+
+  eject(drive: string): void {
+    this.#bays.eject(drive)
+  }
+
+  insert(drive: string, path: string, options: { readonly?: boolean; ephemeral?: boolean } = {}): void {
+    this.#bays.insert(drive, path, options)
+  }
+
+  stats(): MachineStats {
+    const { exits, mmu, code, portIo, slow, exceptions } = this.#cpu
+    const interrupts: Record<string, number> = {}
+    exceptions.counts.forEach((count, vector) => {
+      if (count > 0) interrupts[vector.toString(16).padStart(2, '0')] = count
+    })
+    return {
+      instructions: this.#cpu.retired,
+      guestNs: this.#clock.nowNs,
+      exits: {
+        ...exits, 'pio-read': portIo.reads, 'pio-write': portIo.writes, 'slow-read': slow.deviceReads, 'slow-write': slow.deviceWrites,
+      },
+      interrupts,
+      accesses: {},
+      cpu: { tlbMisses: mmu.misses, tlbFlushes: mmu.flushes, ...code.stats },
+    }
+  }
+
+  save(): Uint8Array {
+    throw new EngineError('option-invalid', { option: 'save', reason: 'not available' })
+  }
+
+  restore(): void {
+    throw new EngineError('option-invalid', { option: 'restore', reason: 'not available' })
+  }
+
+  close(): void {
+    for (const uart of this.#board.uarts) uart.flush()
+    this.#board.debugConsole.flush()
+    this.#bays.close()
+  }
+
+  // Parts.
+
+  #ask(what: MachineEvent): void {
+    this.#pending = what
+    this.#cpu.requestStop()
+  }
+
+  #handlePending(): RunOutcome | null {
+    const pending = this.#pending
+    this.#pending = null
+    if (pending === 'power-off') return { kind: 'powered-off' }
+    if (pending === 'machine') {
+      if (!this.#config.reboot) return { kind: 'powered-off' }
+      this.reset()
+    } else if (pending === 'cpu') this.#cpu.reset()
+    else if (pending) return { kind: 'debug-exit', status: pending.debugExit }
+    return null
+  }
+
+  #loadRoms(rom: RomSpace): void {
+    const { firmware, vgaBios } = this.#config
+    const bios = firmware ?? artifact('bios.bin')
+    rom.loadFirmware(bios, readImage(bios))
+    // Other firmware is given a video BIOS through fw_cfg and places it itself.
+    if (firmware) return
+    const video = vgaBios ?? artifact('vgabios.bin')
+    rom.loadVgaBios(video, readImage(video))
+  }
+
+  /** Other firmware asks QEMU's device for what it is to know. */
+  #mapFwCfg(): void {
+    const files = new Map<string, Uint8Array>()
+    const { vgaBios } = this.#config
+    if (vgaBios) files.set('vgaroms/vgabios.bin', readImage(vgaBios))
+    const device = new FwCfg(files, this.#memory)
+    this.#ports.map({ name: 'fw-cfg', base: FW_CFG_PORT, length: 2, width: 2 }, device.ports)
+    this.#ports.map({ name: 'fw-cfg-dma', base: FW_CFG_DMA_PORT, length: 8, width: 4 }, device.dmaPorts)
+    this.#board.devices.unshift(device)
+  }
+
+  /** The built-in firmware's services. */
+  #mapFirmware(apic: boolean): void {
+    const { memoryMiB, cpus, boot } = this.#config
+    const kernel = this.#placeKernel(apic)
+    const firmware = new Firmware({
+      ramBytes: memoryMiB * MIB,
+      cpus,
+      floppies: this.#bays.firmwareDisks('floppy'),
+      disks: this.#bays.firmwareDisks('disk'),
+      cdroms: this.#bays.firmwareDisks('cdrom'),
+      bootOrder: boot.length > 0 ? boot : DEFAULT_BOOT,
+      acpi: apic,
+      apic,
+      menuDelayMs: 0,
+      ...(kernel ? { kernel } : {}),
+    }, this.#clock, this.#memory)
+    for (const { range, device } of firmware.ports) this.#ports.map(range, device)
+    this.#board.devices.unshift(firmware)
+  }
+
+  #placeKernel(acpi: boolean): BootPlacement | null {
+    const { kernel, memoryMiB } = this.#config
+    if (!kernel) return null
+    const file = (path: string) => ({ path, bytes: readImage(path) })
+    return placeKernel(file(kernel.path), {
+      append: kernel.append,
+      ...(kernel.initrd ? { initrd: file(kernel.initrd) } : {}),
+      modules: kernel.modules.map((path) => ({ ...file(path), arguments: '' })),
+      ramBytes: memoryMiB * MIB,
+      acpi,
+    })
+  }
+
+  #mapBackdoor(): void {
+    const { state } = this.#cpu
+    const register = (index: number) => ({
+      get: () => state.gpr(index) >>> 0,
+      set: (value: number) => state.setGpr(index, value | 0),
+      enumerable: true,
+    })
+    const registers = Object.defineProperties({} as { eax: number; ebx: number; ecx: number; edx: number; esi: number; edi: number }, {
+      eax: register(EAX), ebx: register(EBX), ecx: register(ECX), edx: register(EDX), esi: register(ESI), edi: register(EDI),
+    })
+    this.#ports.map({ name: 'vmware-backdoor', base: BACKDOOR_PORT, length: 4, width: 4 }, {
+      read: (offset, size) => {
+        if (offset !== 0 || size !== 4) return size === 4 ? 0xffffffff : size === 2 ? 0xffff : 0xff
+        this.#board.mouse.call(registers)
+        return registers.eax
+      },
+      write: () => {},
+    })
+  }
+
+  #fillCmos(): void {
+    const { boot, memoryMiB, cpus } = this.#config
+    const order = boot.length > 0 ? boot : DEFAULT_BOOT
+    this.#board.rtc.fillCmos(cmosBytes({
+      ramBytes: memoryMiB * MIB,
+      floppies: this.#bays.floppyTypes,
+      disks: this.#bays.cmosDisks,
+      numericProcessor: true,
+      pointingDevice: true,
+      bootOrder: order,
+      processors: cpus,
+    }))
+  }
+
+  #setApicBase(value: number): void {
+    this.#apicBase = value
+    this.#board.localApic?.setEnabled((value & 0x800) !== 0)
+  }
+}
+
+function readImage(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new EngineError('file-unusable', { path, reason: error instanceof Error ? error.message : String(error) }, { cause: error })
+  }
+}

@@ -1,0 +1,71 @@
+import type { VcpuExit } from '../vcpu/vcpu.ts'
+import type { MachineClock } from './machine-clock.ts'
+
+/** What the loop runs. */
+export interface LoopCpu {
+  run(budget: number): VcpuExit
+  requestStop(): void
+  readonly retired: number
+}
+
+export type LoopExit = { kind: 'slice' } | { kind: 'idle'; wakeNs: number } | { kind: 'shutdown' } | { kind: 'breakpoint' } | { kind: 'event' }
+
+/** Instructions per ns before anything was measured. */
+const FIRST_RATE = 0.05
+/** A run between two looks at the timers, in ns. */
+const MAX_STRETCH_NS = 500_000
+const MIN_BUDGET = 200
+/** Shorter waits than this are not worth a sleep of the host. */
+const MIN_SLEEP_NS = 30_000
+
+/**
+ * Runs the processor between timer deadlines. The budget of each run follows from the time to the next
+ * deadline and the speed seen so far, so that a timer fires about when it should and the processor is not
+ * interrupted without need.
+ */
+export class RunLoop {
+  #rate = FIRST_RATE
+  #deadlineNs = Infinity
+
+  constructor(
+    private readonly cpu: LoopCpu,
+    private readonly clock: MachineClock,
+    /** True when the machine has something to do at once: a reset, power off, an exit. */
+    private readonly hasEvent: () => boolean,
+  ) {
+    // A timer that is armed for earlier than the run under way expects ends it.
+    clock.timers.onChange = () => {
+      if (clock.timers.earliestNs < this.#deadlineNs) cpu.requestStop()
+    }
+  }
+
+  /** Runs for at most `sliceNs` of guest time, which is host time. */
+  run(sliceNs: number): LoopExit {
+    const { clock, cpu } = this
+    const end = clock.nowNs + sliceNs
+    for (;;) {
+      const now = clock.nowNs
+      if (clock.timers.earliestNs <= now) clock.timers.runDue(now)
+      if (this.hasEvent()) return { kind: 'event' }
+      if (now >= end) return { kind: 'slice' }
+      const stretch = Math.min(clock.timers.earliestNs, end, now + MAX_STRETCH_NS) - now
+      this.#deadlineNs = now + stretch
+      const before = cpu.retired
+      const exit = cpu.run(Math.max(MIN_BUDGET, Math.floor(stretch * this.#rate)))
+      this.#deadlineNs = Infinity
+      this.#measure(cpu.retired - before, clock.nowNs - now)
+      if (exit === 'shutdown' || exit === 'breakpoint') return { kind: exit }
+      if (exit === 'halt' && !this.hasEvent()) {
+        const wakeNs = clock.timers.earliestNs - clock.nowNs
+        if (wakeNs > MIN_SLEEP_NS) return { kind: 'idle', wakeNs }
+      }
+    }
+  }
+
+  /** Follows the speed quickly down and slowly up: a late timer is worse than a short run. */
+  #measure(instructions: number, ns: number): void {
+    if (instructions < 1000 || ns <= 0) return
+    const rate = Math.min(2, Math.max(0.005, instructions / ns))
+    this.#rate += (rate - this.#rate) * (rate < this.#rate ? 0.5 : 0.1)
+  }
+}

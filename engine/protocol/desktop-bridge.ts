@@ -1,0 +1,12 @@
+/** What the preload script gives the page of the desktop window, and nothing else. */
+export interface DesktopBridge {
+  /** Opens the channel to the host anew; the listener gets its messages. */
+  openHost(listener: (message: unknown) => void): void
+  postToHost(message: unknown): void
+  /** Asks for a view; its two ports (session, frames) then come as a window message of kind `vitrine-view`. */
+  openView(id: string): Promise<BridgeAnswer>
+  /** Shows the system's file dialog. The value is an image, or null when the user chose none. */
+  pickImage(): Promise<BridgeAnswer>
+}
+
+export type BridgeAnswer = { value: unknown } | { error: { code: string; details: Record<string, unknown> } }

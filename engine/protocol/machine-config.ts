@@ -1,0 +1,150 @@
+import * as v from 'valibot'
+
+/** The machine's shape as a user sets it: what `vitrine run` takes and vm.json holds. Version 1; unknown keys are refused. */
+export const MAX_MEMORY_MIB = 3072
+export const CPU_MODELS = ['386', '486', 'pentium', 'pentium2', 'pentium3', 'max'] as const
+export const ACCELERATORS = ['auto', 'jit', 'interpreter', 'kvm'] as const
+export const DRIVE_KINDS = ['floppy', 'disk', 'cdrom'] as const
+export const DISK_BUSES = ['ide', 'virtio'] as const
+export const DISK_FORMATS = ['raw', 'vdi', 'vmdk', 'vhd', 'qcow2'] as const
+
+const FLOPPY_DRIVES = 2
+/** Two channels, a master and a slave each; disks and CD-ROMs share them. */
+const IDE_DRIVES = 4
+export const SERIAL_PORTS = 4
+
+const integer = (low: number, high: number, what: string) =>
+  v.pipe(
+    v.number(`${what} is not a number`),
+    v.integer(`${what} is not a whole number`),
+    v.minValue(low, ({ received }) => `${received} is too little; ${what} is ${range(low, high)}`),
+    v.maxValue(high, ({ received }) => `${received} is too much; ${what} is ${range(low, high)}`),
+  )
+const range = (low: number, high: number): string => (low === high ? String(low) : `${low} to ${high}`)
+
+const oneOf = <const Choices extends readonly (string | number)[]>(choices: Choices) =>
+  v.picklist(choices, ({ received }) => `${received.replaceAll('"', '')} is not one of ${choices.join(', ')}`)
+
+const path = v.pipe(v.string(), v.nonEmpty('the file name is empty'), v.maxLength(4096), v.excludes('\0'))
+
+export const DriveConfig = v.strictObject({
+  kind: oneOf(DRIVE_KINDS),
+  /** File of the medium; null is an empty drive. Relative to the folder of the virtual machine, when it has one. */
+  path: v.nullable(path),
+  readonly: v.optional(v.boolean(), false),
+  /** Writes are kept apart and thrown away when the machine ends. */
+  ephemeral: v.optional(v.boolean(), false),
+  bus: v.optional(oneOf(DISK_BUSES), 'ide'),
+  format: v.optional(oneOf(DISK_FORMATS), 'raw'),
+  /** Cylinders, heads and sectors that the disk reports; derived from its size when absent. */
+  geometry: v.optional(
+    v.strictObject({
+      cylinders: integer(1, 65535, 'cylinders'),
+      heads: integer(1, 255, 'heads'),
+      sectors: integer(1, 63, 'sectors'),
+    }),
+  ),
+})
+export type DriveConfig = v.InferOutput<typeof DriveConfig>
+
+/** A kernel that the firmware's loader starts instead of a drive: Linux boot protocol or Multiboot 1, by its header. */
+export const KernelConfig = v.strictObject({
+  path,
+  initrd: v.optional(path),
+  /** Command line, at most what the Linux boot protocol holds. */
+  append: v.optional(
+    v.pipe(v.string(), v.maxLength(2047, 'the kernel command line is longer than 2047 characters')),
+    '',
+  ),
+  modules: v.optional(v.array(path), []),
+})
+export type KernelConfig = v.InferOutput<typeof KernelConfig>
+
+/** What old systems need told apart from the default; see the user guide for which. */
+export const Knobs = v.strictObject({
+  /** Highest standard CPUID leaf reported; NT 4 wants at most 2. */
+  cpuidLimit: v.optional(integer(1, 16, 'cpuidLimit')),
+  /** Cap on instructions per second, for systems that time loops. */
+  instructionsPerSecond: v.optional(integer(10_000, 1_000_000_000_000, 'instructionsPerSecond')),
+  /** Guest time from an IDE command to its interrupt, in microseconds. */
+  ideInterruptDelayUs: v.optional(integer(0, 100_000, 'ideInterruptDelayUs')),
+  /** CMOS types of drives A and B: 360, 1200, 720, 1440 or 2880 KB; by the medium when absent. */
+  floppyTypes: v.optional(v.pipe(v.array(oneOf([360, 720, 1200, 1440, 2880])), v.maxLength(FLOPPY_DRIVES))),
+  /** Disk parameter tables lie in ROM instead of RAM. */
+  diskTablesInRom: v.optional(v.boolean()),
+  /** The clock chip holds local time, as DOS and Windows expect, instead of UTC. */
+  localTime: v.optional(v.boolean()),
+  /** Minutes east of UTC for `localTime`. */
+  utcOffsetMinutes: v.optional(integer(-720, 840, 'utcOffsetMinutes')),
+  /** Host time at power-on in ms since 1970, for runs that must repeat; the host's clock when absent. */
+  startTimeMs: v.optional(integer(0, 4_102_444_800_000, 'startTimeMs')),
+})
+export type Knobs = v.InferOutput<typeof Knobs>
+
+export const DebugConfig = v.strictObject({
+  /** File that gets the bytes written to port E9h. */
+  console: v.optional(path),
+  /** A write of v to port F4h ends the run with status (v << 1) | 1. */
+  exit: v.optional(v.boolean(), false),
+  portLogs: v.optional(v.array(v.strictObject({ port: integer(0, 0xffff, 'port'), path })), []),
+})
+export type DebugConfig = v.InferOutput<typeof DebugConfig>
+
+const shape = v.strictObject({
+  version: v.literal(1),
+  memoryMiB: v.optional(integer(1, MAX_MEMORY_MIB, 'memory in MiB'), 128),
+  cpus: v.optional(integer(1, 1, 'the number of processors'), 1),
+  cpuModel: v.optional(oneOf(CPU_MODELS), 'max'),
+  accel: v.optional(oneOf(ACCELERATORS), 'auto'),
+  firmware: v.optional(path),
+  vgaBios: v.optional(path),
+  drives: v.optional(v.array(DriveConfig), []),
+  /** Kinds of drives in the order in which the firmware tries them; the firmware's own order when empty. */
+  boot: v.optional(v.pipe(v.array(oneOf(DRIVE_KINDS)), v.maxLength(DRIVE_KINDS.length)), []),
+  kernel: v.optional(KernelConfig),
+  /** Ports that exist: COM1 first. */
+  serialPorts: v.optional(integer(0, SERIAL_PORTS, 'the number of serial ports'), SERIAL_PORTS),
+  debug: v.optional(DebugConfig, { exit: false, portLogs: [] }),
+  knobs: v.optional(Knobs, {}),
+  /** False ends the run where a triple fault or a reset would restart the machine. */
+  reboot: v.optional(v.boolean(), true),
+})
+
+/** What no single field shows: too many drives for the controllers, a medium that cannot be. */
+function contradiction({ drives, boot, kernel }: v.InferOutput<typeof shape>): string | undefined {
+  const count = (kind: string, bus = 'ide') => drives.filter((d) => d.kind === kind && d.bus === bus).length
+  const floppies = count('floppy')
+  if (floppies > FLOPPY_DRIVES) return `${floppies} floppy drives, but the controller takes ${FLOPPY_DRIVES}`
+  const ide = count('disk') + count('cdrom')
+  if (ide > IDE_DRIVES) return `${ide} IDE disks and CD-ROMs, but the two channels take ${IDE_DRIVES}`
+  for (const drive of drives) {
+    if (drive.bus === 'virtio' && drive.kind !== 'disk')
+      return `bus=virtio is for disks, not for a ${drive.kind}`
+    if (drive.bus === 'virtio') return 'bus=virtio is not available yet; use bus=ide'
+    if (drive.path === null && drive.kind === 'disk') return 'a disk drive needs a file'
+    if (drive.format !== 'raw') return `format=${drive.format} is not available yet; convert the image to raw`
+  }
+  if (new Set(boot).size !== boot.length) return `the boot order ${boot.join(',')} names a drive twice`
+  if (kernel?.modules.length && kernel.initrd)
+    return 'an initrd is for Linux and modules are for Multiboot: give one of them'
+  return undefined
+}
+
+export const MachineConfig = v.pipe(
+  shape,
+  v.rawCheck(({ dataset, addIssue }) => {
+    const message = dataset.typed && contradiction(dataset.value)
+    if (message) addIssue({ message })
+  }),
+)
+export type MachineConfig = v.InferOutput<typeof MachineConfig>
+export type MachineConfigInput = v.InferInput<typeof MachineConfig>
+
+/** First thing wrong with an unknown value, as "where: what", or null when it fits. */
+export function findIssue(schema: v.GenericSchema, value: unknown): string | null {
+  const result = v.safeParse(schema, value)
+  if (result.success) return null
+  const issue = result.issues[0]
+  const where = v.getDotPath(issue)
+  return where ? `${where}: ${issue.message}` : issue.message
+}

@@ -1,0 +1,83 @@
+import * as v from 'valibot'
+import { MachineConfig } from './machine-config.ts'
+import type { Contract } from './rpc.ts'
+import { ScreenText, VmStats } from './vm.ts'
+
+const nothing = v.undefined()
+const drive = v.pipe(v.string(), v.maxLength(32))
+
+/** How a machine ended, or that it runs or is paused. */
+export const MachineState = v.variant('kind', [
+  v.object({ kind: v.literal('running') }),
+  v.object({ kind: v.literal('paused') }),
+  /** The guest switched the machine off, or the user pulled the plug. */
+  v.object({ kind: v.literal('off') }),
+  v.object({ kind: v.literal('debug-exit'), status: v.number() }),
+  /** The guest brought the machine down, or the machine itself failed. */
+  v.object({ kind: v.literal('crashed'), reason: v.string() }),
+  v.object({ kind: v.literal('failed'), reason: v.string() }),
+])
+export type MachineState = v.InferOutput<typeof MachineState>
+
+/** Host to the process of one machine. */
+export const vmContract = {
+  calls: {
+    start: { params: v.strictObject({ config: MachineConfig }), result: nothing },
+    pause: { params: nothing, result: nothing },
+    resume: { params: nothing, result: nothing },
+    reset: { params: nothing, result: nothing },
+    powerButton: { params: nothing, result: nothing },
+    powerOff: { params: nothing, result: nothing },
+    insert: { params: v.strictObject({ drive, path: v.string(), readonly: v.boolean() }), result: nothing },
+    eject: { params: v.strictObject({ drive }), result: nothing },
+  },
+  notices: {},
+  events: { state: MachineState },
+} satisfies Contract
+export type VmContract = typeof vmContract
+
+const buttons = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(31))
+const counts = v.pipe(v.number(), v.integer(), v.minValue(-4096), v.maxValue(4096))
+const position = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65535))
+const serialPort = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(3))
+/** Bytes as a string of code units 0 to 255, which survives JSON. */
+const byteString = v.pipe(v.string(), v.maxLength(65536), v.regex(/^[\0-\xff]*$/))
+
+export const bytesToString = (bytes: Uint8Array): string => {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 4096)
+    text += String.fromCharCode(...bytes.subarray(at, at + 4096))
+  return text
+}
+export const stringToBytes = (text: string): Uint8Array =>
+  Uint8Array.from(text, (character) => character.charCodeAt(0) & 0xff)
+
+/** A window on one machine: input up, everything but the picture down. */
+export const viewContract = {
+  calls: {
+    screenText: { params: nothing, result: ScreenText },
+    /** Types text as a US keyboard would; characters without a key are left out. Ends when typed. */
+    type: { params: v.strictObject({ text: v.pipe(v.string(), v.maxLength(65536)) }), result: nothing },
+  },
+  notices: {
+    key: v.strictObject({ code: v.pipe(v.string(), v.maxLength(32)), pressed: v.boolean() }),
+    /** Lets go of every key and button, as when the window loses its focus. */
+    releaseAll: nothing,
+    mouse: v.strictObject({ dx: counts, dy: counts, wheel: counts, buttons }),
+    mouseTo: v.strictObject({ x: position, y: position, wheel: counts, buttons }),
+    serialInput: v.strictObject({ port: serialPort, data: byteString }),
+    watchStats: v.strictObject({ on: v.boolean() }),
+    /** Credit for the next picture; comes here when frames travel by another way. */
+    acknowledge: v.strictObject({ sequence: v.number() }),
+  },
+  events: {
+    /** First of all: how the frames of this view are asked for where they travel by another way. */
+    opened: v.strictObject({ view: v.string(), serialPorts: v.number() }),
+    serial: v.strictObject({ port: serialPort, data: byteString }),
+    stats: VmStats,
+    /** Whether the guest takes absolute positions, so that the pointer need not be caught. */
+    pointer: v.strictObject({ absolute: v.boolean() }),
+    state: MachineState,
+  },
+} satisfies Contract
+export type ViewContract = typeof viewContract

@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest'
+import { PatternMachine } from '../../test/support/pattern-machine.ts'
+import type { RunOutcome } from '../machine/machine.ts'
+import { readFrame } from '../protocol/frame.ts'
+import { MachineLoop, type LoopHost } from './machine-loop.ts'
+import type { FromMachine, ToMachine } from './thread-messages.ts'
+
+/** A machine whose picture changes as told and whose time is the test's. */
+class ScriptedMachine extends PatternMachine {
+  outcomes: RunOutcome[] = []
+  closed = 0
+  dirty: { x: number; y: number; width: number; height: number }[] = []
+
+  constructor() {
+    super({ memoryMiB: 4, drives: [{ kind: 'floppy', path: 'a.img', readonly: false }] })
+    const { text } = this.display
+    const pixels = new Uint8Array(64 * 32 * 4)
+    this.display = {
+      text,
+      update: () => {
+        const dirty = this.dirty
+        this.dirty = []
+        return { width: 64, height: 32, pixels, dirty, aspectRatio: 4 / 3 }
+      },
+    }
+  }
+
+  override run(): RunOutcome {
+    return this.outcomes.shift() ?? { kind: 'powered-off' }
+  }
+
+  override close(): void {
+    this.closed++
+  }
+}
+
+class ScriptedHost implements LoopHost {
+  now = 0
+  sleeps: number[] = []
+  sent: FromMachine[] = []
+  /** Messages by the turn at which they come in. */
+  inbox: ToMachine[][] = []
+  #turn: ToMachine[] | undefined
+
+  nowNs(): number {
+    return this.now
+  }
+
+  sleep(ns: number): void {
+    this.sleeps.push(ns)
+    this.now += ns === Infinity ? 0 : ns
+  }
+
+  receive(): ToMachine | undefined {
+    this.#turn ??= this.inbox.shift() ?? []
+    const message = this.#turn.shift()
+    if (!message) this.#turn = undefined
+    return message
+  }
+
+  post(message: FromMachine): void {
+    this.sent.push(message)
+  }
+
+  of<K extends FromMachine['kind']>(kind: K): Extract<FromMachine, { kind: K }>[] {
+    return this.sent.filter((message): message is Extract<FromMachine, { kind: K }> => message.kind === kind)
+  }
+}
+
+function powerOn(outcomes: RunOutcome[], inbox: ToMachine[][] = []) {
+  const machine = new ScriptedMachine()
+  machine.outcomes = outcomes
+  const host = new ScriptedHost()
+  host.inbox = inbox
+  return { machine, host, loop: new MachineLoop(machine, host) }
+}
+const slice: RunOutcome = { kind: 'slice' }
+const idle = (wakeNs: number): RunOutcome => ({ kind: 'idle', wakeNs })
+const request = (name: 'pause' | 'resume' | 'screenText' | 'powerOff', id = 1) =>
+  ({ kind: 'request', id, name, args: [] }) as ToMachine
+
+describe('machine loop', () => {
+  it('runs until the guest switches off, and closes the machine', () => {
+    const { machine, host, loop } = powerOn([slice, slice])
+    loop.run()
+    expect(host.of('state').map(({ state }) => state.kind)).toEqual(['running', 'off'])
+    expect(machine.closed).toBe(1)
+  })
+
+  it('sleeps until the next timer of an idle guest, without waking for pictures that nobody watches', () => {
+    const { host, loop } = powerOn([idle(54_925_000), idle(Infinity)])
+    loop.run()
+    expect(host.sleeps).toEqual([54_925_000, Infinity])
+  })
+
+  it('wakes 60 times a second for a watcher, and less often once the picture stands still', () => {
+    const { host, loop } = powerOn(Array(60).fill(idle(Infinity)), [[{ kind: 'open-view', view: 1 }]])
+    loop.run()
+    expect(host.sleeps[1]).toBeCloseTo(16_666_666, -2)
+    expect(host.sleeps.at(-1)).toBeCloseTo(100_000_000, -2)
+  })
+
+  it('sends the whole picture first, then what changed, at most two ahead of the watcher', () => {
+    const at = (x: number) => ({ x, y: 0, width: 4, height: 4 })
+    const { machine, host, loop } = powerOn(Array(6).fill(idle(Infinity)), [
+      [{ kind: 'open-view', view: 1 }],
+      [],
+      [],
+      [],
+      [{ kind: 'acknowledge', view: 1, sequence: 1 }],
+    ])
+    const run = machine.run.bind(machine)
+    let turn = 0
+    machine.run = () => {
+      machine.dirty = [at(10 * turn++)]
+      return run()
+    }
+    loop.run()
+    const frames = host.of('frame').map(({ buffer }) => readFrame(buffer)!)
+    expect(frames.map(({ sequence }) => sequence)).toEqual([1, 2, 3])
+    expect(frames[0]!.rects[0]).toMatchObject({ x: 0, y: 0, width: 64, height: 32 })
+    expect(frames[1]!.rects.map(({ x }) => x)).toEqual([10])
+    expect(frames[2]!.rects.map(({ x }) => x)).toEqual([20, 30, 40]) // owed while there was no credit
+  })
+
+  it('stands still while paused and answers all the same', () => {
+    const { host, loop } = powerOn(
+      [slice],
+      [[request('pause')], [request('screenText', 2)], [request('resume', 3)]],
+    )
+    loop.run()
+    expect(host.of('state').map(({ state }) => state.kind)).toEqual(['running', 'paused', 'running', 'off'])
+    expect(host.of('answer').find(({ id }) => id === 2)!.value).toMatchObject({ columns: 80, rows: 25 })
+    expect(host.sleeps).toEqual([Infinity, Infinity])
+  })
+
+  it('turns an exception of the machine into a state, whoever it hits', () => {
+    const { machine, host, loop } = powerOn([slice, slice])
+    machine.run = () => {
+      throw new RangeError('out of range')
+    }
+    loop.run()
+    expect(host.of('state').at(-1)!.state).toEqual({ kind: 'failed', reason: 'out of range' })
+    expect(machine.closed).toBe(1)
+  })
+
+  it('reports a crash with its reason', () => {
+    const { host, loop } = powerOn([{ kind: 'crashed', reason: 'triple fault' }])
+    loop.run()
+    expect(host.of('state').at(-1)!.state).toEqual({ kind: 'crashed', reason: 'triple fault' })
+  })
+
+  it('answers a refused request with the error, and goes on', () => {
+    const { host, loop } = powerOn(
+      [slice],
+      [
+        [{ kind: 'request', id: 9, name: 'eject', args: ['ide0-master'] }],
+        [{ kind: 'request', id: 10, name: 'eject', args: ['floppy0'] }],
+      ],
+    )
+    loop.run()
+    expect(host.of('error')).toMatchObject([
+      { id: 9, error: { code: 'option-invalid', details: { option: 'ide0-master' } } },
+    ])
+    expect(host.of('answer').map(({ id }) => id)).toContain(10)
+  })
+
+  it('passes serial bytes both ways, in one message per turn', () => {
+    const { host, loop } = powerOn(
+      [slice],
+      [
+        [
+          { kind: 'serial', port: 0, bytes: Uint8Array.of(1, 2) },
+          { kind: 'serial', port: 0, bytes: Uint8Array.of(3) },
+        ],
+      ],
+    )
+    loop.run()
+    expect(host.of('serial')).toEqual([{ kind: 'serial', port: 0, bytes: Uint8Array.of(1, 2, 3) }])
+  })
+
+  it('tells how busy the guest was, once a second, only while watched', () => {
+    const quarter = Array(9).fill(idle(250_000_000))
+    const { host, loop } = powerOn(quarter, [[{ kind: 'watch-stats', on: true }]])
+    loop.run()
+    expect(host.of('stats').length).toBe(4) // and at the end
+    expect(host.of('stats')[1]!.stats.busy).toBeCloseTo(0)
+  })
+})

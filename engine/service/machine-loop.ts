@@ -1,0 +1,267 @@
+import type { Frame } from '../devices/display.ts'
+import type { Machine, RunOutcome } from '../machine/machine.ts'
+import { describeError } from '../protocol/rpc.ts'
+import type { MachineState } from '../protocol/vm-contract.ts'
+import type { VmStats } from '../protocol/vm.ts'
+import { BufferPool, FramePump } from './frame-pump.ts'
+import type { FromMachine, Picture, RequestName, Requests, ToMachine } from './thread-messages.ts'
+
+/** Long enough that the way in and out of the machine does not count, short enough for input to feel immediate. */
+const SLICE_NS = 4_000_000
+const FRAME_NS = 1_000_000_000 / 60
+/** How often a sleeping guest's picture is looked at once nothing has changed for a while: a cursor may blink. */
+const QUIET_FRAME_NS = 100_000_000
+const QUIET_AFTER_FRAMES = 30
+const STATS_NS = 1_000_000_000
+
+/** What the loop needs of the thread that it blocks. */
+export interface LoopHost {
+  /** Monotonic host time. */
+  nowNs(): number
+  /** Sleeps until kicked, or for at most so long; returns at once when a kick is pending. */
+  sleep(ns: number): void
+  receive(): ToMachine | undefined
+  post(message: FromMachine, transfer?: ArrayBuffer[]): void
+}
+
+type Answers = { [K in RequestName]: (...args: Requests[K]['args']) => Requests[K]['answer'] }
+
+/**
+ * Runs one machine on a thread of its own: a slice of guest time, then the messages that came, then what the
+ * watchers are owed. An idle guest sleeps until its next timer or a kick.
+ */
+export class MachineLoop {
+  #state: MachineState = { kind: 'running' }
+  #views = new Map<number, FramePump>()
+  #pool = new BufferPool()
+  #nextFrameNs = 0
+  #stillFrames = 0
+  #frames = 0
+  #absolute = false
+  #serial = new Map<number, Uint8Array[]>()
+  #watched = false
+  #nextStatsNs = 0
+  #lastStats = { atNs: 0, instructions: 0, sleptNs: 0, frames: 0 }
+  #sleptNs = 0
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly host: LoopHost,
+  ) {
+    machine.serial.forEach((end, port) => end.onOutput((bytes) => this.#noteSerial(port, bytes)))
+    this.#lastStats.atNs = host.nowNs()
+  }
+
+  /** Returns when the machine has ended; the machine is closed then. */
+  run(): void {
+    this.#setState({ kind: 'running' })
+    try {
+      while (this.#alive) this.#turn()
+    } catch (error) {
+      this.#setState({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })
+    }
+    try {
+      this.#flushSerial()
+      this.#showFrames(true)
+      this.host.post({ kind: 'stats', stats: this.#stats() })
+    } catch {
+      // What went wrong first has been told.
+    }
+    try {
+      this.machine.close()
+    } catch (error) {
+      this.#setState({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  get #alive(): boolean {
+    return this.#state.kind === 'running' || this.#state.kind === 'paused'
+  }
+
+  #setState(state: MachineState): void {
+    this.#state = state
+    this.host.post({ kind: 'state', state })
+  }
+
+  #turn(): void {
+    for (let message = this.host.receive(); message; message = this.host.receive()) this.#handle(message)
+    if (this.#state.kind === 'running') this.#runSlice()
+    else if (this.#state.kind === 'paused') {
+      this.#showFrames()
+      this.host.sleep(this.#watched ? STATS_NS : Infinity)
+    }
+    this.#reportStats()
+  }
+
+  #runSlice(): void {
+    const outcome = this.machine.run(SLICE_NS)
+    this.#flushSerial()
+    this.#showFrames()
+    this.#follow(outcome)
+  }
+
+  #follow(outcome: RunOutcome): void {
+    switch (outcome.kind) {
+      case 'slice':
+        return
+      case 'idle':
+        return this.#sleep(Math.min(outcome.wakeNs, this.#untilNextFrameNs()))
+      case 'stopped':
+        return this.#sleep(this.#untilNextFrameNs())
+      case 'powered-off':
+        return this.#setState({ kind: 'off' })
+      case 'debug-exit':
+      case 'crashed':
+        return this.#setState(outcome)
+    }
+  }
+
+  #sleep(ns: number): void {
+    if (ns <= 0) return
+    const before = this.host.nowNs()
+    this.host.sleep(this.#watched ? Math.min(ns, STATS_NS) : ns)
+    this.#sleptNs += this.host.nowNs() - before
+  }
+
+  #handle(message: ToMachine): void {
+    const { machine } = this
+    switch (message.kind) {
+      case 'key':
+        return machine.keyboard.key(message.code, message.pressed)
+      case 'mouse':
+        return machine.mouse.move(message.dx, message.dy, message.wheel, message.buttons)
+      case 'mouse-to':
+        return machine.mouse.moveTo(message.x, message.y, message.wheel, message.buttons)
+      case 'serial':
+        return machine.serial[message.port]?.input(message.bytes)
+      case 'open-view':
+        this.#views.set(message.view, new FramePump(this.#pool))
+        this.#nextFrameNs = 0
+        this.host.post({ kind: 'pointer', absolute: this.#absolute })
+        return
+      case 'close-view':
+        this.#views.delete(message.view)
+        return
+      case 'acknowledge':
+        return this.#views.get(message.view)?.acknowledge(message.sequence)
+      case 'buffer':
+        return this.#pool.give(message.buffer)
+      case 'watch-stats':
+        this.#watched = message.on
+        return
+      case 'request':
+        return this.#answer(message.id, message.name, message.args)
+    }
+  }
+
+  #answer(id: number, name: RequestName, args: unknown[]): void {
+    try {
+      const ask = this.#answers[name] as (...args: unknown[]) => unknown
+      this.host.post({ kind: 'answer', id, value: ask(...args) })
+    } catch (error) {
+      this.host.post({ kind: 'error', id, error: describeError(error) })
+    }
+  }
+
+  #answers: Answers = {
+    pause: () => {
+      if (this.#state.kind === 'running') this.#setState({ kind: 'paused' })
+    },
+    resume: () => {
+      if (this.#state.kind === 'paused') this.#setState({ kind: 'running' })
+    },
+    reset: () => this.machine.reset(),
+    powerButton: () => this.machine.pressPowerButton(),
+    powerOff: () => this.#setState({ kind: 'off' }),
+    screenText: () => this.machine.display.text(),
+    picture: () => this.#picture(),
+    stats: () => this.#stats(),
+    drives: () => this.machine.drives(),
+    eject: (drive) => this.machine.eject(drive),
+    insert: (drive, path, options) => this.machine.insert(drive, path, options),
+    save: () => this.machine.save(),
+  }
+
+  #picture(): Picture {
+    const frame = this.#update()
+    const { width, height, aspectRatio } = frame
+    return { width, height, aspectRatio, pixels: frame.pixels.slice(0, width * height * 4) }
+  }
+
+  /** Every update is noted for every view, since the next one leaves out what this one told. */
+  #update(): Frame {
+    const frame = this.machine.display.update()
+    for (const pump of this.#views.values()) pump.note(frame)
+    this.#stillFrames = frame.dirty.length ? 0 : this.#stillFrames + 1
+    return frame
+  }
+
+  #untilNextFrameNs(): number {
+    if (!this.#views.size) return Infinity
+    const quiet = this.#stillFrames > QUIET_AFTER_FRAMES ? QUIET_FRAME_NS - FRAME_NS : 0
+    return Math.max(0, this.#nextFrameNs + quiet - this.host.nowNs())
+  }
+
+  #showFrames(now = false): void {
+    if (!this.#views.size) return
+    const nowNs = this.host.nowNs()
+    if (!now && nowNs < this.#nextFrameNs) return
+    // From the last due time while it keeps up, not from "now": rounding must not eat frames.
+    this.#nextFrameNs += FRAME_NS
+    if (this.#nextFrameNs <= nowNs) this.#nextFrameNs = nowNs + FRAME_NS
+    const frame = this.#update()
+    this.#frames++
+    for (const [view, pump] of this.#views) {
+      const buffer = pump.next(frame)
+      if (buffer) this.host.post({ kind: 'frame', view, buffer }, [buffer])
+    }
+    const { absolute } = this.machine.mouse
+    if (absolute !== this.#absolute) this.host.post({ kind: 'pointer', absolute })
+    this.#absolute = absolute
+  }
+
+  #noteSerial(port: number, bytes: Uint8Array): void {
+    const waiting = this.#serial.get(port)
+    if (waiting) waiting.push(bytes.slice())
+    else this.#serial.set(port, [bytes.slice()])
+  }
+
+  #flushSerial(): void {
+    for (const [port, parts] of this.#serial) {
+      const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+      let at = 0
+      for (const part of parts) {
+        bytes.set(part, at)
+        at += part.length
+      }
+      this.host.post({ kind: 'serial', port, bytes })
+    }
+    this.#serial.clear()
+  }
+
+  #reportStats(): void {
+    if (!this.#watched || this.host.nowNs() < this.#nextStatsNs) return
+    this.#nextStatsNs = this.host.nowNs() + STATS_NS
+    this.host.post({ kind: 'stats', stats: this.#stats() })
+    this.#lastStats = {
+      atNs: this.host.nowNs(),
+      instructions: this.machine.stats().instructions,
+      sleptNs: this.#sleptNs,
+      frames: this.#frames,
+    }
+  }
+
+  #stats(): VmStats {
+    const stats = this.machine.stats()
+    const last = this.#lastStats
+    const spanNs = Math.max(1, this.host.nowNs() - last.atNs)
+    const perSecond = (count: number) => Math.max(0, (count * 1e9) / spanNs)
+    return {
+      ...stats,
+      instructionsPerSecond: perSecond(stats.instructions - last.instructions),
+      busy: Math.min(1, Math.max(0, 1 - (this.#sleptNs - last.sleptNs) / spanNs)),
+      framesPerSecond: perSecond(this.#frames - last.frames),
+      drives: this.machine.drives(),
+    }
+  }
+}

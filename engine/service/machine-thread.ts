@@ -1,0 +1,170 @@
+import { Worker } from 'node:worker_threads'
+import type { MachineConfig } from '../protocol/machine-config.ts'
+import { RpcError } from '../protocol/rpc.ts'
+import type { MachineState } from '../protocol/vm-contract.ts'
+import { keystrokeFor } from '../protocol/keyboard.ts'
+import type { VmStats } from '../protocol/vm.ts'
+import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from './thread-messages.ts'
+
+/** How long a typed key is held, and how long nothing follows it: fast for a person, slow enough for a BIOS. */
+const KEY_MS = 25
+
+/** Time for the machine to close its images when the plug is pulled, before its thread is ended. */
+const POWER_OFF_MS = 5000
+
+export interface MachineListener {
+  onState?(state: MachineState): void
+  onSerial?(port: number, bytes: Uint8Array): void
+  /** A frame for a view; its buffer goes back with `returnBuffer` once it has been passed on. */
+  onFrame?(view: number, buffer: ArrayBuffer): void
+  onPointer?(absolute: boolean): void
+  onStats?(stats: VmStats): void
+}
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: Error): void
+}
+
+/** This side of a machine's thread: messages out with a kick, answers and events back. */
+export class MachineThread {
+  /** Settles once the machine stands, with the number of its serial ports; rejects when it cannot be built. */
+  readonly ready: Promise<number>
+  /** Settles when the thread has ended. */
+  readonly ended: Promise<void>
+  #worker: Worker
+  #kick = new Int32Array(new SharedArrayBuffer(4))
+  #waiting = new Map<number, Waiting>()
+  #nextId = 1
+  #state: MachineState | null = null
+  #stats: VmStats | null = null
+
+  /** @param script file of the bundled machine-worker.ts */
+  constructor(
+    script: string,
+    config: MachineConfig,
+    private readonly listener: MachineListener,
+    state: Uint8Array | null = null,
+  ) {
+    const workerData: ThreadStart = { config, state, kick: this.#kick.buffer }
+    const worker = new Worker(script, { workerData, name: 'machine' })
+    this.#worker = worker
+    this.ready = new Promise((resolve, reject) => {
+      worker.on('message', (message: FromMachine) => {
+        if (message.kind === 'ready') resolve(message.serialPorts)
+        else if (message.kind === 'refused') reject(new RpcError(message.error.code, message.error.details))
+        else this.#receive(message)
+      })
+      worker.on('error', (error) => {
+        reject(error)
+        this.#fail(error instanceof Error ? error.message : String(error))
+      })
+      worker.on('exit', () => reject(new RpcError('disconnected')))
+    })
+    this.ready.catch(() => {}) // whoever awaits it hears of it
+    this.ended = new Promise((resolve) =>
+      worker.on('exit', (code) => {
+        this.#fail(`its thread ended with code ${code}`)
+        for (const waiting of this.#waiting.values()) waiting.reject(new RpcError('disconnected'))
+        this.#waiting.clear()
+        resolve()
+      }),
+    )
+  }
+
+  /** The last state told, null before the machine runs. */
+  get state(): MachineState | null {
+    return this.#state
+  }
+
+  /** The last statistics told; those of its whole life once it has ended. */
+  get stats(): VmStats | null {
+    return this.#stats
+  }
+
+  ask<K extends RequestName>(name: K, ...args: Requests[K]['args']): Promise<Requests[K]['answer']> {
+    return new Promise((resolve, reject) => {
+      if (this.#over) return reject(new RpcError('disconnected'))
+      const id = this.#nextId++
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      this.post({ kind: 'request', id, name, args } as ToMachine)
+    })
+  }
+
+  post(message: ToMachine, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer)
+    Atomics.store(this.#kick, 0, 1)
+    Atomics.notify(this.#kick, 0)
+  }
+
+  /** Types text as a US keyboard would; characters that no key types are left out. */
+  async type(text: string, signal?: AbortSignal): Promise<void> {
+    for (const character of text) {
+      const stroke = keystrokeFor(character)
+      if (!stroke) continue
+      await this.press(stroke.shift ? ['ShiftLeft', stroke.code] : [stroke.code])
+      if (this.#over || signal?.aborted) return
+    }
+  }
+
+  /** Presses keys in turn and lets them go in reverse. */
+  async press(codes: readonly string[]): Promise<void> {
+    for (const code of codes) this.post({ kind: 'key', code, pressed: true })
+    await delay(KEY_MS)
+    for (const code of [...codes].reverse()) this.post({ kind: 'key', code, pressed: false })
+    await delay(KEY_MS)
+  }
+
+  /** Gives a frame's buffer back. It needs no kick: the thread takes it with its next message. */
+  returnBuffer(buffer: ArrayBuffer): void {
+    this.#worker.postMessage({ kind: 'buffer', buffer } satisfies ToMachine, [buffer])
+  }
+
+  /** Pulls the plug. The machine closes its images; a thread that does not get round to it is ended. */
+  async powerOff(): Promise<void> {
+    const timer = setTimeout(() => void this.#worker.terminate(), POWER_OFF_MS)
+    this.ask('powerOff').catch(() => {}) // it may end before it answers, or have ended already
+    await this.ended
+    clearTimeout(timer)
+  }
+
+  get #over(): boolean {
+    return this.#state !== null && this.#state.kind !== 'running' && this.#state.kind !== 'paused'
+  }
+
+  #fail(reason: string): void {
+    if (this.#over || this.#state === null) return
+    this.#setState({ kind: 'failed', reason })
+  }
+
+  #setState(state: MachineState): void {
+    this.#state = state
+    this.listener.onState?.(state)
+  }
+
+  #receive(message: Exclude<FromMachine, { kind: 'ready' | 'refused' }>): void {
+    switch (message.kind) {
+      case 'state':
+        return this.#setState(message.state)
+      case 'serial':
+        return this.listener.onSerial?.(message.port, message.bytes)
+      case 'frame':
+        if (this.listener.onFrame) return this.listener.onFrame(message.view, message.buffer)
+        return this.returnBuffer(message.buffer)
+      case 'pointer':
+        return this.listener.onPointer?.(message.absolute)
+      case 'stats':
+        this.#stats = message.stats
+        return this.listener.onStats?.(message.stats)
+      case 'answer':
+      case 'error': {
+        const waiting = this.#waiting.get(message.id)
+        this.#waiting.delete(message.id)
+        if (message.kind === 'answer') waiting?.resolve(message.value)
+        else waiting?.reject(new RpcError(message.error.code, message.error.details))
+      }
+    }
+  }
+}
+
+const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,0 +1,57 @@
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import { describeError } from '../protocol/rpc.ts'
+import { MachineLoop, type LoopHost } from './machine-loop.ts'
+import { openMachine } from './open-machine.ts'
+import type { FromMachine, ThreadStart, ToMachine } from './thread-messages.ts'
+
+/** Entry of the thread that a machine runs on. It blocks in the guest, so messages are fetched, never delivered. */
+class ThreadHost implements LoopHost {
+  #kick: Int32Array
+
+  constructor(
+    private readonly port: MessagePort,
+    kick: SharedArrayBuffer,
+  ) {
+    this.#kick = new Int32Array(kick)
+  }
+
+  nowNs(): number {
+    return performance.now() * 1e6
+  }
+
+  sleep(ns: number): void {
+    Atomics.wait(this.#kick, 0, 0, ns / 1e6)
+  }
+
+  receive(): ToMachine | undefined {
+    // The word falls before the queue is emptied: a message that comes in between raises it again.
+    if (Atomics.load(this.#kick, 0) === 0) return undefined
+    const message = receiveMessageOnPort(this.port)?.message as ToMachine | undefined
+    if (message) return message
+    Atomics.store(this.#kick, 0, 0)
+    return receiveMessageOnPort(this.port)?.message as ToMachine | undefined
+  }
+
+  post(message: FromMachine, transfer: ArrayBuffer[] = []): void {
+    this.port.postMessage(message, transfer)
+  }
+}
+
+function main(port: MessagePort, { config, state, kick }: ThreadStart): void {
+  const host = new ThreadHost(port, kick)
+  try {
+    const machine = openMachine(config)
+    try {
+      if (state) machine.restore(state)
+    } catch (error) {
+      machine.close()
+      throw error
+    }
+    host.post({ kind: 'ready', serialPorts: machine.serial.length })
+    new MachineLoop(machine, host).run()
+  } catch (error) {
+    host.post({ kind: 'refused', error: describeError(error) })
+  }
+}
+
+if (parentPort) main(parentPort, workerData as ThreadStart)

@@ -1,0 +1,72 @@
+import type { DriveStatus } from '../machine/machine.ts'
+import type { MachineConfig } from '../protocol/machine-config.ts'
+import type { MachineState } from '../protocol/vm-contract.ts'
+import type { ScreenText, VmStats } from '../protocol/vm.ts'
+
+/** The picture at one moment, for screenshots. */
+export interface Picture {
+  width: number
+  height: number
+  aspectRatio: number
+  /** RGBA. */
+  pixels: Uint8Array
+}
+
+/** What a machine's thread can be asked between two slices, with the answer's type. */
+export interface Requests {
+  pause: { args: []; answer: void }
+  resume: { args: []; answer: void }
+  reset: { args: []; answer: void }
+  powerButton: { args: []; answer: void }
+  powerOff: { args: []; answer: void }
+  screenText: { args: []; answer: ScreenText }
+  picture: { args: []; answer: Picture }
+  stats: { args: []; answer: VmStats }
+  drives: { args: []; answer: DriveStatus[] }
+  eject: { args: [drive: string]; answer: void }
+  insert: {
+    args: [drive: string, path: string, options: { readonly?: boolean; ephemeral?: boolean }]
+    answer: void
+  }
+  save: { args: []; answer: Uint8Array }
+}
+export type RequestName = keyof Requests
+
+export type ToMachine =
+  | { [K in RequestName]: { kind: 'request'; id: number; name: K; args: Requests[K]['args'] } }[RequestName]
+  | { kind: 'key'; code: string; pressed: boolean }
+  | { kind: 'mouse'; dx: number; dy: number; wheel: number; buttons: number }
+  | { kind: 'mouse-to'; x: number; y: number; wheel: number; buttons: number }
+  | { kind: 'serial'; port: number; bytes: Uint8Array }
+  | { kind: 'open-view'; view: number }
+  | { kind: 'close-view'; view: number }
+  | { kind: 'acknowledge'; view: number; sequence: number }
+  /** A frame's buffer, to be used again. */
+  | { kind: 'buffer'; buffer: ArrayBuffer }
+  | { kind: 'watch-stats'; on: boolean }
+
+/** An error that crossed threads: its code and details when it has them. */
+export interface ThreadError {
+  code: string
+  details: Record<string, unknown>
+}
+
+export type FromMachine =
+  | { kind: 'ready'; serialPorts: number }
+  | { kind: 'refused'; error: ThreadError }
+  | { kind: 'state'; state: MachineState }
+  | { kind: 'answer'; id: number; value: unknown }
+  | { kind: 'error'; id: number; error: ThreadError }
+  | { kind: 'serial'; port: number; bytes: Uint8Array }
+  | { kind: 'frame'; view: number; buffer: ArrayBuffer }
+  | { kind: 'pointer'; absolute: boolean }
+  | { kind: 'stats'; stats: VmStats }
+
+/** What the thread starts with. */
+export interface ThreadStart {
+  config: MachineConfig
+  /** A saved state to go on from. */
+  state: Uint8Array | null
+  /** One word: not zero when messages wait. */
+  kick: SharedArrayBuffer
+}

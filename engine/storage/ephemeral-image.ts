@@ -1,0 +1,93 @@
+import { type BlockImage, checkRange, DiskError } from './block-image.ts'
+
+const CHUNK_BYTES = 64 * 1024
+
+/**
+ * An image whose writes are kept in memory, by chunks of 64 KiB, and are gone when it is closed. The image below
+ * is only read.
+ */
+export class EphemeralImage implements BlockImage {
+  readonly readonly = false
+  #chunks = new Map<number, Uint8Array>()
+
+  /** @param maxBytes memory to use at most; a write past it fails as on a full disk */
+  constructor(
+    private readonly base: BlockImage,
+    private readonly maxBytes = 4 * 1024 ** 3,
+  ) {}
+
+  get name(): string {
+    return this.base.name
+  }
+
+  get sectorBytes(): number {
+    return this.base.sectorBytes
+  }
+
+  get sectorCount(): number {
+    return this.base.sectorCount
+  }
+
+  /** Memory that the writes take, in bytes. */
+  get writtenBytes(): number {
+    return this.#chunks.size * CHUNK_BYTES
+  }
+
+  read(sector: number, count: number, into: Uint8Array): void {
+    checkRange(this, sector, count, into.length)
+    this.base.read(sector, count, into)
+    if (this.#chunks.size === 0) return
+    this.#eachPart(sector, into.length, (chunk, at, done, bytes) => {
+      const own = this.#chunks.get(chunk)
+      if (own) into.set(own.subarray(at, at + bytes), done)
+    })
+  }
+
+  write(sector: number, count: number, from: Uint8Array): void {
+    checkRange(this, sector, count, from.length)
+    this.#eachPart(sector, from.length, (chunk, at, done, bytes) => {
+      this.#chunk(chunk).set(from.subarray(done, done + bytes), at)
+    })
+  }
+
+  flush(): void {}
+
+  close(): void {
+    this.#chunks.clear()
+    this.base.close()
+  }
+
+  /** The chunk's own copy, made from the base at its first write. */
+  #chunk(number: number): Uint8Array {
+    const existing = this.#chunks.get(number)
+    if (existing) return existing
+    if (this.writtenBytes + CHUNK_BYTES > this.maxBytes)
+      throw new DiskError(
+        'full',
+        this.name,
+        `its writes fill the ${this.maxBytes} bytes of memory that they may take`,
+      )
+    const chunk = new Uint8Array(CHUNK_BYTES)
+    const sectors = CHUNK_BYTES / this.sectorBytes
+    const first = number * sectors
+    const count = Math.min(sectors, this.sectorCount - first)
+    this.base.read(first, count, chunk.subarray(0, count * this.sectorBytes))
+    this.#chunks.set(number, chunk)
+    return chunk
+  }
+
+  #eachPart(
+    sector: number,
+    length: number,
+    part: (chunk: number, at: number, done: number, bytes: number) => void,
+  ): void {
+    const start = sector * this.sectorBytes
+    for (let done = 0; done < length;) {
+      const chunk = Math.floor((start + done) / CHUNK_BYTES)
+      const at = start + done - chunk * CHUNK_BYTES
+      const bytes = Math.min(CHUNK_BYTES - at, length - done)
+      part(chunk, at, done, bytes)
+      done += bytes
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import * as fs from 'node:fs'
+import { EngineError } from '../base/errors.ts'
+import { DiskError, type DiskErrorKind } from './block-image.ts'
+
+/** A file of the host, opened once, read and written at byte positions. */
+export interface HostFile {
+  readonly path: string
+  /** In bytes, when it was opened. */
+  readonly size: number
+  readonly writable: boolean
+  /** Identity of the file whatever its path: device and inode number. */
+  readonly identity: string
+  /** Fills the buffer. Throws `DiskError`, of kind `gone` when the file has become too short. */
+  readAt(position: number, into: Uint8Array): void
+  writeAt(position: number, from: Uint8Array): void
+  /** Throws `DiskError` too when the file has been deleted: what it holds will be lost. */
+  sync(): void
+  close(): void
+}
+
+const REASONS: Record<string, string> = {
+  ENOENT: 'there is no such file; check the name',
+  ENOTDIR: 'there is no such file; a folder of its path is a file',
+  EACCES: 'you may not open it; change its permissions or open it read-only',
+  EPERM: 'you may not open it; change its permissions or open it read-only',
+  EROFS: 'its file system is read-only; open it read-only or ephemeral',
+  ELOOP: 'its symbolic links go in a circle',
+  ENAMETOOLONG: 'its name is too long',
+  EMFILE: 'too many files are open',
+  ETXTBSY: 'it is a running program',
+  EOVERFLOW: 'it is larger than this host can open',
+  EFBIG: 'it is larger than this host can open',
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown error'
+
+/** `file-unusable` with what to do about it. */
+export function unusable(path: string, reason: string, cause?: unknown): EngineError<'file-unusable'> {
+  return new EngineError('file-unusable', { path, reason }, cause === undefined ? undefined : { cause })
+}
+
+/**
+ * Opens an image, creating and changing nothing. Throws `file-unusable` for what is missing, not a plain file,
+ * empty or not accessible.
+ */
+export function openHostFile(path: string, writable: boolean): HostFile {
+  let fd: number | null = null
+  try {
+    // Looked at before it is opened, because opening a named pipe waits for its other end.
+    checkPlainFile(path, fs.statSync(path))
+    fd = fs.openSync(path, writable ? 'r+' : 'r')
+    const stats = fs.fstatSync(fd, { bigint: true })
+    checkPlainFile(path, stats)
+    if (stats.size > BigInt(Number.MAX_SAFE_INTEGER))
+      throw unusable(path, `it claims ${stats.size} bytes, which no disk has`)
+    return new OpenFile(fd, path, Number(stats.size), writable, `${stats.dev}-${stats.ino}`)
+  } catch (error) {
+    if (fd !== null) fs.closeSync(fd)
+    if (error instanceof EngineError) throw error
+    const code = codeOf(error)
+    throw unusable(path, REASONS[code] ?? `it cannot be opened (${code})`, error)
+  }
+}
+
+function checkPlainFile(path: string, stats: fs.StatsBase<number> | fs.StatsBase<bigint>): void {
+  if (stats.isDirectory()) throw unusable(path, 'it is a folder; give an image file')
+  if (!stats.isFile()) throw unusable(path, 'it is a device or pipe; give an image file')
+  if (Number(stats.size) === 0)
+    throw unusable(path, 'it is empty; give a file with contents or create it with its size')
+}
+
+const GONE = new Set(['ESTALE', 'ENODEV', 'ENXIO', 'EBADF', 'ENOENT', 'ENOTCONN', 'EHOSTDOWN'])
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+function kindOf(code: string): DiskErrorKind {
+  return FULL.has(code) ? 'full' : GONE.has(code) ? 'gone' : code === 'EROFS' ? 'readonly' : 'io'
+}
+
+class OpenFile implements HostFile {
+  #fd: number | null
+
+  constructor(
+    fd: number,
+    readonly path: string,
+    readonly size: number,
+    readonly writable: boolean,
+    readonly identity: string,
+  ) {
+    this.#fd = fd
+  }
+
+  readAt(position: number, into: Uint8Array): void {
+    const fd = this.#open()
+    this.#guarded('it cannot be read', () => {
+      for (let done = 0; done < into.length;) {
+        const count = fs.readSync(fd, into, done, into.length - done, position + done)
+        if (count === 0) throw new DiskError('gone', this.path, 'it was cut short after it was opened')
+        done += count
+      }
+    })
+  }
+
+  writeAt(position: number, from: Uint8Array): void {
+    const fd = this.#open()
+    this.#guarded('it cannot be written', () => {
+      for (let done = 0; done < from.length;) {
+        const count = fs.writeSync(fd, from, done, from.length - done, position + done)
+        if (count === 0) throw new DiskError('full', this.path, 'the host wrote nothing')
+        done += count
+      }
+    })
+  }
+
+  sync(): void {
+    const fd = this.#open()
+    this.#guarded('it cannot be flushed', () => {
+      fs.fdatasyncSync(fd)
+      if (fs.fstatSync(fd).nlink === 0) throw new DiskError('gone', this.path, 'it was deleted while in use')
+    })
+  }
+
+  close(): void {
+    const fd = this.#fd
+    this.#fd = null
+    if (fd !== null) this.#guarded('it cannot be closed', () => fs.closeSync(fd))
+  }
+
+  #open(): number {
+    if (this.#fd === null) throw new DiskError('gone', this.path, 'it was closed')
+    return this.#fd
+  }
+
+  #guarded(what: string, action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      if (error instanceof DiskError) throw error
+      const code = codeOf(error)
+      const kind = kindOf(code)
+      const reason = kind === 'full' ? 'no room is left on its disk' : `${what} (${code})`
+      throw new DiskError(kind, this.path, reason, { cause: error })
+    }
+  }
+}

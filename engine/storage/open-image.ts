@@ -1,0 +1,115 @@
+import { DiskError, type BlockImage } from './block-image.ts'
+import { EphemeralImage } from './ephemeral-image.ts'
+import { FLOPPY_GEOMETRIES, type FloppyGeometry, MAX_FLOPPY_BYTES } from './floppy-geometry.ts'
+import type { FloppyImage } from './floppy-image.ts'
+import { foreignFormat, SIGNATURE_BYTES } from './foreign-format.ts'
+import { type HostFile, openHostFile, unusable } from './host-file.ts'
+import { lockImage } from './image-lock.ts'
+import { RawImage } from './raw-image.ts'
+
+export interface OpenImageOptions {
+  /** The guest sees write-protected media. */
+  readonly?: boolean
+  /** The guest may write, the file stays as it is, and the writes are gone at the end. */
+  ephemeral?: boolean
+  /** Where lock notes are kept; see image-lock.ts. */
+  lockFolder?: string
+}
+
+const SECTOR_BYTES = 512
+const CD_SECTOR_BYTES = 2048
+/** 2^32 sectors: the most that partition tables and firmware of the time can name. */
+const MAX_DISK_BYTES = 2 ** 32 * SECTOR_BYTES
+/** The largest optical disc there is. */
+const MAX_CD_BYTES = 128 * 1024 ** 3
+/** Writers leave up to 150 sectors of padding that some tools cut off again. */
+const CD_PADDING_BYTES = 150 * CD_SECTOR_BYTES
+
+/** Opens a raw hard-disk image. Throws `file-unusable` with the reason and what to do; nothing is created. */
+export function openDiskImage(path: string, options: OpenImageOptions = {}): BlockImage {
+  return open(path, options, SECTOR_BYTES, (file) => {
+    if (file.size > MAX_DISK_BYTES)
+      throw unusable(path, 'it is larger than 2 TiB, the most that a disk of this PC can have')
+    if (file.size % SECTOR_BYTES !== 0)
+      throw unusable(
+        path,
+        `its size of ${file.size} bytes is not a multiple of 512; it is truncated or no disk image`,
+      )
+  })
+}
+
+/** Opens a floppy image; its format follows from its size. */
+export function openFloppyImage(path: string, options: OpenImageOptions = {}): FloppyImage {
+  let geometry: FloppyGeometry | undefined
+  const image = open(path, options, SECTOR_BYTES, (file) => {
+    geometry = FLOPPY_GEOMETRIES.get(file.size)
+    if (!geometry) throw unusable(path, unknownFloppy(file.size))
+  })
+  if (!geometry) throw unusable(path, unknownFloppy(0))
+  return { image, geometry }
+}
+
+function unknownFloppy(bytes: number): string {
+  if (bytes > MAX_FLOPPY_BYTES) return `its ${bytes} bytes fit on no floppy; open it as a disk or CD`
+  if (bytes === 1_884_160)
+    return 'it has the size of an XDF floppy, whose mixed sector sizes a raw image cannot tell'
+  const next = [...FLOPPY_GEOMETRIES.keys()].filter((size) => size > bytes).sort((a, b) => a - b)[0]
+  return `${bytes} bytes are no known floppy format; it is truncated, or pad it with zeros (the next size is ${next} bytes)`
+}
+
+/** Opens an ISO file: sectors of 2048 bytes, always read-only. */
+export function openCdImage(path: string, options: Pick<OpenImageOptions, 'lockFolder'> = {}): BlockImage {
+  return open(path, { ...options, readonly: true }, CD_SECTOR_BYTES, (file) => {
+    if (file.size > MAX_CD_BYTES)
+      throw unusable(path, 'it is larger than 128 GiB, the most that a disc can have')
+    checkCdSize(file)
+  })
+}
+
+function checkCdSize(file: HostFile): void {
+  const { path, size } = file
+  const start = new Uint8Array(Math.min(12, size))
+  file.readAt(0, start)
+  // A raw sector starts with a sync field: 00, ten FF, 00.
+  if (size % 2352 === 0 && start.every((byte, index) => byte === (index === 0 || index === 11 ? 0 : 0xff)))
+    throw unusable(path, 'it holds raw sectors of 2352 bytes (BIN); convert it to an ISO file')
+  // Hybrid images are sometimes cut at a 512-byte sector; the rest of the last CD sector then reads as zeros.
+  if (size % SECTOR_BYTES !== 0)
+    throw unusable(
+      path,
+      `its size of ${size} bytes is not a multiple of 2048; it is truncated or no CD image`,
+    )
+  const volume = new Uint8Array(CD_SECTOR_BYTES)
+  if (size < 17 * CD_SECTOR_BYTES) return
+  file.readAt(16 * CD_SECTOR_BYTES, volume)
+  const isPrimary = volume[0] === 1 && String.fromCharCode(...volume.subarray(1, 6)) === 'CD001'
+  if (!isPrimary) return
+  // ECMA-119 8.4.8: volume space size, in logical blocks of 2048 bytes.
+  const bytes = new DataView(volume.buffer).getUint32(80, true) * CD_SECTOR_BYTES
+  if (size + CD_PADDING_BYTES < bytes)
+    throw unusable(path, `it is truncated: ${size} bytes of the ${bytes} that its volume has; fetch it again`)
+}
+
+function open(
+  path: string,
+  options: OpenImageOptions,
+  sectorBytes: number,
+  check: (file: HostFile) => void,
+): BlockImage {
+  const writable = !options.readonly && !options.ephemeral
+  const file = openHostFile(path, writable)
+  try {
+    check(file)
+    const start = new Uint8Array(SIGNATURE_BYTES)
+    file.readAt(0, start.subarray(0, Math.min(SIGNATURE_BYTES, file.size)))
+    const foreign = foreignFormat(start)
+    if (foreign) throw unusable(path, foreign)
+    const lock = lockImage(file, writable ? 'exclusive' : 'shared', options.lockFolder)
+    const image = new RawImage(file, lock, sectorBytes)
+    return options.ephemeral && !options.readonly ? new EphemeralImage(image) : image
+  } catch (error) {
+    file.close()
+    if (error instanceof DiskError) throw unusable(path, error.reason, error)
+    throw error
+  }
+}

@@ -1,0 +1,53 @@
+import { type BlockImage, checkRange, DiskError } from './block-image.ts'
+import type { HostFile } from './host-file.ts'
+import type { ImageLock } from './image-lock.ts'
+
+/** Sectors that lie one after the other in a file. */
+export class RawImage implements BlockImage {
+  readonly sectorCount: number
+  #lock: ImageLock
+
+  /** Takes over file and lock. A last sector that the file holds only in part reads as zeros at its end. */
+  constructor(
+    private readonly file: HostFile,
+    lock: ImageLock,
+    readonly sectorBytes: number,
+  ) {
+    this.#lock = lock
+    this.sectorCount = Math.ceil(file.size / sectorBytes)
+  }
+
+  get name(): string {
+    return this.file.path
+  }
+
+  get readonly(): boolean {
+    return !this.file.writable
+  }
+
+  read(sector: number, count: number, into: Uint8Array): void {
+    checkRange(this, sector, count, into.length)
+    const position = sector * this.sectorBytes
+    const stored = Math.min(into.length, this.file.size - position)
+    if (stored < into.length) into.fill(0, stored)
+    this.file.readAt(position, into.subarray(0, stored))
+  }
+
+  write(sector: number, count: number, from: Uint8Array): void {
+    checkRange(this, sector, count, from.length)
+    if (this.readonly) throw new DiskError('readonly', this.name, 'it was opened read-only')
+    this.file.writeAt(sector * this.sectorBytes, from)
+  }
+
+  flush(): void {
+    if (!this.readonly) this.file.sync()
+  }
+
+  close(): void {
+    try {
+      this.file.close()
+    } finally {
+      this.#lock.release()
+    }
+  }
+}

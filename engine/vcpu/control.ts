@@ -1,0 +1,146 @@
+import { State } from '../isa/state.ts'
+import { CR0, CR4, type CpuState } from './cpu-state.ts'
+import { CpuFault, Vector, generalProtection, invalidOpcode } from './fault.ts'
+import type { Mmu } from './mmu.ts'
+import { type CpuModel } from './model.ts'
+
+/** Bits of CR0 that exist. */
+const CR0_MASK = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG
+
+/** DR7 and DR6 bits that always read as one. */
+const DR6_FIXED = 0xffff0ff0 | 0
+const DR7_FIXED = 0x400
+
+/** Control, debug and test registers (SDM vol. 3, 2.5 and 17.2). */
+export class ControlRegisters {
+  /** Called after CR0, CR4 or EFER changed what decoded code depends on. */
+  onChange: () => void = () => {}
+  /** Called when breakpoints were set or cleared. */
+  onDebugChange: () => void = () => {}
+  #testRegisters = new Int32Array(8)
+
+  constructor(
+    private readonly state: CpuState,
+    private readonly mmu: Mmu,
+    private readonly model: CpuModel,
+  ) {}
+
+  read(index: number): number {
+    this.#privileged()
+    switch (index) {
+      case 0:
+        return this.state.cr0
+      case 2:
+        return this.state.word(State.CR2)
+      case 3:
+        return this.state.word(State.CR3)
+      case 4:
+        if (this.model.cr4Mask) return this.state.cr4
+    }
+    throw invalidOpcode()
+  }
+
+  write(index: number, value: number): void {
+    this.#privileged()
+    switch (index) {
+      case 0:
+        return this.setCr0(value)
+      case 2:
+        return this.state.setWord(State.CR2, value)
+      case 3:
+        return this.setCr3(value)
+      case 4:
+        if (this.model.cr4Mask) return this.setCr4(value)
+    }
+    throw invalidOpcode()
+  }
+
+  setCr0(value: number): void {
+    const { state, mmu } = this
+    const paging = (value & CR0.PG) !== 0
+    if (paging && !(value & CR0.PE)) throw generalProtection()
+    if (value & CR0.NW && !(value & CR0.CD) && this.model.features.has('486')) throw generalProtection()
+    const old = state.cr0
+    const next = (value & CR0_MASK) | CR0.ET
+    if (paging && !(old & CR0.PG) && state.cr4 & CR4.PAE && !mmu.loadPdpt(state.word(State.CR3))) throw generalProtection()
+    state.setWord(State.CR0, next)
+    if ((old ^ next) & (CR0.PG | CR0.PE | CR0.WP)) mmu.flush(true)
+    this.onChange()
+  }
+
+  setCr3(value: number): void {
+    const { state, mmu } = this
+    if (state.cr4 & CR4.PAE && state.cr0 & CR0.PG && !mmu.loadPdpt(value)) throw generalProtection()
+    state.setWord(State.CR3, value)
+    mmu.flush(false)
+  }
+
+  setCr4(value: number): void {
+    const { state, mmu } = this
+    if (value & ~this.model.cr4Mask) throw generalProtection()
+    const old = state.cr4
+    if (value & CR4.PAE && !(old & CR4.PAE) && state.cr0 & CR0.PG && !mmu.loadPdpt(state.word(State.CR3))) throw generalProtection()
+    state.setWord(State.CR4, value)
+    if ((old ^ value) & (CR4.PGE | CR4.PSE | CR4.PAE)) mmu.flush(true)
+    this.onChange()
+  }
+
+  /** LMSW reaches the low four bits and cannot clear PE. */
+  loadStatusWord(value: number): void {
+    this.#privileged()
+    const { cr0 } = this.state
+    this.setCr0((cr0 & ~0xe) | (value & 0xf) | (cr0 & CR0.PE))
+  }
+
+  clearTaskSwitched(): void {
+    this.#privileged()
+    this.state.setWord(State.CR0, this.state.cr0 & ~CR0.TS)
+    this.onChange()
+  }
+
+  readDebug(index: number): number {
+    const at = this.#debugAccess(index)
+    const value = this.state.word(at)
+    return at === State.DEBUG + 24 ? value | DR6_FIXED : at === State.DEBUG + 28 ? value | DR7_FIXED : value
+  }
+
+  writeDebug(index: number, value: number): void {
+    this.state.setWord(this.#debugAccess(index), value)
+    this.onDebugChange()
+  }
+
+  #debugAccess(index: number): number {
+    const { state } = this
+    this.#privileged()
+    if ((index === 4 || index === 5) && state.cr4 & CR4.DE) throw invalidOpcode()
+    // General detect: any access while DR7.GD is set is trapped, with DR6.BD saying so.
+    if (state.word(State.DEBUG + 28) & 0x2000) {
+      state.setWord(State.DEBUG + 28, state.word(State.DEBUG + 28) & ~0x2000)
+      state.setWord(State.DEBUG + 24, state.word(State.DEBUG + 24) | 0x2000)
+      throw new CpuFault(Vector.DB)
+    }
+    return State.DEBUG + 4 * (index === 4 ? 6 : index === 5 ? 7 : index)
+  }
+
+  /** TR3-TR7 of the 386 and 486; later processors do not have them. */
+  readTest(index: number): number {
+    this.#privileged()
+    if (this.model.features.has('tsc') || index < 3) throw invalidOpcode()
+    return this.#testRegisters[index]!
+  }
+
+  writeTest(index: number, value: number): void {
+    this.readTest(index)
+    this.#testRegisters[index] = value
+  }
+
+  invalidate(linear: number): void {
+    this.#privileged()
+    this.mmu.invalidatePage(linear)
+  }
+
+  #privileged(): void {
+    if (this.state.cpl !== 0) throw generalProtection()
+  }
+}
+

@@ -1,0 +1,156 @@
+import type { GuestMemory } from '../memory/guest-memory.ts'
+import { ARITHMETIC, DIRECTION, VM, flagsFromWords, wordsFromFlags } from '../isa/flags.ts'
+import { CS, SS, Segment, State, gprAt, segmentAt } from '../isa/state.ts'
+
+/** Control register bits (SDM vol. 3, 2.5). */
+export const CR0 = {
+  PE: 1, MP: 2, EM: 4, TS: 8, ET: 0x10, NE: 0x20, WP: 0x10000, AM: 0x40000, NW: 0x20000000, CD: 0x40000000, PG: 0x80000000,
+} as const
+export const CR4 = {
+  VME: 1, PVI: 2, TSD: 4, DE: 8, PSE: 0x10, PAE: 0x20, MCE: 0x40, PGE: 0x80, PCE: 0x100, OSFXSR: 0x200, OSXMMEXCPT: 0x400,
+} as const
+
+/** Access byte and flag bits of a segment cache (descriptor bits 40-47 and 52-55). */
+export const Access = {
+  ACCESSED: 1,
+  /** Data: writable; code: readable. */
+  WRITABLE: 2,
+  /** Data: expand-down; code: conforming. */
+  EXPAND_DOWN: 4,
+  CODE: 8,
+  /** Not a system descriptor. */
+  SEGMENT: 0x10,
+  DPL_SHIFT: 5,
+  PRESENT: 0x80,
+  /** D/B flag. */
+  BIG: 0x4000,
+  GRANULAR: 0x8000,
+} as const
+
+/**
+ * The architectural state of one processor, which lies in the linear memory where generated code finds it.
+ * Words are signed here; whoever needs an address or a limit applies >>> 0.
+ */
+export class CpuState {
+  readonly words: Int32Array
+  readonly view: DataView
+
+  constructor(memory: GuestMemory) {
+    this.words = new Int32Array(memory.wasm.buffer, 0, State.END / 4)
+    this.view = memory.view
+  }
+
+  word(address: number): number {
+    return this.words[address >> 2]!
+  }
+
+  setWord(address: number, value: number): void {
+    this.words[address >> 2] = value
+  }
+
+  /** A 32-bit general register, signed. */
+  gpr(index: number): number {
+    return this.words[gprAt(index, 4) >> 2]!
+  }
+
+  setGpr(index: number, value: number): void {
+    this.words[gprAt(index, 4) >> 2] = value
+  }
+
+  setGpr16(index: number, value: number): void {
+    this.view.setUint16(gprAt(index, 2), value, true)
+  }
+
+  /** Stores into a register given by its state address. */
+  setRegister(address: number, size: number, value: number): void {
+    if (size === 1) this.view.setUint8(address, value)
+    else if (size === 2) this.view.setUint16(address, value, true)
+    else this.view.setInt32(address, value, true)
+  }
+
+  get eip(): number {
+    return this.words[State.EIP >> 2]! >>> 0
+  }
+
+  set eip(value: number) {
+    this.words[State.EIP >> 2] = value
+  }
+
+  get eflags(): number {
+    const { words } = this
+    return (
+      flagsFromWords(words[State.FLAGS_RESULT >> 2]!, words[State.FLAGS_AUX >> 2]!) |
+      (words[State.DF >> 2]! < 0 ? DIRECTION : 0) |
+      words[State.EFLAGS_SYSTEM >> 2]! |
+      2
+    )
+  }
+
+  /** All of EFLAGS; the caller has decided which bits may change. */
+  set eflags(value: number) {
+    const { words } = this
+    const [result, aux] = wordsFromFlags(value)
+    words[State.FLAGS_RESULT >> 2] = result
+    words[State.FLAGS_AUX >> 2] = aux
+    words[State.DF >> 2] = value & DIRECTION ? -1 : 1
+    words[State.EFLAGS_SYSTEM >> 2] = value & 0x3fffff & ~(ARITHMETIC | DIRECTION | 0x2a)
+  }
+
+  /** EFLAGS bits other than the arithmetic ones and DF, without the cost of the whole. */
+  get systemFlags(): number {
+    return this.words[State.EFLAGS_SYSTEM >> 2]!
+  }
+
+  set systemFlags(value: number) {
+    this.words[State.EFLAGS_SYSTEM >> 2] = value
+  }
+
+  get cpl(): number {
+    return this.words[State.CPL >> 2]!
+  }
+
+  get cr0(): number {
+    return this.words[State.CR0 >> 2]!
+  }
+
+  get cr4(): number {
+    return this.words[State.CR4 >> 2]!
+  }
+
+  get protectedMode(): boolean {
+    return (this.cr0 & CR0.PE) !== 0
+  }
+
+  get virtual8086(): boolean {
+    return (this.systemFlags & VM) !== 0
+  }
+
+  /** Real or virtual-8086 mode: selectors are paragraphs. */
+  get paragraphs(): boolean {
+    return !this.protectedMode || this.virtual8086
+  }
+
+  selector(index: number): number {
+    return this.words[(segmentAt(index) + Segment.SELECTOR) >> 2]!
+  }
+
+  base(index: number): number {
+    return this.words[(segmentAt(index) + Segment.BASE) >> 2]!
+  }
+
+  limit(index: number): number {
+    return this.words[(segmentAt(index) + Segment.LIMIT) >> 2]! >>> 0
+  }
+
+  access(index: number): number {
+    return this.words[(segmentAt(index) + Segment.ACCESS) >> 2]!
+  }
+
+  get code32(): boolean {
+    return (this.access(CS) & Access.BIG) !== 0
+  }
+
+  get stack32(): boolean {
+    return (this.access(SS) & Access.BIG) !== 0
+  }
+}

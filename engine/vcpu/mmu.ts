@@ -1,0 +1,322 @@
+import type { MemoryMap, MemoryObserver } from '../bus/memory-map.ts'
+import type { AccessSize } from '../bus/bus-device.ts'
+import { State, TLB, TLB_BYTES, Tlb } from '../isa/state.ts'
+import { CR0, CR4, type CpuState } from './cpu-state.ts'
+import { CpuFault, Vector } from './fault.ts'
+
+/** Page-table entry bits (SDM vol. 3, 4.3). */
+const PRESENT = 1
+const WRITABLE = 2
+const USER = 4
+const ACCESSED = 0x20
+const DIRTY = 0x40
+const LARGE = 0x80
+const GLOBAL = 0x100
+
+/** Page-fault error code bits. */
+const ERROR_PRESENT = 1
+const ERROR_WRITE = 2
+const ERROR_USER = 4
+const ERROR_RESERVED = 8
+const ERROR_FETCH = 16
+
+const MAX_FILLED = 1 << 16
+
+export type Use = 'read' | 'write' | 'fetch'
+
+/** A page as the page tables give it. */
+interface Walk {
+  /** Physical page number; above 2^20 nothing answers. */
+  page: number
+  writable: boolean
+  user: boolean
+  global: boolean
+}
+
+/** Which pages hold decoded code, and what to do when one is written. */
+export interface CodeWatch {
+  /** True when the linear-memory page holds decoded code. */
+  holdsCode(hostPage: number): boolean
+}
+
+/**
+ * Paging and the TLB that generated code reads (SDM vol. 3, chapter 4). One entry per linear page holds the
+ * permissions found so far; what an entry does not allow is walked again.
+ */
+export class Mmu implements MemoryObserver {
+  readonly #tlb: Int32Array
+  readonly #filled = new Int32Array(MAX_FILLED)
+  #filledCount = 0
+  #globals: number[] = []
+  #pdpt = [0, 0, 0, 0]
+  #pdptHigh = [0, 0, 0, 0]
+  /** Executable permission of PAE entries, which the TLB's bits do not have: NX is asked on fetches only. */
+  noExecuteEnabled = false
+  /** Called when translations may have changed, so that what was derived from them is dropped. */
+  onFlush: () => void = () => {}
+  misses = 0
+  flushes = 0
+
+  constructor(
+    private readonly state: CpuState,
+    private readonly memory: MemoryMap,
+    private readonly code: CodeWatch,
+  ) {
+    this.#tlb = new Int32Array(memory.memory.wasm.buffer, TLB, TLB_BYTES / 4)
+  }
+
+  // TLB.
+
+  /** Forgets all translations; those of global pages stay unless `globals` is set. */
+  flush(globals: boolean): void {
+    this.flushes++
+    if (this.#filledCount === MAX_FILLED) {
+      this.#tlb.fill(0)
+      this.#globals = []
+    }
+    for (let i = 0; i < this.#filledCount; i++) this.#tlb[this.#filled[i]!] = 0
+    this.#filledCount = 0
+    if (globals) {
+      for (const page of this.#globals) this.#tlb[page] = 0
+      this.#globals = []
+    }
+    this.onFlush()
+  }
+
+  invalidatePage(linear: number): void {
+    this.#tlb[linear >>> 12] = 0
+    this.onFlush()
+  }
+
+  /** Code was decoded from this linear-memory page: writes to it must be noticed from now on. */
+  protectPage(hostPage: number): void {
+    const clear = (page: number): void => {
+      const entry = this.#tlb[page]!
+      if (entry !== 0 && ((entry + (page << 12)) >>> 12) === hostPage)
+        this.#tlb[page] = entry & ~(Tlb.WRITE_SUPERVISOR | Tlb.WRITE_USER)
+    }
+    if (this.#filledCount === MAX_FILLED) for (let page = 0; page < this.#tlb.length; page++) clear(page)
+    for (let i = 0; i < this.#filledCount; i++) clear(this.#filled[i]!)
+    for (const page of this.#globals) clear(page)
+  }
+
+  remapped(): void {
+    this.flush(true)
+  }
+
+  written(): void {}
+
+  /**
+   * Linear-memory address for an access within one page, or -1 when a device answers or writes are being
+   * noted; `physical` is then what `lastPhysical` says. Throws the page fault.
+   */
+  hostAddress(linear: number, use: 'read' | 'write', user: boolean): number {
+    linear >>>= 0
+    const page = linear >>> 12
+    const bit = use === 'write' ? (user ? Tlb.WRITE_USER : Tlb.WRITE_SUPERVISOR) : user ? Tlb.READ_USER : Tlb.READ_SUPERVISOR
+    const entry = this.#tlb[page]!
+    if (entry & bit) return (linear + (entry & ~0xfff)) >>> 0
+    return this.#fill(linear, use, user, bit)
+  }
+
+  /** Physical address of the last access that `hostAddress` answered with -1, or of `translate`. */
+  lastPhysical = 0
+
+  #fill(linear: number, use: 'read' | 'write', user: boolean, bit: number): number {
+    this.misses++
+    const walk = this.#walk(linear, use, user)
+    const physicalPage = walk.page & (this.memory.a20Mask >>> 12)
+    this.lastPhysical = physicalPage * 4096 + (linear & 0xfff)
+    const write = use === 'write'
+    if (write && this.memory.needsNote(physicalPage)) this.memory.noteWrite(physicalPage)
+    const host = write ? this.memory.writeOffset(physicalPage) : this.memory.readOffset(physicalPage)
+    if (host < 0) return -1
+    const hostPage = host / 4096
+    // A page that holds code is written the slow way, which checks what the write hits.
+    if (!write || !this.code.holdsCode(hostPage)) {
+      const page = linear >>> 12
+      const delta = (host - page * 4096) | 0
+      const old = this.#tlb[page]!
+      if (old === 0) this.#remember(page, walk.global)
+      this.#tlb[page] = (old !== 0 && (old & ~0xfff) === delta ? old : delta) | bit
+    }
+    return host + (linear & 0xfff)
+  }
+
+  #remember(page: number, global: boolean): void {
+    if (global) this.#globals.push(page)
+    else if (this.#filledCount < MAX_FILLED) this.#filled[this.#filledCount++] = page
+  }
+
+  /** Physical address of a linear one for this use, checked for the privilege. Throws the page fault. */
+  translate(linear: number, use: Use, user: boolean): number {
+    const { page } = this.#walk(linear >>> 0, use, user)
+    return (page & (this.memory.a20Mask >>> 12)) * 4096 + (linear & 0xfff)
+  }
+
+  // Page walk.
+
+  #walk(linear: number, use: Use, user: boolean): Walk {
+    const { state } = this
+    if (!(state.cr0 & CR0.PG)) return { page: linear >>> 12, writable: true, user: true, global: false }
+    return state.cr4 & CR4.PAE ? this.#walkPae(linear, use, user) : this.#walk32(linear, use, user)
+  }
+
+  #walk32(linear: number, use: Use, user: boolean): Walk {
+    const { state } = this
+    const directoryAt = ((state.word(State.CR3) & ~0xfff) | ((linear >>> 20) & 0xffc)) >>> 0
+    const directory = this.#readEntry(directoryAt)
+    if (!(directory & PRESENT)) this.#fault(linear, use, user, 0)
+    if (directory & LARGE && state.cr4 & CR4.PSE) {
+      // PSE-36 would take bits 13-20; bits 21 must be zero.
+      if (directory & 0x200000) this.#fault(linear, use, user, ERROR_PRESENT | ERROR_RESERVED)
+      this.#check(linear, use, user, directory, false)
+      this.#mark(directoryAt, directory, use === 'write')
+      const page = ((directory >>> 12) & 0xffc00) | ((linear >>> 12) & 0x3ff) | (((directory >>> 13) & 0xff) << 20)
+      return { page, writable: (directory & WRITABLE) !== 0, user: (directory & USER) !== 0, global: this.#isGlobal(directory) }
+    }
+    const tableAt = ((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) >>> 0
+    const entry = this.#readEntry(tableAt)
+    if (!(entry & PRESENT)) this.#fault(linear, use, user, 0)
+    const both = directory & entry
+    this.#check(linear, use, user, both, false)
+    if (!(directory & ACCESSED)) this.#writeEntry(directoryAt, directory | ACCESSED)
+    this.#mark(tableAt, entry, use === 'write')
+    return { page: entry >>> 12, writable: (both & WRITABLE) !== 0, user: (both & USER) !== 0, global: this.#isGlobal(entry) }
+  }
+
+  #walkPae(linear: number, use: Use, user: boolean): Walk {
+    const index = linear >>> 30
+    const pointer = this.#pdpt[index]!
+    if (!(pointer & PRESENT)) this.#fault(linear, use, user, 0)
+    const directoryAt = ((pointer & ~0xfff) | ((linear >>> 18) & 0xff8)) >>> 0
+    const directory = this.#readEntry(directoryAt)
+    const directoryHigh = this.#readEntry(directoryAt + 4)
+    if (!(directory & PRESENT)) this.#fault(linear, use, user, 0)
+    let noExecute = directoryHigh < 0
+    this.#checkReserved(linear, use, user, directoryHigh)
+    if (directory & LARGE) {
+      if (directory & 0x1fe000) this.#fault(linear, use, user, ERROR_PRESENT | ERROR_RESERVED)
+      this.#check(linear, use, user, directory, noExecute)
+      this.#mark(directoryAt, directory, use === 'write')
+      const page = ((directory >>> 12) & 0xffe00) | ((linear >>> 12) & 0x1ff) | ((directoryHigh & 0xf) << 20)
+      return { page, writable: (directory & WRITABLE) !== 0, user: (directory & USER) !== 0, global: this.#isGlobal(directory) }
+    }
+    const tableAt = ((directory & ~0xfff) | ((linear >>> 9) & 0xff8)) >>> 0
+    const entry = this.#readEntry(tableAt)
+    const entryHigh = this.#readEntry(tableAt + 4)
+    if (!(entry & PRESENT)) this.#fault(linear, use, user, 0)
+    this.#checkReserved(linear, use, user, entryHigh)
+    noExecute ||= entryHigh < 0
+    const both = directory & entry
+    this.#check(linear, use, user, both, noExecute)
+    if (!(directory & ACCESSED)) this.#writeEntry(directoryAt, directory | ACCESSED)
+    this.#mark(tableAt, entry, use === 'write')
+    const page = (entry >>> 12) | ((entryHigh & 0xf) << 20)
+    return { page, writable: (both & WRITABLE) !== 0, user: (both & USER) !== 0, global: this.#isGlobal(entry) }
+  }
+
+  /** Loads the four page-directory-pointer entries; false when a reserved bit is set, which is #GP. */
+  loadPdpt(cr3: number): boolean {
+    const base = (cr3 & ~0x1f) >>> 0
+    const low = [0, 1, 2, 3].map((i) => this.#readEntry(base + 8 * i))
+    const high = [0, 1, 2, 3].map((i) => this.#readEntry(base + 8 * i + 4))
+    if (low.some((entry, i) => entry & PRESENT && (entry & 0x1e6 || high[i]! & ~0xf))) return false
+    this.#pdpt = low
+    this.#pdptHigh = high
+    return true
+  }
+
+  /** For saving: the pointers are processor state, not memory. */
+  get pdpt(): number[] {
+    return [...this.#pdpt, ...this.#pdptHigh]
+  }
+
+  set pdpt(entries: number[]) {
+    this.#pdpt = entries.slice(0, 4)
+    this.#pdptHigh = entries.slice(4, 8)
+  }
+
+  #isGlobal(entry: number): boolean {
+    return (entry & GLOBAL) !== 0 && (this.state.cr4 & CR4.PGE) !== 0
+  }
+
+  #check(linear: number, use: Use, user: boolean, entry: number, noExecute: boolean): void {
+    const denied =
+      (user && !(entry & USER)) ||
+      (use === 'write' && !(entry & WRITABLE) && (user || (this.state.cr0 & CR0.WP) !== 0)) ||
+      (use === 'fetch' && noExecute && this.noExecuteEnabled)
+    if (denied) this.#fault(linear, use, user, ERROR_PRESENT)
+  }
+
+  #checkReserved(linear: number, use: Use, user: boolean, high: number): void {
+    // 36 physical address bits; bit 63 is reserved unless NX is enabled.
+    const reserved = this.noExecuteEnabled ? 0x7ffffff0 : -16
+    if (high & reserved) this.#fault(linear, use, user, ERROR_PRESENT | ERROR_RESERVED)
+  }
+
+  #mark(at: number, entry: number, write: boolean): void {
+    const wanted = entry | ACCESSED | (write ? DIRTY : 0)
+    if (wanted !== entry) this.#writeEntry(at, wanted)
+  }
+
+  #readEntry(physical: number): number {
+    return this.memory.read((physical & this.memory.a20Mask) >>> 0, 4) | 0
+  }
+
+  #writeEntry(physical: number, value: number): void {
+    this.memory.write((physical & this.memory.a20Mask) >>> 0, value >>> 0, 4)
+  }
+
+  #fault(linear: number, use: Use, user: boolean, code: number): never {
+    this.state.setWord(State.CR2, linear | 0)
+    const fetch = use === 'fetch' && this.noExecuteEnabled && (this.state.cr4 & CR4.PAE) !== 0 ? ERROR_FETCH : 0
+    throw new CpuFault(Vector.PF, code | (use === 'write' ? ERROR_WRITE : 0) | (user ? ERROR_USER : 0) | fetch)
+  }
+
+  // Accesses by the processor itself (descriptor tables, task segments, stacks of gates).
+
+  /** Reads 1, 2 or 4 bytes at a linear address; may throw a page fault. */
+  read(linear: number, size: AccessSize, user = false): number {
+    linear >>>= 0
+    if ((linear & 0xfff) + size > 0x1000) return this.#readSplit(linear, size, user)
+    const host = this.hostAddress(linear, 'read', user)
+    if (host < 0) return this.memory.read(this.lastPhysical, size)
+    const { view } = this.memory.memory
+    return size === 1 ? view.getUint8(host) : size === 2 ? view.getUint16(host, true) : view.getUint32(host, true)
+  }
+
+  write(linear: number, value: number, size: AccessSize, user = false): void {
+    linear >>>= 0
+    if ((linear & 0xfff) + size > 0x1000) return this.#writeSplit(linear, value, size, user)
+    const host = this.hostAddress(linear, 'write', user)
+    // Through the map, so that a write to code is noticed.
+    if (host < 0 || this.code.holdsCode(Math.floor(host / 4096))) {
+      const physical = host < 0 ? this.lastPhysical : this.translate(linear, 'write', user)
+      return this.memory.write(physical, value >>> 0, size)
+    }
+    const { view } = this.memory.memory
+    if (size === 1) view.setUint8(host, value)
+    else if (size === 2) view.setUint16(host, value, true)
+    else view.setUint32(host, value, true)
+  }
+
+  /** Makes sure that a write of `size` bytes will not fault. */
+  probeWrite(linear: number, size: number, user = false): void {
+    linear >>>= 0
+    this.hostAddress(linear, 'write', user)
+    const last = (linear + size - 1) >>> 0
+    if (last >>> 12 !== linear >>> 12) this.hostAddress(last, 'write', user)
+  }
+
+  #readSplit(linear: number, size: AccessSize, user: boolean): number {
+    let value = 0
+    for (let i = 0; i < size; i++) value += this.read((linear + i) >>> 0, 1, user) * 2 ** (8 * i)
+    return value
+  }
+
+  #writeSplit(linear: number, value: number, size: AccessSize, user: boolean): void {
+    this.probeWrite(linear, size, user)
+    for (let i = 0; i < size; i++) this.write((linear + i) >>> 0, (value >>> (8 * i)) & 0xff, 1, user)
+  }
+}

@@ -1,0 +1,109 @@
+import { generalProtection } from './fault.ts'
+import type { CpuModel } from './model.ts'
+
+/** A 64-bit register as two unsigned words. */
+export interface Wide {
+  low: number
+  high: number
+}
+
+/** What the time-stamp counter and the APIC base belong to. */
+export interface MsrHost {
+  readTimeStamp(): Wide
+  writeTimeStamp(value: Wide): void
+  /** IA32_APIC_BASE as low word; undefined when there is no local APIC. */
+  apicBase: number | undefined
+  setNoExecute(enabled: boolean): void
+}
+
+const TSC = 0x10
+const APIC_BASE = 0x1b
+const EFER = 0xc0000080
+const NXE = 0x800
+
+/** Registers that simply keep what is written, by number: what systems of the time read and write without asking. */
+const PLAIN_P6 = [
+  0x2a, 0x79, 0x8b, 0xc1, 0xc2, 0xfe, 0x119, 0x174, 0x175, 0x176, 0x179, 0x17a, 0x17b, 0x186, 0x187, 0x1d9, 0x1db, 0x1dc, 0x1dd, 0x1de,
+  0x1e0, 0x277, 0x2ff,
+]
+const PLAIN_P5 = [0x0, 0x1, 0x2, 0x4, 0x5, 0xe, 0x11, 0x12, 0x13]
+const READ_ONLY = new Set([0xfe, 0x179])
+/** MTRRcap: eight variable ranges, fixed ranges, write combining. */
+const INITIAL: Record<number, Wide> = {
+  0xfe: { low: 0x508, high: 0 },
+  0x277: { low: 0x00070406, high: 0x00070406 },
+}
+
+/** Model-specific registers. Unknown ones fault, as silicon does. */
+export class Msrs {
+  #plain = new Map<number, Wide>()
+  #noExecute = false
+
+  constructor(
+    private readonly model: CpuModel,
+    private readonly host: MsrHost,
+  ) {
+    this.reset()
+  }
+
+  reset(): void {
+    this.#plain.clear()
+    this.#noExecute = false
+    const numbers = this.model.features.has('p6') ? [...PLAIN_P6, ...PLAIN_P5.slice(0, 2)] : PLAIN_P5
+    for (const index of numbers) this.#plain.set(index, { ...(INITIAL[index] ?? { low: 0, high: 0 }) })
+    if (!this.model.features.has('p6')) return
+    // Memory type ranges, variable and fixed, and machine-check banks.
+    const ranges = [...span(0x200, 16), 0x250, 0x258, 0x259, ...span(0x268, 8), ...span(0x400, 20)]
+    for (const index of ranges) this.#plain.set(index, { low: 0, high: 0 })
+  }
+
+  read(index: number): Wide {
+    index >>>= 0
+    if (index === TSC) return this.host.readTimeStamp()
+    if (index === APIC_BASE && this.host.apicBase !== undefined) return { low: this.host.apicBase, high: 0 }
+    if (index === EFER && this.model.noExecute) return { low: this.#noExecute ? NXE : 0, high: 0 }
+    const value = this.#plain.get(index)
+    if (!value) throw generalProtection()
+    return value
+  }
+
+  write(index: number, value: Wide): void {
+    index >>>= 0
+    if (index === TSC) return this.host.writeTimeStamp(value)
+    if (index === APIC_BASE && this.host.apicBase !== undefined) {
+      this.host.apicBase = value.low
+      return
+    }
+    if (index === EFER && this.model.noExecute) {
+      if (value.low & ~NXE || value.high) throw generalProtection()
+      this.#noExecute = (value.low & NXE) !== 0
+      return this.host.setNoExecute(this.#noExecute)
+    }
+    if (!this.#plain.has(index)) throw generalProtection()
+    if (!READ_ONLY.has(index)) this.#plain.set(index, value)
+  }
+
+  /** SYSENTER_CS, ESP, EIP. */
+  low(index: number): number {
+    return this.#plain.get(index)?.low ?? 0
+  }
+
+  save(): [number, number, number][] {
+    const plain = [...this.#plain].map(([index, { low, high }]): [number, number, number] => [index, low, high])
+    return [...plain, [EFER, this.#noExecute ? NXE : 0, 0]]
+  }
+
+  restore(saved: readonly (readonly [number, number, number])[]): void {
+    this.reset()
+    for (const [index, low, high] of saved) {
+      if (index === EFER) {
+        this.#noExecute = (low & NXE) !== 0
+        this.host.setNoExecute(this.#noExecute)
+      } else if (this.#plain.has(index)) this.#plain.set(index, { low, high })
+    }
+  }
+}
+
+function span(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i)
+}

@@ -1,0 +1,96 @@
+import type { AccessSize } from '../bus/bus-device.ts'
+import type { PortMap } from '../bus/port-map.ts'
+import { IOPL, VM } from '../isa/flags.ts'
+import { EAX, ECX, EDI, EDX, ES, ESI, SEGMENT_BYTES, State, TR, gprAt } from '../isa/state.ts'
+import type { CpuState } from './cpu-state.ts'
+import { generalProtection } from './fault.ts'
+import type { Mmu } from './mmu.ts'
+import type { Segmentation } from './segmentation.ts'
+
+/** Repetitions of INS and OUTS between two looks at interrupts. */
+const MAX_BATCH = 4096
+
+/** IN, OUT, INS and OUTS with the I/O permission bitmap (SDM vol. 1, chapter 19). */
+export class PortIo {
+  reads = 0
+  writes = 0
+
+  constructor(
+    private readonly state: CpuState,
+    private readonly mmu: Mmu,
+    private readonly segmentation: Segmentation,
+    private readonly ports: PortMap,
+  ) {}
+
+  in(port: number, size: AccessSize): void {
+    port &= 0xffff
+    this.#check(port, size)
+    this.reads++
+    const value = this.ports.read(port, size)
+    this.state.setRegister(gprAt(EAX, size), size, value)
+  }
+
+  out(port: number, size: AccessSize): void {
+    port &= 0xffff
+    this.#check(port, size)
+    this.writes++
+    const value = this.state.gpr(EAX)
+    this.ports.write(port, size === 1 ? value & 0xff : size === 2 ? value & 0xffff : value >>> 0, size)
+  }
+
+  #check(port: number, size: number): void {
+    const { state, mmu } = this
+    if (!state.protectedMode) return
+    const flags = state.systemFlags
+    if (!(flags & VM) && state.cpl <= (flags & IOPL) >> 12) return
+    // A 286 task-state segment has no bitmap.
+    const limit = state.limit(TR)
+    if ((state.access(TR) & 0x1f) < 9 || limit < 103) throw generalProtection()
+    const at = mmu.read(state.base(TR) + 102, 2) + (port >> 3)
+    if (at + 1 > limit) throw generalProtection()
+    const bits = mmu.read(state.base(TR) + at, 2) >> (port & 7)
+    if (bits & ((1 << size) - 1)) throw generalProtection()
+  }
+
+  /**
+   * INS and OUTS, repeated or not, up to a batch. Gives true when repetitions are left, so that the
+   * instruction is to be run again. `kind` as SystemOp says.
+   */
+  string(input: boolean, kind: number, segmentAddress: number): boolean {
+    const { state } = this
+    const size = (kind & 0xff) as AccessSize
+    const addressMask = ((kind >> 8) & 0xff) === 2 ? 0xffff : 0xffffffff
+    const repeated = (kind & 0x10000) !== 0
+    const port = state.gpr(EDX) & 0xffff
+    this.#check(port, size)
+    let left = repeated ? (state.gpr(ECX) & addressMask) >>> 0 : 1
+    const step = size * state.word(State.DF)
+    const segment = input ? ES : (segmentAddress - State.SEGMENTS) / SEGMENT_BYTES
+    const pointer = input ? EDI : ESI
+    const user = state.cpl === 3
+    for (let done = 0; left > 0 && done < MAX_BATCH; done++) {
+      const offset = (state.gpr(pointer) & addressMask) >>> 0
+      const linear = this.segmentation.check(segment, offset, size, input)
+      if (input) {
+        // The port is read only once the write is known to succeed.
+        this.mmu.probeWrite(linear, size, user)
+        this.reads++
+        this.mmu.write(linear, this.ports.read(port, size), size, user)
+      } else {
+        const value = this.mmu.read(linear, size, user)
+        this.writes++
+        this.ports.write(port, value, size)
+      }
+      this.#advance(pointer, step, addressMask)
+      left--
+      if (repeated) this.#advance(ECX, -1, addressMask)
+    }
+    return left > 0
+  }
+
+  #advance(register: number, by: number, mask: number): void {
+    const { state } = this
+    const value = state.gpr(register)
+    state.setGpr(register, mask === 0xffff ? (value & ~0xffff) | ((value + by) & 0xffff) : value + by)
+  }
+}

@@ -1,0 +1,86 @@
+import { SS } from '../isa/state.ts'
+import { Access, type CpuState } from './cpu-state.ts'
+import { CpuFault, Vector } from './fault.ts'
+import type { Mmu } from './mmu.ts'
+
+/** A stack to push on before it is the current one: its segment and pointer, checked access by access. */
+export class StackFrame {
+  constructor(
+    private readonly mmu: Mmu,
+    private readonly base: number,
+    private readonly limit: number,
+    private readonly access: number,
+    public pointer: number,
+    private readonly user: boolean,
+    /** Error code of #SS: the new selector for a stack being switched to, 0 for the current one. */
+    private readonly error = 0,
+  ) {}
+
+  /** The stack in use. */
+  static current(state: CpuState, mmu: Mmu): StackFrame {
+    return new StackFrame(mmu, state.base(SS), state.limit(SS), state.access(SS), state.gpr(4) >>> 0, state.cpl === 3)
+  }
+
+  get wide(): boolean {
+    return (this.access & Access.BIG) !== 0
+  }
+
+  #linear(pointer: number, size: number): number {
+    const offset = this.wide ? pointer >>> 0 : pointer & 0xffff
+    const last = offset + size - 1
+    const inside = this.access & Access.EXPAND_DOWN
+      ? offset > this.limit && last <= (this.wide ? 0xffffffff : 0xffff)
+      : last <= this.limit
+    if (!inside) throw new CpuFault(Vector.SS, this.error)
+    return (this.base + offset) >>> 0
+  }
+
+  push(value: number, size: 2 | 4): void {
+    const pointer = this.pointer - size
+    this.mmu.write(this.#linear(pointer, size), size === 2 ? value & 0xffff : value >>> 0, size, this.user)
+    this.pointer = this.wide ? pointer >>> 0 : (this.pointer & ~0xffff) | (pointer & 0xffff)
+  }
+
+  pop(size: 2 | 4): number {
+    const value = this.peek(0, size)
+    this.release(size)
+    return value
+  }
+
+  /** Reads `offset` bytes above the pointer. */
+  peek(offset: number, size: 2 | 4): number {
+    return this.mmu.read(this.#linear(this.pointer + offset, size), size, this.user)
+  }
+
+  release(bytes: number): void {
+    const pointer = this.pointer + bytes
+    this.pointer = this.wide ? pointer >>> 0 : (this.pointer & ~0xffff) | (pointer & 0xffff)
+  }
+
+  /** Makes sure that pushing so many bytes will not fault halfway. */
+  probe(bytes: number): void {
+    if (bytes === 0) return
+    const first = this.#linear(this.pointer - bytes, 1)
+    this.#linear(this.pointer - 1, 1)
+    this.mmu.probeWrite(first, 1, this.user)
+    this.mmu.probeWrite(this.#linear(this.pointer - 1, 1), 1, this.user)
+  }
+
+  /** Stores the pointer into ESP, or SP for a 16-bit stack. */
+  commit(state: CpuState): void {
+    if (this.wide) state.setGpr(4, this.pointer)
+    else state.setGpr16(4, this.pointer)
+  }
+}
+
+/** A frame on a stack segment that is not loaded yet. */
+export function frameOn(
+  mmu: Mmu,
+  segment: { base: number; limit: number; access: number },
+  pointer: number,
+  cpl: number,
+  error: number,
+): StackFrame {
+  return new StackFrame(mmu, segment.base, segment.limit, segment.access, pointer >>> 0, cpl === 3, error)
+}
+

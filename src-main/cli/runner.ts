@@ -1,0 +1,205 @@
+import { readFile } from 'node:fs/promises'
+import { MachineThread } from '../../engine/service/machine-thread.ts'
+import { MachineViews } from '../../engine/service/machine-views.ts'
+import type { VmStats } from '../../engine/protocol/vm.ts'
+import type { MachineState } from '../../engine/protocol/vm-contract.ts'
+import { writeFileAtomically } from '../host/atomic-file.ts'
+import { bundled } from '../host/locations.ts'
+import { checkInputFile, checkOutputFile } from './input-file.ts'
+import { encodePng } from './png.ts'
+import { inputFiles, outputFiles, type RunPlan } from './run-options.ts'
+import { openSerial, type SerialLink } from './serial.ts'
+import type { Step } from './steps.ts'
+import { WebDisplay } from './web-display.ts'
+
+export const EXIT = { ok: 0, usage: 1, crashed: 2, timeout: 124 } as const
+
+/** How often the screen is read while a step waits for its text. */
+const POLL_MS = 50
+/** What is kept of the serial output for `wait`. */
+const SERIAL_MEMORY = 1 << 20
+
+/** Runs a machine in a thread of this process, does the steps, and says with which status to exit. */
+export async function run(plan: RunPlan): Promise<number> {
+  for (const file of inputFiles(plan)) await checkInputFile(file)
+  for (const file of outputFiles(plan)) await checkOutputFile(file)
+  const state = plan.restoreState === null ? null : await readFile(plan.restoreState)
+  return new Run(plan).run(state)
+}
+
+class Run {
+  #thread!: MachineThread
+  #serialText = ''
+  #decoder = new TextDecoder('latin1')
+  #views = new MachineViews()
+  #display: WebDisplay | null = null
+  #links: (SerialLink | null)[] = []
+  #stop = new AbortController()
+  /** Set by whatever ends the run first. */
+  #status: number | null = null
+  #startedMs = performance.now()
+
+  constructor(private readonly plan: RunPlan) {}
+
+  async run(state: Uint8Array | null): Promise<number> {
+    const { plan } = this
+    this.#thread = new MachineThread(
+      bundled('main', 'machine-worker.js'),
+      plan.config,
+      {
+        onState: (now) => this.#onState(now),
+        onSerial: (port, bytes) => this.#onSerial(port, bytes),
+        onFrame: (view, buffer) => this.#views.onFrame(view, buffer),
+        onPointer: (absolute) => this.#views.onPointer(absolute),
+        onStats: (stats) => this.#views.onStats(stats),
+      },
+      state,
+    )
+    this.#views.attach(this.#thread, await this.#thread.ready)
+    if (plan.display === 'web') this.#display = await WebDisplay.open(this.#thread, this.#views, plan.config)
+    const timer =
+      plan.timeoutMs === null
+        ? null
+        : setTimeout(() => this.#end(EXIT.timeout, 'the time is up'), plan.timeoutMs)
+    const onSignal = () => this.#end(130)
+    process.once('SIGINT', onSignal)
+    process.once('SIGTERM', onSignal)
+    try {
+      await this.#openLinks()
+      await this.#steps()
+    } finally {
+      if (timer) clearTimeout(timer)
+      process.off('SIGINT', onSignal)
+      process.off('SIGTERM', onSignal)
+      await this.#thread.powerOff()
+      for (const link of this.#links) link?.close()
+      await this.#display?.close()
+    }
+    if (plan.stats !== null) await this.#writeStats(plan.stats, this.#thread.stats)
+    return this.#status ?? EXIT.ok
+  }
+
+  async #openLinks(): Promise<void> {
+    for (const [port, target] of this.plan.serial.entries()) {
+      const toGuest = (bytes: Uint8Array) =>
+        this.#thread.post({ kind: 'serial', port, bytes: new Uint8Array(bytes) })
+      this.#links[port] = await openSerial(target, toGuest, () => this.#end(EXIT.ok))
+    }
+    // What the guest said before its ports were connected is in the memory for `wait`.
+    if (this.#links[0] && this.#serialText) this.#links[0].fromGuest(Buffer.from(this.#serialText, 'latin1'))
+  }
+
+  async #steps(): Promise<void> {
+    for (const step of this.plan.steps) {
+      if (this.#status !== null) return
+      try {
+        await this.#do(step)
+      } catch (error) {
+        // A machine that ended meanwhile cannot be asked; how it ended is what counts.
+        if (this.#status === null) throw error
+      }
+    }
+    if (this.plan.steps.length) this.#end(EXIT.ok)
+    else await this.#thread.ended
+  }
+
+  async #do(step: Step): Promise<void> {
+    const thread = this.#thread
+    switch (step.kind) {
+      case 'wait':
+        return this.#wait(step.pattern)
+      case 'type':
+        return thread.type(step.text, this.#stop.signal)
+      case 'key':
+        return thread.press(step.codes)
+      case 'mouse':
+        thread.post({ kind: 'mouse', dx: step.dx, dy: step.dy, wheel: 0, buttons: step.buttons })
+        return this.#sleep(KEY_GAP_MS)
+      case 'sleep':
+        return this.#sleep(step.ms)
+      case 'screenshot': {
+        const { width, height, pixels } = await thread.ask('picture')
+        return writeFileAtomically(step.path, encodePng(width, height, pixels))
+      }
+      case 'text': {
+        const text = await thread.ask('screenText')
+        return writeFileAtomically(
+          step.path,
+          (text?.lines ?? []).map((line) => line.trimEnd() + '\n').join(''),
+        )
+      }
+      case 'eject':
+        return void (await thread.ask('eject', step.drive))
+      case 'insert':
+        return void (await thread.ask('insert', step.drive, step.path, {}))
+      case 'save-state':
+        return writeFileAtomically(step.path, await thread.ask('save'))
+      case 'stats':
+        return this.#writeStats(step.path, await thread.ask('stats'))
+      case 'power-off':
+        return this.#end(EXIT.ok)
+    }
+  }
+
+  async #wait(pattern: RegExp): Promise<void> {
+    while (this.#status === null) {
+      const screen = await this.#thread.ask('screenText')
+      const text = (screen?.lines ?? []).map((line) => line.trimEnd()).join('\n')
+      if (pattern.test(text) || pattern.test(this.#serialText)) return
+      await this.#sleep(POLL_MS)
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    const { signal } = this.#stop
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve()
+      const timer = setTimeout(resolve, ms)
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  async #writeStats(path: string, stats: VmStats | null): Promise<void> {
+    const { user, system } = process.cpuUsage()
+    const wallMs = performance.now() - this.#startedMs
+    await writeFileAtomically(
+      path,
+      JSON.stringify({ ...stats, wallMs, cpuMs: (user + system) / 1000 }, null, 2) + '\n',
+    )
+  }
+
+  #onSerial(port: number, bytes: Uint8Array): void {
+    this.#views.onSerial(port, bytes)
+    this.#links[port]?.fromGuest(bytes)
+    this.#serialText = (this.#serialText + this.#decoder.decode(bytes)).slice(-SERIAL_MEMORY)
+  }
+
+  #onState(state: MachineState): void {
+    this.#views.onState(state)
+    this.#display?.changed()
+    switch (state.kind) {
+      case 'off':
+        return this.#end(EXIT.ok)
+      case 'debug-exit':
+        return this.#end(state.status)
+      case 'crashed':
+        return this.#end(EXIT.crashed, `the guest crashed the machine: ${state.reason}`)
+      case 'failed':
+        return this.#end(EXIT.crashed, `the machine failed: ${state.reason}`)
+    }
+  }
+
+  #end(status: number, message?: string): void {
+    if (this.#status !== null) return
+    this.#status = status
+    if (message) process.stderr.write(`vitrine: ${message}\n`)
+    this.#stop.abort()
+    void this.#thread.powerOff()
+  }
+}
+
+/** Between mouse steps, so that the guest sees each as a packet of its own. */
+const KEY_GAP_MS = 25

@@ -1,0 +1,31 @@
+/** Wrong use, or a file that cannot be used: one line for the user, exit status 1. */
+export class UsageError extends Error {}
+
+/** The line that an error becomes. Codes of the engine name a file or an option with the reason. */
+export function errorLine(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const details =
+    'details' in error && typeof error.details === 'object'
+      ? (error.details as Record<string, unknown>)
+      : null
+  if ('code' in error && details) {
+    const { path, option, device, reason, id, state } = details
+    switch (error.code) {
+      case 'file-unusable':
+        return `${String(path)}: ${String(reason)}`
+      case 'option-invalid':
+        return `${String(option)}: ${String(reason)}`
+      case 'state-invalid':
+        return `the saved state cannot be used: ${String(device)}: ${String(reason)}`
+      case 'state-too-new':
+        return `the saved state was made by a newer version (${String(device)})`
+      case 'vm-unknown':
+        return `there is no machine "${String(id)}"; see vitrine list`
+      case 'vm-inaccessible':
+        return `the machine "${String(id)}" cannot be used: ${String(reason)}`
+      case 'vm-busy':
+        return `the machine "${String(id)}" is ${String(state)}`
+    }
+  }
+  return error.message.split('\n')[0] ?? ''
+}

@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import type { Channel } from '../../engine/protocol/channel.ts'
+import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
+import type { MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
+import type { VmSummary } from '../../engine/protocol/vm.ts'
+import type { MachineThread } from '../../engine/service/machine-thread.ts'
+import type { MachineViews } from '../../engine/service/machine-views.ts'
+import { serveViews } from '../vm-process/view-server.ts'
+import { WebHost } from '../web/web-host.ts'
+
+const ID = 'run'
+
+/** The interface on a machine that runs in this process and is in no library: `--display web`. */
+export class WebDisplay {
+  #clients = new Set<RpcServer<HostContract>>()
+  #web: WebHost
+  #views: ReturnType<typeof serveViews>
+
+  private constructor(
+    private readonly thread: MachineThread,
+    private readonly config: MachineConfig,
+    private readonly folder: string,
+  ) {
+    const windows = process.platform === 'win32'
+    const socket = windows ? `\\\\.\\pipe\\vitrine-${randomBytes(8).toString('hex')}` : join(folder, 'view')
+    this.#views = serveViews(socket)
+    this.#web = new WebHost({
+      serve: (channel) => this.#serve(channel),
+      viewSocket: (id) => (id === ID ? socket : null),
+      store: () => Promise.reject(new RpcError('not-in-library')),
+    })
+  }
+
+  static async open(thread: MachineThread, views: MachineViews, config: MachineConfig): Promise<WebDisplay> {
+    const display = new WebDisplay(thread, config, await mkdtemp(join(tmpdir(), 'vitrine-')))
+    await display.#views.listening
+    display.#views.serve(views)
+    await display.#web.listen(0)
+    process.stderr.write(`The screen is at ${display.#web.loginAddress()}\n`)
+    return display
+  }
+
+  /** The machine's state has changed. */
+  changed(): void {
+    for (const client of this.#clients) client.emit('changed', this.#summary())
+  }
+
+  async close(): Promise<void> {
+    this.#web.close()
+    this.#views.close()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+
+  #serve(channel: Channel): void {
+    const { thread } = this
+    const nothing = () => undefined
+    const never = (): never => {
+      throw new RpcError('not-in-library')
+    }
+    const client = new RpcServer<HostContract>(
+      hostContract,
+      channel,
+      {
+        list: () => [this.#summary()],
+        images: () => [],
+        create: never,
+        remove: never,
+        start: never,
+        pause: () => thread.ask('pause').then(nothing),
+        resume: () => thread.ask('resume').then(nothing),
+        reset: () => thread.ask('reset').then(nothing),
+        powerButton: () => thread.ask('powerButton').then(nothing),
+        powerOff: () => thread.powerOff().then(nothing),
+        insert: never,
+        eject: ({ drive }) => thread.ask('eject', drive).then(nothing),
+      },
+      {},
+      () => this.#clients.delete(client),
+    )
+    this.#clients.add(client)
+  }
+
+  #summary(): VmSummary {
+    const { kind } = this.thread.state ?? { kind: 'off' }
+    const { memoryMiB, drives } = this.config
+    return {
+      id: ID,
+      name: 'vitrine run',
+      state: kind === 'running' || kind === 'paused' ? kind : 'off',
+      reason: null,
+      memoryMiB,
+      drives: drives.map((drive) => ({
+        kind: drive.kind,
+        name: drive.path === null ? null : basename(drive.path),
+      })),
+    }
+  }
+}

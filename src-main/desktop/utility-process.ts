@@ -1,0 +1,25 @@
+import { utilityProcess, type MessagePortMain } from 'electron'
+import { ChannelEnd } from '../../engine/protocol/channel.ts'
+import { bundled } from '../host/locations.ts'
+import type { VmProcess } from '../host/vm-process.ts'
+
+export interface UtilityVmProcess extends VmProcess {
+  /** Hands the process the far ends of a view's two ports. */
+  openView(session: MessagePortMain, frames: MessagePortMain): void
+}
+
+export function startUtilityProcess(id: string): UtilityVmProcess {
+  const child = utilityProcess.fork(bundled('main', 'vm-process.js'), [], {
+    serviceName: `Vitrine ${id}`,
+    stdio: 'ignore',
+  })
+  const control = new ChannelEnd((message) => child.postMessage(message))
+  child.on('message', (message: unknown) => control.deliver(message))
+  child.on('exit', () => control.closed())
+  return {
+    control,
+    onExit: (listener) => void child.on('exit', (code) => listener(`ended with status ${code}`)),
+    kill: () => void child.kill(),
+    openView: (session, frames) => child.postMessage({ kind: 'view' }, [session, frames]),
+  }
+}

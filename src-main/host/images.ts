@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import { RpcError } from '../../engine/protocol/rpc.ts'
+import { safeFileName } from './library.ts'
+
+const LARGEST_FLOPPY = 2_949_120
+const ISO_SIGNATURE = { offset: 32769, text: 'CD001' }
+
+/**
+ * The images that a window may choose from, by ids that this side made: those in the media folder, and files
+ * that the user picked in a dialog of the system.
+ */
+export class Images {
+  #picked = new Map<string, string>()
+
+  constructor(private readonly mediaFolder: string) {}
+
+  async list(): Promise<ImageChoice[]> {
+    const names = await readdir(this.mediaFolder, { withFileTypes: true })
+    const files = names.filter((name) => name.isFile() && !name.name.startsWith('.'))
+    const media = files.map(({ name }) => describe(`media:${name}`, join(this.mediaFolder, name)))
+    const picked = [...this.#picked].map(([id, path]) => describe(id, path))
+    const found = await Promise.all([...media, ...picked].map((image) => image.catch(() => null)))
+    return found.filter((image) => image !== null)
+  }
+
+  /** Takes in a file that the user picked. Throws `file-unusable`. */
+  async pick(path: string): Promise<ImageChoice> {
+    const id = `picked:${randomBytes(12).toString('hex')}`
+    const image = await describe(id, path).catch((error: Error) => {
+      throw new RpcError('file-unusable', { path, reason: error.message })
+    })
+    this.#picked.set(id, path)
+    return image
+  }
+
+  /** Keeps an upload in the media folder; a half one leaves nothing. */
+  async store(name: string, contents: Readable): Promise<ImageChoice> {
+    const safe = safeFileName(name)
+    const temporary = join(this.mediaFolder, `.${randomBytes(6).toString('hex')}.part`)
+    try {
+      await pipeline(contents, createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true }))
+      const final = await this.#freeName(safe)
+      await rename(temporary, join(this.mediaFolder, final))
+      return await describe(`media:${final}`, join(this.mediaFolder, final))
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw error
+    }
+  }
+
+  /** Throws `image-unknown`. */
+  async find(id: string): Promise<ImageChoice & { path: string }> {
+    const path = this.#pathOf(id)
+    if (!path) throw new RpcError('image-unknown', { id })
+    const image = await describe(id, path).catch((error: Error) => {
+      throw new RpcError('file-unusable', { path, reason: error.message })
+    })
+    return { ...image, path }
+  }
+
+  #pathOf(id: string): string | undefined {
+    const name = id.startsWith('media:') ? id.slice('media:'.length) : null
+    if (name === null) return this.#picked.get(id)
+    return name === safeFileName(name) ? join(this.mediaFolder, name) : undefined
+  }
+
+  async #freeName(name: string): Promise<string> {
+    const taken = new Set(await readdir(this.mediaFolder))
+    if (!taken.has(name)) return name
+    const dot = name.lastIndexOf('.') > 0 ? name.lastIndexOf('.') : name.length
+    for (let number = 2; ; number++) {
+      const candidate = `${name.slice(0, dot)} (${number})${name.slice(dot)}`
+      if (!taken.has(candidate)) return candidate
+    }
+  }
+}
+
+/** What an image is for, by its contents and size. */
+async function describe(id: string, path: string): Promise<ImageChoice> {
+  const { size } = await stat(path).then((found) => {
+    if (!found.isFile()) throw new Error('it is not a file')
+    if (!found.size) throw new Error('it is empty')
+    return found
+  })
+  const kind = size <= LARGEST_FLOPPY ? 'floppy' : (await isIso(path)) ? 'cdrom' : 'disk'
+  return { id, name: basename(path), bytes: size, kind }
+}
+
+async function isIso(path: string): Promise<boolean> {
+  const { offset, text } = ISO_SIGNATURE
+  const file = await open(path, 'r')
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(text.length), 0, text.length, offset)
+    return buffer.toString('latin1', 0, bytesRead) === text
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,134 @@
+import type { MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
+import { vmContract, type MachineState, type VmContract } from '../../engine/protocol/vm-contract.ts'
+import type { VmState } from '../../engine/protocol/vm.ts'
+import type { VmProcess } from './vm-process.ts'
+
+/** How long a process gets to end by itself once told to. */
+const END_MS = 8000
+
+export interface VmStatus {
+  state: Exclude<VmState, 'inaccessible'>
+  reason: string | null
+}
+
+interface Running<P> {
+  process: P
+  client: RpcClient<VmContract>
+  status: VmStatus
+  ended: Promise<void>
+}
+
+/**
+ * One process per running machine. Whatever happens to a process happens to its machine alone: it becomes
+ * `aborted` with the reason, and can be started again.
+ */
+export class Supervisor<P extends VmProcess> {
+  #running = new Map<string, Running<P>>()
+  #aborted = new Map<string, string>()
+
+  /** @param onChange told after each change of a machine's status */
+  constructor(
+    private readonly startProcess: (id: string) => P,
+    private readonly onChange: (id: string) => void,
+  ) {}
+
+  status(id: string): VmStatus {
+    const running = this.#running.get(id)
+    if (running) return running.status
+    const reason = this.#aborted.get(id) ?? null
+    return { state: reason === null ? 'off' : 'aborted', reason }
+  }
+
+  /** The process of a machine that runs, to open views on. */
+  process(id: string): P | null {
+    return this.#running.get(id)?.process ?? null
+  }
+
+  async start(id: string, config: MachineConfig): Promise<void> {
+    const earlier = this.#running.get(id)
+    if (earlier && isLive(earlier.status)) throw new RpcError('vm-busy', { id, state: earlier.status.state })
+    await earlier?.ended // its machine has ended already, and its process is about to
+    this.#aborted.delete(id)
+    const running = this.#spawn(id)
+    this.onChange(id)
+    try {
+      await running.client.call('start', { config })
+    } catch (error) {
+      // A machine that could not be built is off, and the caller hears why; one whose process died stays aborted.
+      if (this.#running.get(id) === running) {
+        running.status = { state: 'off', reason: null }
+        running.process.kill()
+        await running.ended
+      }
+      throw error
+    }
+  }
+
+  /** The machine, to be told something. Throws `vm-busy` when it is not running. */
+  client(id: string): RpcClient<VmContract> {
+    const running = this.#running.get(id)
+    if (!running || !isLive(running.status))
+      throw new RpcError('vm-busy', { id, state: this.status(id).state })
+    return running.client
+  }
+
+  /** Pulls the plug, and ends the process when it does not end by itself. */
+  async powerOff(id: string): Promise<void> {
+    const running = this.#running.get(id)
+    if (!running) return void this.forget(id)
+    const timer = setTimeout(() => running.process.kill(), END_MS)
+    running.client.call('powerOff', undefined).catch(() => {}) // its end is what counts
+    await running.ended
+    clearTimeout(timer)
+  }
+
+  /** Forgets why a machine was aborted. */
+  forget(id: string): void {
+    if (this.#aborted.delete(id)) this.onChange(id)
+  }
+
+  /** Pulls every plug. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.keys()].map((id) => this.powerOff(id)))
+  }
+
+  #spawn(id: string): Running<P> {
+    const process = this.startProcess(id)
+    const client = new RpcClient<VmContract>(vmContract, process.control)
+    const ended = new Promise<void>((resolve) =>
+      process.onExit((how) => {
+        const { state, reason } = running.status
+        if (state === 'aborted') this.#aborted.set(id, reason ?? how)
+        else if (state !== 'off') this.#aborted.set(id, `the process of the machine ${how}`)
+        this.#running.delete(id)
+        this.onChange(id)
+        resolve()
+      }),
+    )
+    const running: Running<P> = { process, client, status: { state: 'starting', reason: null }, ended }
+    client.on('state', (state) => {
+      running.status = statusOf(state)
+      this.onChange(id)
+    })
+    this.#running.set(id, running)
+    return running
+  }
+}
+
+const isLive = ({ state }: VmStatus): boolean =>
+  state === 'starting' || state === 'running' || state === 'paused'
+
+function statusOf(state: MachineState): VmStatus {
+  switch (state.kind) {
+    case 'running':
+    case 'paused':
+    case 'off':
+      return { state: state.kind, reason: null }
+    case 'debug-exit':
+      return { state: 'off', reason: null }
+    case 'crashed':
+    case 'failed':
+      return { state: 'aborted', reason: state.reason }
+  }
+}

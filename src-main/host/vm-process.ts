@@ -1,0 +1,75 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
+import { bundled } from './locations.ts'
+
+/** The process of one machine, whatever kind of process it is. */
+export interface VmProcess {
+  readonly control: Channel
+  /** Called once, with how it ended in words. */
+  onExit(listener: (how: string) => void): void
+  kill(): void
+}
+
+export interface ForkedVmProcess extends VmProcess {
+  /** Where its views are served. */
+  readonly viewSocket: string
+}
+
+/** Starts the processes of a host without Electron, and keeps the folder of their sockets, which only this user can enter. */
+export class ForkedVmProcesses {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'vitrine-'))
+
+  start = (): ForkedVmProcess => {
+    const name = randomBytes(8).toString('hex')
+    const viewSocket =
+      process.platform === 'win32' ? `\\\\.\\pipe\\vitrine-${name}` : join(this.#folder, name)
+    const child = fork(bundled('main', 'vm-process.js'), [viewSocket], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    return { ...childProcess(child), viewSocket }
+  }
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** How much of what a dying process says is kept. */
+const LAST_WORDS = 2000
+
+function childProcess(child: ChildProcess): VmProcess {
+  const control = new ChannelEnd((message) => {
+    if (child.connected) child.send(message as object, () => {})
+  })
+  let lastWords = ''
+  child.stderr
+    ?.setEncoding('utf8')
+    .on('data', (text: string) => (lastWords = (lastWords + text).slice(-LAST_WORDS)))
+  child.on('message', (message) => control.deliver(message))
+  child.on('error', () => control.closed())
+  child.on('exit', () => control.closed())
+  return {
+    control,
+    onExit(listener) {
+      let told = false
+      const tell = (how: string) => {
+        if (!told) listener(how)
+        told = true
+      }
+      child.on('error', (error) => tell(error.message))
+      child.on('exit', (code, signal) => {
+        const how = signal ? `was ended by ${signal}` : `ended with status ${code}`
+        const words = lastWords
+          .trim()
+          .split('\n')
+          .find((line) => /error/i.test(line))
+        tell(code && words ? `${how}: ${words.trim()}` : how)
+      })
+    },
+    kill: () => void child.kill('SIGKILL'),
+  }
+}

@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto'
+import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
+import { VmService } from '../../engine/service/vm-service.ts'
+import { bundled } from '../host/locations.ts'
+import { servePortView, type PortLike } from './port-view.ts'
+import { serveViews } from './view-server.ts'
+
+/**
+ * Entry of the process that one virtual machine has for itself. Under Electron it is a utility process whose
+ * views come as message ports; elsewhere a child process whose views come over a socket that only its host reaches.
+ */
+interface ParentPort {
+  on(event: 'message', listener: (event: { data: unknown; ports: PortLike[] }) => void): void
+  postMessage(message: unknown): void
+}
+
+const service = (control: Channel): VmService =>
+  new VmService(bundled('main', 'machine-worker.js'), control, () => {
+    // What was said last must leave before the process does.
+    setTimeout(() => process.exit(0), 50)
+  })
+
+function runAsUtilityProcess(parent: ParentPort): void {
+  const control = new ChannelEnd((message) => parent.postMessage(message))
+  const vm = service(control)
+  parent.on('message', ({ data, ports }) => {
+    const [session, frames] = ports
+    if (session && frames) servePortView(vm.views, randomUUID(), session, frames)
+    else control.deliver(data)
+  })
+}
+
+async function runAsChild(socketPath: string): Promise<void> {
+  const control = new ChannelEnd((message) => void process.send?.(message))
+  process.on('message', (message) => control.deliver(message))
+  process.on('disconnect', () => control.closed())
+  // A terminal's Ctrl+C reaches the whole group; the host says when a machine ends.
+  process.on('SIGINT', () => {})
+  const views = serveViews(socketPath)
+  await views.listening
+  views.serve(service(control).views)
+}
+
+const { parentPort } = process as unknown as { parentPort?: ParentPort }
+if (parentPort) runAsUtilityProcess(parentPort)
+else await runAsChild(process.argv[2]!)

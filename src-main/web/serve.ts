@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process'
+import { access } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { HostService } from '../host/host-service.ts'
+import { libraryFolder } from '../host/locations.ts'
+import { ForkedVmProcesses } from '../host/vm-process.ts'
+import { hostBackend, WebHost } from './web-host.ts'
+
+export interface ServeOptions {
+  port: number
+  /** Address to listen on. */
+  host: string
+  openBrowser: boolean
+}
+
+/** Serves the library as web pages until a signal ends it; every machine is switched off then. */
+export async function serve({ port, host: address, openBrowser }: ServeOptions): Promise<void> {
+  const processes = new ForkedVmProcesses()
+  const host = await HostService.open(libraryFolder(), processes.start)
+  const web = new WebHost(hostBackend(host))
+  try {
+    await web.listen(port, address)
+  } catch (error) {
+    processes.close()
+    throw error
+  }
+  const login = web.loginAddress()
+  process.stdout.write(`Vitrine is at ${login}\n`)
+  if (openBrowser) await startBrowser(login)
+  if (process.stdin.isTTY)
+    createInterface({ input: process.stdin }).on('line', () =>
+      process.stdout.write(`Vitrine is at ${web.loginAddress()}\n`),
+    )
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
+  })
+  web.close()
+  await host.close()
+  processes.close()
+  process.exit(0)
+}
+
+/** Opens the user's browser, where there is a screen and a program for it. */
+async function startBrowser(address: string): Promise<void> {
+  const { platform, env } = process
+  if (platform === 'darwin') return run('open', [address])
+  if (platform === 'win32') return run('cmd', ['/c', 'start', '', address])
+  if (!env['DISPLAY'] && !env['WAYLAND_DISPLAY']) return
+  const folders = (env['PATH'] ?? '').split(delimiter)
+  const found = await Promise.all(
+    folders.map((folder) =>
+      access(join(folder, 'xdg-open')).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
+  if (found.includes(true)) run('xdg-open', [address])
+}
+
+function run(program: string, args: string[]): void {
+  const child = spawn(program, args, { stdio: 'ignore', detached: true })
+  child.on('error', () => {}) // the address has been printed
+  child.unref()
+}

@@ -1,0 +1,89 @@
+import { onScopeDispose, ref, shallowRef, type Ref } from 'vue'
+import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
+import { viewContract, type ViewContract } from '../../engine/protocol/vm-contract.ts'
+import type { ScreenText, VmStats } from '../../engine/protocol/vm.ts'
+import type { FromDisplayWorker, ToDisplayWorker } from '../display/worker-messages.ts'
+import { transport } from '../transport/index.ts'
+
+export interface PictureSize {
+  width: number
+  height: number
+  aspectRatio: number
+}
+
+/** One window on one running machine: its picture on a canvas, its input, its serial ports, its statistics. */
+export interface MachineView {
+  readonly size: Ref<PictureSize | null>
+  readonly stats: Ref<VmStats | null>
+  /** The guest takes absolute positions: the pointer need not be caught. */
+  readonly absolute: Ref<boolean>
+  readonly serialPorts: Ref<number>
+  readonly client: Ref<RpcClient<ViewContract> | null>
+  key(code: string, pressed: boolean): void
+  releaseAll(): void
+  screenText(): Promise<ScreenText>
+  type(text: string): Promise<void>
+  /** @param canvas one that nothing was drawn on yet */
+  open(id: string, canvas: HTMLCanvasElement): Promise<void>
+}
+
+export function useView(onSerial: (port: number, data: string) => void): MachineView {
+  const size = ref<PictureSize | null>(null)
+  const stats = ref<VmStats | null>(null)
+  const absolute = ref(false)
+  const serialPorts = ref(0)
+  const client = shallowRef<RpcClient<ViewContract> | null>(null)
+  let worker: Worker | null = null
+  let disposed = false
+
+  async function open(id: string, canvas: HTMLCanvasElement): Promise<void> {
+    const link = await transport.openView(id)
+    if (disposed) return link.channel.close()
+    const view = new RpcClient<ViewContract>(viewContract, link.channel, () => (client.value = null))
+    client.value = view
+    view.on('opened', (opened) => {
+      serialPorts.value = opened.serialPorts
+      worker = startWorker(view)
+      const source = link.frames(opened.view)
+      const offscreen = canvas.transferControlToOffscreen()
+      const message: ToDisplayWorker = { kind: 'show', canvas: offscreen, source }
+      worker.postMessage(message, source.kind === 'port' ? [offscreen, source.port] : [offscreen])
+      view.notify('watchStats', { on: true })
+    })
+    view.on('serial', ({ port, data }) => onSerial(port, data))
+    view.on('stats', (latest) => (stats.value = latest))
+    view.on('pointer', (pointer) => (absolute.value = pointer.absolute))
+  }
+
+  function startWorker(view: RpcClient<ViewContract>): Worker {
+    const started = new Worker(new URL('../display/display.worker.ts', import.meta.url), { type: 'module' })
+    started.addEventListener('message', ({ data }: MessageEvent<FromDisplayWorker>) => {
+      if (data.kind === 'drawn') view.notify('acknowledge', { sequence: data.sequence })
+      else size.value = { width: data.width, height: data.height, aspectRatio: data.aspectRatio }
+    })
+    return started
+  }
+
+  onScopeDispose(() => {
+    disposed = true
+    client.value?.close()
+    worker?.terminate()
+  })
+
+  const running = (): RpcClient<ViewContract> => {
+    if (!client.value) throw new RpcError('not-running')
+    return client.value
+  }
+  return {
+    size,
+    stats,
+    absolute,
+    serialPorts,
+    client,
+    key: (code, pressed) => client.value?.notify('key', { code, pressed }),
+    releaseAll: () => client.value?.notify('releaseAll', undefined),
+    screenText: async () => running().call('screenText', undefined),
+    type: async (text) => running().call('type', { text }),
+    open,
+  }
+}

@@ -1,0 +1,60 @@
+import { readFrame } from '../../engine/protocol/frame.ts'
+import { readMessages } from './frame-stream.ts'
+import type { FromDisplayWorker, ToDisplayWorker } from './worker-messages.ts'
+
+/** Draws the frames of one view, off the page's thread. */
+const post = (message: FromDisplayWorker): void => (self as unknown as Worker).postMessage(message)
+
+/** Draws what came since the last animation frame, and only then gives credit for more. */
+class Painter {
+  #queue: ArrayBuffer[] = []
+  #context: OffscreenCanvasRenderingContext2D
+  #aspectRatio = 0
+
+  constructor(
+    private readonly canvas: OffscreenCanvas,
+    private readonly acknowledge: (sequence: number) => void,
+  ) {
+    // The 2D context is the fastest there is where the browser has no GPU, and fast enough where it has.
+    this.#context = canvas.getContext('2d', { alpha: false, desynchronized: true })!
+  }
+
+  add(frame: ArrayBuffer): void {
+    if (this.#queue.push(frame) === 1) requestAnimationFrame(() => this.#draw())
+  }
+
+  #draw(): void {
+    let drawn = 0
+    for (const buffer of this.#queue.splice(0)) {
+      const frame = readFrame(buffer)
+      if (!frame) continue
+      const { width, height, aspectRatio } = frame
+      if (width !== this.canvas.width || height !== this.canvas.height || aspectRatio !== this.#aspectRatio) {
+        if (width !== this.canvas.width) this.canvas.width = width
+        if (height !== this.canvas.height) this.canvas.height = height
+        this.#aspectRatio = aspectRatio
+        post({ kind: 'size', width, height, aspectRatio })
+      }
+      for (const rect of frame.rects)
+        this.#context.putImageData(new ImageData(rect.pixels, rect.width, rect.height), rect.x, rect.y)
+      drawn = frame.sequence
+    }
+    if (drawn) this.acknowledge(drawn)
+  }
+}
+
+self.addEventListener('message', ({ data }: MessageEvent<ToDisplayWorker>) => {
+  const { canvas, source } = data
+  if (source.kind === 'port') {
+    const { port } = source
+    const painter = new Painter(canvas, (sequence) => port.postMessage({ sequence }))
+    port.onmessage = ({ data: frame }: MessageEvent<unknown>) => {
+      if (frame instanceof ArrayBuffer) painter.add(frame)
+    }
+    return
+  }
+  const painter = new Painter(canvas, (sequence) => post({ kind: 'drawn', sequence }))
+  void fetch(source.url).then((response) => {
+    if (response.ok && response.body) return readMessages(response.body, (frame) => painter.add(frame))
+  })
+})

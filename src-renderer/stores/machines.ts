@@ -1,0 +1,84 @@
+import { defineStore } from 'pinia'
+import { computed, ref } from 'vue'
+import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
+import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
+import type { VmSummary } from '../../engine/protocol/vm.ts'
+import { transport } from '../transport/index.ts'
+
+const RETRY_MS = 1500
+
+/** The library as the host has it. Events keep it true; components never talk to the host themselves. */
+export const useMachines = defineStore('machines', () => {
+  const byId = ref(new Map<string, VmSummary>())
+  const selectedId = ref<string | null>(null)
+  const connected = ref(false)
+  /** False until the first list has come. */
+  const loaded = ref(false)
+  let client: RpcClient<HostContract> | null = null
+
+  const list = computed(() => [...byId.value.values()].toSorted((a, b) => a.name.localeCompare(b.name)))
+  const selected = computed(() => byId.value.get(selectedId.value ?? '') ?? null)
+
+  function note(machine: VmSummary): void {
+    byId.value.set(machine.id, machine)
+  }
+
+  /** Keeps a connection to the host, for as long as the page lives. */
+  async function connect(): Promise<void> {
+    try {
+      const channel = await transport.openHost()
+      client = new RpcClient<HostContract>(hostContract, channel, () => {
+        connected.value = false
+        setTimeout(() => void connect(), RETRY_MS)
+      })
+      client.on('changed', note)
+      client.on('removed', ({ id }) => {
+        byId.value.delete(id)
+        if (selectedId.value === id) selectedId.value = list.value[0]?.id ?? null
+      })
+      const machines = await client.call('list', undefined)
+      byId.value = new Map(machines.map((machine) => [machine.id, machine]))
+      connected.value = true
+      loaded.value = true
+      if (!selected.value) selectedId.value = list.value[0]?.id ?? null
+    } catch {
+      if (!connected.value) setTimeout(() => void connect(), RETRY_MS)
+    }
+  }
+
+  function host(): RpcClient<HostContract> {
+    if (!client) throw new RpcError('disconnected')
+    return client
+  }
+
+  const on =
+    (name: 'start' | 'pause' | 'resume' | 'reset' | 'powerButton' | 'powerOff' | 'remove') =>
+    async (id: string): Promise<void> =>
+      host().call(name, { id })
+
+  async function create(wish: NewVm): Promise<void> {
+    const machine = await host().call('create', wish)
+    note(machine)
+    selectedId.value = machine.id
+  }
+
+  return {
+    list,
+    selected,
+    selectedId,
+    connected,
+    loaded,
+    connect,
+    create,
+    start: on('start'),
+    pause: on('pause'),
+    resume: on('resume'),
+    reset: on('reset'),
+    powerButton: on('powerButton'),
+    powerOff: on('powerOff'),
+    remove: on('remove'),
+    images: () => host().call('images', undefined),
+    insert: (id: string, drive: string, image: string) => host().call('insert', { id, drive, image }),
+    eject: (id: string, drive: string) => host().call('eject', { id, drive }),
+  }
+})

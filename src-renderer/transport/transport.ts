@@ -1,0 +1,21 @@
+import type { Channel } from '../../engine/protocol/channel.ts'
+import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+
+/** Where frames come from: a port that also takes acknowledgements, or a stream that is asked for by the view's name. */
+export type FrameSource = { kind: 'port'; port: MessagePort } | { kind: 'stream'; url: string }
+
+export interface ViewLink {
+  channel: Channel
+  /** @param view the name that the machine gave this view */
+  frames(view: string): FrameSource
+}
+
+/** All in which the desktop window and the page in a browser differ. */
+export interface Transport {
+  /** How the user gives an image: by the system's file dialog, or by an upload. */
+  readonly imagesBy: 'dialog' | 'upload'
+  openHost(): Promise<Channel>
+  openView(id: string): Promise<ViewLink>
+  /** @param file what to upload, where images come by upload. Null when the user chose none. */
+  chooseImage(file: File | null): Promise<ImageChoice | null>
+}

@@ -1,0 +1,48 @@
+import * as v from 'valibot'
+import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
+import { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import { RpcError } from '../../engine/protocol/rpc.ts'
+import type { Transport } from './transport.ts'
+
+function openSocket(path: string): Promise<Channel> {
+  return new Promise((resolve, reject) => {
+    const url = new URL(path, location.href)
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+    const socket = new WebSocket(url)
+    const channel = new ChannelEnd(
+      (message) => socket.send(JSON.stringify(message)),
+      () => socket.close(),
+    )
+    socket.addEventListener('open', () => resolve(channel))
+    socket.addEventListener('message', ({ data }: MessageEvent<unknown>) =>
+      channel.deliver(JSON.parse(String(data))),
+    )
+    socket.addEventListener('close', () => {
+      channel.closed()
+      reject(new RpcError('disconnected'))
+    })
+  })
+}
+
+const Failure = v.object({ code: v.string(), details: v.optional(v.record(v.string(), v.unknown()), {}) })
+
+async function upload(file: File): Promise<ImageChoice> {
+  const response = await fetch(`/media/${encodeURIComponent(file.name)}`, { method: 'PUT', body: file })
+  const body: unknown = await response.json().catch(() => null)
+  if (response.ok) return v.parse(ImageChoice, body)
+  const failure = v.safeParse(Failure, body)
+  if (failure.success) throw new RpcError(failure.output.code, failure.output.details)
+  throw new RpcError('upload-failed', { name: file.name })
+}
+
+/** Over HTTP: messages on WebSockets, frames on a streamed response, images as uploads. */
+export const webTransport: Transport = {
+  imagesBy: 'upload',
+  openHost: () => openSocket('/host'),
+  async openView(id) {
+    const channel = await openSocket(`/machines/${id}/view`)
+    const url = (view: string) => `/machines/${id}/frames?view=${encodeURIComponent(view)}`
+    return { channel, frames: (view) => ({ kind: 'stream', url: url(view) }) }
+  },
+  chooseImage: (file) => (file ? upload(file) : Promise.resolve(null)),
+}

@@ -1,0 +1,150 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import { buildElectronDouble } from './electron-double/build.ts'
+
+const PROJECT = join(import.meta.dirname, '..', '..')
+export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-dev-shm-usage',
+  '--disable-background-networking',
+]
+
+/** Why these tests cannot run here, or null. */
+export function missing(): string | null {
+  if (!existsSync(CHROMIUM)) return `${CHROMIUM} is not installed (Debian package chromium)`
+  if (!existsSync(join(PROJECT, 'out', 'cli', 'index.js'))) return 'the build is missing (npm run build)'
+  return null
+}
+
+/** One front of the application on a library of its own. */
+export interface Front {
+  page: Page
+  /** Folder of the library. */
+  home: string
+  /** What the page logged as errors. */
+  errors: string[]
+  screenshot(name: string): Promise<void>
+  /** Ids of the processes of machines. */
+  machineProcesses(): Promise<number[]>
+  close(): Promise<void>
+}
+
+export interface FrontOptions {
+  /** The file that the user picks where the application asks with the system's dialog. */
+  picks?: string
+}
+
+export const FRONTS = { web: openWeb, desktop: openDesktop } as const
+
+async function openWeb(): Promise<Front> {
+  const home = await newHome()
+  const server = launch(['out/cli/index.js', 'serve'], home)
+  const address = await firstMatch(server, /http:\S+/)
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+  const page = await browser.newPage({ viewport: { width: 1180, height: 800 } })
+  const front = await watch('web', page, home, server, browser)
+  await page.goto(address)
+  return front
+}
+
+async function openDesktop({ picks }: FrontOptions = {}): Promise<Front> {
+  const home = await newHome()
+  const register = await buildElectronDouble(join(PROJECT, '.cache', 'e2e'))
+  const profile = join(home, 'chromium')
+  await mkdir(profile)
+  const main = launch(['--import', register, 'out/main/index.js'], home, {
+    DOUBLE_CHROMIUM: CHROMIUM,
+    DOUBLE_PROFILE: profile,
+    ...(picks && { DOUBLE_OPEN_DIALOG: picks }),
+  })
+  const port = await until(async () => {
+    const text = await readFile(join(profile, 'DevToolsActivePort'), 'utf8').catch(() => '')
+    return text.split('\n')[0] || null
+  }, 'Chromium to listen')
+  const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`)
+  const page = await until(async () => {
+    const pages = browser.contexts().flatMap((context) => context.pages())
+    return pages.find((candidate) => candidate.url().startsWith('http')) ?? null
+  }, 'the window to open')
+  return watch('desktop', page, home, main, browser)
+}
+
+const newHome = (): Promise<string> => mkdtemp(join(tmpdir(), 'vitrine-e2e-'))
+
+function launch(args: string[], home: string, environment: Record<string, string> = {}): ChildProcess {
+  const { DISPLAY: _, ...inherited } = process.env
+  const env = { ...inherited, VITRINE_HOME: join(home, 'library'), ...environment }
+  return spawn(process.execPath, args, { cwd: PROJECT, env, stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+async function watch(
+  name: string,
+  page: Page,
+  home: string,
+  child: ChildProcess,
+  browser: Browser,
+): Promise<Front> {
+  const errors: string[] = []
+  page.on('pageerror', (error) => errors.push(String(error)))
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+  const pictures = process.env['E2E_PICTURES'] ?? join(tmpdir(), 'vitrine-e2e-pictures')
+  await mkdir(pictures, { recursive: true })
+  return {
+    page,
+    home: join(home, 'library'),
+    errors,
+    screenshot: async (what) => void (await page.screenshot({ path: join(pictures, `${name}-${what}.png`) })),
+    machineProcesses: () => childrenOf(child.pid!),
+    async close() {
+      const gone = new Promise((resolve) => child.once('exit', resolve))
+      // The desktop ends with its last window, the server by a signal.
+      if (name === 'web') {
+        child.kill('SIGTERM')
+        await browser.close()
+      } else await (await browser.newBrowserCDPSession()).send('Browser.close')
+      await Promise.race([gone, delay(8000)])
+      child.kill('SIGKILL')
+      await rm(home, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+/** The processes below one that run a machine. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const list = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  const pids = list.trim().split(' ').filter(Boolean).map(Number)
+  const commands = await Promise.all(
+    pids.map((child) => readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')),
+  )
+  return pids.filter((_, index) => commands[index]!.includes('vm-process'))
+}
+
+function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    child.stdout!.setEncoding('utf8').on('data', (part: string) => {
+      text += part
+      const found = pattern.exec(text)
+      if (found) resolve(found[0])
+    })
+    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it said ${pattern}`)))
+  })
+}
+
+export async function until<T>(look: () => Promise<T | null>, what: string, timeoutMs = 30_000): Promise<T> {
+  const end = performance.now() + timeoutMs
+  for (;;) {
+    const found = await look()
+    if (found !== null) return found
+    if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
+    await delay(50)
+  }
+}

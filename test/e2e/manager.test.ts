@@ -1,0 +1,138 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { source as axe } from 'axe-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { FRONTS, missing, until, type Front } from './fronts.ts'
+
+const reason = missing()
+if (reason) process.stderr.write(`skipped: end-to-end tests: ${reason}\n`)
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vitrine-images-'))
+  await writeFile(join(folder, 'blank.img'), new Uint8Array(1_474_560))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (kind) => {
+  let front: Front
+  beforeEach(async () => {
+    front = await FRONTS[kind]({ picks: join(folder, 'blank.img') })
+    await front.page.getByRole('heading', { name: 'Vitrine' }).waitFor()
+  })
+  afterEach(() => front.close())
+
+  const state = () => front.page.getByTestId('state')
+  const button = (name: string) => front.page.getByRole('button', { name })
+
+  async function create(name: string): Promise<void> {
+    const { page } = front
+    await page.getByTestId('new').click()
+    await page.getByLabel('Name').fill(name)
+    await page.getByLabel('Memory').fill('16')
+    if (kind === 'web') await page.locator('input[type=file]').setInputFiles(join(folder, 'blank.img'))
+    else await button('Browse…').click()
+    await page.getByText('It goes in as a floppy disk.').waitFor()
+    await button('Create').click()
+    await page.getByRole('heading', { name }).waitFor()
+  }
+
+  async function start(): Promise<void> {
+    await front.page.getByTestId('start').click()
+    await state().getByText('Running').waitFor()
+    await front.page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+  }
+
+  /** Opens the text of the screen and waits for what it should show. */
+  async function seeText(pattern: RegExp): Promise<void> {
+    const { page } = front
+    await page.getByRole('tab', { name: 'Text' }).click()
+    await until(
+      async () => (pattern.test((await page.getByTestId('screen-text').textContent()) ?? '') ? true : null),
+      String(pattern),
+    )
+    await page.getByRole('tab', { name: 'Screen' }).click()
+  }
+
+  it('creates a machine from an image, starts it, types in it and sees the answer', async () => {
+    const { page } = front
+    await create('First machine')
+    await front.screenshot('off')
+    await start()
+    await seeText(/Vitrine test pattern/)
+    await page.getByTestId('screen').click()
+    await page.getByTestId('capture').getByText('Right Ctrl releases').waitFor()
+    await page.keyboard.type('hello 42', { delay: 20 })
+    await page.keyboard.press('Enter')
+    await front.screenshot('captured')
+    await page.keyboard.press('ControlRight')
+    await page.getByTestId('capture').getByText('yours').waitFor()
+    await seeText(/You typed: hello 42/)
+    await page.getByRole('tab', { name: 'Serial console' }).click()
+    await page.getByTestId('serial').getByText('line hello 42').first().waitFor()
+    await front.screenshot('serial')
+    await button('Power off').click()
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Power off' }).click()
+    await state().getByText('Off').waitFor()
+    await until(async () => ((await front.machineProcesses()).length ? null : true), 'its process to end')
+    expect(front.errors).toEqual([])
+  })
+
+  it('has no fault that a checker of accessible pages finds, in either theme', async () => {
+    const { page } = front
+    const check = async () => {
+      await page.evaluate(axe)
+      const run =
+        "axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => id + ' ' + nodes.map(({ target }) => target)))"
+      expect(await page.evaluate(run)).toEqual([])
+    }
+    await create('Accessible')
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await check()
+      await page.getByTestId('new').click()
+      await page.getByLabel('Name').waitFor()
+      await check()
+      await button('Cancel').click()
+    }
+    await start()
+    await check()
+  })
+
+  it('pauses, goes on and resets', async () => {
+    await create('Second machine')
+    await start()
+    await button('Pause').click()
+    await state().getByText('Paused').waitFor()
+    await button('Resume').click()
+    await state().getByText('Running').waitFor()
+    await button('Reset').click()
+    await front.page.getByRole('alertdialog').getByRole('button', { name: 'Reset' }).click()
+    await seeText(/Vitrine test pattern/)
+    expect(front.errors).toEqual([])
+  })
+
+  it('survives the end of a machine’s process, says why, and starts it again', async () => {
+    await create('Unlucky')
+    await start()
+    const [pid] = await front.machineProcesses()
+    process.kill(pid!, 'SIGKILL')
+    await state().getByText('Failed').waitFor()
+    await front.page.getByText('It ended unexpectedly.').waitFor()
+    await front.screenshot('failed')
+    await start()
+    await seeText(/Vitrine test pattern/)
+  })
+
+  it('lists a damaged machine with the reason and leaves its file alone', async () => {
+    const path = join(front.home, 'machines', 'damaged')
+    await mkdir(path)
+    await writeFile(join(path, 'vm.json'), '{"version": 1, "name": ')
+    await front.page.reload()
+    await front.page.locator('[data-machine=damaged]').click()
+    await front.page.getByText('vm.json is damaged').waitFor()
+    await front.screenshot('damaged')
+    expect(await readFile(join(path, 'vm.json'), 'utf8')).toBe('{"version": 1, "name": ')
+  })
+})
