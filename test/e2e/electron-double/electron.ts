@@ -84,6 +84,7 @@ async function start(): Promise<void> {
 }
 
 export const app = new DoubleApp()
+process.on('SIGTERM', () => app.exit(1))
 export const ipcMain = new DoubleIpcMain()
 export { DoubleBrowserWindow as BrowserWindow }
 
