@@ -121,6 +121,8 @@ export const dialog = {
       filePaths: path ? [path] : [],
     } satisfies E.OpenDialogReturnValue)
   },
+  showMessageBox: () =>
+    Promise.resolve({ response: 0, checkboxChecked: false } satisfies E.MessageBoxReturnValue),
 }
 
 const childScript = fileURLToPath(new URL('child.mjs', import.meta.url))
