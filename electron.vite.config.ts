@@ -1,5 +1,19 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync } from 'node:fs'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'electron-vite'
+
+/** Puts the FPU module beside the thread that loads it; it is compiled only when its source has changed. */
+const fpuModule = {
+  name: 'fpu-module',
+  writeBundle: () => void execFileSync(process.execPath, ['scripts/build-fpu.mjs', 'out/main']),
+}
+
+/** Lets the command line be started by its name. */
+const executable = {
+  name: 'executable',
+  writeBundle: () => chmodSync('out/cli/index.js', 0o755),
+}
 
 /**
  * Everything that runs in Node goes one folder below out/: main/ (desktop, processes and threads of machines),
@@ -7,6 +21,7 @@ import { defineConfig } from 'electron-vite'
  */
 export default defineConfig({
   main: {
+    plugins: [fpuModule, executable],
     build: {
       target: 'node20.19',
       outDir: 'out',
@@ -39,6 +54,9 @@ export default defineConfig({
     plugins: [vue()],
     build: {
       target: 'chrome120',
+      minify: true,
+      // Read from disk or loopback, all of it, once.
+      chunkSizeWarningLimit: 1000,
       outDir: 'out/renderer',
       sourcemap: false,
       rolldownOptions: { input: 'src-renderer/index.html' },

@@ -1,6 +1,6 @@
 // Builds the FPU module: node scripts/build-fpu.mjs [directory for fpu.wasm, by default out/engine]
 import { build } from 'esbuild'
-import { copyFileSync, mkdirSync, realpathSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -26,7 +26,9 @@ export async function buildFpu(directory = join(root, 'out/engine')) {
   const compiled = await compileFpu(join(root, 'engine/fpu/assembly'), cache)
   mkdirSync(directory, { recursive: true })
   const target = join(directory, 'fpu.wasm')
-  copyFileSync(compiled, target)
+  // Other processes may be reading it just now.
+  copyFileSync(compiled, `${target}.${process.pid}`)
+  renameSync(`${target}.${process.pid}`, target)
   return target
 }
 

@@ -3,7 +3,7 @@ import type { PortMap } from '../bus/port-map.ts'
 import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
 import { IF, TF } from '../isa/flags.ts'
-import type { InstructionSet } from '../isa/description.ts'
+import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
 import {
   CS, DS, EDX, ES, FS, GS, JUMP_CACHE, JUMP_CACHE_BYTES, LDTR, SS, State, TR,
 } from '../isa/state.ts'
@@ -52,6 +52,8 @@ export interface SoftVcpuConfig {
 /** Larger than any budget: taken off to end a run at the next jump. */
 const DRAIN = 1 << 29
 const MAX_BUDGET = 1 << 28
+/** Error summary bit of the x87 status word. */
+const FPU_ERROR = 0x80
 const GENERATIONS = 1 << 15
 
 /** Where an EIP leads: a page of linear memory and the variant to decode it as. */
@@ -628,22 +630,28 @@ export class SoftVcpu implements Vcpu {
   updateFpuTrap(): void {
     const { state } = this
     const { cr0, cr4 } = state
-    const pending = (state.word(State.FPU_STATUS) & 0x80) !== 0
-    const x87 = (cr0 & (CR0.EM | CR0.TS)) !== 0 || pending
-    const sse = (cr0 & (CR0.EM | CR0.TS)) !== 0 || !(cr4 & CR4.OSFXSR)
-    state.setWord(State.FPU_TRAP, (x87 ? 3 : 0) | (sse ? 4 : 0))
+    const unavailable = (cr0 & (CR0.EM | CR0.TS)) !== 0
+    let trap = 0
+    if (state.word(State.FPU_STATUS) & FPU_ERROR) trap |= UNIT_BIT.x87 | UNIT_BIT.mmx | UNIT_BIT.wait
+    if (unavailable) trap |= UNIT_BIT.x87 | UNIT_BIT.mmx | UNIT_BIT['x87-control'] | UNIT_BIT.sse
+    if ((cr0 & (CR0.MP | CR0.TS)) === (CR0.MP | CR0.TS)) trap |= UNIT_BIT.wait
+    if (!(cr4 & CR4.OSFXSR)) trap |= UNIT_BIT.sse
+    state.setWord(State.FPU_TRAP, trap)
   }
 
+  /** SDM vol. 3, 2.5 (EM, MP, TS) and 8.7 (the two ways of reporting x87 errors). */
   #fpuTrap(unit: number): void {
     const { state } = this
     const { cr0, cr4 } = state
-    if (unit === 4 && (cr0 & CR0.EM || !(cr4 & CR4.OSFXSR))) throw invalidOpcode()
-    if (unit === 2 && cr0 & CR0.EM) throw invalidOpcode()
-    if (cr0 & (CR0.TS | (unit === 1 ? CR0.EM : 0))) throw new CpuFault(Vector.NM)
-    if (unit !== 4 && state.word(State.FPU_STATUS) & 0x80) {
+    if (unit === UNIT_BIT.sse && (cr0 & CR0.EM || !(cr4 & CR4.OSFXSR))) throw invalidOpcode()
+    if (unit === UNIT_BIT.mmx && cr0 & CR0.EM) throw invalidOpcode()
+    const deviceMissing = unit === UNIT_BIT.wait ? (cr0 & (CR0.MP | CR0.TS)) === (CR0.MP | CR0.TS) : (cr0 & (CR0.EM | CR0.TS)) !== 0
+    if (deviceMissing) throw new CpuFault(Vector.NM)
+    const waits = unit === UNIT_BIT.x87 || unit === UNIT_BIT.mmx || unit === UNIT_BIT.wait
+    if (waits && state.word(State.FPU_STATUS) & FPU_ERROR) {
       if (cr0 & CR0.NE) throw new CpuFault(Vector.MF)
       this.config.ferr(true)
-    }
+    } else this.updateFpuTrap()
   }
 
   #pendDebug(bits: number): void {

@@ -277,7 +277,7 @@ function describeOthers(isa: InstructionSet): void {
 
   // Bytes whose mask byte is negative; the others are written back as they were.
   const masked = (b: Semantics, size: number, value: (old: Expr) => Expr): void => {
-    const host = b.memory(b.stringSource(), b.register(EDI, b.addressSize), size, true)
+    const host = b.memory(b.stringSource(), b.register(EDI, b.addressSize), size, true, true)
     b.fn.store(host, value(load(host, size)), size)
   }
   const chosen = (mask: Expr, yes: Expr, no: Expr): Expr =>

@@ -4,6 +4,7 @@ import { ARITHMETIC } from './flags.ts'
 import { GP, type Operand, type Semantics, XM } from './semantics.ts'
 import { State } from './state.ts'
 import {
+  alignedAddress,
   alignedHost,
   lowDword,
   lowQuadword,
@@ -383,7 +384,7 @@ function describeState(isa: InstructionSet): void {
     '0f ae /0 Mx',
     (b, d) => {
       b.helper('fxsave/0')
-      alignedHost(b, d!, true)
+      alignedAddress(b, d!)
       b.copyOut(d!, State.FPU_SCRATCH, FXSAVE_BYTES)
     },
     FXSR,
@@ -392,7 +393,7 @@ function describeState(isa: InstructionSet): void {
     'FXRSTOR',
     '0f ae /1 Mx',
     (b, s) => {
-      alignedHost(b, s!, false)
+      alignedAddress(b, s!)
       b.copyIn(s!, State.FPU_SCRATCH, FXSAVE_BYTES)
       b.raiseIf(b.helper('fxrstor/0'), GP)
     },

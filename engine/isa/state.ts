@@ -69,7 +69,8 @@ export const State = {
   END: 0x1000,
 } as const
 
-export const BOUNCE_SLOTS = 16
+/** FXSAVE alone needs 36. */
+export const BOUNCE_SLOTS = 48
 export const BOUNCE_BYTES = 32
 
 /** Generated code takes an address below this for a bounce buffer. */

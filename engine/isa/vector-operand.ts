@@ -1,18 +1,20 @@
-import { type Expr, V128, add, and, i32, load, vector, zeroVector } from '../wasm/expression.ts'
+import { type Expr, V128, add, and, i32, isConst, load, vector, zeroVector } from '../wasm/expression.ts'
 import { GP, type Operand, type Semantics } from './semantics.ts'
 import { Segment, State } from './state.ts'
 
-/** The address of a 16-byte memory operand, #GP(0) when its linear address is not aligned to 16. */
-export function alignedHost(b: Semantics, operand: Operand, write: boolean): Expr {
+/** Effective address of a memory operand, #GP(0) when its linear address is not aligned to 16. */
+export function alignedAddress(b: Semantics, operand: Operand): Expr {
   const address = b.let(operand.address())
   const segment = operand.segment()
-  // A constant 0 stands for flat segments, whose base is 0.
-  const linear =
-    segment.value === 0 && segment.args.length === 0 && segment.op === i32(0).op
-      ? address
-      : add(address, load(segment, 4, Segment.BASE))
+  // A constant stands for flat segments, whose base is 0.
+  const linear = isConst(segment) ? address : add(address, load(segment, 4, Segment.BASE))
   b.raiseIf(and(linear, i32(15)), GP)
-  return b.memory(segment, address, 16, write)
+  return address
+}
+
+/** Linear-memory address of an aligned 16-byte memory operand. */
+export function alignedHost(b: Semantics, operand: Operand, write: boolean): Expr {
+  return b.memory(operand.segment(), alignedAddress(b, operand), 16, write)
 }
 
 /** Reads a register or an aligned memory operand of 16 bytes. */

@@ -1,4 +1,4 @@
-import { type Expr, add, and, eqz, i32, load, or, select } from '../wasm/expression.ts'
+import { type Expr, add, and, eqz, i32, isConst, load, or, select } from '../wasm/expression.ts'
 import type { InstructionSet, Options } from './description.ts'
 import { ARITHMETIC, CONDITION_USES, VM, condition } from './flags.ts'
 import type { Operand, Semantics } from './semantics.ts'
@@ -33,7 +33,7 @@ function remember(b: Semantics, opcode: Expr, memory?: { operand: Operand; addre
   if (!memory) return
   const segment = memory.operand.segment()
   // Flat accesses do not say which segment they went through; the usual one stands for it.
-  const selector = segment.value === 0 ? i32(segmentAt(DS)) : segment
+  const selector = isConst(segment) ? i32(segmentAt(DS)) : segment
   keep(State.FPU_DP, memory.address)
   keep(State.FPU_DS, load(add(selector, i32(Segment.SELECTOR)), 4))
 }
@@ -57,6 +57,12 @@ function storeResult(b: Semantics, operand: Operand, opcode: Expr, helper: strin
   const withheld = b.helper(`${helper}/0`)
   b.fn.if(eqz(withheld))
   pieces.forEach((bytes, i) => b.fn.store(hosts[i]!, load(i32(State.FPU_SCRATCH + i * 8), bytes), bytes))
+  b.fn.else()
+  // A write that goes through a buffer takes place in any case: with what is there.
+  pieces.forEach((bytes, i) => {
+    const at = b.memory(operand.segment(), add(address, i32(i * 8)), bytes, false)
+    b.fn.store(hosts[i]!, load(at, bytes), bytes)
+  })
   b.fn.end()
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { EngineError } from '../base/errors.ts'
 import type { Line } from '../base/line.ts'
 import { MemoryMap } from '../bus/memory-map.ts'
@@ -10,10 +10,9 @@ import { Firmware } from '../firmware/firmware.ts'
 import { placeKernel } from '../firmware/loaders/kernel.ts'
 import type { BootPlacement } from '../firmware/loaders/placement.ts'
 import { loadFpu } from '../fpu/fpu.ts'
-import { buildOpcodeTable } from '../isa/encoding.ts'
 import { describeAll } from '../isa/index.ts'
 import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
-import { generateInterpreter } from '../interpreter/generator.ts'
+import { loadInterpreter } from '../interpreter/prebuilt.ts'
 import { SoftVcpu } from '../interpreter/soft-vcpu.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
@@ -89,12 +88,12 @@ class Pc implements Machine {
     const isa = describeAll()
     this.#cpu = new SoftVcpu({
       isa,
-      interpreter: generateInterpreter(buildOpcodeTable(isa, model.features)),
+      interpreter: loadInterpreter(isa, model, artifact),
       model,
       memory: this.#memory,
       ports: this.#ports,
       interrupts: this.#board,
-      fpu: loadFpu(guest.wasm) as never,
+      fpu: loadFpu(guest.wasm, fpuBytes()) as never,
       leafLimit: config.knobs.cpuidLimit ?? Infinity,
       readTimeStamp: () => {
         const ticks = Math.floor(this.#clock.nowNs * TSC_GHZ) + this.#tscOffset
@@ -332,6 +331,12 @@ class Pc implements Machine {
     this.#apicBase = value
     this.#board.localApic?.setEnabled((value & 0x800) !== 0)
   }
+}
+
+/** The FPU module as built; undefined in a working copy, which compiles it. */
+function fpuBytes(): Uint8Array<ArrayBuffer> | undefined {
+  const path = artifact('fpu.wasm')
+  return existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined
 }
 
 function readImage(path: string): Uint8Array {

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
-import { findIssue, MachineConfig } from './machine-config.ts'
+import { findIssue, MachineConfig, withFiles } from './machine-config.ts'
 
 const disk = (n: number) => ({ kind: 'disk', path: `d${n}.img` })
 const issue = (config: object) => findIssue(MachineConfig, { version: 1, ...config })
@@ -29,6 +29,24 @@ describe('machine configuration', () => {
     expect(issue({ version: 2 })).toContain('version')
     expect(issue({ drives: [{ kind: 'tape', path: 'x' }] })).toContain('drives.0.kind')
     expect(issue({ drives: [{ kind: 'disk', path: 'a\0b' }] })).toContain('drives.0.path')
+  })
+
+  it('names all of its files anew', () => {
+    const config = v.parse(MachineConfig, {
+      version: 1,
+      firmware: 'f',
+      drives: [
+        { kind: 'floppy', path: 'a' },
+        { kind: 'cdrom', path: null },
+      ],
+      kernel: { path: 'k', modules: ['m'] },
+    })
+    expect(withFiles(config, (path) => `/b/${path}`)).toMatchObject({
+      firmware: '/b/f',
+      drives: [{ path: '/b/a' }, { path: null }],
+      kernel: { path: '/b/k', modules: ['/b/m'] },
+    })
+    expect(withFiles(config, (path) => path)).toEqual(config)
   })
 
   it('refuses impossible combinations', () => {

@@ -140,6 +140,28 @@ export const MachineConfig = v.pipe(
 export type MachineConfig = v.InferOutput<typeof MachineConfig>
 export type MachineConfigInput = v.InferInput<typeof MachineConfig>
 
+/** The configuration with each of its files named anew. */
+export function withFiles(config: MachineConfig, rename: (path: string) => string): MachineConfig {
+  const { firmware, vgaBios, kernel } = config
+  const drives = config.drives.map((drive) =>
+    drive.path === null ? drive : Object.assign({}, drive, { path: rename(drive.path) }),
+  )
+  return {
+    ...config,
+    drives,
+    ...(firmware !== undefined && { firmware: rename(firmware) }),
+    ...(vgaBios !== undefined && { vgaBios: rename(vgaBios) }),
+    ...(kernel && {
+      kernel: {
+        ...kernel,
+        path: rename(kernel.path),
+        modules: kernel.modules.map(rename),
+        ...(kernel.initrd !== undefined && { initrd: rename(kernel.initrd) }),
+      },
+    }),
+  }
+}
+
 /** First thing wrong with an unknown value, as "where: what", or null when it fits. */
 export function findIssue(schema: v.GenericSchema, value: unknown): string | null {
   const result = v.safeParse(schema, value)

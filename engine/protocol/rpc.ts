@@ -10,13 +10,15 @@ export interface Contract {
 
 type Params<C extends Contract, K extends keyof C['calls']> = v.InferInput<C['calls'][K]['params']>
 type Result<C extends Contract, K extends keyof C['calls']> = v.InferOutput<C['calls'][K]['result']>
+/** What a handler gives back; nothing at all where the result is undefined. */
+type Answer<R> = [R] extends [undefined] ? void : R
 type Event<C extends Contract, K extends keyof C['events']> = v.InferOutput<C['events'][K]>
 
 export type CallHandlers<C extends Contract> = {
   [K in keyof C['calls']]: (
     params: v.InferOutput<C['calls'][K]['params']>,
     signal: AbortSignal,
-  ) => Result<C, K> | Promise<Result<C, K>>
+  ) => Answer<Result<C, K>> | Promise<Answer<Result<C, K>>>
 }
 export type NoticeHandlers<C extends Contract> = {
   [K in keyof C['notices']]: (data: v.InferOutput<C['notices'][K]>) => void
@@ -136,7 +138,7 @@ interface Waiting {
 export class RpcClient<C extends Contract> {
   #nextId = 1
   #waiting = new Map<number, Waiting>()
-  #listeners = new Map<string, Set<(data: unknown) => void>>()
+  #listeners = new Map<string, Set<(data: never) => void>>()
   #closed = false
 
   constructor(
@@ -162,7 +164,7 @@ export class RpcClient<C extends Contract> {
       if (this.#closed) return reject(new RpcError('disconnected'))
       if (signal?.aborted) return reject(new RpcError('cancelled', { name }))
       const callId = this.#nextId++
-      this.#waiting.set(callId, { name, resolve: resolve as (value: unknown) => void, reject })
+      this.#waiting.set(callId, { name, resolve, reject })
       this.channel.post({ kind: 'call', id: callId, name, params })
       signal?.addEventListener('abort', () => {
         if (!this.#waiting.delete(callId)) return
@@ -180,7 +182,7 @@ export class RpcClient<C extends Contract> {
   on<K extends keyof C['events'] & string>(name: K, listener: (data: Event<C, K>) => void): () => void {
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners)
-    const entry = listener as (data: unknown) => void
+    const entry: (data: never) => void = listener
     listeners.add(entry)
     return () => listeners.delete(entry)
   }
@@ -196,7 +198,8 @@ export class RpcClient<C extends Contract> {
     if (message.kind === 'event') {
       const schema = own(this.contract.events, message.name)
       const data = schema && v.safeParse(schema, message.data)
-      if (data?.success) for (const listener of this.#listeners.get(message.name) ?? []) listener(data.output)
+      if (data?.success)
+        for (const listener of this.#listeners.get(message.name) ?? []) listener(data.output as never)
       return
     }
     const waiting = this.#waiting.get(message.id)

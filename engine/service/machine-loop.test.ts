@@ -140,14 +140,14 @@ describe('machine loop', () => {
       throw new RangeError('out of range')
     }
     loop.run()
-    expect(host.of('state').at(-1)!.state).toEqual({ kind: 'failed', reason: 'out of range' })
+    expect(host.of('state').at(-1)?.state).toEqual({ kind: 'failed', reason: 'out of range' })
     expect(machine.closed).toBe(1)
   })
 
   it('reports a crash with its reason', () => {
     const { host, loop } = powerOn([{ kind: 'crashed', reason: 'triple fault' }])
     loop.run()
-    expect(host.of('state').at(-1)!.state).toEqual({ kind: 'crashed', reason: 'triple fault' })
+    expect(host.of('state').at(-1)?.state).toEqual({ kind: 'crashed', reason: 'triple fault' })
   })
 
   it('answers a refused request with the error, and goes on', () => {

@@ -86,7 +86,7 @@ export class MachineThread {
     return new Promise((resolve, reject) => {
       if (this.#over) return reject(new RpcError('disconnected'))
       const id = this.#nextId++
-      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      this.#waiting.set(id, { resolve, reject })
       this.post({ kind: 'request', id, name, args } as ToMachine)
     })
   }

@@ -118,7 +118,7 @@ export class MachineViews implements MachineListener {
       channel,
       {
         screenText: () => thread.ask('screenText'),
-        type: async ({ text }, signal) => void (await thread.type(text, signal)),
+        type: ({ text }, signal) => thread.type(text, signal),
       },
       {
         key: ({ code, pressed }) =>

@@ -1,7 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import { createMachine } from '../machine/pc.ts'
 import { describeError } from '../protocol/rpc.ts'
 import { MachineLoop, type LoopHost } from './machine-loop.ts'
-import { openMachine } from './open-machine.ts'
 import type { FromMachine, ThreadStart, ToMachine } from './thread-messages.ts'
 
 /** Entry of the thread that a machine runs on. It blocks in the guest, so messages are fetched, never delivered. */
@@ -40,7 +40,7 @@ class ThreadHost implements LoopHost {
 function main(port: MessagePort, { config, state, kick }: ThreadStart): void {
   const host = new ThreadHost(port, kick)
   try {
-    const machine = openMachine(config)
+    const machine = createMachine(config)
     try {
       if (state) machine.restore(state)
     } catch (error) {

@@ -51,14 +51,13 @@ export class VmService {
         views.attach(thread, await thread.ready)
         void thread.ended.then(this.onEnd)
       },
-      pause: () => this.#running.ask('pause').then(nothing),
-      resume: () => this.#running.ask('resume').then(nothing),
-      reset: () => this.#running.ask('reset').then(nothing),
-      powerButton: () => this.#running.ask('powerButton').then(nothing),
-      powerOff: () => this.#powerOff().then(nothing),
-      insert: ({ drive, path, readonly }) =>
-        this.#running.ask('insert', drive, path, { readonly }).then(nothing),
-      eject: ({ drive }) => this.#running.ask('eject', drive).then(nothing),
+      pause: () => this.#running.ask('pause'),
+      resume: () => this.#running.ask('resume'),
+      reset: () => this.#running.ask('reset'),
+      powerButton: () => this.#running.ask('powerButton'),
+      powerOff: () => this.#powerOff(),
+      insert: ({ drive, path, readonly }) => this.#running.ask('insert', drive, path, { readonly }),
+      eject: ({ drive }) => this.#running.ask('eject', drive),
     }
   }
 
@@ -66,5 +65,3 @@ export class VmService {
     await this.#thread?.powerOff()
   }
 }
-
-const nothing = (): undefined => undefined

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { bundled } from '../host/locations.ts'
@@ -29,7 +30,7 @@ function runCommand(finish: (status: number) => void): Command {
     .option('--kernel <FILE>', 'Linux or Multiboot 1 kernel, started without a boot loader')
     .option('--initrd <FILE>', 'initial RAM disk for a Linux kernel')
     .option('--append <TEXT>', 'kernel command line')
-    .option('--module <FILE>', 'Multiboot module, with its arguments after a space; repeatable', collect)
+    .option('--module <FILE>', 'Multiboot module; repeatable', collect)
     .option('--firmware <FILE>', 'firmware in place of the built-in one; it ends at 4 GiB')
     .option('--vga-bios <FILE>', 'VGA BIOS in place of the built-in one')
     .option(

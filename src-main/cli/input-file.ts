@@ -1,4 +1,5 @@
 import { open, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 
 const REASONS: Record<string, string> = {
@@ -29,7 +30,6 @@ export async function checkInputFile(path: string): Promise<void> {
 export async function checkOutputFile(path: string): Promise<void> {
   const found = await stat(path).catch(() => null)
   if (found?.isDirectory()) throw unusable(path, 'it is a directory, not a file')
-  const { dirname, resolve } = await import('node:path')
   const folder = dirname(resolve(path))
   if (!(await stat(folder).catch(() => null))?.isDirectory())
     throw unusable(path, `there is no folder ${folder}`)

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import * as v from 'valibot'
-import { findIssue } from '../../engine/protocol/machine-config.ts'
+import { findIssue, withFiles } from '../../engine/protocol/machine-config.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { VmLibrary } from '../host/library.ts'
 import { libraryFolder } from '../host/locations.ts'
@@ -47,14 +47,7 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   })
   const plan = planRun({ drives, ...(options.memory !== undefined && { memory: options.memory }) })
   for (const file of inputFiles(plan)) await checkInputFile(file)
-  const machine = {
-    ...plan.config,
-    drives: plan.config.drives.map((drive) => ({
-      ...drive,
-      path: drive.path === null ? null : resolve(drive.path),
-    })),
-  }
-  const record = { version: 1, name, machine }
+  const record = { version: 1, name, machine: withFiles(plan.config, (path) => resolve(path)) }
   const issue = findIssue(VmRecord, record)
   if (issue !== null) throw new UsageError(issue)
   const id = await (await openLibrary()).create(v.parse(VmRecord, record))

@@ -86,7 +86,7 @@ export function inputFiles({ config, steps, restoreState }: RunPlan): string[] {
     vgaBios,
     kernel?.path,
     kernel?.initrd,
-    ...(kernel?.modules ?? []).map((module) => module.split(' ')[0]),
+    ...(kernel?.modules ?? []),
     ...drives.map(({ path }) => path),
     ...steps.map((step) => (step.kind === 'insert' ? step.path : null)),
     restoreState,

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { MachineThread } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { VmStats } from '../../engine/protocol/vm.ts'
 import type { MachineState } from '../../engine/protocol/vm-contract.ts'
-import { writeFileAtomically } from '../host/atomic-file.ts'
 import { bundled } from '../host/locations.ts'
 import { checkInputFile, checkOutputFile } from './input-file.ts'
 import { encodePng } from './png.ts'
@@ -119,21 +119,18 @@ class Run {
         return this.#sleep(step.ms)
       case 'screenshot': {
         const { width, height, pixels } = await thread.ask('picture')
-        return writeFileAtomically(step.path, encodePng(width, height, pixels))
+        return writeFile(step.path, encodePng(width, height, pixels))
       }
       case 'text': {
         const text = await thread.ask('screenText')
-        return writeFileAtomically(
-          step.path,
-          (text?.lines ?? []).map((line) => line.trimEnd() + '\n').join(''),
-        )
+        return writeFile(step.path, (text?.lines ?? []).map((line) => line.trimEnd() + '\n').join(''))
       }
       case 'eject':
-        return void (await thread.ask('eject', step.drive))
+        return thread.ask('eject', step.drive)
       case 'insert':
-        return void (await thread.ask('insert', step.drive, step.path, {}))
+        return thread.ask('insert', step.drive, step.path, {})
       case 'save-state':
-        return writeFileAtomically(step.path, await thread.ask('save'))
+        return writeFile(step.path, await thread.ask('save'))
       case 'stats':
         return this.#writeStats(step.path, await thread.ask('stats'))
       case 'power-off':
@@ -150,25 +147,15 @@ class Run {
     }
   }
 
-  #sleep(ms: number): Promise<void> {
-    const { signal } = this.#stop
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve()
-      const timer = setTimeout(resolve, ms)
-      signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
+  /** Waits, or less when the run ends meanwhile. */
+  async #sleep(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#stop.signal }).catch(() => {})
   }
 
   async #writeStats(path: string, stats: VmStats | null): Promise<void> {
     const { user, system } = process.cpuUsage()
     const wallMs = performance.now() - this.#startedMs
-    await writeFileAtomically(
-      path,
-      JSON.stringify({ ...stats, wallMs, cpuMs: (user + system) / 1000 }, null, 2) + '\n',
-    )
+    await writeFile(path, JSON.stringify({ ...stats, wallMs, cpuMs: (user + system) / 1000 }, null, 2) + '\n')
   }
 
   #onSerial(port: number, bytes: Uint8Array): void {
@@ -181,6 +168,9 @@ class Run {
     this.#views.onState(state)
     this.#display?.changed()
     switch (state.kind) {
+      case 'running':
+      case 'paused':
+        return
       case 'off':
         return this.#end(EXIT.ok)
       case 'debug-exit':

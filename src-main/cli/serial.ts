@@ -129,7 +129,7 @@ async function openPty(toGuest: (bytes: Uint8Array) => void): Promise<SerialLink
   stream.on('data', toGuest)
   stream.on('error', () => {}) // nobody has the other end open
   process.stderr.write(`Serial port at ${pty}\n`)
-  return { fromGuest: (bytes) => void writeQuietly(master, bytes), close: () => stream.destroy() }
+  return { fromGuest: (bytes) => writeQuietly(master, bytes), close: () => stream.destroy() }
 }
 
 function writeQuietly(file: number, bytes: Uint8Array): void {

@@ -57,7 +57,6 @@ export class WebDisplay {
 
   #serve(channel: Channel): void {
     const { thread } = this
-    const nothing = () => undefined
     const never = (): never => {
       throw new RpcError('not-in-library')
     }
@@ -70,13 +69,13 @@ export class WebDisplay {
         create: never,
         remove: never,
         start: never,
-        pause: () => thread.ask('pause').then(nothing),
-        resume: () => thread.ask('resume').then(nothing),
-        reset: () => thread.ask('reset').then(nothing),
-        powerButton: () => thread.ask('powerButton').then(nothing),
-        powerOff: () => thread.powerOff().then(nothing),
+        pause: () => thread.ask('pause'),
+        resume: () => thread.ask('resume'),
+        reset: () => thread.ask('reset'),
+        powerButton: () => thread.ask('powerButton'),
+        powerOff: () => thread.powerOff(),
         insert: never,
-        eject: ({ drive }) => thread.ask('eject', drive).then(nothing),
+        eject: ({ drive }) => thread.ask('eject', drive),
       },
       {},
       () => this.#clients.delete(client),

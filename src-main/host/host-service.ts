@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import * as v from 'valibot'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
+import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import { VmRecord, type VmSummary } from '../../engine/protocol/vm.ts'
 import { Images } from './images.ts'
@@ -60,17 +61,21 @@ export class HostService<P extends VmProcess> {
       await this.library.remove(id)
       for (const client of this.#clients) client.emit('removed', { id })
     },
-    start: async ({ id }) => void (await this.supervisor.start(id, await this.library.machineConfig(id))),
+    start: async ({ id }) => this.supervisor.start(id, await this.library.machineConfig(id)),
     pause: ({ id }) => this.supervisor.client(id).call('pause', undefined),
     resume: ({ id }) => this.supervisor.client(id).call('resume', undefined),
     reset: ({ id }) => this.supervisor.client(id).call('reset', undefined),
     powerButton: ({ id }) => this.supervisor.client(id).call('powerButton', undefined),
-    powerOff: async ({ id }) => void (await this.supervisor.powerOff(id)),
+    powerOff: ({ id }) => this.supervisor.powerOff(id),
     insert: async ({ id, drive, image }) => {
       const { path } = await this.images.find(image)
       await this.supervisor.client(id).call('insert', { drive, path, readonly: false })
+      await this.#remember(id, drive, path)
     },
-    eject: async ({ id, drive }) => void (await this.supervisor.client(id).call('eject', { drive })),
+    eject: async ({ id, drive }) => {
+      await this.supervisor.client(id).call('eject', { drive })
+      await this.#remember(id, drive, null)
+    },
   }
 
   async #create({ name, memoryMiB, image }: NewVm): Promise<VmSummary> {
@@ -85,6 +90,17 @@ export class HostService<P extends VmProcess> {
     const summary = this.#summary({ id, record })
     for (const client of this.#clients) client.emit('changed', summary)
     return summary
+  }
+
+  /** Keeps what lies in a drive for the next start. */
+  async #remember(id: string, drive: string, path: string | null): Promise<void> {
+    const record = await this.library.get(id)
+    const { drives } = record.machine
+    const changed = drives.indexOf(configOf(drive, drives)!)
+    if (changed < 0) return
+    const machine = { ...record.machine, drives: drives.with(changed, { ...drives[changed]!, path }) }
+    await this.library.update(id, { ...record, machine })
+    await this.#changed(id)
   }
 
   async #changed(id: string): Promise<void> {
@@ -103,6 +119,14 @@ export class HostService<P extends VmProcess> {
     }))
     return { id, name, ...this.supervisor.status(id), memoryMiB: machine.memoryMiB, drives }
   }
+}
+
+/** Which configured drive a running machine's drive is; floppy drives by their number, a CD-ROM drive when there is but one. */
+function configOf(id: string, drives: readonly DriveConfig[]): DriveConfig | undefined {
+  const floppy = /^floppy(\d)$/.exec(id)
+  if (floppy) return drives.filter(({ kind }) => kind === 'floppy')[Number(floppy[1])]
+  const optical = drives.filter(({ kind }) => kind === 'cdrom')
+  return optical.length === 1 ? optical[0] : undefined
 }
 
 /** The machine that is there at the first start, so that the first click shows something. */

@@ -72,7 +72,9 @@ describe('library', () => {
   })
 
   it('leaves nothing behind when creating fails', async () => {
-    await expect(library.create(record('broken'), { 'no/such/folder': new Uint8Array(1) })).rejects.toThrow()
+    await expect(library.create(record('broken'), { 'no/such/folder': new Uint8Array(1) })).rejects.toThrow(
+      'ENOENT',
+    )
     expect(await readdir(join(folder, 'machines'))).toEqual([])
   })
 

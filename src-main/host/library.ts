@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { basename, extname, isAbsolute, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
-import { findIssue, type MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { findIssue, withFiles, type MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmId, VmRecord } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
@@ -94,14 +94,7 @@ export class VmLibrary {
   /** The machine's configuration with the paths of its files made absolute. */
   async machineConfig(id: string): Promise<MachineConfig> {
     const { machine } = await this.get(id)
-    const absolute = (path: string) => (isAbsolute(path) ? path : this.#path(id, path))
-    return {
-      ...machine,
-      drives: machine.drives.map((drive) => ({
-        ...drive,
-        path: drive.path === null ? null : absolute(drive.path),
-      })),
-    }
+    return withFiles(machine, (path) => (isAbsolute(path) ? path : this.#path(id, path)))
   }
 
   #path(id: string, ...parts: string[]): string {

@@ -19,7 +19,7 @@ export function socketChannel(socket: WebSocket): Channel {
   socket.on('message', (data, isBinary) => {
     try {
       if (isBinary) throw new TypeError('text expected')
-      end.deliver(JSON.parse(String(data)))
+      end.deliver(JSON.parse((data as Buffer).toString()))
     } catch {
       socket.terminate()
     }

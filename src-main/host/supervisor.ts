@@ -76,7 +76,7 @@ export class Supervisor<P extends VmProcess> {
   /** Pulls the plug, and ends the process when it does not end by itself. */
   async powerOff(id: string): Promise<void> {
     const running = this.#running.get(id)
-    if (!running) return void this.forget(id)
+    if (!running) return this.forget(id)
     const timer = setTimeout(() => running.process.kill(), END_MS)
     running.client.call('powerOff', undefined).catch(() => {}) // its end is what counts
     await running.ended

@@ -32,15 +32,20 @@ export class WebHost {
   readonly #server: Server
   readonly #access = new Access()
   readonly #sockets = new WebSocketServer(SOCKET_OPTIONS)
-  readonly #files = sirv(bundled('renderer'), {
-    etag: true,
-    setHeaders: (response) => {
-      for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value)
-    },
-  })
+  readonly #files: ReturnType<typeof sirv>
   #address = ''
 
-  constructor(private readonly backend: WebBackend) {
+  /** @param pages folder of the built interface */
+  constructor(
+    private readonly backend: WebBackend,
+    pages = bundled('renderer'),
+  ) {
+    this.#files = sirv(pages, {
+      etag: true,
+      setHeaders: (response) => {
+        for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value)
+      },
+    })
     this.#server = createServer(
       { headersTimeout: 3000, requestTimeout: 0, connectionsCheckingInterval: 500 },
       (request, response) => this.#answer(request, response),

@@ -12,7 +12,7 @@ const STATE_WORDS: Record<string, string> = {
 /** What went wrong and what to do, for a person. */
 export function errorText(error: unknown): string {
   if (!(error instanceof RpcError)) return error instanceof Error ? error.message : String(error)
-  const text = (name: string): string => String(error.details[name] ?? '')
+  const text = (name: string): string => String((error.details[name] as string | number | undefined) ?? '')
   switch (error.code) {
     case 'file-unusable':
       return `The file ${text('path')} cannot be used: ${text('reason')}.`

@@ -36,14 +36,19 @@ export const useMachines = defineStore('machines', () => {
         byId.value.delete(id)
         if (selectedId.value === id) selectedId.value = list.value[0]?.id ?? null
       })
-      const machines = await client.call('list', undefined)
-      byId.value = new Map(machines.map((machine) => [machine.id, machine]))
+      await refresh()
       connected.value = true
       loaded.value = true
-      if (!selected.value) selectedId.value = list.value[0]?.id ?? null
     } catch {
       if (!connected.value) setTimeout(() => void connect(), RETRY_MS)
     }
+  }
+
+  /** Reads the library anew: files may have been repaired or removed by hand. */
+  async function refresh(): Promise<void> {
+    const machines = await host().call('list', undefined)
+    byId.value = new Map(machines.map((machine) => [machine.id, machine]))
+    if (!selected.value) selectedId.value = list.value[0]?.id ?? null
   }
 
   function host(): RpcClient<HostContract> {
@@ -69,6 +74,7 @@ export const useMachines = defineStore('machines', () => {
     connected,
     loaded,
     connect,
+    refresh,
     create,
     start: on('start'),
     pause: on('pause'),

@@ -1,25 +1,23 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { source as axe } from 'axe-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { FRONTS, missing, until, type Front } from './fronts.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FRONTS, missing, PROJECT, until, type Front } from './fronts.ts'
 
 const reason = missing()
 if (reason) process.stderr.write(`skipped: end-to-end tests: ${reason}\n`)
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'vitrine-images-'))
-  await writeFile(join(folder, 'blank.img'), new Uint8Array(1_474_560))
-})
-afterAll(() => rm(folder, { recursive: true }))
+/** The demo guest, which is also what machines are made from here. */
+const DEMO = 'Vitrine diagnostics'
+const IMAGE = join(PROJECT, 'out', 'guests', 'diagnostic.img')
+/** Its summary once it has looked at every device. */
+const TESTED = /(\d+) ok, +(\d+) failed/
 
 describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (kind) => {
   let front: Front
   beforeEach(async () => {
-    front = await FRONTS[kind]({ picks: join(folder, 'blank.img') })
-    await front.page.getByRole('heading', { name: 'Vitrine' }).waitFor()
+    front = await FRONTS[kind]({ picks: IMAGE })
+    await front.page.getByRole('heading', { name: 'Vitrine', exact: true }).waitFor()
   })
   afterEach(() => front.close())
 
@@ -31,7 +29,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await page.getByTestId('new').click()
     await page.getByLabel('Name').fill(name)
     await page.getByLabel('Memory').fill('16')
-    if (kind === 'web') await page.locator('input[type=file]').setInputFiles(join(folder, 'blank.img'))
+    if (kind === 'web') await page.locator('input[type=file]').setInputFiles(IMAGE)
     else await button('Browse…').click()
     await page.getByText('It goes in as a floppy disk.').waitFor()
     await button('Create').click()
@@ -45,37 +43,67 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
   }
 
   /** Opens the text of the screen and waits for what it should show. */
-  async function seeText(pattern: RegExp): Promise<void> {
+  async function seeText(pattern: RegExp): Promise<string> {
     const { page } = front
     await page.getByRole('tab', { name: 'Text' }).click()
-    await until(
-      async () => (pattern.test((await page.getByTestId('screen-text').textContent()) ?? '') ? true : null),
-      String(pattern),
-    )
+    const text = await until(async () => {
+      const shown =
+        (await page
+          .getByTestId('screen-text')
+          .textContent({ timeout: 1000 })
+          .catch(() => '')) ?? ''
+      return pattern.test(shown) ? shown : null
+    }, String(pattern))
     await page.getByRole('tab', { name: 'Screen' }).click()
+    return text
   }
 
-  it('creates a machine from an image, starts it, types in it and sees the answer', async () => {
+  async function powerOff(): Promise<void> {
+    await button('Power off').click()
+    await front.page.getByRole('alertdialog').getByRole('button', { name: 'Power off' }).click()
+    await state().getByText('Off').waitFor()
+  }
+
+  it('has a ready machine at the first start, which appears and answers the keyboard', async () => {
     const { page } = front
-    await create('First machine')
-    await front.screenshot('off')
+    await page.getByRole('heading', { name: DEMO }).waitFor()
+    await front.screenshot('first-start')
     await start()
-    await seeText(/Vitrine test pattern/)
+    const [, , failed] = TESTED.exec(await seeText(TESTED))!
+    await front.screenshot('diagnostics')
     await page.getByTestId('screen').click()
     await page.getByTestId('capture').getByText('Right Ctrl releases').waitFor()
-    await page.keyboard.type('hello 42', { delay: 20 })
+    await page.keyboard.press('5') // its page for input
+    await seeText(/type a line/) // turning to the text gives keyboard and mouse back
+    await page.getByTestId('screen').click()
+    await page.keyboard.type('hello 42', { delay: 60 })
     await page.keyboard.press('Enter')
     await front.screenshot('captured')
     await page.keyboard.press('ControlRight')
     await page.getByTestId('capture').getByText('yours').waitFor()
-    await seeText(/You typed: hello 42/)
+    await seeText(/I read: hello 42/)
     await page.getByRole('tab', { name: 'Serial console' }).click()
-    await page.getByTestId('serial').getByText('line hello 42').first().waitFor()
+    await page.getByTestId('serial').getByText('diagnostic:').first().waitFor()
     await front.screenshot('serial')
-    await button('Power off').click()
-    await page.getByRole('alertdialog').getByRole('button', { name: 'Power off' }).click()
-    await state().getByText('Off').waitFor()
+    await page.getByRole('tab', { name: 'Screen' }).click()
+    await page.getByTestId('screen').click()
+    await page.keyboard.press('Tab') // away from the page for input, where letters are text
+    await page.keyboard.press('g')
+    await page.waitForTimeout(1500)
+    await front.screenshot('graphics')
+    await page.keyboard.press('ControlRight')
+    await powerOff()
     await until(async () => ((await front.machineProcesses()).length ? null : true), 'its process to end')
+    expect(front.errors).toEqual([])
+    expect(failed).toBe('0')
+  })
+
+  it('creates a machine from an image in three fields', async () => {
+    await create('My machine')
+    await front.screenshot('off')
+    await start()
+    await seeText(TESTED)
+    await powerOff()
     expect(front.errors).toEqual([])
   })
 
@@ -101,20 +129,21 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
   })
 
   it('pauses, goes on and resets', async () => {
-    await create('Second machine')
     await start()
+    await seeText(TESTED)
     await button('Pause').click()
     await state().getByText('Paused').waitFor()
+    await front.screenshot('paused')
     await button('Resume').click()
     await state().getByText('Running').waitFor()
     await button('Reset').click()
     await front.page.getByRole('alertdialog').getByRole('button', { name: 'Reset' }).click()
-    await seeText(/Vitrine test pattern/)
+    await seeText(/looking/)
+    await seeText(TESTED)
     expect(front.errors).toEqual([])
   })
 
   it('survives the end of a machine’s process, says why, and starts it again', async () => {
-    await create('Unlucky')
     await start()
     const [pid] = await front.machineProcesses()
     process.kill(pid!, 'SIGKILL')
@@ -122,7 +151,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await front.page.getByText('It ended unexpectedly.').waitFor()
     await front.screenshot('failed')
     await start()
-    await seeText(/Vitrine test pattern/)
+    await seeText(TESTED)
   })
 
   it('lists a damaged machine with the reason and leaves its file alone', async () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { EAX, EDI, EDX, CS, Segment, State, segmentAt } from '../../../engine/isa/state.ts'
 import { GP, XM } from '../../../engine/isa/semantics.ts'
-import { OPERAND_PAGE, SingleInstructions } from './interpreter.ts'
+import { DEVICE_PAGE, OPERAND_PAGE, SingleInstructions } from './interpreter.ts'
 
 const machine = new SingleInstructions()
 const { view, state, operands } = machine
@@ -114,5 +114,40 @@ describe('SSE instructions', () => {
     expect(machine.run([0x0f, 0xae, 0x0a])).toBe(SAFE)
     expect(view.getBigUint64(State.XMM + 7 * 16, true)).toBe(0x0123456789abcdefn)
     expect(state.word(State.FPU_TAG)).toBe(0x3fff)
+  })
+})
+
+describe('accesses that go through buffers', () => {
+  const device = operands + DEVICE_PAGE - OPERAND_PAGE
+
+  beforeEach(() => {
+    state.setGpr(EDX, DEVICE_PAGE)
+    new Uint8Array(view.buffer, device, 512).fill(0x55)
+  })
+
+  it('leave memory as it was when an unmasked exception withholds a store', () => {
+    view.setUint32(State.FPU_CONTROL, 0x37e, true)
+    expect(machine.run([0xdb, 0x3a])).toBe(SAFE) // FSTP tbyte [EDX] of an empty stack
+    expect(new Uint8Array(view.buffer, device, 10).every((byte) => byte === 0x55)).toBe(true)
+    view.setUint32(State.FPU_CONTROL, 0x37f, true)
+    expect(machine.run([0xdb, 0x3a])).toBe(SAFE)
+    expect(view.getUint16(device + 8, true)).toBe(0xffff)
+  })
+
+  it('keep the bytes that MASKMOVDQU does not choose', () => {
+    state.setGpr(EDI, DEVICE_PAGE)
+    view.setBigUint64(State.XMM + 32, 0x80n, true)
+    view.setBigUint64(State.XMM + 40, 0n, true)
+    view.setBigUint64(State.XMM + 16, 0x99n, true)
+    expect(machine.run([0x66, 0x0f, 0xf7, 0xca])).toBe(SAFE)
+    expect(view.getUint32(device, true)).toBe(0x55555599)
+  })
+
+  it('have room for a whole FXSAVE image', () => {
+    machine.run([0xd9, 0xe8]) // FLD1
+    expect(machine.run([0x0f, 0xae, 0x02])).toBe(SAFE)
+    expect(view.getUint16(device, true)).toBe(0x37f)
+    expect(view.getBigUint64(device + 32, true)).toBe(1n << 63n)
+    expect(view.getUint8(device + 288)).toBe(0x55)
   })
 })

@@ -8,7 +8,21 @@ import { type Feature, InstructionSet } from '../../../engine/isa/description.ts
 import { buildOpcodeTable } from '../../../engine/isa/encoding.ts'
 import { describeMmx } from '../../../engine/isa/mmx.ts'
 import { describeSse } from '../../../engine/isa/sse.ts'
-import { CS, DS, ES, FS, GS, SS, Segment, State, TLB, Tlb, segmentAt } from '../../../engine/isa/state.ts'
+import {
+  BOUNCE_BYTES,
+  BOUNCE_SLOTS,
+  CS,
+  DS,
+  ES,
+  FS,
+  GS,
+  SS,
+  Segment,
+  State,
+  TLB,
+  Tlb,
+  segmentAt,
+} from '../../../engine/isa/state.ts'
 import { describeX87 } from '../../../engine/isa/x87.ts'
 import { GuestMemory } from '../../../engine/memory/guest-memory.ts'
 import { RAM_BASE } from '../../../engine/memory/layout.ts'
@@ -17,6 +31,8 @@ import { CpuState } from '../../../engine/vcpu/cpu-state.ts'
 const FEATURES = new Set<Feature>(['8086', 'fpu', 'cmov', 'mmx', 'fxsr', 'sse', 'sse2'])
 /** Linear address of the one mapped page, where operands lie. */
 export const OPERAND_PAGE = 0x5000
+/** Linear address of a page that behaves like a device's. */
+export const DEVICE_PAGE = 0x6000
 
 /**
  * Runs single instructions through decoder and generated interpreter in a flat 32-bit protected mode, without
@@ -30,6 +46,7 @@ export class SingleInstructions {
   readonly #code: CodeCache
   readonly #decoder: Decoder
   readonly #bytes = new Uint8Array(32)
+  #bounced: { at: number; host: number; size: number }[] = []
   readonly #run: (record: number, budget: number) => number
 
   constructor() {
@@ -45,9 +62,11 @@ export class SingleInstructions {
     this.#decoder = new Decoder(table)
     this.#code = new CodeCache(new MemoryMap(memory), this.#decoder, handlers)
     const unexpected = (): number => 0
+    const access = (address: number, _segment: number, kind: number): number => this.#bounce(address, kind)
+    const writeBack = (): number => this.#writeBack()
     const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), {
       env: { memory: memory.wasm },
-      runtime: { access: unexpected, writeBack: unexpected, system: unexpected, bulk: unexpected },
+      runtime: { access, writeBack, system: unexpected, bulk: unexpected },
       fpu: loadFpu(memory.wasm) as unknown as Record<string, unknown>,
     })
     this.#run = instance.exports['run'] as (record: number, budget: number) => number
@@ -62,6 +81,27 @@ export class SingleInstructions {
     }
   }
 
+  /** Accesses to the page behind the mapped one go through buffers, as those to devices do; others fault. */
+  #bounce(address: number, kind: number): number {
+    const size = kind & 0xff
+    if (address < DEVICE_PAGE || address + size > DEVICE_PAGE + 0x1000) return 0
+    const at = State.BOUNCE + this.#bounced.length * BOUNCE_BYTES
+    if (this.#bounced.length === BOUNCE_SLOTS) throw new Error('too many buffers')
+    const write = (kind & 0x100) !== 0
+    const bytes = new Uint8Array(this.view.buffer)
+    const host = RAM_BASE + address
+    if (!write || (kind & 0x200) !== 0) bytes.copyWithin(at, host, host + size)
+    else bytes.fill(0xee, at, at + size)
+    this.#bounced.push({ at, host, size: write ? size : 0 })
+    return at
+  }
+
+  #writeBack(): number {
+    const bytes = new Uint8Array(this.view.buffer)
+    for (const { at, host, size } of this.#bounced) bytes.copyWithin(host, at, at + size)
+    return 0
+  }
+
   /**
    * @returns the vector raised, -1 for none, or a text that says why the instruction could not be run
    */
@@ -72,6 +112,7 @@ export class SingleInstructions {
     if (typeof instruction === 'string') return instruction
     if (instruction.length !== code.length) return `decoded ${instruction.length} of ${code.length} bytes`
     this.view.setUint32(State.FPU_TRAP, 0, true)
+    this.#bounced = []
     const why = this.#run(this.#code.encodeScratch(instruction, 0, true), 1000)
     if (why >= Why.RAISE) return why - Why.RAISE
     return why === Why.ESCAPE ? -1 : `ended with ${why}`

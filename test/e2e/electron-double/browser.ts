@@ -16,7 +16,9 @@ export class Browser {
     readonly child: ChildProcess,
     private readonly socket: WebSocket,
   ) {
-    socket.on('message', (text) => this.#receive(JSON.parse(String(text)) as Record<string, unknown>))
+    socket.on('message', (text: Buffer) =>
+      this.#receive(JSON.parse(text.toString()) as Record<string, unknown>),
+    )
   }
 
   /** @param profile an empty folder; the address for other debuggers is in its file DevToolsActivePort */

@@ -99,7 +99,7 @@ export class MessageChannelMain {
 export const protocol = {
   registerSchemesAsPrivileged() {},
   handle(scheme, handler) {
-    schemeHandlers.set(scheme, handler as (request: Request) => Response | Promise<Response>)
+    schemeHandlers.set(scheme, handler)
   },
 } satisfies Pick<E.Protocol, 'registerSchemesAsPrivileged' | 'handle'>
 

@@ -53,6 +53,7 @@ export class PortHub {
 
   /** A page or process has gone, and its ends with it. */
   closeAll(holder: Holder): void {
-    for (const [id, end] of [...this.#ends]) if (end.holder === holder) this.close(id)
+    const held = Array.from(this.#ends).filter(([, end]) => end.holder === holder)
+    for (const [id] of held) this.close(id)
   }
 }

@@ -77,7 +77,10 @@ export class DoubleWebContents extends EventEmitter {
     this.hub.closeAll(this.holder)
     this.#socket = socket
     for (const data of this.#early.splice(0)) socket.send(data)
-    socket.on('message', (text) => void this.#receive(JSON.parse(String(text)) as FromPage, ipc, toApp))
+    socket.on(
+      'message',
+      (text: Buffer) => void this.#receive(JSON.parse(text.toString()) as FromPage, ipc, toApp),
+    )
   }
 
   async #receive(message: FromPage, ipc: DoubleIpcMain, toApp: (url: string) => string): Promise<void> {

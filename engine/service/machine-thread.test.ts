@@ -1,0 +1,173 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { channelPair } from '../protocol/channel.ts'
+import { MachineConfig } from '../protocol/machine-config.ts'
+import { RpcClient } from '../protocol/rpc.ts'
+import {
+  viewContract,
+  vmContract,
+  type MachineState,
+  type ViewContract,
+  type VmContract,
+} from '../protocol/vm-contract.ts'
+import { MachineThread, type MachineListener } from './machine-thread.ts'
+import { VmService } from './vm-service.ts'
+
+/**
+ * Stands for the machine's worker: it speaks its messages, echoes keys to the serial port, and ends as the
+ * name of the firmware says.
+ */
+const WORKER = `
+  import { parentPort, workerData } from 'node:worker_threads'
+  const post = (message) => parentPort.postMessage(message)
+  const mode = workerData.config.firmware
+  if (mode === 'refuse') post({ kind: 'refused', error: { code: 'file-unusable', details: { path: 'a', reason: 'locked' } } })
+  else {
+    post({ kind: 'ready', serialPorts: 2 })
+    post({ kind: 'state', state: { kind: 'running' } })
+    if (mode === 'throw') setTimeout(() => { throw new Error('out of luck') }, 20)
+    if (mode === 'exit') setTimeout(() => process.exit(3), 20)
+    parentPort.on('message', (message) => {
+      if (message.kind === 'key') post({ kind: 'serial', port: 0, bytes: new TextEncoder().encode((message.pressed ? '+' : '-') + message.code + ' ') })
+      if (message.kind === 'watch-stats') post({ kind: 'pointer', absolute: message.on })
+      if (message.kind !== 'request') return
+      if (message.name === 'eject') post({ kind: 'error', id: message.id, error: { code: 'option-invalid', details: { option: message.args[0], reason: 'no' } } })
+      else post({ kind: 'answer', id: message.id, value: message.name === 'screenText' ? null : undefined })
+      if (message.name === 'powerOff' && mode !== 'deaf') {
+        post({ kind: 'state', state: { kind: 'off' } })
+        parentPort.close()
+      }
+    })
+  }
+`
+
+let folder: string
+let script: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vitrine-worker-'))
+  script = join(folder, 'worker.mjs')
+  await writeFile(script, WORKER)
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const configOf = (mode?: string) => v.parse(MachineConfig, { version: 1, ...(mode && { firmware: mode }) })
+
+function start(mode?: string) {
+  const states: MachineState[] = []
+  let serial = ''
+  const listener: MachineListener = {
+    onState: (state) => void states.push(state),
+    onSerial: (_, bytes) => (serial += new TextDecoder().decode(bytes)),
+  }
+  return { thread: new MachineThread(script, configOf(mode), listener), states, serial: () => serial }
+}
+
+describe('machine thread', () => {
+  it('hands on why a machine cannot be built', async () => {
+    const { thread, states } = start('refuse')
+    await expect(thread.ready).rejects.toMatchObject({ code: 'file-unusable', details: { reason: 'locked' } })
+    await thread.ended
+    expect(states).toEqual([])
+  })
+
+  it.each([
+    ['throw', 'out of luck'],
+    ['exit', 'its thread ended with code 3'],
+  ])('makes a failed machine of a thread that ends by itself (%s)', async (mode, reason) => {
+    const { thread, states } = start(mode)
+    await thread.ready
+    await thread.ended
+    expect(states.at(-1)).toEqual({ kind: 'failed', reason })
+    await expect(thread.ask('screenText')).rejects.toMatchObject({ code: 'disconnected' })
+  })
+
+  it('asks, and hears refusals with their code', async () => {
+    const { thread, states } = start()
+    await thread.ready
+    expect(await thread.ask('screenText')).toBeNull()
+    await expect(thread.ask('eject', 'floppy7')).rejects.toMatchObject({
+      code: 'option-invalid',
+      details: { option: 'floppy7' },
+    })
+    await thread.powerOff()
+    expect(states.at(-1)).toEqual({ kind: 'off' })
+  })
+
+  it('types with shift where the character needs it', async () => {
+    const { thread, serial } = start()
+    await thread.ready
+    await thread.type('aB\n')
+    await thread.powerOff()
+    expect(serial().trim().split(' ')).toEqual([
+      '+KeyA',
+      '-KeyA',
+      '+ShiftLeft',
+      '+KeyB',
+      '-KeyB',
+      '-ShiftLeft',
+      '+Enter',
+      '-Enter',
+    ])
+  })
+})
+
+describe('vm service', () => {
+  async function serve() {
+    const [host, far] = channelPair()
+    const ended = new Promise<void>((resolve) => {
+      service = new VmService(script, far, resolve)
+    })
+    const control = new RpcClient<VmContract>(vmContract, host)
+    await control.call('start', { config: configOf() })
+    return { control, ended, host }
+  }
+  let service: VmService
+
+  function view() {
+    const [near, far] = channelPair()
+    const client = new RpcClient<ViewContract>(viewContract, near)
+    let serial = ''
+    client.on('serial', ({ data }) => (serial += data))
+    const opened = new Promise<{ view: string; serialPorts: number }>((resolve) =>
+      client.on('opened', resolve),
+    )
+    service.views.open(far, 'name')
+    return { client, near, opened, serial: () => serial }
+  }
+
+  it('tells each view its name, and a later one what the serial ports said before', async () => {
+    const { control, ended } = await serve()
+    const first = view()
+    expect(await first.opened).toEqual({ view: 'name', serialPorts: 2 })
+    await first.client.call('type', { text: 'x' })
+    const second = view()
+    await second.opened
+    await second.client.call('screenText', undefined)
+    expect(second.serial()).toBe('+KeyX -KeyX ')
+    await control.call('powerOff', undefined)
+    await ended
+  })
+
+  it('lets go of the keys of a view that leaves', async () => {
+    const { control, ended } = await serve()
+    const leaving = view()
+    await leaving.opened
+    leaving.client.notify('key', { code: 'KeyQ', pressed: true })
+    await leaving.client.call('screenText', undefined)
+    leaving.near.close()
+    const staying = view()
+    await staying.client.call('screenText', undefined)
+    expect(staying.serial()).toBe('+KeyQ -KeyQ ')
+    await control.call('powerOff', undefined)
+    await ended
+  })
+
+  it('ends its machine when its host has gone', async () => {
+    const { host, ended } = await serve()
+    host.close()
+    await ended
+  })
+})

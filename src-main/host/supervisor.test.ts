@@ -1,0 +1,154 @@
+import * as v from 'valibot'
+import { describe, expect, it } from 'vitest'
+import { channelPair, type Channel } from '../../engine/protocol/channel.ts'
+import { MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
+import { vmContract, type VmContract } from '../../engine/protocol/vm-contract.ts'
+import { Supervisor } from './supervisor.ts'
+import type { VmProcess } from './vm-process.ts'
+
+const config = v.parse(MachineConfig, { version: 1 })
+
+/** The process of a machine that does what it is told, until the test ends it. */
+class ObedientProcess implements VmProcess {
+  readonly control: Channel
+  readonly server: RpcServer<VmContract>
+  refuses = false
+  deaf = false
+  #far: Channel
+  #exit: (how: string) => void = () => {}
+
+  constructor() {
+    const [near, far] = channelPair()
+    this.control = near
+    this.#far = far
+    const tell = (kind: 'running' | 'paused' | 'off') => this.server.emit('state', { kind })
+    this.server = new RpcServer<VmContract>(
+      vmContract,
+      far,
+      {
+        start: () => {
+          if (this.refuses) throw new RpcError('file-unusable', { path: 'a.img', reason: 'it is locked' })
+          tell('running')
+          return undefined
+        },
+        pause: () => tell('paused'),
+        resume: () => tell('running'),
+        reset: () => undefined,
+        powerButton: () => undefined,
+        powerOff: () => {
+          if (this.deaf) return undefined
+          tell('off')
+          setTimeout(() => this.end('ended with status 0'), 5)
+          return undefined
+        },
+        insert: () => undefined,
+        eject: () => undefined,
+      },
+      {},
+    )
+  }
+
+  onExit(listener: (how: string) => void): void {
+    this.#exit = listener
+  }
+
+  end(how: string): void {
+    this.#far.close()
+    setTimeout(() => this.#exit(how))
+  }
+
+  kill(): void {
+    this.end('was ended by SIGKILL')
+  }
+}
+
+function powerOn(prepare: (process: ObedientProcess) => void = () => {}) {
+  const processes: ObedientProcess[] = []
+  const changes: string[] = []
+  const supervisor: Supervisor<ObedientProcess> = new Supervisor(
+    () => {
+      const process = new ObedientProcess()
+      prepare(process)
+      processes.push(process)
+      return process
+    },
+    (id) => changes.push(`${id} ${supervisor.status(id).state}`),
+  )
+  return { supervisor, processes, changes }
+}
+const turn = () => new Promise((resolve) => setTimeout(resolve, 20))
+
+describe('supervisor', () => {
+  it('starts a process, follows its machine, and ends with it', async () => {
+    const { supervisor, changes } = powerOn()
+    await supervisor.start('a', config)
+    await supervisor.client('a').call('pause', undefined)
+    await supervisor.powerOff('a')
+    expect(changes).toEqual(['a starting', 'a running', 'a paused', 'a off', 'a off'])
+    expect(supervisor.status('a')).toEqual({ state: 'off', reason: null })
+  })
+
+  it('hands on why a machine could not be built, and leaves it off', async () => {
+    const { supervisor } = powerOn((process) => (process.refuses = true))
+    await expect(supervisor.start('a', config)).rejects.toMatchObject({
+      code: 'file-unusable',
+      details: { reason: 'it is locked' },
+    })
+    expect(supervisor.status('a')).toEqual({ state: 'off', reason: null })
+  })
+
+  it('makes a machine whose process dies aborted, and no other', async () => {
+    const { supervisor, processes } = powerOn()
+    await supervisor.start('a', config)
+    await supervisor.start('b', config)
+    processes[0]!.end('was ended by SIGSEGV')
+    await turn()
+    expect(supervisor.status('a')).toEqual({
+      state: 'aborted',
+      reason: 'the process of the machine was ended by SIGSEGV',
+    })
+    expect(supervisor.status('b').state).toBe('running')
+    await supervisor.start('a', config)
+    expect(supervisor.status('a').state).toBe('running')
+  })
+
+  it('keeps the reason of a guest that brought its machine down', async () => {
+    const { supervisor, processes } = powerOn()
+    await supervisor.start('a', config)
+    processes[0]!.server.emit('state', { kind: 'crashed', reason: 'triple fault' })
+    processes[0]!.end('ended with status 0')
+    await turn()
+    expect(supervisor.status('a')).toEqual({ state: 'aborted', reason: 'triple fault' })
+  })
+
+  it('refuses a second start, and commands to what does not run', async () => {
+    const { supervisor } = powerOn()
+    expect(() => supervisor.client('a')).toThrow(expect.objectContaining({ code: 'vm-busy' }))
+    await supervisor.start('a', config)
+    await expect(supervisor.start('a', config)).rejects.toMatchObject({
+      code: 'vm-busy',
+      details: { state: 'running' },
+    })
+  })
+
+  it('starts again a machine whose process is still ending', async () => {
+    const { supervisor, processes } = powerOn()
+    await supervisor.start('a', config)
+    processes[0]!.server.emit('state', { kind: 'off' })
+    await turn()
+    const again = supervisor.start('a', config)
+    processes[0]!.end('ended with status 0')
+    await again
+    expect(supervisor.status('a').state).toBe('running')
+    expect(processes).toHaveLength(2)
+  })
+
+  it('believes no process that talks nonsense', async () => {
+    const { supervisor, processes } = powerOn()
+    await supervisor.start('a', config)
+    processes[0]!.server.emit('state', { kind: 'exploded' } as never)
+    await turn()
+    expect(supervisor.status('a').state).toBe('running')
+  })
+})

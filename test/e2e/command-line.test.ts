@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { missing, PROJECT } from './fronts.ts'
+
+const reason = missing({ browser: false })
+if (reason) process.stderr.write(`skipped: command-line tests: ${reason}\n`)
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vitrine-cli-'))
+  await writeFile(join(folder, 'blank.img'), new Uint8Array(1_474_560))
+  await writeFile(join(folder, 'empty.img'), '')
+  await writeFile(join(folder, 'notes.txt'), 'this is no kernel\n'.repeat(100))
+  await mkdir(join(folder, 'directory'))
+  await symlink('loop', join(folder, 'loop'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+interface Outcome {
+  status: number
+  stdout: string
+  stderr: string
+}
+
+function vitrine(...args: string[]): Promise<Outcome> {
+  const env = { ...process.env, VITRINE_HOME: join(folder, 'library') }
+  return new Promise((resolve) =>
+    execFile(
+      process.execPath,
+      [join(PROJECT, 'out/cli/index.js'), ...args],
+      { cwd: folder, env, timeout: 60_000 },
+      (error, stdout, stderr) => resolve({ status: error ? Number(error.code ?? 999) : 0, stdout, stderr }),
+    ),
+  )
+}
+
+describe.skipIf(reason)('vitrine run', () => {
+  it.each<[string, string[], RegExp]>([
+    ['a missing image', ['--floppy', 'none.img'], /none\.img: there is no such file/],
+    ['an empty image', ['--floppy', 'empty.img'], /empty\.img: .*empty/],
+    ['a directory', ['--disk', 'directory'], /directory: .*director/],
+    ['links in a circle', ['--cdrom', 'loop'], /loop: /],
+    ['a text file as kernel', ['--kernel', 'notes.txt'], /notes\.txt: /],
+    ['too much memory', ['--memory', '3073'], /--memory: 3073 is too much; .* 1 to 3072/],
+    ['seven disks', Array<string[]>(7).fill(['--disk', 'blank.img']).flat(), /7 IDE disks/],
+    ['an unknown option', ['--teleport'], /unknown option '--teleport'/],
+    ['an option without its value', ['--memory'], /argument missing/],
+    [
+      'a screenshot into nowhere',
+      ['--do', 'screenshot:nowhere/x.png'],
+      /nowhere\/x\.png: there is no folder/,
+    ],
+    ['a saved state that is none', ['--restore-state', 'notes.txt'], /state/],
+  ])('refuses %s in one line, and creates nothing', async (_, args, line) => {
+    const before = (await readdir(folder)).toSorted()
+    const { status, stdout, stderr } = await vitrine('run', ...args, '--timeout', '20')
+    expect(stderr).toMatch(line)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+    expect(stderr).toMatch(/^vitrine: /)
+    expect([status, stdout]).toEqual([1, ''])
+    expect((await readdir(folder)).toSorted()).toEqual(before)
+  })
+
+  it('refuses an image that is far too large for its drive', async () => {
+    await truncate(join(folder, 'blank.img'), 8 * 2 ** 40).catch(() =>
+      truncate(join(folder, 'blank.img'), 2 ** 40),
+    )
+    const { status, stderr } = await vitrine('run', '--floppy', 'blank.img', '--timeout', '20')
+    expect(stderr).toMatch(/^vitrine: blank\.img: /)
+    expect(status).toBe(1)
+  })
+
+  it('ends with 124 when the time is up', async () => {
+    const { status, stderr } = await vitrine('run', '--do', 'wait:this text never comes', '--timeout', '1')
+    expect([status, stderr]).toEqual([124, 'vitrine: the time is up\n'])
+  })
+
+  it('does its steps and writes what they say', async () => {
+    const steps = ['sleep:500', 'screenshot:a.png', 'text:a.txt', 'stats:a.json'].flatMap((step) => [
+      '--do',
+      step,
+    ])
+    const options = ['--floppy', 'blank.img,readonly', '--stats', 'end.json', '--timeout', '30']
+    const { status, stderr } = await vitrine('run', ...options, ...steps)
+    expect([status, stderr]).toEqual([0, ''])
+    expect((await readFile(join(folder, 'a.png'))).subarray(1, 4).toString()).toBe('PNG')
+    expect((await readFile(join(folder, 'a.txt'), 'utf8')).split('\n').length).toBeGreaterThan(20)
+    for (const name of ['a.json', 'end.json']) {
+      const stats = JSON.parse(await readFile(join(folder, name), 'utf8')) as Record<string, unknown>
+      expect(stats).toMatchObject({
+        instructions: expect.any(Number),
+        wallMs: expect.any(Number),
+        exits: expect.any(Object),
+      })
+    }
+  })
+
+  it('goes on from a saved state', async () => {
+    expect(await vitrine('run', '--memory', '4', '--do', 'sleep:300', '--do', 'save-state:s')).toMatchObject({
+      status: 0,
+    })
+    expect(await vitrine('run', '--memory', '4', '--restore-state', 's', '--do', 'sleep:100')).toMatchObject({
+      status: 0,
+    })
+  })
+})
+
+describe.skipIf(reason)('the library on the command line', () => {
+  it('creates, lists, shows and deletes machines', async () => {
+    expect(await vitrine('create', 'My DOS', '--memory', '16', '--floppy', 'blank.img')).toMatchObject({
+      stdout: 'my-dos\n',
+    })
+    expect((await vitrine('list')).stdout).toContain('my-dos\tMy DOS')
+    const shown = JSON.parse((await vitrine('show', 'my-dos', '--json')).stdout) as {
+      machine: { drives: { path: string }[] }
+    }
+    expect(shown.machine.drives[0]!.path).toBe(join(folder, 'blank.img'))
+    expect((await vitrine('delete', 'my-dos')).status).toBe(0)
+    expect(await vitrine('show', 'my-dos')).toMatchObject({
+      status: 1,
+      stderr: 'vitrine: there is no machine "my-dos"; see vitrine list\n',
+    })
+  })
+})

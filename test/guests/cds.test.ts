@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest'
+import { guestImages } from '../support/guest-images.ts'
+import { countColours } from '../support/png-reader.ts'
+import { boots, orSkip, photograph } from '../support/vitrine-run.ts'
+
+describe('CDs', () => {
+  boots('Memtest86+ starts from its CD', async () => ({
+    args: ['--cdrom', await guestImages.memtestCd(), '--memory', '32'],
+    steps: ['wait:Memtest86\\+ v6\\.10'],
+  }))
+
+  boots('GRUB starts from its CD and shows its menu', async () => ({
+    args: ['--cdrom', await guestImages.grubCd()],
+    steps: ['wait:GNU GRUB +version 2\\.06-13\\+deb12u2'],
+  }))
+
+  boots('iPXE starts from its CD', async () => ({
+    args: ['--cdrom', await guestImages.ipxeCd()],
+    steps: ['wait:iPXE 1\\.0\\.0\\+git-2019'],
+  }))
+
+  it('ISOLINUX draws its graphical menu', async ({ skip }) => {
+    const run = await orSkip(
+      async () => ({ args: ['--cdrom', await guestImages.vesamenuCd()], steps: [] }),
+      skip,
+    )
+    const pictures = await photograph(run, [10_000, 10_000])
+    const last = pictures.at(-1)
+    expect(last).toMatchObject({ width: 640, height: 480 })
+    expect(last === undefined ? 0 : countColours(last)).toBeGreaterThan(50)
+  })
+})

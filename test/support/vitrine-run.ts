@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { GuestMissing } from './guests/packages.ts'
+import { readPng, type Picture } from './png-reader.ts'
+
+const PROGRAM = join(import.meta.dirname, '../../out/cli/index.js')
+
+export interface Run {
+  /** Arguments of `vitrine run`, without steps. */
+  args: readonly string[]
+  /** Steps for --do; each `wait:` is one fact that the test asserts. */
+  steps: readonly string[]
+  /** Given up after this many seconds. */
+  seconds?: number
+  /** Text for the guest's COM1, when `--serial stdio` is among the arguments. */
+  input?: string
+}
+
+export interface Outcome {
+  status: number | null
+  stdout: string
+  stderr: string
+}
+
+/** Runs the built command line to its end. */
+export function vitrine(args: readonly string[], input = ''): Promise<Outcome> {
+  if (!existsSync(PROGRAM)) throw new Error('out/cli/index.js is not there: run npm run build first')
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: 'pipe' })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.setEncoding('latin1').on('data', (text: string) => (stdout += text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    child.on('error', reject)
+    child.on('close', (status) => resolve({ status, stdout, stderr }))
+    child.stdin.on('error', () => {}) // it may have ended before it read everything
+    if (input === '') child.stdin.end()
+    else child.stdin.write(input)
+  })
+}
+
+const lastLines = (text: string): string => text.trim().split('\n').slice(-12).join('\n')
+
+/** Boots a guest, does the steps and expects that all of them came to pass. */
+export async function boot({ args, steps, seconds = 120, input = '' }: Run): Promise<Outcome> {
+  const step = steps.flatMap((text) => ['--do', text])
+  const outcome = await vitrine(['run', ...args, '--timeout', String(seconds), ...step], input)
+  const said = `steps: ${steps.join(', ')}\n${lastLines(outcome.stderr)}\n${lastLines(outcome.stdout)}`
+  expect(outcome.status, said).toBe(0)
+  return outcome
+}
+
+/** A test that boots a guest. It is skipped, with the reason, where the guest's image cannot be had. */
+export function boots(name: string, prepare: () => Promise<Run>): void {
+  it(name, async ({ skip }) => {
+    await boot(await orSkip(prepare, skip))
+  })
+}
+
+/** What `prepare` gives; skips the test with the reason when the image it wants cannot be had. */
+export async function orSkip<T>(prepare: () => Promise<T>, skip: (note: string) => never): Promise<T> {
+  try {
+    return await prepare()
+  } catch (error) {
+    if (error instanceof GuestMissing) skip(error.message)
+    throw error
+  }
+}
+
+/** Boots a guest and returns the pictures that it shows after each of the given times. */
+export async function photograph(run: Run, afterMs: readonly number[]): Promise<Picture[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'vitrine-pictures-'))
+  try {
+    const files = afterMs.map((_, index) => join(folder, `${index}.png`))
+    const shots = afterMs.flatMap((ms, index) => [`sleep:${ms}`, `screenshot:${files[index] ?? ''}`])
+    await boot({ ...run, steps: [...run.steps, ...shots] })
+    return await Promise.all(files.map(async (file) => readPng(await readFile(file))))
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
