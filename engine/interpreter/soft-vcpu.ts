@@ -359,7 +359,8 @@ export class SoftVcpu implements Vcpu {
     }
     exits.raise++
     state.eip = code.eipOf(record, eipBase)
-    return this.exceptions.raise(new CpuFault(why - Why.RAISE))
+    const vector = why - Why.RAISE
+    return this.exceptions.raise(vector === Vector.GP ? generalProtection() : new CpuFault(vector))
   }
 
   #faultCause: Cause = 'fault'

@@ -1,7 +1,7 @@
 import { type Expr, and, eqz, i32, ltU, or, select, shl } from '../wasm/expression.ts'
 import type { InstructionSet, Options } from './description.ts'
 import { ARITHMETIC, VM, ZF, arithmeticFlags } from './flags.ts'
-import { type Operand, type Semantics, UD } from './semantics.ts'
+import { GP, type Operand, type Semantics, UD } from './semantics.ts'
 import { EDX, LDTR, Segment, State, TR, segmentAt } from './state.ts'
 import { SystemOp } from './system-op.ts'
 
@@ -22,16 +22,35 @@ export function describeSystem(isa: InstructionSet): void {
   add('LGDT', '0f 01 /2 M', table(SystemOp.LGDT), { feature: '286' })
   add('LIDT', '0f 01 /3 M', table(SystemOp.LIDT), { feature: '286' })
   add('SMSW', '0f 01 /4 Ewv', (b, d) => d!.write(b.word(State.CR0)), { feature: '286' })
-  add('LMSW', '0f 01 /6 Ew', (b, s) => b.system(SystemOp.LMSW, s!.read()), { feature: '286' })
+  add('LMSW', '0f 01 /6 Ew', (b, s) => {
+    privilegedCheck(b)
+    b.system(SystemOp.LMSW, s!.read())
+  }, { feature: '286' })
   add('INVLPG', '0f 01 /7 M', (b, at) => b.system(SystemOp.INVLPG, at!.address(), at!.segment()), { feature: '486' })
   add('SLDT', '0f 00 /0 Ewv', protectedOnly((b, d) => d.write(b.word(segmentAt(LDTR) + Segment.SELECTOR))), { feature: '286' })
   add('STR', '0f 00 /1 Ewv', protectedOnly((b, d) => d.write(b.word(segmentAt(TR) + Segment.SELECTOR))), { feature: '286' })
-  add('LLDT', '0f 00 /2 Ew', (b, s) => b.system(SystemOp.LLDT, s!.read()), { feature: '286' })
-  add('LTR', '0f 00 /3 Ew', (b, s) => b.system(SystemOp.LTR, s!.read()), { feature: '286' })
-  add('VERR', '0f 00 /4 Ew', (b, s) => b.system(SystemOp.VERR, s!.read()), { feature: '286', defines: ZF, uses: ARITHMETIC })
-  add('VERW', '0f 00 /5 Ew', (b, s) => b.system(SystemOp.VERW, s!.read()), { feature: '286', defines: ZF, uses: ARITHMETIC })
-  const rights = (op: SystemOp) => (b: Semantics, d?: Operand, s?: Operand): void =>
+  add('LLDT', '0f 00 /2 Ew', (b, s) => {
+    protectedCheck(b)
+    privilegedCheck(b)
+    b.system(SystemOp.LLDT, s!.read())
+  }, { feature: '286' })
+  add('LTR', '0f 00 /3 Ew', (b, s) => {
+    protectedCheck(b)
+    privilegedCheck(b)
+    b.system(SystemOp.LTR, s!.read())
+  }, { feature: '286' })
+  add('VERR', '0f 00 /4 Ew', (b, s) => {
+    protectedCheck(b)
+    b.system(SystemOp.VERR, s!.read())
+  }, { feature: '286', defines: ZF, uses: ARITHMETIC })
+  add('VERW', '0f 00 /5 Ew', (b, s) => {
+    protectedCheck(b)
+    b.system(SystemOp.VERW, s!.read())
+  }, { feature: '286', defines: ZF, uses: ARITHMETIC })
+  const rights = (op: SystemOp) => (b: Semantics, d?: Operand, s?: Operand): void => {
+    protectedCheck(b)
     b.system(op, s!.read(), or(d!.registerAddress(), i32(b.size << 16)))
+  }
   add('LAR', '0f 02 /r Gv,Ew', rights(SystemOp.LAR), { feature: '286', defines: ZF, uses: ARITHMETIC })
   add('LSL', '0f 03 /r Gv,Ew', rights(SystemOp.LSL), { feature: '286', defines: ZF, uses: ARITHMETIC })
   add('LOADALL286', '0f 05', (b) => b.system(SystemOp.LOADALL286), { feature: '286' })
@@ -63,7 +82,12 @@ export function describeSystem(isa: InstructionSet): void {
   }, { feature: '286', defines: ZF, uses: ARITHMETIC, ends: false, size: 2 })
 }
 
-/** SLDT, STR and ARPL do not exist in real and virtual-8086 mode. */
+/** Comes before a memory operand is read. */
+function privilegedCheck(b: Semantics): void {
+  b.raiseIf(b.word(State.CPL), GP)
+}
+
+/** The instructions on selectors do not exist in real and virtual-8086 mode, whatever their operand. */
 function protectedCheck(b: Semantics): void {
   b.raiseIf(eqz(and(b.word(State.CR0), i32(1))), UD)
   b.raiseIf(and(b.word(State.EFLAGS_SYSTEM), i32(VM)), UD)

@@ -26,6 +26,7 @@ export class ControlRegisters {
   ) {}
 
   read(index: number): number {
+    this.#exists(index)
     this.#privileged()
     switch (index) {
       case 0:
@@ -34,13 +35,13 @@ export class ControlRegisters {
         return this.state.word(State.CR2)
       case 3:
         return this.state.word(State.CR3)
-      case 4:
-        if (this.model.cr4Mask) return this.state.cr4
+      default:
+        return this.state.cr4
     }
-    throw invalidOpcode()
   }
 
   write(index: number, value: number): void {
+    this.#exists(index)
     this.#privileged()
     switch (index) {
       case 0:
@@ -49,10 +50,9 @@ export class ControlRegisters {
         return this.state.setWord(State.CR2, value)
       case 3:
         return this.setCr3(value)
-      case 4:
-        if (this.model.cr4Mask) return this.setCr4(value)
+      default:
+        return this.setCr4(value)
     }
-    throw invalidOpcode()
   }
 
   setCr0(value: number): void {
@@ -137,6 +137,11 @@ export class ControlRegisters {
   invalidate(linear: number): void {
     this.#privileged()
     this.mmu.invalidatePage(linear)
+  }
+
+  /** A register that does not exist is an invalid opcode at any privilege level. */
+  #exists(index: number): void {
+    if (index === 1 || index > 4 || (index === 4 && !this.model.cr4Mask)) throw invalidOpcode()
   }
 
   #privileged(): void {

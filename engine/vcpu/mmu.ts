@@ -301,12 +301,12 @@ export class Mmu implements MemoryObserver {
     else view.setUint32(host, value, true)
   }
 
-  /** Makes sure that a write of `size` bytes will not fault. */
+  /** Makes sure that a write of `size` bytes will not fault; a fault on the second page names its first byte. */
   probeWrite(linear: number, size: number, user = false): void {
     linear >>>= 0
     this.hostAddress(linear, 'write', user)
     const last = (linear + size - 1) >>> 0
-    if (last >>> 12 !== linear >>> 12) this.hostAddress(last, 'write', user)
+    if (last >>> 12 !== linear >>> 12) this.hostAddress((last & ~0xfff) >>> 0, 'write', user)
   }
 
   #readSplit(linear: number, size: AccessSize, user: boolean): number {

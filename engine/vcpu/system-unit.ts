@@ -355,7 +355,7 @@ export class SystemUnit {
     const types = op === SystemOp.LAR ? [1, 2, 3, 4, 5, 9, 11, 12] : [1, 2, 3, 9, 11]
     const usable = descriptor && (isSegment(descriptor.access) || types.includes(typeOf(descriptor.access)))
     if (usable) {
-      const value = op === SystemOp.LAR ? descriptor.high & 0x00f0ff00 : descriptor.limit
+      const value = op === SystemOp.LAR ? descriptor.high & 0x00ffff00 : descriptor.limit
       state.setRegister(destination & 0xffff, destination >>> 16, destination >>> 16 === 2 ? value & 0xffff : value | 0)
     }
     this.#setZero(Boolean(usable))
@@ -388,7 +388,7 @@ export class SystemUnit {
   #pushAll(size: 2 | 4): void {
     const { state, mmu } = this.parts
     const frame = StackFrame.current(state, mmu)
-    frame.probe(8 * size)
+    // What a fault in the middle leaves lies below the stack pointer, as on silicon.
     for (let i = 0; i < 8; i++) frame.push(state.gpr(i), size)
     frame.commit(state)
   }
