@@ -128,6 +128,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
   })
 
   it('pauses, goes on and resets', async () => {
+    const { page } = front
     await start()
     await seeText(TESTED)
     await button('Pause').click()
@@ -135,10 +136,13 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await front.screenshot('paused')
     await button('Resume').click()
     await state().getByText('Running').waitFor()
+    await page.getByTestId('screen').click()
+    await page.keyboard.press('5')
+    await page.keyboard.press('ControlRight')
+    await seeText(/type a line/)
     await button('Reset').click()
-    await front.page.getByRole('alertdialog').getByRole('button', { name: 'Reset' }).click()
-    await seeText(/looking/)
-    await seeText(TESTED)
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Reset' }).click()
+    await seeText(/Processor/) // its first page again
     expect(front.errors).toEqual([])
   })
 
