@@ -225,7 +225,7 @@ export class MemoryMap {
     // One call for the whole span: forgetting a translation too many costs less than a hundred calls.
     if (pages.length > 0)
       for (const observer of this.#observers)
-        observer.remapped(first + pages[0]!, pages.at(-1)! - pages[0]! + 1)
+        observer.remapped(first + pages[0]!, pages.at(-1) - pages[0]! + 1)
     return pages
   }
 

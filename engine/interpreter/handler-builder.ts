@@ -21,7 +21,8 @@ import {
   sub,
   xor,
 } from '../wasm/expression.ts'
-import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
+import type { FunctionBuilder} from '../wasm/function-builder.ts';
+import { type Label } from '../wasm/function-builder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'

@@ -282,6 +282,10 @@ export class SoftVcpu implements Vcpu {
       if (this.#nmiRequested || (this.#interruptRequested && this.state.systemFlags & IF)) {
         if (!this.state.word(State.SHADOW) && !this.#takeInterrupt()) return 'shutdown'
       }
+      if (this.#debugPending) {
+        this.#debugPending = false
+        if (!this.exceptions.raise(new CpuFault(Vector.DB), 'external')) return 'shutdown'
+      }
       if (this.#halted) return 'halt'
       if (this.#stopRequested || left < 0) return 'stop'
       const before = this.#retired

@@ -81,10 +81,10 @@ function describeAlu(isa: InstructionSet): void {
       `${hex(row * 8)} /r Eb,Gb; ${hex(row * 8 + 1)} /r Ev,Gv; ${hex(row * 8 + 2)} /r Gb,Eb; ${hex(row * 8 + 3)} /r Gv,Ev; ` +
         `${hex(row * 8 + 4)} AL,Ib; ${hex(row * 8 + 5)} rAX,Iz; 80 /${row} Eb,Ib; 82 /${row} Eb,Ib; 81 /${row} Ev,Iz; 83 /${row} Ev,Ibs`,
       (b, destination, source) => {
-        const y = source!.read()
-        const x = compares ? destination!.read() : destination!.readForWrite()
+        const y = source.read()
+        const x = compares ? destination.read() : destination.readForWrite()
         const result = compute(b, x, y)
-        if (!compares) destination!.write(result)
+        if (!compares) destination.write(result)
       },
       { defines: ARITHMETIC, lockable: !compares, ...options },
     )
@@ -137,15 +137,15 @@ function describeAlu(isa: InstructionSet): void {
   isa.add(
     'TEST',
     '84 /r Eb,Gb; 85 /r Ev,Gv; a8 AL,Ib; a9 rAX,Iz; f6 /0 Eb,Ib; f6 /1 Eb,Ib; f7 /0 Ev,Iz; f7 /1 Ev,Iz',
-    (b, x, y) => b.logicFlags(b.let(and(x!.read(), y!.read()))),
+    (b, x, y) => b.logicFlags(b.let(and(x.read(), y.read()))),
     { defines: ARITHMETIC, undefined: AF },
   )
   isa.add(
     'INC',
     '40+r Zv; fe /0 Eb; ff /0 Ev',
     (b, x) => {
-      const result = b.let(add(x!.readForWrite(), i32(1)))
-      x!.write(result)
+      const result = b.let(add(x.readForWrite(), i32(1)))
+      x.write(result)
       b.incFlags('inc', result)
     },
     { defines: ARITHMETIC & ~CF, uses: CF, lockable: true },
@@ -154,8 +154,8 @@ function describeAlu(isa: InstructionSet): void {
     'DEC',
     '48+r Zv; fe /1 Eb; ff /1 Ev',
     (b, x) => {
-      const result = b.let(sub(x!.readForWrite(), i32(1)))
-      x!.write(result)
+      const result = b.let(sub(x.readForWrite(), i32(1)))
+      x.write(result)
       b.incFlags('dec', result)
     },
     { defines: ARITHMETIC & ~CF, uses: CF, lockable: true },
@@ -164,14 +164,14 @@ function describeAlu(isa: InstructionSet): void {
     'NEG',
     'f6 /3 Eb; f7 /3 Ev',
     (b, x) => {
-      const value = x!.readForWrite()
+      const value = x.readForWrite()
       const result = b.let(sub(i32(0), value))
-      x!.write(result)
+      x.write(result)
       b.subFlags(i32(0), value, result)
     },
     { defines: ARITHMETIC, lockable: true },
   )
-  isa.add('NOT', 'f6 /2 Eb; f7 /2 Ev', (_b, x) => x!.write(not(x!.readForWrite())), { lockable: true })
+  isa.add('NOT', 'f6 /2 Eb; f7 /2 Ev', (_b, x) => x.write(not(x.readForWrite())), { lockable: true })
 }
 
 /** Whether a count is known to be zero or not, else a run-time test. */
@@ -188,8 +188,8 @@ function describeShifts(isa: InstructionSet): void {
       name,
       `c0 /${digit} Eb,Ib; c1 /${digit} Ev,Ib; d0 /${digit} Eb,1; d1 /${digit} Ev,1; d2 /${digit} Eb,CL; d3 /${digit} Ev,CL`,
       (b, destination, source) => {
-        const x = destination!.readForWrite()
-        apply(b, x, b.let(and(source!.read(), i32(31))), destination!)
+        const x = destination.readForWrite()
+        apply(b, x, b.let(and(source.read(), i32(31))), destination)
       },
       { uses: ARITHMETIC, split: splitCount, ...options },
     )
@@ -301,13 +301,13 @@ function describeShifts(isa: InstructionSet): void {
   isa.add(
     'SHLD',
     '0f a4 /r Ev,Gv,Ib; 0f a5 /r Ev,Gv,CL',
-    (b, d, s, c) => double(true)(b, d!, s!, c!),
+    (b, d, s, c) => double(true)(b, d, s, c),
     doubleOptions,
   )
   isa.add(
     'SHRD',
     '0f ac /r Ev,Gv,Ib; 0f ad /r Ev,Gv,CL',
-    (b, d, s, c) => double(false)(b, d!, s!, c!),
+    (b, d, s, c) => double(false)(b, d, s, c),
     doubleOptions,
   )
 }
@@ -356,14 +356,14 @@ function describeMultiply(isa: InstructionSet): void {
     destination.write(product)
     setProductFlags(b, product, ne(product, signExtended(product, 2)))
   }
-  isa.add('IMUL2', '0f af /r Gv,Ev', (b, d, s) => truncating(b, d!, d!.read(), s!.read()), {
+  isa.add('IMUL2', '0f af /r Gv,Ev', (b, d, s) => truncating(b, d, d.read(), s.read()), {
     ...options,
     feature: '386',
   })
   isa.add(
     'IMUL3',
     '69 /r Gv,Ev,Iz; 6b /r Gv,Ev,Ibs',
-    (b, d, s, i) => truncating(b, d!, s!.read(), i!.read()),
+    (b, d, s, i) => truncating(b, d, s.read(), i.read()),
     { ...options, feature: '186' },
   )
 
@@ -373,7 +373,7 @@ function describeMultiply(isa: InstructionSet): void {
     'f6 /6 Eb; f7 /6 Ev',
     (b, source) => {
       const { size } = b
-      const divisor = b.let(source!.read())
+      const divisor = b.let(source.read())
       b.raiseIf(eqz(divisor), DE)
       if (size === 4) {
         const dividend = b.let(or64(shl64(widenU(b.register(EDX, 4)), i64(32)), widenU(b.register(EAX, 4))))
@@ -400,7 +400,7 @@ function describeMultiply(isa: InstructionSet): void {
     'f6 /7 Eb; f7 /7 Ev',
     (b, source) => {
       const { size } = b
-      const divisor = b.let(widenS(signExtended(source!.read(), size)))
+      const divisor = b.let(widenS(signExtended(source.read(), size)))
       b.raiseIf(eqz64(divisor), DE)
       const dividend = b.let(
         size === 4
@@ -448,15 +448,15 @@ function describeBits(isa: InstructionSet): void {
       name,
       `0f ${opcode} /r Ev,Gv`,
       (b, d, s) => {
-        const offset = b.let(signExtended(s!.read(), b.size))
+        const offset = b.let(signExtended(s.read(), b.size))
         const at = b.let(and(offset, i32(8 * b.size - 1)))
-        if (d!.isRegister) {
-          const x = d!.readForWrite()
-          return apply(b, x, at, (v) => d!.write(v))
+        if (d.isRegister) {
+          const x = d.readForWrite()
+          return apply(b, x, at, (v) => d.write(v))
         }
         const byte = shl(shrS(offset, i32(b.size === 4 ? 5 : 4)), i32(b.size === 4 ? 2 : 1))
-        const address = b.let(zeroExtend(add(d!.address(), byte), b.addressSize))
-        const host = b.memory(d!.segment(), address, b.size, change !== undefined, change !== undefined)
+        const address = b.let(zeroExtend(add(d.address(), byte), b.addressSize))
+        const host = b.memory(d.segment(), address, b.size, change !== undefined, change !== undefined)
         apply(b, b.load(host, b.size), at, (v) => b.fn.store(host, v, b.size))
       },
       { ...options, addressSized: true, lockable: change !== undefined },
@@ -465,9 +465,9 @@ function describeBits(isa: InstructionSet): void {
       name,
       `0f ba /${digit} Ev,Ib`,
       (b, d, s) => {
-        const at = b.let(and(s!.read(), i32(8 * b.size - 1)))
-        const x = change ? d!.readForWrite() : d!.read()
-        apply(b, x, at, (v) => d!.write(v))
+        const at = b.let(and(s.read(), i32(8 * b.size - 1)))
+        const x = change ? d.readForWrite() : d.read()
+        apply(b, x, at, (v) => d.write(v))
       },
       { ...options, lockable: change !== undefined },
     )
@@ -482,9 +482,9 @@ function describeBits(isa: InstructionSet): void {
       name,
       `0f ${opcode} /r Gv,Ev`,
       (b, d, s) => {
-        const x = b.let(s!.read())
+        const x = b.let(s.read())
         const zero = b.let(eqz(x))
-        d!.write(select(zero, d!.read(), position(x)))
+        d.write(select(zero, d.read(), position(x)))
         // Only ZF is defined; silicon sets the others from the source as TEST would.
         b.logicFlags(x)
       },
@@ -497,10 +497,10 @@ function describeBits(isa: InstructionSet): void {
     'BSWAP',
     '0f c8+r Zv',
     (b, x) => {
-      const v = x!.read()
+      const v = x.read()
       // With a 16-bit operand the result is undefined; silicon gives zero.
-      if (b.size === 2) return x!.write(i32(0))
-      x!.write(or(and(rotl(v, i32(8)), i32(0x00ff00ff)), and(rotl(v, i32(24)), i32(0xff00ff00))))
+      if (b.size === 2) return x.write(i32(0))
+      x.write(or(and(rotl(v, i32(8)), i32(0x00ff00ff)), and(rotl(v, i32(24)), i32(0xff00ff00))))
     },
     { feature: '486' },
   )
@@ -508,11 +508,11 @@ function describeBits(isa: InstructionSet): void {
     'XADD',
     '0f c0 /r Eb,Gb; 0f c1 /r Ev,Gv',
     (b, d, s) => {
-      const x = d!.readForWrite()
-      const y = s!.read()
+      const x = d.readForWrite()
+      const y = s.read()
       const result = b.let(add(x, y))
-      s!.write(x)
-      d!.write(result)
+      s.write(x)
+      d.write(result)
       b.addFlags(x, y, result)
     },
     { defines: ARITHMETIC, lockable: true, feature: '486' },
@@ -521,11 +521,11 @@ function describeBits(isa: InstructionSet): void {
     'CMPXCHG',
     '0f b0 /r Eb,Gb; 0f b1 /r Ev,Gv',
     (b, d, s) => {
-      const x = d!.readForWrite()
+      const x = d.readForWrite()
       const accumulator = b.register(EAX, b.size)
       const same = b.let(eq(accumulator, x))
       // The destination is written in either case, as the manual says.
-      d!.write(b.let(select(same, s!.read(), x)))
+      d.write(b.let(select(same, s.read(), x)))
       b.setRegister(EAX, b.size, select(same, accumulator, x))
       b.subFlags(accumulator, x, b.let(sub(accumulator, x)))
     },
@@ -535,11 +535,11 @@ function describeBits(isa: InstructionSet): void {
     'CMPXCHG8B',
     '0f c7 /1 Mq',
     (b, d) => {
-      const x = b.let(d!.readForWrite())
+      const x = b.let(d.readForWrite())
       const pair = (high: number, low: number): Expr =>
         or64(shl64(widenU(b.register(high, 4)), i64(32)), widenU(b.register(low, 4)))
       const same = b.let(eq64(pair(EDX, EAX), x))
-      d!.write(b.let(select(same, pair(ECX, 3), x)))
+      d.write(b.let(select(same, pair(ECX, 3), x)))
       b.setRegister(EAX, 4, wrap(x))
       b.setRegister(EDX, 4, wrap(shrU64(x, i64(32))))
       b.setEflags(or(and(arithmeticFlags(b.flags()), i32(~ZF)), shl(same, i32(6))))
@@ -593,7 +593,7 @@ function describeDecimal(isa: InstructionSet): void {
     'AAM',
     'd4 Ib',
     (b, base) => {
-      const divisor = b.let(base!.read())
+      const divisor = b.let(base.read())
       b.raiseIf(eqz(divisor), DE)
       const al = b.register(EAX, 1)
       const remainder = b.let(remU(al, divisor))
@@ -606,7 +606,7 @@ function describeDecimal(isa: InstructionSet): void {
     'AAD',
     'd5 Ib',
     (b, base) => {
-      const result = b.let(and(add(b.register(EAX, 1), mul(b.register(4, 1), base!.read())), i32(0xff)))
+      const result = b.let(and(add(b.register(EAX, 1), mul(b.register(4, 1), base.read())), i32(0xff)))
       b.setRegister(EAX, 2, result)
       b.setFlags(b.resultFlags(result, i32(0), i32(0), 1))
     },

@@ -10,7 +10,7 @@ const hex = (n: number): string => n.toString(16).padStart(2, '0')
 /** Jumps, calls, returns, loops, interrupts. */
 export function describeControl(isa: InstructionSet): void {
   isa.add('JMP', 'e9 Jz; eb Jb', (b) => b.jumpRelative(), { ends: true })
-  isa.add('JMPI', 'ff /4 Ev', (b, s) => b.jumpTo(b.let(s!.read())), { ends: true })
+  isa.add('JMPI', 'ff /4 Ev', (b, s) => b.jumpTo(b.let(s.read())), { ends: true })
   isa.add(
     'CALL',
     'e8 Jz',
@@ -24,7 +24,7 @@ export function describeControl(isa: InstructionSet): void {
     'CALLI',
     'ff /2 Ev',
     (b, s) => {
-      const target = b.let(s!.read())
+      const target = b.let(s.read())
       b.push(b.nextEip(), b.size)
       b.jumpTo(target)
     },
@@ -36,7 +36,7 @@ export function describeControl(isa: InstructionSet): void {
     'c2 Iw',
     (b, release) => {
       const target = b.peek(b.size)
-      b.setStackPointer(add(add(b.stackPointer(), i32(b.size)), release!.read()))
+      b.setStackPointer(add(add(b.stackPointer(), i32(b.size)), release.read()))
       b.jumpTo(target)
     },
     { ends: true, stack: true },
@@ -90,13 +90,13 @@ function describeFar(isa: InstructionSet): void {
   isa.add(
     'JMPF',
     'ea Iv,Kw',
-    (b, offset, selector) => b.system(SystemOp.JMP_FAR, offset!.read(), sized(b, selector!.read())),
+    (b, offset, selector) => b.system(SystemOp.JMP_FAR, offset.read(), sized(b, selector.read())),
     { ends: true, rare: true },
   )
   isa.add(
     'CALLF',
     '9a Iv,Kw',
-    (b, offset, selector) => b.system(SystemOp.CALL_FAR, offset!.read(), sized(b, selector!.read())),
+    (b, offset, selector) => b.system(SystemOp.CALL_FAR, offset.read(), sized(b, selector.read())),
     { ends: true, rare: true },
   )
   isa.add('JMPFI', 'ff /5 Mp', throughMemory(SystemOp.JMP_FAR), {
@@ -110,12 +110,12 @@ function describeFar(isa: InstructionSet): void {
     addressSized: true,
   })
   isa.add('RETF', 'cb', (b) => b.system(SystemOp.RET_FAR, i32(0), i32(b.size)), { ends: true, rare: true })
-  isa.add('RETF', 'ca Iw', (b, release) => b.system(SystemOp.RET_FAR, release!.read(), i32(b.size)), {
+  isa.add('RETF', 'ca Iw', (b, release) => b.system(SystemOp.RET_FAR, release.read(), i32(b.size)), {
     ends: true,
     rare: true,
   })
   isa.add('IRET', 'cf', (b) => b.system(SystemOp.IRET, i32(b.size)), { ends: true, rare: true })
-  isa.add('INT', 'cd Ib', (b, vector) => b.system(SystemOp.INT, vector!.read()), { ends: true, rare: true })
+  isa.add('INT', 'cd Ib', (b, vector) => b.system(SystemOp.INT, vector.read()), { ends: true, rare: true })
   isa.add('INT1', 'f1', (b) => b.system(SystemOp.INT1), { ends: true, rare: true })
   isa.add('INT3', 'cc', (b) => b.system(SystemOp.INT3), { ends: true, rare: true })
   isa.add('INTO', 'ce', (b) => b.system(SystemOp.INTO), { ends: true, rare: true })
@@ -124,8 +124,8 @@ function describeFar(isa: InstructionSet): void {
     'BOUND',
     '62 /r Gv,M',
     (b, index, bounds) => {
-      b.setWord(State.FPU_SCRATCH, index!.read())
-      b.system(SystemOp.BOUND, bounds!.address(), or(bounds!.segment(), i32(b.size)))
+      b.setWord(State.FPU_SCRATCH, index.read())
+      b.system(SystemOp.BOUND, bounds.address(), or(bounds.segment(), i32(b.size)))
     },
     { ends: true, rare: true, feature: '186' },
   )

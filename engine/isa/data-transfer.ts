@@ -23,24 +23,24 @@ export function describeDataTransfer(isa: InstructionSet): void {
   isa.add(
     'MOV',
     '88 /r Eb,Gb; 89 /r Ev,Gv; 8a /r Gb,Eb; 8b /r Gv,Ev; b0+r Zb,Ib; b8+r Zv,Iv; c6 /0 Eb,Ib; c7 /0 Ev,Iz; a0 AL,Ob; a1 rAX,Ov; a2 Ob,AL; a3 Ov,rAX',
-    (_b, d, s) => d!.write(s!.read()),
+    (_b, d, s) => d.write(s.read()),
   )
-  isa.add('MOVZX', '0f b6 /r Gv,Eb; 0f b7 /r Gv,Ew', (_b, d, s) => d!.write(s!.read()), { feature: '386' })
+  isa.add('MOVZX', '0f b6 /r Gv,Eb; 0f b7 /r Gv,Ew', (_b, d, s) => d.write(s.read()), { feature: '386' })
   isa.add(
     'MOVSX',
     '0f be /r Gv,Eb; 0f bf /r Gv,Ew',
-    (_b, d, s) => d!.write(signExtended(s!.read(), s!.size)),
+    (_b, d, s) => d.write(signExtended(s.read(), s.size)),
     { feature: '386' },
   )
-  isa.add('LEA', '8d /r Gv,M', (_b, d, s) => d!.write(s!.address()))
+  isa.add('LEA', '8d /r Gv,M', (_b, d, s) => d.write(s.address()))
   isa.add(
     'XCHG',
     '86 /r Eb,Gb; 87 /r Ev,Gv; 90+r Zv,rAX',
     (b, d, s) => {
-      const x = d!.readForWrite()
-      const y = b.let(s!.read())
-      d!.write(y)
-      s!.write(x)
+      const x = d.readForWrite()
+      const y = b.let(s.read())
+      d.write(y)
+      s.write(x)
     },
     { lockable: true },
   )
@@ -67,13 +67,13 @@ export function describeDataTransfer(isa: InstructionSet): void {
 }
 
 function describeStack(isa: InstructionSet): void {
-  isa.add('PUSH', '50+r Zv; 68 Iz; 6a Ibs; ff /6 Ev', (b, s) => b.push(s!.read(), b.size), { stack: true })
+  isa.add('PUSH', '50+r Zv; 68 Iz; 6a Ibs; ff /6 Ev', (b, s) => b.push(s.read(), b.size), { stack: true })
   isa.add(
     'POP',
     '58+r Zv; 8f /0 Ev',
     (b, d) => {
       const value = b.pop(b.size)
-      d!.write(value)
+      d.write(value)
     },
     { stack: true },
   )
@@ -102,7 +102,7 @@ function describeStack(isa: InstructionSet): void {
     'ENTER',
     'c8 Iw,Kb',
     (b, frame, nesting) =>
-      b.system(SystemOp.ENTER, or(frame!.read(), shl(and(nesting!.read(), i32(31)), i32(16))), i32(b.size)),
+      b.system(SystemOp.ENTER, or(frame.read(), shl(and(nesting.read(), i32(31)), i32(16))), i32(b.size)),
     { ends: true, feature: '186', rare: true },
   )
 }
@@ -129,11 +129,11 @@ function describeSegments(isa: InstructionSet): void {
         ...options,
       })
   }
-  isa.add('MOV', '8c /r Ewv,Sw', (_b, d, s) => d!.write(s!.read()))
+  isa.add('MOV', '8c /r Ewv,Sw', (_b, d, s) => d.write(s.read()))
   isa.add(
     'MOVTS',
     '8e /r Sw,Ew',
-    (b, d, s) => b.system(SystemOp.LOAD_SEGMENT, d!.registerAddress(), s!.read()),
+    (b, d, s) => b.system(SystemOp.LOAD_SEGMENT, d.registerAddress(), s.read()),
     { ends: true, rare: true },
   )
   const loadPointer = (name: string, opcode: string, index: number, options: Options = {}): void =>
@@ -141,14 +141,14 @@ function describeSegments(isa: InstructionSet): void {
       name,
       `${opcode} /r Gv,Mp`,
       (b, d, s) => {
-        const address = b.let(s!.address())
-        const offset = b.load(b.memory(s!.segment(), address, b.size, false), b.size)
+        const address = b.let(s.address())
+        const offset = b.load(b.memory(s.segment(), address, b.size, false), b.size)
         const next = b.let(zeroExtend(add(address, i32(b.size)), b.addressSize))
-        const selector = b.load(b.memory(s!.segment(), next, 2, false), 2)
+        const selector = b.load(b.memory(s.segment(), next, 2, false), 2)
         b.setWord(State.FPU_SCRATCH, offset)
         b.system(
           SystemOp.LOAD_FAR_POINTER,
-          or(d!.registerAddress(), i32(b.size << 16)),
+          or(d.registerAddress(), i32(b.size << 16)),
           or(i32(index), shl(selector, i32(8))),
         )
       },
@@ -195,7 +195,7 @@ function describeFlags(isa: InstructionSet): void {
   const names = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G']
   names.forEach((name, code) => {
     const uses = CONDITION_USES[code >> 1]!
-    isa.add(`SET${name}`, `0f ${hex(0x90 + code)} /r Eb`, (b, d) => d!.write(condition(b.flags(), code)), {
+    isa.add(`SET${name}`, `0f ${hex(0x90 + code)} /r Eb`, (b, d) => d.write(condition(b.flags(), code)), {
       uses,
       feature: '386',
     })
@@ -203,8 +203,8 @@ function describeFlags(isa: InstructionSet): void {
       `CMOV${name}`,
       `0f ${hex(0x40 + code)} /r Gv,Ev`,
       (b, d, s) => {
-        const source = s!.read()
-        d!.write(select(condition(b.flags(), code), source, d!.read()))
+        const source = s.read()
+        d.write(select(condition(b.flags(), code), source, d.read()))
       },
       { uses, feature: 'cmov' },
     )

@@ -112,10 +112,13 @@ export function carryOf(f: Flags): Expr {
     case 'dec':
       return f.carry
     case 'sub':
-      if (f.plain) return ltU(f.left, f.right)
+      return f.plain ? ltU(f.left, f.right) : carryOut(f)
+    case 'add':
+      return carryOut(f)
   }
-  return and(shrU(carries(f), i32(8 * f.size - 1)), i32(1))
 }
+
+const carryOut = (f: Flags & { kind: 'add' | 'sub' }): Expr => and(shrU(carries(f), i32(8 * f.size - 1)), i32(1))
 
 export const zeroOf = (f: Flags): Expr =>
   f.kind === 'sub' && f.plain

@@ -14,8 +14,8 @@ export function describeSystem(isa: InstructionSet): void {
     options: Options = {},
   ): void => isa.add(name, encodings, meaning, { ends: true, rare: true, ...options })
 
-  add('IN', 'e4 Ib,Xb; e5 Ib,Xv', (b, port) => b.system(SystemOp.IN, port!.read(), i32(b.size)))
-  add('OUT', 'e6 Ib,Xb; e7 Ib,Xv', (b, port) => b.system(SystemOp.OUT, port!.read(), i32(b.size)))
+  add('IN', 'e4 Ib,Xb; e5 Ib,Xv', (b, port) => b.system(SystemOp.IN, port.read(), i32(b.size)))
+  add('OUT', 'e6 Ib,Xb; e7 Ib,Xv', (b, port) => b.system(SystemOp.OUT, port.read(), i32(b.size)))
   add('INDX', 'ec Xb; ed Xv', (b) => b.system(SystemOp.IN, b.register(EDX, 2), i32(b.size)))
   add('OUTDX', 'ee Xb; ef Xv', (b) => b.system(SystemOp.OUT, b.register(EDX, 2), i32(b.size)))
 
@@ -27,17 +27,17 @@ export function describeSystem(isa: InstructionSet): void {
   add('SIDT', '0f 01 /1 M', table(SystemOp.SIDT), { feature: '286' })
   add('LGDT', '0f 01 /2 M', table(SystemOp.LGDT), { feature: '286' })
   add('LIDT', '0f 01 /3 M', table(SystemOp.LIDT), { feature: '286' })
-  add('SMSW', '0f 01 /4 Ewv', (b, d) => d!.write(b.word(State.CR0)), { feature: '286' })
+  add('SMSW', '0f 01 /4 Ewv', (b, d) => d.write(b.word(State.CR0)), { feature: '286' })
   add(
     'LMSW',
     '0f 01 /6 Ew',
     (b, s) => {
       privilegedCheck(b)
-      b.system(SystemOp.LMSW, s!.read())
+      b.system(SystemOp.LMSW, s.read())
     },
     { feature: '286' },
   )
-  add('INVLPG', '0f 01 /7 M', (b, at) => b.system(SystemOp.INVLPG, at!.address(), at!.segment()), {
+  add('INVLPG', '0f 01 /7 M', (b, at) => b.system(SystemOp.INVLPG, at.address(), at.segment()), {
     feature: '486',
   })
   add(
@@ -58,7 +58,7 @@ export function describeSystem(isa: InstructionSet): void {
     (b, s) => {
       protectedCheck(b)
       privilegedCheck(b)
-      b.system(SystemOp.LLDT, s!.read())
+      b.system(SystemOp.LLDT, s.read())
     },
     { feature: '286' },
   )
@@ -68,7 +68,7 @@ export function describeSystem(isa: InstructionSet): void {
     (b, s) => {
       protectedCheck(b)
       privilegedCheck(b)
-      b.system(SystemOp.LTR, s!.read())
+      b.system(SystemOp.LTR, s.read())
     },
     { feature: '286' },
   )
@@ -77,7 +77,7 @@ export function describeSystem(isa: InstructionSet): void {
     '0f 00 /4 Ew',
     (b, s) => {
       protectedCheck(b)
-      b.system(SystemOp.VERR, s!.read())
+      b.system(SystemOp.VERR, s.read())
     },
     { feature: '286', defines: ZF, uses: ARITHMETIC },
   )
@@ -86,7 +86,7 @@ export function describeSystem(isa: InstructionSet): void {
     '0f 00 /5 Ew',
     (b, s) => {
       protectedCheck(b)
-      b.system(SystemOp.VERW, s!.read())
+      b.system(SystemOp.VERW, s.read())
     },
     { feature: '286', defines: ZF, uses: ARITHMETIC },
   )
@@ -107,19 +107,19 @@ export function describeSystem(isa: InstructionSet): void {
   add(
     'MOVRC',
     '0f 20 /r Rd,Cd',
-    (b, d, s) => b.system(SystemOp.MOV_FROM_CR, s!.read(), d!.registerAddress()),
+    (b, d, s) => b.system(SystemOp.MOV_FROM_CR, s.read(), d.registerAddress()),
     { feature: '386' },
   )
-  add('MOVCR', '0f 22 /r Cd,Rd', (b, d, s) => b.system(SystemOp.MOV_TO_CR, d!.read(), s!.read()), {
+  add('MOVCR', '0f 22 /r Cd,Rd', (b, d, s) => b.system(SystemOp.MOV_TO_CR, d.read(), s.read()), {
     feature: '386',
   })
   add(
     'MOVRD',
     '0f 21 /r Rd,Cd',
-    (b, d, s) => b.system(SystemOp.MOV_FROM_DR, s!.read(), d!.registerAddress()),
+    (b, d, s) => b.system(SystemOp.MOV_FROM_DR, s.read(), d.registerAddress()),
     { feature: '386' },
   )
-  add('MOVDR', '0f 23 /r Cd,Rd', (b, d, s) => b.system(SystemOp.MOV_TO_DR, d!.read(), s!.read()), {
+  add('MOVDR', '0f 23 /r Cd,Rd', (b, d, s) => b.system(SystemOp.MOV_TO_DR, d.read(), s.read()), {
     feature: '386',
   })
   add('WRMSR', '0f 30', (b) => b.system(SystemOp.WRMSR), { feature: 'msr' })
@@ -136,10 +136,10 @@ export function describeSystem(isa: InstructionSet): void {
     (b, d, s) => {
       // The comparison is done here, so that a memory destination keeps its one translation.
       protectedCheck(b)
-      const x = d!.readForWrite()
-      const y = s!.read()
+      const x = d.readForWrite()
+      const y = s.read()
       const { adjusted, value } = adjustRpl(b, x, y)
-      d!.write(value)
+      d.write(value)
       setZero(b, adjusted)
     },
     { feature: '286', defines: ZF, uses: ARITHMETIC, ends: false, size: 2 },

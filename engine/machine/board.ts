@@ -41,14 +41,14 @@ import type { RomSpace } from './rom-space.ts'
 export interface BoardEvents {
   /** INTR of the processor. */
   intr: Line
-  nmi(): void
+  nmi: () => void
   /** INIT from the local APIC. */
-  init(): void
-  resetMachine(): void
+  init: () => void
+  resetMachine: () => void
   /** The processor alone; memory and devices stay. */
-  resetCpu(): void
-  powerOff(): void
-  debugExit(status: number): void
+  resetCpu: () => void
+  powerOff: () => void
+  debugExit: (status: number) => void
   diskFault: DiskFaultListener
 }
 

@@ -129,6 +129,7 @@ function* restoring(command: Service<number>, inUse: number): Service<number> {
  * One byte of the mouse, in AL, as the ROM's IRQ 12 handler read it.
  * Gives AH = 1 with a whole packet: BX:CX the handler, ESI status and X, EDI Y and a zero.
  */
+// oxlint-disable-next-line require-yield -- a service like the others, which happens to need nothing of the guest
 export function* mouseInterrupt(r: Registers, { state: { pointing } }: Context): Service<Outcome> {
   const byte = r.al
   r.ah = 0
