@@ -22,7 +22,12 @@ export function* drawMenu(sources: readonly BootSource[], choice: number): Servi
   yield* line(state, 1, 'Boot from', TITLE)
   for (const [index, source] of sources.entries())
     yield* line(state, FIRST_ROW + index, ` ${index + 1}  ${source.label}`, index === choice ? CHOSEN : PLAIN)
-  yield* line(state, FIRST_ROW + 1 + Math.max(1, sources.length), 'Arrows and Enter, or a digit. Esc goes on as usual.', PLAIN)
+  yield* line(
+    state,
+    FIRST_ROW + 1 + Math.max(1, sources.length),
+    'Arrows and Enter, or a digit. Esc goes on as usual.',
+    PLAIN,
+  )
   yield* state.store()
 }
 

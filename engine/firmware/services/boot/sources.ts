@@ -25,7 +25,12 @@ const KIND_LABEL = { floppy: 'Floppy', disk: 'Disk', cdrom: 'CD-ROM' } as const
 export function bootSources(config: FirmwareConfig): BootSource[] {
   const drives = { floppy: config.floppies.slice(0, 1), disk: config.disks, cdrom: config.cdroms }
   return config.bootOrder.flatMap((kind) =>
-    drives[kind].map((disk, index) => ({ kind, index, disk, label: `${KIND_LABEL[kind]} ${index + 1} (${disk.name})` })),
+    drives[kind].map((disk, index) => ({
+      kind,
+      index,
+      disk,
+      label: `${KIND_LABEL[kind]} ${index + 1} (${disk.name})`,
+    })),
   )
 }
 

@@ -38,7 +38,8 @@ function* talk(bytes: readonly number[], replies = 0): Service<number[] | null> 
     yield* out8(0x60, byte)
     let reply = yield* outputByte()
     // A packet may still be under way.
-    for (let skipped = 0; reply !== null && reply !== ACK && skipped < 8; skipped++) reply = yield* outputByte()
+    for (let skipped = 0; reply !== null && reply !== ACK && skipped < 8; skipped++)
+      reply = yield* outputByte()
     if (reply !== ACK) {
       good = false
       break
@@ -88,7 +89,9 @@ function* dispatch(r: Registers, { state: { pointing } }: Context): Service<numb
     }
     case 0x02: {
       const rate = SAMPLE_RATES[r.bh]
-      return rate === undefined ? STATUS.badInput : yield* restoring(simple([0xf3, rate]), pointing.handlerSegment)
+      return rate === undefined
+        ? STATUS.badInput
+        : yield* restoring(simple([0xf3, rate]), pointing.handlerSegment)
     }
     case 0x03:
       return r.bh > 3 ? STATUS.badInput : yield* restoring(simple([0xe8, r.bh]), pointing.handlerSegment)
@@ -108,7 +111,9 @@ function* dispatch(r: Registers, { state: { pointing } }: Context): Service<numb
         if (pointing.handlerSegment) yield* enableInterrupt()
         return STATUS.ok
       }
-      return r.bh > 2 ? STATUS.badInput : yield* restoring(simple([r.bh === 1 ? 0xe6 : 0xe7]), pointing.handlerSegment)
+      return r.bh > 2
+        ? STATUS.badInput
+        : yield* restoring(simple([r.bh === 1 ? 0xe6 : 0xe7]), pointing.handlerSegment)
     case 0x07:
       pointing.handlerSegment = r.es
       pointing.handlerOffset = r.bx
