@@ -59,13 +59,17 @@ export class BulkStrings {
         done = elements
         break
       default:
-        // The element that ends the search is left to a single step, which sets the flags.
-        done = this.#search(
-          destination.host,
-          from?.host ?? -1,
-          Math.min(elements, count - 1),
-          size,
-          kind >> 16 === 1,
+        // The element that ends the search is left to a single step, which sets the flags; and one before
+        // it, so that they are right should that step fault.
+        done = Math.max(
+          0,
+          this.#search(
+            destination.host,
+            from?.host ?? -1,
+            Math.min(elements, count - 1),
+            size,
+            kind >> 16 === 1,
+          ) - 1,
         )
     }
     if (done === 0) return 0

@@ -524,9 +524,10 @@ function describeBits(isa: InstructionSet): void {
       const x = d.readForWrite()
       const accumulator = b.register(EAX, b.size)
       const same = b.let(eq(accumulator, x))
+      // First, so that a destination of EAX keeps what is exchanged into it.
+      b.setRegister(EAX, b.size, select(same, accumulator, x))
       // The destination is written in either case, as the manual says.
       d.write(b.let(select(same, s.read(), x)))
-      b.setRegister(EAX, b.size, select(same, accumulator, x))
       b.subFlags(accumulator, x, b.let(sub(accumulator, x)))
     },
     { defines: ARITHMETIC, lockable: true, feature: '486' },

@@ -1,4 +1,4 @@
-import type { Description } from './description.ts'
+import type { Description, Feature } from './description.ts'
 import { type Encoding, type OpcodeTable, meaningSize, suffixSize } from './encoding.ts'
 import type { Repeat } from './semantics.ts'
 import { CS, DS, EBP, ES, ESP, FS, GS, SS, Segment, State, gprAt, segmentAt } from './state.ts'
@@ -73,6 +73,7 @@ export interface CodeMode {
 export type DecodeResult = Instruction | 'undefined' | 'truncated' | 'too-long'
 
 const MAX_LENGTH = 15
+const VECTOR_FEATURES: ReadonlySet<Feature> = new Set(['mmx', 'sse', 'sse2'])
 const SEGMENT_PREFIX: Record<number, number> = { 0x26: ES, 0x2e: CS, 0x36: SS, 0x3e: DS, 0x64: FS, 0x65: GS }
 
 /** Base and index registers of 16-bit addressing by rm: BX+SI, BX+DI, BP+SI, BP+DI, SI, DI, BP, BX. */
@@ -342,8 +343,11 @@ function pick(
       // Memory forms ("/d M…") leave room for register forms with the same digit.
       if (digit < 8 && modrm >= 0xc0 && encoding.operands[0]?.letter === 'M') continue
     }
-    if (mandatoryPrefix === 0) best ??= encoding
-    else if (mandatoryPrefix === repeatPrefix) return encoding
+    if (mandatoryPrefix === 0) {
+      // Vector instructions without a prefix of their own do not exist with one.
+      if (VECTOR_FEATURES.has(encoding.description.feature) && (prefix66 || repeatPrefix !== 0)) continue
+      best ??= encoding
+    } else if (mandatoryPrefix === repeatPrefix) return encoding
     else if (mandatoryPrefix === 0x66 && prefix66 && repeatPrefix === 0) best = encoding
   }
   return best

@@ -134,12 +134,17 @@ export function describeSystem(isa: InstructionSet): void {
     'ARPL',
     '63 /r Ew,Gw',
     (b, d, s) => {
-      // The comparison is done here, so that a memory destination keeps its one translation.
       protectedCheck(b)
-      const x = d.readForWrite()
+      const x = d.read()
       const y = s.read()
       const { adjusted, value } = adjustRpl(b, x, y)
-      d.write(value)
+      if (d.isRegister) d.write(value)
+      else {
+        // Memory is written only when the selector changes.
+        b.fn.if(adjusted)
+        d.write(value)
+        b.fn.end()
+      }
       setZero(b, adjusted)
     },
     { feature: '286', defines: ZF, uses: ARITHMETIC, ends: false, size: 2 },

@@ -84,7 +84,7 @@ export class Exceptions {
 
   #pushReal(frame: StackFrame, flags: number): void {
     const { state } = this
-    frame.probe(6)
+    frame.probe(3, 2)
     frame.push(flags, 2)
     frame.push(state.selector(CS), 2)
     frame.push(state.eip, 2)
@@ -158,13 +158,13 @@ export class Exceptions {
       stack = { ...descriptor, selector: ss }
       frame = frameOn(mmu, descriptor, esp, level, (ss & 0xfffc) + external)
       // Before anything changes: OS/2 relies on a fault on the inner stack leaving SS:ESP alone.
-      frame.probe((virtual ? 9 : 5) * size + (errorCode === null ? 0 : size))
+      frame.probe((virtual ? 9 : 5) + (errorCode === null ? 0 : 1), size)
       if (virtual) for (const index of [GS, FS, DS, ES]) frame.push(state.selector(index), size)
       frame.push(state.selector(SS), size)
       frame.push(state.gpr(4), size)
     } else {
       frame = StackFrame.current(state, mmu)
-      frame.probe(3 * size + (errorCode === null ? 0 : size))
+      frame.probe(3 + (errorCode === null ? 0 : 1), size)
     }
     frame.push(flags, size)
     frame.push(state.selector(CS), size)

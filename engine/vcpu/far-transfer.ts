@@ -106,7 +106,7 @@ export class FarTransfer {
     const old = StackFrame.current(state, mmu)
     const parameters = Array.from({ length: count }, (_, i) => old.peek(i * size, size))
     const frame = frameOn(mmu, stack, esp, level, ss & 0xfffc)
-    frame.probe((4 + count) * size)
+    frame.probe(4 + count, size)
     frame.push(state.selector(SS), size)
     frame.push(state.gpr(4), size)
     for (const value of parameters.reverse()) frame.push(value, size)
@@ -180,7 +180,7 @@ export class FarTransfer {
 
   #pushReturn(size: Size): StackFrame {
     const frame = StackFrame.current(this.state, this.mmu)
-    frame.probe(2 * size)
+    frame.probe(2, size)
     frame.push(this.state.selector(CS), size)
     frame.push(this.state.eip, size)
     return frame

@@ -65,13 +65,10 @@ export class StackFrame {
     this.pointer = this.wide ? pointer >>> 0 : (this.pointer & ~0xffff) | (pointer & 0xffff)
   }
 
-  /** Makes sure that pushing so many bytes will not fault halfway. */
-  probe(bytes: number): void {
-    if (bytes === 0) return
-    const first = this.#linear(this.pointer - bytes, 1)
-    this.#linear(this.pointer - 1, 1)
-    this.mmu.probeWrite(first, 1, this.user)
-    this.mmu.probeWrite(this.#linear(this.pointer - 1, 1), 1, this.user)
+  /** Makes sure that pushing so many values will not fault halfway; a fault is that of the first that would. */
+  probe(count: number, size: 2 | 4): void {
+    for (let i = 1; i <= count; i++)
+      this.mmu.probeWrite(this.#linear(this.pointer - i * size, size), size, this.user)
   }
 
   /** Stores the pointer into ESP, or SP for a 16-bit stack. */

@@ -426,7 +426,7 @@ export class SystemUnit {
     const { state, mmu } = this.parts
     const frame = StackFrame.current(state, mmu)
     const wide = frame.wide
-    frame.probe((nesting === 0 ? 1 : nesting + 1) * size)
+    frame.probe(nesting === 0 ? 1 : nesting + 1, size)
     frame.push(state.gpr(EBP), size)
     const framePointer = frame.pointer
     if (nesting > 0) {

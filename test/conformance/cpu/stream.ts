@@ -38,6 +38,8 @@ interface Choice {
  * whose result no two runs share: they belong to other suites.
  */
 const NOT_COMPARABLE = new Set([
+  // With a prefix it is another instruction of later processors.
+  'CLFLUSH',
   'SYSENTER',
   'SYSEXIT',
   'LOADALL286',
@@ -325,13 +327,14 @@ export class StreamBuilder implements Aiming {
       const wantsRegister = encoding.operands.some(({ letter }) => letter === 'R')
       let reg = encoding.digit >= 0 ? encoding.digit & 7 : random.below(8)
       if (reg === ESP && encoding.operands[0]?.letter === 'G' && !random.oneIn(30)) reg = EDI
-      if (wantsMemory || name === 'NOP' || (!wantsRegister && random.oneIn(2))) {
+      const registerOnly = wantsRegister || encoding.digit >= 8
+      if (wantsMemory || name === 'NOP' || (!registerOnly && random.oneIn(2))) {
         memory = this.#memory(encoding, size, addressSize, reg)
         if (!memory) return
         modrm = [memory.bytes[0]! | (reg << 3), ...memory.bytes.slice(1)]
       } else {
         let rm = encoding.rm >= 0 ? encoding.rm : random.below(8)
-        if (rm === ESP && size !== 1 && !random.oneIn(30)) rm = EBX
+        if (rm === ESP && size !== 1 && encoding.operands.length > 0 && !random.oneIn(30)) rm = EBX
         if (!this.#aimRegister(name, rm, size)) return
         modrm = [0xc0 | (reg << 3) | rm]
       }
@@ -363,6 +366,8 @@ export class StreamBuilder implements Aiming {
       } else if (letter === 'CL') count = this.state.gpr(ECX) & 0xff
       else if (letter === '1') count = 1
     }
+    // Undefined, and not the same on all silicon.
+    if (/^SH[LR]D$/.test(name) && size === 2 && (count & 31) > 16) return
     if (name === 'JMPF' || name === 'CALLF') tail.splice(0, 99, ...this.#farPointer(operandSize))
     if (
       (row & 7) === ESP &&
