@@ -16,7 +16,15 @@ const ENGINE = {
   interpreter: ['base', 'memory', 'bus', 'wasm', 'isa', 'fpu', 'vcpu'],
   translator: ['base', 'memory', 'bus', 'wasm', 'isa', 'fpu', 'vcpu'],
   kvm: ['base', 'memory', 'bus', 'isa', 'vcpu'],
-  devices: ['base', 'memory', 'bus', 'storage/block-image.ts'],
+  // What a medium is, but nothing that opens one.
+  devices: [
+    'base',
+    'memory',
+    'bus',
+    'storage/block-image.ts',
+    'storage/floppy-image.ts',
+    'storage/floppy-geometry.ts',
+  ],
   virtio: ['base', 'memory', 'bus', 'devices', 'storage/block-image.ts'],
   firmware: ['base', 'memory', 'bus', 'devices', 'storage/block-image.ts'],
   snapshot: ['base', 'memory', 'devices'],
@@ -30,6 +38,8 @@ const ENGINE = {
 
 /** Parts that reach the host's files and sockets; all others get what they need handed to them. */
 const TOUCHES_HOST = [
+  'interpreter', // it reads its modules, built ahead of time
+
   'storage',
   'network',
   'audio',
@@ -41,7 +51,8 @@ const TOUCHES_HOST = [
   'debugger',
 ]
 
-const TEST_FILES = '\\.test\\.ts$'
+/** Tests, and what only they use beside the source. */
+const TEST_FILES = '(\\.test\\.ts|/test-[^/]+\\.ts)$'
 const OURS = '^(engine|src-main|src-renderer|test|tools|scripts)/'
 
 const only = (from, allowed, comment) => ({

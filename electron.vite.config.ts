@@ -1,13 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'electron-vite'
-
-/** Puts the FPU module beside the thread that loads it; it is compiled only when its source has changed. */
-const fpuModule = {
-  name: 'fpu-module',
-  writeBundle: () => void execFileSync(process.execPath, ['scripts/build-fpu.mjs', 'out/main']),
-}
 
 /** Lets the command line be started by its name. */
 const executable = {
@@ -21,7 +14,7 @@ const executable = {
  */
 export default defineConfig({
   main: {
-    plugins: [fpuModule, executable],
+    plugins: [executable],
     build: {
       target: 'node20.19',
       outDir: 'out',

@@ -127,13 +127,21 @@ export class CodeCache {
   eipOf(record: number, eipBase: number): number {
     const view = this.#view
     if (view.getUint16(record + Record.HANDLER, true) === Handler.GOTO)
-      return ((eipBase + view.getInt32(record + Record.IMMEDIATE, true)) & view.getInt32(record + Record.DISPLACEMENT, true)) >>> 0
+      return (
+        ((eipBase + view.getInt32(record + Record.IMMEDIATE, true)) &
+          view.getInt32(record + Record.DISPLACEMENT, true)) >>>
+        0
+      )
     return (eipBase + view.getUint16(record + Record.PAGE_OFFSET, true)) >>> 0
   }
 
   branchTarget(from: number, eipBase: number): number {
     const view = this.#view
-    return ((eipBase + view.getInt32(from + Record.IMMEDIATE, true)) & view.getInt32(from + Record.DISPLACEMENT, true)) >>> 0
+    return (
+      ((eipBase + view.getInt32(from + Record.IMMEDIATE, true)) &
+        view.getInt32(from + Record.DISPLACEMENT, true)) >>>
+      0
+    )
   }
 
   lengthOf(record: number): number {
@@ -175,7 +183,8 @@ export class CodeCache {
     for (const { index } of page.variants.values())
       for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
         const record = index[offset]!
-        if (record !== 0 && (offset >= start || offset + this.#extent(record) > start)) this.#makeStale(index, offset, record)
+        if (record !== 0 && (offset >= start || offset + this.#extent(record) > start))
+          this.#makeStale(index, offset, record)
       }
   }
 
@@ -220,7 +229,11 @@ export class CodeCache {
       this.onCodePage(hostPage)
     }
     const key =
-      (mode.code32 ? 1 : 0) | (mode.stack32 ? 2 : 0) | (mode.flat ? 4 : 0) | (mode.low << 3) | (mode.high << 16)
+      (mode.code32 ? 1 : 0) |
+      (mode.stack32 ? 2 : 0) |
+      (mode.flat ? 4 : 0) |
+      (mode.low << 3) |
+      (mode.high << 16)
     let variant = page.variants.get(key)
     if (!variant) {
       variant = { mode: { ...mode }, page, index: new Int32Array(4096) }
@@ -246,7 +259,12 @@ export class CodeCache {
     const run: { instruction: Instruction; form: Form; at: number }[] = []
     let offset = start
     let ended = false
-    while (!ended && run.length < MAX_RUN && offset < mode.high && (index[offset] === 0 || offset === start)) {
+    while (
+      !ended &&
+      run.length < MAX_RUN &&
+      offset < mode.high &&
+      (index[offset] === 0 || offset === start)
+    ) {
       const instruction = this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
       if (typeof instruction === 'string') break
       run.push({ instruction, form: formOf(instruction, mode.flat), at: offset })
@@ -288,7 +306,10 @@ export class CodeCache {
 
   #isDecodable(variant: Variant, offset: number): boolean {
     const host = variant.page.hostPage * 4096
-    return typeof this.decoder.decode(this.#bytes, host + offset, host + variant.mode.high, variant.mode) !== 'string'
+    return (
+      typeof this.decoder.decode(this.#bytes, host + offset, host + variant.mode.high, variant.mode) !==
+      'string'
+    )
   }
 
   #cover(page: CodePage, offset: number, length: number): void {

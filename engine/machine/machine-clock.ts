@@ -4,25 +4,48 @@ import { TimerQueue } from '../base/timer-queue.ts'
 /** The longest stretch of host time that may pass unnoticed as guest time between two runs, in ns. */
 const MAX_GAP_NS = 50_000_000
 
+/** The longest step of guest time between two looks at the clock while the guest runs, in ns. */
+const MAX_STEP_NS = 1_000_000
+/** Share of running time by which guest time may catch up with what was held back. */
+const CATCH_UP = 1 / 64
+
 /**
  * Guest time of a running machine: the host's monotonic time while it runs or sleeps for an idle guest,
- * standing still while it is paused.
+ * standing still while it is paused. A host that takes the processor away in the middle of a measurement of
+ * the guest must not upset it: steps are short, and what was held back is made good slowly, or while idle.
  */
 export class MachineClock implements Clock {
   readonly timers = new TimerQueue()
   #guestNs = 0
   /** Host time that #guestNs belongs to, null while time stands still. */
   #sinceHostNs: number | null = null
+  #heldBackNs = 0
   #stoppedAtHostNs: number | null = null
   #allowedGapNs = 0
+  #wasIdle = false
 
   /** @param hostNs monotonic host time in ns */
   constructor(private readonly hostNs: () => number) {}
 
   get nowNs(): number {
-    return this.#sinceHostNs === null
-      ? this.#guestNs
-      : Math.floor(this.#guestNs + (this.hostNs() - this.#sinceHostNs))
+    this.#advance()
+    return Math.floor(this.#guestNs)
+  }
+
+  #advance(): void {
+    if (this.#sinceHostNs !== null) {
+      const host = this.hostNs()
+      const passed = host - this.#sinceHostNs
+      this.#sinceHostNs = host
+      let step = Math.min(passed, MAX_STEP_NS)
+      this.#heldBackNs += passed - step
+      if (this.#heldBackNs > 0) {
+        const made = Math.min(this.#heldBackNs, step * CATCH_UP)
+        this.#heldBackNs -= made
+        step += made
+      }
+      this.#guestNs += step
+    }
   }
 
   createTimer(fire: () => void): Timer {
@@ -36,14 +59,20 @@ export class MachineClock implements Clock {
       const gap = now - this.#stoppedAtHostNs
       // A longer gap is a pause, or a host that was asleep: the guest does not notice it.
       this.#guestNs += Math.min(gap, this.#allowedGapNs)
+      // An idle guest measures nothing.
+      if (this.#wasIdle) {
+        this.#guestNs += this.#heldBackNs
+        this.#heldBackNs = 0
+      }
     }
     this.#sinceHostNs = now
   }
 
   /** A run ends. @param idleNs how long an idle guest asked to sleep, 0 when it is busy */
   stop(idleNs: number): void {
-    this.#guestNs = this.nowNs
+    this.#advance()
     this.#sinceHostNs = null
+    this.#wasIdle = idleNs > 0
     this.#stoppedAtHostNs = this.hostNs()
     this.#allowedGapNs = idleNs + MAX_GAP_NS
   }
@@ -51,6 +80,7 @@ export class MachineClock implements Clock {
   /** Goes on from a saved time. */
   restore(guestNs: number): void {
     this.#guestNs = guestNs
+    this.#heldBackNs = 0
     this.#stoppedAtHostNs = null
     if (this.#sinceHostNs !== null) this.#sinceHostNs = this.hostNs()
   }

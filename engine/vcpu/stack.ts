@@ -18,7 +18,14 @@ export class StackFrame {
 
   /** The stack in use. */
   static current(state: CpuState, mmu: Mmu): StackFrame {
-    return new StackFrame(mmu, state.base(SS), state.limit(SS), state.access(SS), state.gpr(4) >>> 0, state.cpl === 3)
+    return new StackFrame(
+      mmu,
+      state.base(SS),
+      state.limit(SS),
+      state.access(SS),
+      state.gpr(4) >>> 0,
+      state.cpl === 3,
+    )
   }
 
   get wide(): boolean {
@@ -28,9 +35,10 @@ export class StackFrame {
   #linear(pointer: number, size: number): number {
     const offset = this.wide ? pointer >>> 0 : pointer & 0xffff
     const last = offset + size - 1
-    const inside = this.access & Access.EXPAND_DOWN
-      ? offset > this.limit && last <= (this.wide ? 0xffffffff : 0xffff)
-      : last <= this.limit
+    const inside =
+      this.access & Access.EXPAND_DOWN
+        ? offset > this.limit && last <= (this.wide ? 0xffffffff : 0xffff)
+        : last <= this.limit
     if (!inside) throw new CpuFault(Vector.SS, this.error)
     return (this.base + offset) >>> 0
   }
@@ -83,4 +91,3 @@ export function frameOn(
 ): StackFrame {
   return new StackFrame(mmu, segment.base, segment.limit, segment.access, pointer >>> 0, cpl === 3, error)
 }
-

@@ -1,4 +1,4 @@
-import { app, BrowserWindow, Menu, protocol, session } from 'electron'
+import { app, BrowserWindow, dialog, Menu, protocol, session } from 'electron'
 import { HostService } from '../host/host-service.ts'
 import { bundled, libraryFolder } from '../host/locations.ts'
 import { answerWindow } from './ipc.ts'
@@ -15,6 +15,7 @@ async function main(): Promise<void> {
   const host = await HostService.open(libraryFolder(), startUtilityProcess)
   answerWindow(host)
   const window = await openWindow()
+  askBeforeClosing(window, () => host.supervisor.liveCount)
   app.on('second-instance', () => {
     if (window.isMinimized()) window.restore()
     window.focus()
@@ -26,6 +27,31 @@ async function main(): Promise<void> {
     closing = true
     event.preventDefault()
     void host.close().finally(() => app.exit(0))
+  })
+}
+
+/** Machines that run are switched off with the application; nobody should learn that afterwards. */
+function askBeforeClosing(window: BrowserWindow, liveCount: () => number): void {
+  let agreed = false
+  window.on('close', (event) => {
+    const count = liveCount()
+    if (agreed || count === 0) return
+    event.preventDefault()
+    const machines = count === 1 ? 'A machine is' : `${count} machines are`
+    void dialog
+      .showMessageBox(window, {
+        type: 'question',
+        message: `${machines} running.`,
+        detail:
+          'Closing switches off what runs, like pulling the plug. What the guests have not saved is lost.',
+        buttons: ['Switch off and close', 'Cancel'],
+        defaultId: 1,
+        cancelId: 1,
+      })
+      .then(({ response }) => {
+        agreed = response === 0
+        if (agreed) window.close()
+      })
   })
 }
 

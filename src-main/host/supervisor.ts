@@ -88,6 +88,11 @@ export class Supervisor<P extends VmProcess> {
     if (this.#aborted.delete(id)) this.onChange(id)
   }
 
+  /** How many machines run or are paused. */
+  get liveCount(): number {
+    return [...this.#running.values()].filter(({ status }) => isLive(status)).length
+  }
+
   /** Pulls every plug. */
   async close(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((id) => this.powerOff(id)))

@@ -56,7 +56,7 @@ describe.skipIf(reason)('vitrine run', () => {
     ['a saved state that is none', ['--restore-state', 'notes.txt'], /state/],
   ])('refuses %s in one line, and creates nothing', async (_, args, line) => {
     const before = (await readdir(folder)).toSorted()
-    const { status, stdout, stderr } = await vitrine('run', ...args, '--timeout', '20')
+    const { status, stdout, stderr } = await vitrine('run', '--timeout', '20', ...args)
     expect(stderr).toMatch(line)
     expect(stderr.trim().split('\n')).toHaveLength(1)
     expect(stderr).toMatch(/^vitrine: /)

@@ -111,7 +111,7 @@ async function watch(
         await browser.close()
       } else await (await browser.newBrowserCDPSession()).send('Browser.close')
       await Promise.race([gone, delay(8000)])
-      child.kill('SIGKILL')
+      child.kill('SIGTERM')
       await rm(home, { recursive: true, force: true, maxRetries: 5 })
     },
   }

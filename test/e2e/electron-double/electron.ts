@@ -84,6 +84,7 @@ async function start(): Promise<void> {
 }
 
 export const app = new DoubleApp()
+process.on('SIGTERM', () => app.exit(1))
 export const ipcMain = new DoubleIpcMain()
 export { DoubleBrowserWindow as BrowserWindow }
 
@@ -120,6 +121,8 @@ export const dialog = {
       filePaths: path ? [path] : [],
     } satisfies E.OpenDialogReturnValue)
   },
+  showMessageBox: () =>
+    Promise.resolve({ response: 0, checkboxChecked: false } satisfies E.MessageBoxReturnValue),
 }
 
 const childScript = fileURLToPath(new URL('child.mjs', import.meta.url))

@@ -121,7 +121,7 @@ type FromPage =
 /** A window as a page of the browser, with the preload script in a world of its own. */
 export class DoubleBrowserWindow
   extends EventEmitter
-  implements Pick<E.BrowserWindow, 'loadURL' | 'isMinimized' | 'restore' | 'focus'>
+  implements Pick<E.BrowserWindow, 'loadURL' | 'isMinimized' | 'restore' | 'focus' | 'close'>
 {
   static readonly all = new Map<string, DoubleBrowserWindow>()
   static surroundings: Surroundings
@@ -143,6 +143,9 @@ export class DoubleBrowserWindow
 
   isMinimized = (): boolean => false
   restore(): void {}
+  close(): void {
+    DoubleBrowserWindow.surroundings.browser.close()
+  }
   focus(): void {}
 
   async loadURL(url: string): Promise<void> {

@@ -1,0 +1,94 @@
+import { afterAll, expect, it } from 'vitest'
+import { HostProcessor } from './host.ts'
+import { Random } from './random.ts'
+import { COMPARED_FLAGS, StreamBuilder } from './stream.ts'
+import { type Outcome, type StreamCase, UserProcess } from './user-process.ts'
+
+/** Streams to run; each has about eight instructions and ends in an exception. */
+const CASES = Number(process.env['CONFORMANCE_CASES'] ?? 200_000)
+const SEED = Number(process.env['CONFORMANCE_SEED'] ?? 1)
+const BATCH = 10_000
+const SHOWN = Number(process.env['CONFORMANCE_SHOWN'] ?? 12)
+
+const host = HostProcessor.open()
+afterAll(() => {
+  if (typeof host !== 'string') host.close()
+})
+
+const hex = (n: number): string => (n >>> 0).toString(16)
+
+/** What differs, in words; empty when nothing does. */
+export function differences(ours: Outcome, theirs: Outcome, undefinedFlags: number): string[] {
+  const list: string[] = []
+  const compare = (name: string, a: number, b: number): void => {
+    if (a !== b) list.push(`${name} ${hex(a)} not ${hex(b)}`)
+  }
+  ours.registers.forEach((value, i) =>
+    compare(['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'][i]!, value, theirs.registers[i]!),
+  )
+  ours.selectors.forEach((value, i) =>
+    compare(['es', 'cs', 'ss', 'ds', 'fs', 'gs'][i]!, value, theirs.selectors[i]!),
+  )
+  for (const name of ['eip', 'vector', 'error', 'cr2', 'hash'] as const)
+    compare(name, ours[name], theirs[name])
+  const mask = COMPARED_FLAGS & ~undefinedFlags
+  compare('flags', ours.eflags & mask, theirs.eflags & mask)
+  return list
+}
+
+const describeCase = (test: StreamCase): string =>
+  `${test.names.filter(Boolean).join(' ')} | ${test.code.map((b) => b.toString(16).padStart(2, '0')).join('')} at ${hex(test.eip)} ` +
+  `registers ${test.registers.map(hex).join(' ')} flags ${hex(test.eflags)} selectors ${test.selectors.map(hex).join(' ')}`
+
+it.skipIf(typeof host === 'string')('runs random instruction streams as the host does', () => {
+  if (typeof host === 'string') return
+  const user = new UserProcess()
+  const random = new Random(SEED)
+  const builders = [false, true].map((segments) => new StreamBuilder(user, random, { length: 8, segments }))
+  const failures: string[] = []
+  const executed = new Map<string, number>()
+  let done = 0
+  let dropped = 0
+  const vectors = new Map<number, number>()
+  while (done < CASES) {
+    const batch: StreamCase[] = []
+    const ours: Outcome[] = []
+    while (batch.length < Math.min(BATCH, CASES - done)) {
+      const made = builders[batch.length & 1]!.next()
+      if (!made) {
+        dropped++
+        continue
+      }
+      user.load(made.test)
+      const whole = user.finish(100_000)
+      if (!whole) failures.push(`did not end: ${describeCase(made.test)}`)
+      else {
+        const own = differences(whole, made.outcome, 0)
+        if (own.length > 0)
+          failures.push(`whole against stepped: ${own.join(', ')}\n  ${describeCase(made.test)}`)
+      }
+      batch.push(made.test)
+      ours.push(made.outcome)
+    }
+    host.run(batch)!.forEach((theirs, i) => {
+      const test = batch[i]!
+      for (const name of test.names) executed.set(name, (executed.get(name) ?? 0) + 1)
+      vectors.set(theirs.vector, (vectors.get(theirs.vector) ?? 0) + 1)
+      const list = differences(ours[i]!, theirs, test.undefinedFlags)
+      if (list.length > 0) failures.push(`${list.join(', ')}\n  ${describeCase(test)}`)
+    })
+    done += batch.length
+    if (failures.length > 400) break
+  }
+  const instructions = [...executed.values()].reduce((a, b) => a + b, 0)
+  console.log(
+    `${done} streams, ${instructions} instructions of ${executed.size - 1} kinds, ${dropped} dropped, endings ` +
+      [...vectors]
+        .sort(([a], [b]) => a - b)
+        .map(([vector, count]) => `${vector}:${count}`)
+        .join(' '),
+  )
+  const missing = [...new Set(builders.flatMap(({ names }) => names))].filter((name) => !executed.has(name))
+  expect(failures.slice(0, SHOWN).join('\n'), `${failures.length} differences`).toBe('')
+  expect(missing, 'never executed').toEqual([])
+})

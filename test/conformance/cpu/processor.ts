@@ -1,0 +1,69 @@
+import { MemoryMap } from '../../../engine/bus/memory-map.ts'
+import { PortMap } from '../../../engine/bus/port-map.ts'
+import { type Interpreter, generateInterpreter } from '../../../engine/interpreter/generator.ts'
+import { SoftVcpu } from '../../../engine/interpreter/soft-vcpu.ts'
+import { type OpcodeTable, buildOpcodeTable } from '../../../engine/isa/encoding.ts'
+import { describeAll } from '../../../engine/isa/index.ts'
+import { GuestMemory } from '../../../engine/memory/guest-memory.ts'
+import { MIB, RAM_BASE } from '../../../engine/memory/layout.ts'
+import { CPU_MODELS, type CpuModel } from '../../../engine/vcpu/model.ts'
+import type { FpuExports } from '../../../engine/interpreter/soft-vcpu.ts'
+
+const RAM_MIB = 16
+
+/** A processor with 16 MiB of RAM at address 0 and whatever the test adds to it. */
+export interface TestProcessor {
+  vcpu: SoftVcpu
+  memory: MemoryMap
+  ports: PortMap
+  /** Guest RAM, by physical address. */
+  ram: Uint8Array
+  ramView: DataView
+  table: OpcodeTable
+  /** Vectors that the next acknowledge cycles give, first come first served. */
+  pendingVectors: number[]
+}
+
+export interface TestProcessorOptions {
+  model?: CpuModel
+  fpu?: FpuExports
+}
+
+/** Instructions of the register files that other suites cover call helpers that are not needed here. */
+const NO_FPU = new Proxy({}, { get: () => () => 0 }) as FpuExports
+
+let generated: { model: CpuModel; interpreter: Interpreter } | null = null
+
+export function buildProcessor(options: TestProcessorOptions = {}): TestProcessor {
+  const model = options.model ?? CPU_MODELS.max
+  const isa = describeAll()
+  const table = buildOpcodeTable(isa, model.features)
+  if (generated?.model !== model) generated = { model, interpreter: generateInterpreter(table) }
+  const guest = new GuestMemory(RAM_MIB)
+  const memory = new MemoryMap(guest)
+  const backing = { offset: RAM_BASE }
+  memory.map({ name: 'RAM', base: 0, length: RAM_MIB * MIB, read: backing, write: backing, priority: 0 })
+  const ports = new PortMap()
+  const pendingVectors: number[] = []
+  const vcpu = new SoftVcpu({
+    isa,
+    interpreter: generated.interpreter,
+    model,
+    memory,
+    ports,
+    interrupts: { acknowledge: () => pendingVectors.shift() ?? 0xff },
+    fpu: options.fpu ?? NO_FPU,
+    readTimeStamp: () => ({ low: 0, high: 0 }),
+    writeTimeStamp: () => {},
+    ferr: () => {},
+  })
+  return {
+    vcpu,
+    memory,
+    ports,
+    ram: guest.ram,
+    ramView: new DataView(guest.wasm.buffer, RAM_BASE),
+    table,
+    pendingVectors,
+  }
+}
