@@ -1,5 +1,5 @@
 import { silentLog } from '../base/log.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import type { FirmwareConfig } from './config.ts'
 import type { FirmwareDisk, Geometry } from './disk.ts'
 import type { Context } from './services/context.ts'
@@ -66,10 +66,21 @@ export class TestDisk implements FirmwareDisk {
   }
 }
 
+/** A clock that only a test moves; services set no timers. */
+class TestClock implements Clock {
+  nowNs = 0
+  advance(ns: number): void {
+    this.nowNs += ns
+  }
+  createTimer(): Timer {
+    throw new Error('services set no timers')
+  }
+}
+
 /** What services get, for tests. */
-export function testContext(config: Partial<FirmwareConfig> = {}): Context & { clock: ManualClock } {
+export function testContext(config: Partial<FirmwareConfig> = {}): Context & { clock: TestClock } {
   return {
-    clock: new ManualClock(),
+    clock: new TestClock(),
     log: silentLog,
     state: initialState(),
     placeKernel() {},

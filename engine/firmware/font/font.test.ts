@@ -9,7 +9,7 @@ const sources = {
   symbols16: drawing('symbols16.txt'),
   ascii8: drawing('ascii8.txt'),
 }
-const BLANK = [0x00, 0x20, 0xff]
+const BLANK = new Set([0x00, 0x20, 0xff])
 
 describe.each([8, 14, 16] as const)('the font of %i lines', (height) => {
   const font = makeFont(sources, height)
@@ -23,7 +23,7 @@ describe.each([8, 14, 16] as const)('the font of %i lines', (height) => {
     const seen = new Map<string, number>()
     for (let code = 0; code < 256; code++) {
       const key = font.subarray(code * height, (code + 1) * height).join()
-      if (BLANK.includes(code)) expect(key).toMatch(/^[0,]+$/)
+      if (BLANK.has(code)) expect(key).toMatch(/^[0,]+$/)
       else {
         expect(key).not.toMatch(/^[0,]+$/)
         // At eight lines some marks have no room to differ.

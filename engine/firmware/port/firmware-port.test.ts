@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { PortMap } from '../../bus/port-map.ts'
 import { FIRMWARE_PORT, FirmwarePort, type Dispatch } from './firmware-port.ts'
-import { COMMAND, HEADER_BYTES, read, write } from './protocol.ts'
+import { answer, COMMAND, HEADER_BYTES, read, write } from './protocol.ts'
 import { DONE } from './registers.ts'
 
 function powerOn(dispatch: Dispatch) {
@@ -31,16 +31,14 @@ function powerOn(dispatch: Dispatch) {
 
 describe('a call', () => {
   it('takes the registers along and brings them back', () => {
-    const { ports, begin, port } = powerOn((service, r) =>
-      (function* () {
-        expect([service, r.ds, r.es, r.cs, r.ip, r.ss, r.esp]).toEqual([
-          0x10, 0x1111, 0x2222, 0xf000, 0xe05b, 0x9000, 0x7c00,
-        ])
-        r.ah = 0x12
-        r.setCarry(true)
-        return DONE
-      })(),
-    )
+    const { ports, begin, port } = powerOn((service, r) => {
+      expect([service, r.ds, r.es, r.cs, r.ip, r.ss, r.esp]).toEqual([
+        0x10, 0x1111, 0x2222, 0xf000, 0xe05b, 0x9000, 0x7c00,
+      ])
+      r.ah = 0x12
+      r.setCarry(true)
+      return answer(DONE)
+    })
     const channel = begin(0x10, { eax: 0xaabbccdd })
     expect(port.busy).toBe(false)
 
@@ -153,11 +151,9 @@ describe('a guest that does not keep to the protocol', () => {
   })
 
   it('gets an error from a service that fails, and we the reason', () => {
-    const { ports, begin, warnings } = powerOn(() =>
-      (function* (): Generator<never, never> {
-        throw new Error('our mistake')
-      })(),
-    )
+    const { ports, begin, warnings } = powerOn(() => {
+      throw new Error('our mistake')
+    })
     const channel = begin(0x13)
     ports.read(channel, 4)
     expect(ports.read(channel, 2) & 1).toBe(1)

@@ -3,7 +3,7 @@ import { toDword, type Service, write } from '../../port/protocol.ts'
 import type { Registers } from '../../port/registers.ts'
 import type { Context } from '../context.ts'
 import type { Emulation } from '../int13/emulation.ts'
-import { enterBootCode } from './sources.ts'
+import { enterBootCode } from './boot-code.ts'
 
 const CD_SECTOR = 2048
 const BOOT_RECORD_SECTOR = 17

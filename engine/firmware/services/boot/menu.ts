@@ -32,7 +32,7 @@ export function* drawMenu(sources: readonly BootSource[], choice: number): Servi
 }
 
 function* line(state: VideoState, row: number, text: string, attribute: number): Service {
-  for (const [index, character] of [...text.padEnd(60)].entries()) {
+  for (const [index, character] of Array.from(text.padEnd(60)).entries()) {
     state.setCursor(0, 2 + index, row)
     yield* writeCells(state, 0, character.charCodeAt(0), attribute, 1)
   }

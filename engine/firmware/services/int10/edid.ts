@@ -29,7 +29,7 @@ export function displayIdentification(): Uint8Array {
   )
   edid.set([0, 0, 0, 0xfd, 0, 50, 125, 30, 110, 26, 0, 0x0a, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20], 72)
   edid.set(
-    [0, 0, 0, 0xfc, 0, ...[...'Vitrine\n'].map((c) => c.charCodeAt(0)), 0x20, 0x20, 0x20, 0x20, 0x20],
+    [0, 0, 0, 0xfc, 0, ...Array.from('Vitrine\n', (c) => c.charCodeAt(0)), 0x20, 0x20, 0x20, 0x20, 0x20],
     90,
   )
   edid.set([0, 0, 0, 0x10], 108)

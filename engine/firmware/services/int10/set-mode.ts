@@ -117,13 +117,12 @@ function* writeRegisters(mode: VideoMode): Service {
   ])
 }
 
-/** Loads a mode's default DAC colours. */
+/** Loads a mode's default DAC colours; those that no pixel of the mode can have stay as they are. */
 export function* loadPalette(mode: VideoMode, summed: boolean): Service {
   const colors = defaultPalette(mode.palette, summed)
   yield* outMany([
     [DAC_WRITE_INDEX, 0],
     ...colors.flatMap((color) => color.map((value) => [DAC_WRITE_INDEX + 1, value] as const)),
-    ...Array.from({ length: (256 - colors.length) * 3 }, () => [DAC_WRITE_INDEX + 1, 0] as const),
   ])
 }
 

@@ -16,10 +16,10 @@ const symbol = (code: number, plain: string, shift: string, control = 0, alt = c
   rows.set(code, [high | plain.charCodeAt(0), high | shift.charCodeAt(0), control, alt])
 }
 
-;[...'qwertyuiop'].forEach((c, index) => letter(0x10 + index, c))
-;[...'asdfghjkl'].forEach((c, index) => letter(0x1e + index, c))
-;[...'zxcvbnm'].forEach((c, index) => letter(0x2c + index, c))
-;[...'1234567890-='].forEach((c, index) =>
+Array.from('qwertyuiop').forEach((c, index) => letter(0x10 + index, c))
+Array.from('asdfghjkl').forEach((c, index) => letter(0x1e + index, c))
+Array.from('zxcvbnm').forEach((c, index) => letter(0x2c + index, c))
+Array.from('1234567890-=').forEach((c, index) =>
   symbol(
     2 + index,
     c,

@@ -32,7 +32,7 @@ function powerOn(replies: readonly number[] = [], attached = true) {
   })
   const call = (setup: Partial<Registers>) => guest.call((r) => int15(r, context), setup).r
   const packet = (...bytes: number[]) =>
-    bytes.map((al) => guest.call((r) => mouseInterrupt(r, context), { al }).r).at(-1)!
+    bytes.map((al) => guest.call((r) => mouseInterrupt(r, context), { al }).r).at(-1)
   return { call, packet, sent, commandByte: () => commandByte }
 }
 

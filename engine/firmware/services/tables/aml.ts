@@ -1,7 +1,7 @@
 /** A small writer of ACPI machine language: each function gives the bytes of one term. @see ACPI 1.0b, section 16 */
 export type Aml = readonly number[]
 
-const bytesOf = (text: string): number[] => [...text].map((character) => character.charCodeAt(0))
+const bytesOf = (text: string): number[] => Array.from(text, (character) => character.charCodeAt(0))
 
 /** An integer in the shortest form. */
 export function int(value: number): Aml {
@@ -11,8 +11,6 @@ export function int(value: number): Aml {
   if (value < 0x10000) return [0x0b, value & 0xff, value >>> 8]
   return [0x0c, value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24]
 }
-
-export const text = (value: string): Aml => [0x0d, ...bytesOf(value), 0]
 
 /** A compressed plug-and-play identifier such as PNP0A03. */
 export function eisaId(id: string): Aml {
@@ -95,7 +93,6 @@ export const dwordField = (source: Aml, at: number, field: string): Aml => [
   ...int(at),
   ...name(field),
 ]
-export const LOCAL0: Aml = [0x60]
 export const ARG0: Aml = [0x68]
 
 /** Resource descriptors, for `resources`. */
