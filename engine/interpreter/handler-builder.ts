@@ -21,7 +21,7 @@ import {
   sub,
   xor,
 } from '../wasm/expression.ts'
-import type { FunctionBuilder} from '../wasm/function-builder.ts';
+import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import { type Label } from '../wasm/function-builder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'

@@ -2,7 +2,7 @@ import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
-import { IF, TF } from '../isa/flags.ts'
+import { AC, ID, IF, TF, VIF, VIP } from '../isa/flags.ts'
 import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
 import { CS, DS, EDX, ES, FS, GS, JUMP_CACHE, JUMP_CACHE_BYTES, LDTR, SS, State, TR } from '../isa/state.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
@@ -123,6 +123,11 @@ export class SoftVcpu implements Vcpu {
     this.#memory = memory
     this.#interrupts = config.interrupts
     this.state = new CpuState(memory.memory)
+    this.state.withoutFlags(
+      (model.hasAlignmentCheck ? 0 : AC) |
+        (model.features.has('cpuid') ? 0 : ID) |
+        (model.cr4Mask & CR4.VME ? 0 : VIF | VIP),
+    )
     this.#decoder = new Decoder(buildOpcodeTable(isa, model.features))
     this.code = new CodeCache(memory, this.#decoder, interpreter.handlers)
     const { state } = this

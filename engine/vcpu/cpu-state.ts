@@ -53,11 +53,18 @@ export const Access = {
  */
 export class CpuState {
   readonly words: Int32Array
+  /** Bits of EFLAGS that this processor has. */
+  #systemFlags = 0x3fffff
   readonly view: DataView
 
   constructor(memory: GuestMemory) {
     this.words = new Int32Array(memory.wasm.buffer, 0, State.END / 4)
     this.view = memory.view
+  }
+
+  /** Takes away flags that a model lacks: programs tell processors apart by what they can set. */
+  withoutFlags(missing: number): void {
+    this.#systemFlags = 0x3fffff & ~missing
   }
 
   word(address: number): number {
@@ -113,7 +120,7 @@ export class CpuState {
     words[State.FLAGS_RESULT >> 2] = result
     words[State.FLAGS_AUX >> 2] = aux
     words[State.DF >> 2] = value & DIRECTION ? -1 : 1
-    words[State.EFLAGS_SYSTEM >> 2] = value & 0x3fffff & ~(ARITHMETIC | DIRECTION | 0x2a)
+    words[State.EFLAGS_SYSTEM >> 2] = value & this.#systemFlags & ~(ARITHMETIC | DIRECTION | 0x2a)
   }
 
   /** EFLAGS bits other than the arithmetic ones and DF, without the cost of the whole. */
