@@ -24,6 +24,8 @@ export function describeDataTransfer(isa: InstructionSet): void {
     s!.write(x)
   }, { lockable: true })
   isa.add('NOP', '90; 0f 0d /r Ev; 0f 18 /r Ev; 0f 1f /r Ev', () => {})
+  // The rest of the P6's range of hint NOPs, where ENDBR32 lies.
+  isa.add('NOP', '0f 19 /r Ev; 0f 1a /r Ev; 0f 1b /r Ev; 0f 1c /r Ev; 0f 1d /r Ev; 0f 1e /r Ev', () => {}, { feature: 'p6' })
   isa.add('XLAT', 'd7 Xb', (b) => {
     const base = b.register(EBX, b.addressSize)
     const address = b.let(zeroExtend(add(base, b.register(EAX, 1)), b.addressSize))
