@@ -378,7 +378,7 @@ export class SoftVcpu implements Vcpu {
       case Why.ESCAPE:
         exits.escape++
         state.eip = code.eipOf(record, eipBase)
-        return this.#step()
+        return code.isCrossing(record) ? this.#cross(record) : this.#step()
       case Why.FAULT: {
         exits.fault++
         state.eip = code.eipOf(record, eipBase)
@@ -401,6 +401,25 @@ export class SoftVcpu implements Vcpu {
     state.eip = code.eipOf(record, eipBase)
     const vector = why - Why.RAISE
     return this.exceptions.raise(vector === Vector.GP ? generalProtection() : new CpuFault(vector))
+  }
+
+  /** Finds the second page of an instruction that lies in two. */
+  #cross(record: number): number | boolean {
+    const { state, code } = this
+    const eip = state.eip
+    try {
+      const { linear, offset, variant } = this.#place(eip)
+      const next = eip + 4096 - offset
+      if (next > state.limit(CS)) return this.#step()
+      const physical = this.mmu.translate((linear + 4096 - offset) >>> 0, 'fetch', state.cpl === 3)
+      const host = this.#memory.readOffset(Math.floor(physical / 4096))
+      if (host < 0) return this.#step()
+      return code.cross(record, host / 4096, state.word(State.JUMP_KEY), variant.flat, () =>
+        this.#decodeAt(eip),
+      )
+    } catch (fault) {
+      return this.exceptions.raise(asFault(fault))
+    }
   }
 
   #faultCause: Cause = 'fault'

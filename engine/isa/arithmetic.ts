@@ -360,12 +360,10 @@ function describeMultiply(isa: InstructionSet): void {
     ...options,
     feature: '386',
   })
-  isa.add(
-    'IMUL3',
-    '69 /r Gv,Ev,Iz; 6b /r Gv,Ev,Ibs',
-    (b, d, s, i) => truncating(b, d, s.read(), i.read()),
-    { ...options, feature: '186' },
-  )
+  isa.add('IMUL3', '69 /r Gv,Ev,Iz; 6b /r Gv,Ev,Ibs', (b, d, s, i) => truncating(b, d, s.read(), i.read()), {
+    ...options,
+    feature: '186',
+  })
 
   const divideOptions: Options = { defines: ARITHMETIC, uses: ARITHMETIC, undefined: ARITHMETIC }
   isa.add(

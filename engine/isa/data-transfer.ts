@@ -26,12 +26,9 @@ export function describeDataTransfer(isa: InstructionSet): void {
     (_b, d, s) => d.write(s.read()),
   )
   isa.add('MOVZX', '0f b6 /r Gv,Eb; 0f b7 /r Gv,Ew', (_b, d, s) => d.write(s.read()), { feature: '386' })
-  isa.add(
-    'MOVSX',
-    '0f be /r Gv,Eb; 0f bf /r Gv,Ew',
-    (_b, d, s) => d.write(signExtended(s.read(), s.size)),
-    { feature: '386' },
-  )
+  isa.add('MOVSX', '0f be /r Gv,Eb; 0f bf /r Gv,Ew', (_b, d, s) => d.write(signExtended(s.read(), s.size)), {
+    feature: '386',
+  })
   isa.add('LEA', '8d /r Gv,M', (_b, d, s) => d.write(s.address()))
   isa.add(
     'XCHG',
@@ -45,6 +42,10 @@ export function describeDataTransfer(isa: InstructionSet): void {
     { lockable: true },
   )
   isa.add('NOP', '90; 0f 0d /r Ev; 0f 18 /r Ev; 0f 1f /r Ev', () => {})
+  // The rest of the P6's range of hint NOPs, where ENDBR32 lies.
+  isa.add('NOP', '0f 19 /r Ev; 0f 1a /r Ev; 0f 1b /r Ev; 0f 1c /r Ev; 0f 1d /r Ev; 0f 1e /r Ev', () => {}, {
+    feature: 'p6',
+  })
   isa.add(
     'XLAT',
     'd7 Xb',

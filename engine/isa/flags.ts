@@ -118,7 +118,8 @@ export function carryOf(f: Flags): Expr {
   }
 }
 
-const carryOut = (f: Flags & { kind: 'add' | 'sub' }): Expr => and(shrU(carries(f), i32(8 * f.size - 1)), i32(1))
+const carryOut = (f: Flags & { kind: 'add' | 'sub' }): Expr =>
+  and(shrU(carries(f), i32(8 * f.size - 1)), i32(1))
 
 export const zeroOf = (f: Flags): Expr =>
   f.kind === 'sub' && f.plain

@@ -38,9 +38,7 @@ export type Repeat = 'none' | 'rep' | 'repne'
 /** Vectors that a meaning may raise itself (SDM vol. 3, table 6-1). */
 export const DE = 0
 export const UD = 6
-export const NM = 7
 export const GP = 13
-export const MF = 16
 export const XM = 19
 
 /**

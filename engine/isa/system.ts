@@ -104,21 +104,15 @@ export function describeSystem(isa: InstructionSet): void {
   add('WBINVD', '0f 09', (b) => b.system(SystemOp.CACHE), { feature: '486' })
   add('UD2', '0f 0b; 0f b9', (b) => b.system(SystemOp.RAISE, i32(6)))
   // Register forms only: the mod bits are ignored (SDM vol. 2, MOV CRn).
-  add(
-    'MOVRC',
-    '0f 20 /r Rd,Cd',
-    (b, d, s) => b.system(SystemOp.MOV_FROM_CR, s.read(), d.registerAddress()),
-    { feature: '386' },
-  )
+  add('MOVRC', '0f 20 /r Rd,Cd', (b, d, s) => b.system(SystemOp.MOV_FROM_CR, s.read(), d.registerAddress()), {
+    feature: '386',
+  })
   add('MOVCR', '0f 22 /r Cd,Rd', (b, d, s) => b.system(SystemOp.MOV_TO_CR, d.read(), s.read()), {
     feature: '386',
   })
-  add(
-    'MOVRD',
-    '0f 21 /r Rd,Cd',
-    (b, d, s) => b.system(SystemOp.MOV_FROM_DR, s.read(), d.registerAddress()),
-    { feature: '386' },
-  )
+  add('MOVRD', '0f 21 /r Rd,Cd', (b, d, s) => b.system(SystemOp.MOV_FROM_DR, s.read(), d.registerAddress()), {
+    feature: '386',
+  })
   add('MOVDR', '0f 23 /r Cd,Rd', (b, d, s) => b.system(SystemOp.MOV_TO_DR, d.read(), s.read()), {
     feature: '386',
   })
