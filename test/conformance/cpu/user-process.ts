@@ -293,5 +293,3 @@ export function writeDescriptor(
     true,
   )
 }
-
-const FLAT_SELECTORS = [USER_DATA, USER_CODE, USER_DATA, USER_DATA, 3, 3]
