@@ -17,6 +17,9 @@ const GRANULE_SHIFT = 6
 /** A fused pair reaches two instructions of 15 bytes far. */
 const MAX_EXTENT = 30
 
+/** Key of a crossing that must be looked at again; never a JUMP_KEY. */
+const NO_KEY = -1
+
 /** What the records of a page depend on besides its bytes. */
 export interface CodeVariant extends CodeMode {
   flat: boolean
@@ -37,6 +40,8 @@ interface CodePage {
   variants: Map<number, Variant>
   /** One bit per 64 bytes that some record covers. */
   granules: Uint32Array
+  /** Bytes at the start of this page that belong to instructions of the page before, by CROSS record. */
+  tails: Map<number, number>
 }
 
 export interface CodeCacheStats {
@@ -64,6 +69,8 @@ export class CodeCache {
   readonly #bytes: Uint8Array
   #pages = new Map<number, CodePage>()
   readonly #holdsCode: Uint8Array
+  /** The page that the second part of a crossing instruction was decoded from, by CROSS record. */
+  readonly #crossings = new Map<number, number>()
   #next = FIRST
   readonly stats: CodeCacheStats = { decoded: 0, invalidated: 0, flushes: 0 }
   /** Called when a page gets its first code, so that writes to it are watched. */
@@ -116,6 +123,33 @@ export class CodeCache {
     this.#view.setInt32(stale + Record.LINK, record, true)
   }
 
+  isCrossing(record: number): boolean {
+    return this.#view.getUint16(record + Record.HANDLER, true) === Handler.CROSS
+  }
+
+  /**
+   * The record of an instruction that begins at a CROSS record's place and ends in `second`, the linear-memory
+   * page that the next linear page shows while JUMP_KEY stays as it is. `decode` is asked when it is not known yet.
+   */
+  cross(crossing: number, second: number, key: number, flat: boolean, decode: () => Instruction): number {
+    const view = this.#view
+    const record = crossing + RECORD_BYTES
+    if (this.#crossings.get(crossing) !== second) {
+      const instruction = decode()
+      const offset = view.getUint16(crossing + Record.PAGE_OFFSET, true)
+      this.#encode(record, instruction, formOf(instruction, flat), offset)
+      this.#writeGoto(record + RECORD_BYTES, offset + instruction.length)
+      const page = this.#page(second)
+      const tail = offset + instruction.length - 4096
+      page.tails.set(crossing, tail)
+      this.#cover(page, 0, tail)
+      this.#crossings.set(crossing, second)
+      this.stats.decoded++
+    }
+    view.setInt32(crossing + Record.IMMEDIATE, key, true)
+    return record
+  }
+
   /** Encodes one instruction to be run by itself; what follows it escapes to the runtime. */
   encodeScratch(instruction: Instruction, offset: number, flat: boolean): number {
     this.#encode(SCRATCH, instruction, formOf(instruction, flat), offset)
@@ -127,13 +161,21 @@ export class CodeCache {
   eipOf(record: number, eipBase: number): number {
     const view = this.#view
     if (view.getUint16(record + Record.HANDLER, true) === Handler.GOTO)
-      return ((eipBase + view.getInt32(record + Record.IMMEDIATE, true)) & view.getInt32(record + Record.DISPLACEMENT, true)) >>> 0
+      return (
+        ((eipBase + view.getInt32(record + Record.IMMEDIATE, true)) &
+          view.getInt32(record + Record.DISPLACEMENT, true)) >>>
+        0
+      )
     return (eipBase + view.getUint16(record + Record.PAGE_OFFSET, true)) >>> 0
   }
 
   branchTarget(from: number, eipBase: number): number {
     const view = this.#view
-    return ((eipBase + view.getInt32(from + Record.IMMEDIATE, true)) & view.getInt32(from + Record.DISPLACEMENT, true)) >>> 0
+    return (
+      ((eipBase + view.getInt32(from + Record.IMMEDIATE, true)) &
+        view.getInt32(from + Record.DISPLACEMENT, true)) >>>
+      0
+    )
   }
 
   lengthOf(record: number): number {
@@ -149,6 +191,7 @@ export class CodeCache {
     const start = host & 0xfff
     const end = Math.min(4096, start + size)
     if (!covered(page, start, end)) return false
+    for (const tail of page.tails.values()) if (tail > start) return true
     for (const { index } of page.variants.values())
       for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
         const record = index[offset]!
@@ -172,14 +215,27 @@ export class CodeCache {
 
   #dropRange(page: CodePage, start: number, end: number): void {
     if (!covered(page, start, end)) return
+    this.#dropTails(page, start)
     for (const { index } of page.variants.values())
       for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
         const record = index[offset]!
-        if (record !== 0 && (offset >= start || offset + this.#extent(record) > start)) this.#makeStale(index, offset, record)
+        if (record !== 0 && (offset >= start || offset + this.#extent(record) > start))
+          this.#makeStale(index, offset, record)
       }
   }
 
+  /** Instructions of the page before that reach beyond `start` are decoded again when they are met. */
+  #dropTails(page: CodePage, start: number): void {
+    for (const [crossing, tail] of page.tails) {
+      if (tail <= start) continue
+      this.#view.setInt32(crossing + Record.IMMEDIATE, NO_KEY, true)
+      this.#crossings.delete(crossing)
+      page.tails.delete(crossing)
+    }
+  }
+
   #dropPage(page: CodePage): void {
+    this.#dropTails(page, 0)
     for (const { index } of page.variants.values())
       for (let offset = 0; offset < 4096; offset++) {
         const record = index[offset]!
@@ -204,6 +260,7 @@ export class CodeCache {
   flush(): void {
     this.stats.flushes++
     this.#pages.clear()
+    this.#crossings.clear()
     this.#holdsCode.fill(0)
     this.#next = FIRST
     this.onFlush()
@@ -211,16 +268,25 @@ export class CodeCache {
 
   // Decoding.
 
-  #variant(hostPage: number, mode: CodeVariant): Variant {
+  #page(hostPage: number): CodePage {
     let page = this.#pages.get(hostPage)
     if (!page) {
-      page = { hostPage, variants: new Map(), granules: new Uint32Array(2) }
+      page = { hostPage, variants: new Map(), granules: new Uint32Array(2), tails: new Map() }
       this.#pages.set(hostPage, page)
       this.#holdsCode[hostPage] = 1
       this.onCodePage(hostPage)
     }
+    return page
+  }
+
+  #variant(hostPage: number, mode: CodeVariant): Variant {
+    const page = this.#page(hostPage)
     const key =
-      (mode.code32 ? 1 : 0) | (mode.stack32 ? 2 : 0) | (mode.flat ? 4 : 0) | (mode.low << 3) | (mode.high << 16)
+      (mode.code32 ? 1 : 0) |
+      (mode.stack32 ? 2 : 0) |
+      (mode.flat ? 4 : 0) |
+      (mode.low << 3) |
+      (mode.high << 16)
     let variant = page.variants.get(key)
     if (!variant) {
       variant = { mode: { ...mode }, page, index: new Int32Array(4096) }
@@ -246,7 +312,12 @@ export class CodeCache {
     const run: { instruction: Instruction; form: Form; at: number }[] = []
     let offset = start
     let ended = false
-    while (!ended && run.length < MAX_RUN && offset < mode.high && (index[offset] === 0 || offset === start)) {
+    while (
+      !ended &&
+      run.length < MAX_RUN &&
+      offset < mode.high &&
+      (index[offset] === 0 || offset === start)
+    ) {
       const instruction = this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
       if (typeof instruction === 'string') break
       run.push({ instruction, form: formOf(instruction, mode.flat), at: offset })
@@ -276,19 +347,33 @@ export class CodeCache {
       this.#writeSpecial(record, Handler.CONTINUE, offset)
       this.#view.setInt32(record + Record.LINK, variant.index[offset]!, true)
     } else if (offset >= 4096) {
-      this.#writeSpecial(record, Handler.GOTO, 0)
-      this.#view.setInt32(record + Record.IMMEDIATE, offset, true)
-      this.#view.setInt32(record + Record.DISPLACEMENT, -1, true)
+      this.#writeGoto(record, offset)
     } else {
+      const host = variant.page.hostPage * 4096
+      const result =
+        offset < mode.high
+          ? this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
+          : 'undefined'
+      if (result === 'truncated' && mode.high === 4096) this.#writeCrossing(variant, record, offset)
       // Not decoded further now: a long run goes on when it gets here, the rest escapes again.
-      const decodable = offset < mode.high && this.#isDecodable(variant, offset)
-      this.#writeSpecial(record, decodable ? Handler.STALE : Handler.ESCAPE, offset)
+      else this.#writeSpecial(record, typeof result === 'string' ? Handler.ESCAPE : Handler.STALE, offset)
     }
   }
 
-  #isDecodable(variant: Variant, offset: number): boolean {
-    const host = variant.page.hostPage * 4096
-    return typeof this.decoder.decode(this.#bytes, host + offset, host + variant.mode.high, variant.mode) !== 'string'
+  #writeGoto(record: number, offset: number): void {
+    this.#writeSpecial(record, Handler.GOTO, 0)
+    this.#view.setInt32(record + Record.IMMEDIATE, offset, true)
+    this.#view.setInt32(record + Record.DISPLACEMENT, -1, true)
+  }
+
+  /** Leaves room for the instruction and the way on, which `cross` fills in. */
+  #writeCrossing({ page, index }: Variant, record: number, offset: number): void {
+    this.#writeSpecial(record, Handler.CROSS, offset)
+    this.#view.setUint8(record + Record.LENGTH, 4096 - offset)
+    this.#view.setInt32(record + Record.IMMEDIATE, NO_KEY, true)
+    for (let i = 0; i < 2; i++) this.#writeSpecial(this.#allocate(), Handler.ESCAPE, offset)
+    index[offset] = record
+    this.#cover(page, offset, 4096 - offset)
   }
 
   #cover(page: CodePage, offset: number, length: number): void {

@@ -1,11 +1,11 @@
-import { I32, add, and, i32, load, local, shrU, sub } from '../wasm/expression.ts'
+import { I32, add, and, eq, i32, load, local, shrU, sub } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { type FunctionImport, INDIRECT_TYPE, writeModule } from '../wasm/module-writer.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
 import { State } from '../isa/state.ts'
 import { type Form, allForms } from './form.ts'
 import { type Frame, HandlerBuilder, Import, LOCAL_TYPES, Local } from './handler-builder.ts'
-import { Handler, RECORD_SHIFT, Record, Why } from './record.ts'
+import { Handler, RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 
 export interface Interpreter {
   wasm: Uint8Array<ArrayBuffer>
@@ -66,7 +66,9 @@ function helperImport(name: string): FunctionImport {
 }
 
 function* fusedPairs(forms: [string, Form][]): Generator<[string, Form[]]> {
-  const jumps = forms.filter(([, { description: d, size }]) => /^J[A-Z]{1,2}$/.test(d.name) && d.uses !== undefined && size === 4)
+  const jumps = forms.filter(
+    ([, { description: d, size }]) => /^J[A-Z]{1,2}$/.test(d.name) && d.uses !== undefined && size === 4,
+  )
   for (const [key, form] of forms)
     if (FUSES_WITH_JUMP.has(form.description.name) && FUSED_SHAPES.test(form.shape))
       for (const [jumpKey, jump] of jumps) yield [`${key}|${jumpKey}`, [form, jump]]
@@ -99,6 +101,8 @@ function hotFunction(list: [string, Form[]][], helperIndex: Frame['helperIndex']
   builder.leave(Why.ESCAPE)
   fn.end()
   emitContinue(fn, top)
+  fn.end()
+  emitCross(fn, builder, top)
   for (const [, forms] of list) {
     fn.end()
     builder.build(forms)
@@ -122,7 +126,10 @@ function emitGoto(fn: FunctionBuilder, builder: HandlerBuilder): void {
   const retired = shrU(sub(rec, local(Local.START)), i32(RECORD_SHIFT))
   fn.set(Local.BUDGET, sub(local(Local.BUDGET), retired))
   fn.set(Local.START, rec)
-  const target = and(add(load(i32(State.EIP_BASE), 4), load(rec, 4, Record.IMMEDIATE)), load(rec, 4, Record.DISPLACEMENT))
+  const target = and(
+    add(load(i32(State.EIP_BASE), 4), load(rec, 4, Record.IMMEDIATE)),
+    load(rec, 4, Record.DISPLACEMENT),
+  )
   builder.lookUp(fn.let(target))
 }
 
@@ -133,6 +140,18 @@ function emitContinue(fn: FunctionBuilder, top: Label): void {
   fn.set(Local.REC, load(rec, 4, Record.LINK))
   fn.set(Local.START, rec)
   fn.branch(top)
+}
+
+/** CROSS: the run up to here is accounted for; the instruction behind is valid while no translation has changed. */
+function emitCross(fn: FunctionBuilder, builder: HandlerBuilder, top: Label): void {
+  const rec = local(Local.REC)
+  fn.if(eq(load(rec, 4, Record.IMMEDIATE), local(Local.JUMP_KEY)))
+  fn.set(Local.BUDGET, sub(local(Local.BUDGET), shrU(sub(rec, local(Local.START)), i32(RECORD_SHIFT))))
+  fn.set(Local.REC, add(rec, i32(RECORD_BYTES)))
+  fn.set(Local.START, rec)
+  fn.branch(top)
+  fn.end()
+  builder.leave(Why.ESCAPE)
 }
 
 /** Cold forms find the state of the run in memory. */

@@ -41,7 +41,9 @@ export const Handler = {
   ESCAPE: 3,
   /** Goes on at the linked record. Not an instruction. */
   CONTINUE: 4,
-  FIRST_INSTRUCTION: 5,
+  /** Stands before an instruction that lies in two pages, which follows it: valid while JUMP_KEY is the immediate. Not an instruction. */
+  CROSS: 5,
+  FIRST_INSTRUCTION: 6,
 } as const
 
 /** Why generated code came back. */

@@ -119,7 +119,6 @@ export const EDI = 7
 
 /** Static data (tables) of the FPU module, 96 KiB. */
 export const FPU_DATA = 0x8000
-export const FPU_DATA_BYTES = 0x18000
 
 /**
  * Direct-mapped by EIP: tag (EIP, JUMP_KEY; 8 bytes), record, EIP_BASE. A hit proves that the target lies

@@ -92,7 +92,7 @@ export class Mmu implements MemoryObserver {
   protectPage(hostPage: number): void {
     const clear = (page: number): void => {
       const entry = this.#tlb[page]!
-      if (entry !== 0 && ((entry + (page << 12)) >>> 12) === hostPage)
+      if (entry !== 0 && (entry + (page << 12)) >>> 12 === hostPage)
         this.#tlb[page] = entry & ~(Tlb.WRITE_SUPERVISOR | Tlb.WRITE_USER)
     }
     if (this.#filledCount === MAX_FILLED) for (let page = 0; page < this.#tlb.length; page++) clear(page)
@@ -113,7 +113,14 @@ export class Mmu implements MemoryObserver {
   hostAddress(linear: number, use: 'read' | 'write', user: boolean): number {
     linear >>>= 0
     const page = linear >>> 12
-    const bit = use === 'write' ? (user ? Tlb.WRITE_USER : Tlb.WRITE_SUPERVISOR) : user ? Tlb.READ_USER : Tlb.READ_SUPERVISOR
+    const bit =
+      use === 'write'
+        ? user
+          ? Tlb.WRITE_USER
+          : Tlb.WRITE_SUPERVISOR
+        : user
+          ? Tlb.READ_USER
+          : Tlb.READ_SUPERVISOR
     const entry = this.#tlb[page]!
     if (entry & bit) return (linear + (entry & ~0xfff)) >>> 0
     return this.#fill(linear, use, user, bit)
@@ -172,8 +179,14 @@ export class Mmu implements MemoryObserver {
       if (directory & 0x200000) this.#fault(linear, use, user, ERROR_PRESENT | ERROR_RESERVED)
       this.#check(linear, use, user, directory, false)
       this.#mark(directoryAt, directory, use === 'write')
-      const page = ((directory >>> 12) & 0xffc00) | ((linear >>> 12) & 0x3ff) | (((directory >>> 13) & 0xff) << 20)
-      return { page, writable: (directory & WRITABLE) !== 0, user: (directory & USER) !== 0, global: this.#isGlobal(directory) }
+      const page =
+        ((directory >>> 12) & 0xffc00) | ((linear >>> 12) & 0x3ff) | (((directory >>> 13) & 0xff) << 20)
+      return {
+        page,
+        writable: (directory & WRITABLE) !== 0,
+        user: (directory & USER) !== 0,
+        global: this.#isGlobal(directory),
+      }
     }
     const tableAt = ((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) >>> 0
     const entry = this.#readEntry(tableAt)
@@ -182,7 +195,12 @@ export class Mmu implements MemoryObserver {
     this.#check(linear, use, user, both, false)
     if (!(directory & ACCESSED)) this.#writeEntry(directoryAt, directory | ACCESSED)
     this.#mark(tableAt, entry, use === 'write')
-    return { page: entry >>> 12, writable: (both & WRITABLE) !== 0, user: (both & USER) !== 0, global: this.#isGlobal(entry) }
+    return {
+      page: entry >>> 12,
+      writable: (both & WRITABLE) !== 0,
+      user: (both & USER) !== 0,
+      global: this.#isGlobal(entry),
+    }
   }
 
   #walkPae(linear: number, use: Use, user: boolean): Walk {
@@ -200,7 +218,12 @@ export class Mmu implements MemoryObserver {
       this.#check(linear, use, user, directory, noExecute)
       this.#mark(directoryAt, directory, use === 'write')
       const page = ((directory >>> 12) & 0xffe00) | ((linear >>> 12) & 0x1ff) | ((directoryHigh & 0xf) << 20)
-      return { page, writable: (directory & WRITABLE) !== 0, user: (directory & USER) !== 0, global: this.#isGlobal(directory) }
+      return {
+        page,
+        writable: (directory & WRITABLE) !== 0,
+        user: (directory & USER) !== 0,
+        global: this.#isGlobal(directory),
+      }
     }
     const tableAt = ((directory & ~0xfff) | ((linear >>> 9) & 0xff8)) >>> 0
     const entry = this.#readEntry(tableAt)
@@ -213,7 +236,12 @@ export class Mmu implements MemoryObserver {
     if (!(directory & ACCESSED)) this.#writeEntry(directoryAt, directory | ACCESSED)
     this.#mark(tableAt, entry, use === 'write')
     const page = (entry >>> 12) | ((entryHigh & 0xf) << 20)
-    return { page, writable: (both & WRITABLE) !== 0, user: (both & USER) !== 0, global: this.#isGlobal(entry) }
+    return {
+      page,
+      writable: (both & WRITABLE) !== 0,
+      user: (both & USER) !== 0,
+      global: this.#isGlobal(entry),
+    }
   }
 
   /** Loads the four page-directory-pointer entries; false when a reserved bit is set, which is #GP. */
@@ -270,8 +298,12 @@ export class Mmu implements MemoryObserver {
 
   #fault(linear: number, use: Use, user: boolean, code: number): never {
     this.state.setWord(State.CR2, linear | 0)
-    const fetch = use === 'fetch' && this.noExecuteEnabled && (this.state.cr4 & CR4.PAE) !== 0 ? ERROR_FETCH : 0
-    throw new CpuFault(Vector.PF, code | (use === 'write' ? ERROR_WRITE : 0) | (user ? ERROR_USER : 0) | fetch)
+    const fetch =
+      use === 'fetch' && this.noExecuteEnabled && (this.state.cr4 & CR4.PAE) !== 0 ? ERROR_FETCH : 0
+    throw new CpuFault(
+      Vector.PF,
+      code | (use === 'write' ? ERROR_WRITE : 0) | (user ? ERROR_USER : 0) | fetch,
+    )
   }
 
   // Accesses by the processor itself (descriptor tables, task segments, stacks of gates).
@@ -283,7 +315,11 @@ export class Mmu implements MemoryObserver {
     const host = this.hostAddress(linear, 'read', user)
     if (host < 0) return this.memory.read(this.lastPhysical, size)
     const { view } = this.memory.memory
-    return size === 1 ? view.getUint8(host) : size === 2 ? view.getUint16(host, true) : view.getUint32(host, true)
+    return size === 1
+      ? view.getUint8(host)
+      : size === 2
+        ? view.getUint16(host, true)
+        : view.getUint32(host, true)
   }
 
   write(linear: number, value: number, size: AccessSize, user = false): void {

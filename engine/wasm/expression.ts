@@ -28,13 +28,19 @@ const OP_CONST32 = 0x41
 const OP_CONST64 = 0x42
 const OP_V128_CONST = 0xfd0c
 
-const node = (op: number, type: ValueType, value: number, ...args: Expr[]): Expr => ({ op, type, value, args })
+const node = (op: number, type: ValueType, value: number, ...args: Expr[]): Expr => ({
+  op,
+  type,
+  value,
+  args,
+})
 
 export const i32 = (value: number): Expr => node(OP_CONST32, I32, value | 0)
 export const i64 = (value: number | bigint): Expr => ({ ...node(OP_CONST64, I64, 0), wide: BigInt(value) })
 export const zeroVector: Expr = node(OP_V128_CONST, V128, 0)
 export const local = (index: number, type: ValueType = I32): Expr => node(OP_LOCAL, type, index)
-export const callOf = (index: number, type: ValueType, ...args: Expr[]): Expr => node(OP_CALL, type, index, ...args)
+export const callOf = (index: number, type: ValueType, ...args: Expr[]): Expr =>
+  node(OP_CALL, type, index, ...args)
 
 export const isConst = (e: Expr): boolean => e.op === OP_CONST32
 export const isLocal = (e: Expr): boolean => e.op === OP_LOCAL
@@ -69,8 +75,14 @@ const binary32 =
     } else if (isConst(a) && a.value === 0 && (op === 0x6a || op === 0x72 || op === 0x73)) return b
     return node(op, I32, 0, a, b)
   }
-const binary = (op: number, type: ValueType) => (a: Expr, b: Expr): Expr => node(op, type, 0, a, b)
-const unary = (op: number, type: ValueType) => (a: Expr): Expr => node(op, type, 0, a)
+const binary =
+  (op: number, type: ValueType) =>
+  (a: Expr, b: Expr): Expr =>
+    node(op, type, 0, a, b)
+const unary =
+  (op: number, type: ValueType) =>
+  (a: Expr): Expr =>
+    node(op, type, 0, a)
 
 export const add = binary32(0x6a)
 export const sub = binary32(0x6b)
@@ -102,18 +114,14 @@ export const extend8 = unary(0xc0, I32)
 export const extend16 = unary(0xc1, I32)
 export const not = (a: Expr): Expr => xor(a, i32(-1))
 
-export const add64 = binary(0x7c, I64)
 export const sub64 = binary(0x7d, I64)
 export const mul64 = binary(0x7e, I64)
 export const divS64 = binary(0x7f, I64)
 export const divU64 = binary(0x80, I64)
 export const remS64 = binary(0x81, I64)
 export const remU64 = binary(0x82, I64)
-export const and64 = binary(0x83, I64)
 export const or64 = binary(0x84, I64)
-export const xor64 = binary(0x85, I64)
 export const shl64 = binary(0x86, I64)
-export const shrS64 = binary(0x87, I64)
 export const shrU64 = binary(0x88, I64)
 export const eq64 = binary(0x51, I32)
 export const ne64 = binary(0x52, I32)
