@@ -71,14 +71,24 @@ export async function orSkip<T>(prepare: () => Promise<T>, skip: (note: string) 
   }
 }
 
-/** Boots a guest and returns the pictures that it shows after each of the given times. */
-export async function photograph(run: Run, afterMs: readonly number[]): Promise<Picture[]> {
+/**
+ * Boots a guest and returns the picture that it shows after a while: after the first of the given times by
+ * which `ready` is content with it, else after the last.
+ */
+export async function photograph(
+  run: Run,
+  afterMs: readonly number[],
+  ready: (picture: Picture) => boolean,
+): Promise<Picture> {
   const folder = await mkdtemp(join(tmpdir(), 'vitrine-pictures-'))
+  const file = join(folder, 'picture.png')
   try {
-    const files = afterMs.map((_, index) => join(folder, `${index}.png`))
-    const shots = afterMs.flatMap((ms, index) => [`sleep:${ms}`, `screenshot:${files[index] ?? ''}`])
-    await boot({ ...run, steps: [...run.steps, ...shots] })
-    return await Promise.all(files.map(async (file) => readPng(await readFile(file))))
+    for (const [index, ms] of afterMs.entries()) {
+      await boot({ ...run, steps: [...run.steps, `sleep:${ms}`, `screenshot:${file}`] })
+      const picture = readPng(await readFile(file))
+      if (ready(picture) || index === afterMs.length - 1) return picture
+    }
+    throw new Error('no time was given')
   } finally {
     await rm(folder, { recursive: true })
   }
