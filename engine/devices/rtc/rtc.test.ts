@@ -24,6 +24,29 @@ function powerOn(iso = '1999-12-31T23:59:58.000Z') {
   return { clock, irq8, rtc, get, put, time }
 }
 
+it('raises a new edge for a flag that comes while register C is being read', () => {
+  // A clock that goes on by itself, as the host's does: a tenth of a millisecond a look.
+  const manual = new ManualClock()
+  const clock = {
+    get nowNs() {
+      manual.advance(MS / 10)
+      return manual.nowNs
+    },
+    createTimer: (fire: () => void) => manual.createTimer(fire),
+  }
+  const irq8 = new RecordingLine()
+  const rtc = new Rtc(clock, irq8, { unixNs: 0n })
+  rtc.write(0, 0x0b, 1)
+  rtc.write(1, 0x42, 1) // 1024 Hz periodic interrupt
+  rtc.write(0, 0x0c, 1)
+  for (let edges = irq8.risingEdges, rounds = 0; rounds < 200; rounds++) {
+    manual.advance(MS)
+    expect(irq8.risingEdges).toBeGreaterThan(edges)
+    edges = irq8.risingEdges
+    expect(rtc.read(1, 1) & 0xc0).toBe(0xc0)
+  }
+})
+
 describe('time', () => {
   it('starts at the configured time and goes with guest time, over the century', () => {
     const { clock, get, time } = powerOn()

@@ -186,6 +186,8 @@ export class Rtc implements Device, BusDevice {
         const flags = this.#flags | (this.#interrupting ? C.IRQF : 0)
         if (flags === 0) return 0
         this.#flags = 0
+        // IRQF falls in any case: a flag that comes while we are here must be a new edge.
+        this.irq8.set(false)
         this.#findAlarm()
         this.#refresh()
         return flags
