@@ -1,5 +1,7 @@
+import * as v from 'valibot'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
+import { parseSaved } from '../base/saved-state.ts'
 import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
 import { AC, ID, IF, TF, VIF, VIP } from '../isa/flags.ts'
@@ -24,6 +26,19 @@ import { BulkStrings } from './bulk.ts'
 import { CodeCache, type CodeVariant, LINK_STUB, SCRATCH } from './code-cache.ts'
 import type { Interpreter } from './generator.ts'
 import { RECORD_SHIFT, Why } from './record.ts'
+
+const word = v.pipe(v.number(), v.integer())
+const SAVED_VCPU = v.object({
+  version: v.literal(1),
+  words: v.pipe(v.instance(Uint8Array), v.length(State.END)),
+  msrs: v.pipe(v.array(v.tuple([word, word, word])), v.maxLength(1000)),
+  pdpt: v.pipe(v.array(word), v.length(8)),
+  halted: v.boolean(),
+  nmi: v.boolean(),
+  interrupt: v.boolean(),
+  debugPending: v.boolean(),
+})
+export type SavedVcpu = v.InferOutput<typeof SAVED_VCPU>
 
 type Run = (record: number, budget: number) => number
 /** Functions of the FPU module that generated code calls. */
@@ -92,6 +107,8 @@ export class SoftVcpu implements Vcpu {
   #stopRequested = false
   #halted = false
   #stepping = false
+  /** Generated code of a run, not of a step, is on the stack. */
+  #running = false
   #suppressTrap = false
   #drained = 0
   #generation = 1
@@ -256,6 +273,37 @@ export class SoftVcpu implements Vcpu {
     this.#updateMode()
   }
 
+  /** Architectural state, between two runs. */
+  save(): SavedVcpu {
+    return {
+      version: 1,
+      words: Uint8Array.from(new Uint8Array(this.state.words.buffer, 0, State.END)),
+      msrs: this.msrs.save(),
+      pdpt: this.mmu.pdpt,
+      halted: this.#halted,
+      nmi: this.#nmiRequested,
+      interrupt: this.#interruptRequested,
+      debugPending: this.#debugPending,
+    }
+  }
+
+  /** Takes what `save` gave; everything derived from it is made anew. Throws `state-invalid`. */
+  restore(state: unknown): void {
+    const saved = parseSaved('processor', SAVED_VCPU, state)
+    new Uint8Array(this.state.words.buffer, 0, State.END).set(saved.words)
+    this.msrs.restore(saved.msrs)
+    this.mmu.pdpt = saved.pdpt
+    this.#halted = saved.halted
+    this.#nmiRequested = saved.nmi
+    this.#interruptRequested = saved.interrupt
+    this.#debugPending = saved.debugPending
+    this.#modeKey = { base: -1, limit: -1, flags: -1 }
+    this.code.flush()
+    this.#privilege.set(this.state.cpl & 3)
+    this.mmu.flush(true)
+    this.#updateMode()
+  }
+
   get retired(): number {
     return this.#retired
   }
@@ -333,7 +381,9 @@ export class SoftVcpu implements Vcpu {
     for (;;) {
       this.#runBudget = left
       this.#drained = 0
+      this.#running = true
       const why = this.#run(record, left)
+      this.#running = false
       const end = this.state.word(State.BUDGET) + this.#drained
       this.#retired += left - end
       left = end
@@ -648,6 +698,7 @@ export class SoftVcpu implements Vcpu {
 
   /** Instructions retired, exact within a call from generated code. */
   get retiredNow(): number {
+    if (!this.#running) return this.#retired
     const { state } = this
     const inRun = (state.word(State.RECORD) - state.word(State.RUN_START)) >> RECORD_SHIFT
     return this.#retired + this.#runBudget - (state.word(State.BUDGET) - inRun)
