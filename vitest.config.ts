@@ -8,7 +8,12 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      project('unit', ['engine/**/*.test.ts', 'src-main/**/*.test.ts', 'src-renderer/**/*.test.ts', 'tools/**/*.test.ts']),
+      project('unit', [
+        'engine/**/*.test.ts',
+        'src-main/**/*.test.ts',
+        'src-renderer/**/*.test.ts',
+        'tools/**/*.test.ts',
+      ]),
       project('conformance', ['test/conformance/**/*.test.ts'], 600_000),
       project('guests', ['test/guests/**/*.test.ts'], 900_000),
       project('e2e', ['test/e2e/**/*.test.ts'], 120_000),

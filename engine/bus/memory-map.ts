@@ -130,7 +130,11 @@ export class MemoryMap {
     if (at >= 0) {
       const { view } = this.memory
       const offset = at + (address & (PAGE_SIZE - 1))
-      return size === 1 ? view.getUint8(offset) : size === 2 ? view.getUint16(offset, true) : view.getUint32(offset, true)
+      return size === 1
+        ? view.getUint8(offset)
+        : size === 2
+          ? view.getUint16(offset, true)
+          : view.getUint32(offset, true)
     }
     const region = this.#owner[page]
     const backing = region?.read
@@ -153,27 +157,38 @@ export class MemoryMap {
     }
     const region = this.#owner[page]
     const backing = region?.write
-    if (region && backing && 'device' in backing) backing.device.write((address >>> 0) - region.base, value, size)
+    if (region && backing && 'device' in backing)
+      backing.device.write((address >>> 0) - region.base, value, size)
   }
 
   /** Direct memory access by a device. Only RAM and ROM take part: what a device answers reads as all ones. */
   dmaRead(address: number, into: Uint8Array): void {
-    this.#dma(address, into.length, (offset, done, count) => {
-      if (offset === null) into.fill(0xff, done, done + count)
-      else into.set(this.memory.bytes.subarray(offset, offset + count), done)
-    }, this.#readOffset)
+    this.#dma(
+      address,
+      into.length,
+      (offset, done, count) => {
+        if (offset === null) into.fill(0xff, done, done + count)
+        else into.set(this.memory.bytes.subarray(offset, offset + count), done)
+      },
+      this.#readOffset,
+    )
   }
 
   dmaWrite(address: number, from: Uint8Array): void {
-    this.#dma(address, from.length, (offset, done, count, page) => {
-      if (offset === null && this.needsNote(page)) {
-        this.noteWrite(page)
-        offset = this.#writeOffset[page]! + ((address + done) & (PAGE_SIZE - 1))
-      }
-      if (offset === null) return
-      this.memory.bytes.set(from.subarray(done, done + count), offset)
-      this.#tellWritten(offset, count)
-    }, this.#writeOffset)
+    this.#dma(
+      address,
+      from.length,
+      (offset, done, count, page) => {
+        if (offset === null && this.needsNote(page)) {
+          this.noteWrite(page)
+          offset = this.#writeOffset[page]! + ((address + done) & (PAGE_SIZE - 1))
+        }
+        if (offset === null) return
+        this.memory.bytes.set(from.subarray(done, done + count), offset)
+        this.#tellWritten(offset, count)
+      },
+      this.#writeOffset,
+    )
   }
 
   #dma(
@@ -182,7 +197,7 @@ export class MemoryMap {
     part: (offset: number | null, done: number, count: number, page: number) => void,
     offsets: Float64Array,
   ): void {
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const at = (address + done) >>> 0
       const inPage = at & (PAGE_SIZE - 1)
       const count = Math.min(length - done, PAGE_SIZE - inPage)
@@ -210,7 +225,7 @@ export class MemoryMap {
     // One call for the whole span: forgetting a translation too many costs less than a hundred calls.
     if (pages.length > 0)
       for (const observer of this.#observers)
-        observer.remapped(first + pages[0]!, pages.at(-1)! - pages[0]! + 1)
+        observer.remapped(first + pages[0]!, pages.at(-1) - pages[0]! + 1)
     return pages
   }
 
@@ -225,9 +240,10 @@ export class MemoryMap {
       const region = ranked.find((r) => address >= r.base && address < r.base + r.length)
       this.#owner[page] = region
       this.#readOffset[page] = directOffset(region?.read ?? null, region, page)
-      this.#writeOffset[page] = region?.dirty && !region.dirty[page - (region.base >>> PAGE_SHIFT)]
-        ? DEVICE
-        : directOffset(region?.write ?? null, region, page)
+      this.#writeOffset[page] =
+        region?.dirty && !region.dirty[page - (region.base >>> PAGE_SHIFT)]
+          ? DEVICE
+          : directOffset(region?.write ?? null, region, page)
     }
     for (const observer of this.#observers) observer.remapped(first, last - first)
   }

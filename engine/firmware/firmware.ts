@@ -63,7 +63,12 @@ export class Firmware implements Device {
   readonly #context: Context
 
   /** @param memory where a kernel that is booted directly gets written; nothing else is */
-  constructor(config: FirmwareConfig, clock: Clock, memory: Pick<MemoryMap, 'dmaWrite'>, log: Log = silentLog) {
+  constructor(
+    config: FirmwareConfig,
+    clock: Clock,
+    memory: Pick<MemoryMap, 'dmaWrite'>,
+    log: Log = silentLog,
+  ) {
     this.#context = {
       config,
       clock,

@@ -51,7 +51,10 @@ export function memoryRanges(ramBytes: number, acpi: boolean): MemoryRange[] {
 }
 
 /** KiB between 1 and 16 MiB, then 64 KiB blocks from 16 MiB on, as INT 15h/E801h counts them. */
-export function extendedMemory(ramBytes: number, acpi: boolean): { below16MiBKiB: number; above16MiBBlocks: number } {
+export function extendedMemory(
+  ramBytes: number,
+  acpi: boolean,
+): { below16MiBKiB: number; above16MiBBlocks: number } {
   const { usableEnd } = memoryLayout(ramBytes, acpi)
   const below = Math.min(usableEnd, 16 * MIB)
   return {

@@ -62,7 +62,12 @@ const emulationSchema = v.object({
 export const stateSchema = v.object({
   version: v.literal(1),
   emulation: v.nullable(emulationSchema),
-  boot: v.object({ attempt: bits(8), phase: v.picklist(['start', 'hint', 'menu', 'failed']), untilNs: timeNs, choice: bits(8) }),
+  boot: v.object({
+    attempt: bits(8),
+    phase: v.picklist(['start', 'hint', 'menu', 'failed']),
+    untilNs: timeNs,
+    choice: bits(8),
+  }),
   waitUntilNs: v.nullable(timeNs),
   apm: v.object({ connected: v.boolean(), version: bits(16), enabled: v.boolean() }),
   pointing: v.object({

@@ -44,9 +44,10 @@ export class SlowAccess {
   access(offset: number, segmentAddress: number, kind: number): number {
     const size = kind & 0xff
     const write = (kind & 0x100) !== 0
-    const linear = segmentAddress === 0
-      ? offset >>> 0
-      : this.segmentation.check((segmentAddress - State.SEGMENTS) / SEGMENT_BYTES, offset, size, write)
+    const linear =
+      segmentAddress === 0
+        ? offset >>> 0
+        : this.segmentation.check((segmentAddress - State.SEGMENTS) / SEGMENT_BYTES, offset, size, write)
     const user = this.state.cpl === 3
     if ((linear & 0xfff) + size <= 0x1000) {
       const host = this.mmu.hostAddress(linear, write ? 'write' : 'read', user)
@@ -67,7 +68,7 @@ export class SlowAccess {
   #fill(at: number, linear: number, size: number, user: boolean): void {
     const { view } = this.memory.memory
     this.deviceReads++
-    for (let done = 0; done < size; ) {
+    for (let done = 0; done < size;) {
       const piece = pieceSize(linear + done, size - done)
       const value = this.mmu.read((linear + done) >>> 0, piece, user)
       if (piece === 1) view.setUint8(at + done, value)
@@ -82,9 +83,14 @@ export class SlowAccess {
     const { view } = this.memory.memory
     this.deviceWrites++
     for (const { at, linear, size, user } of this.#pending)
-      for (let done = 0; done < size; ) {
+      for (let done = 0; done < size;) {
         const piece = pieceSize(linear + done, size - done)
-        const value = piece === 1 ? view.getUint8(at + done) : piece === 2 ? view.getUint16(at + done, true) : view.getUint32(at + done, true)
+        const value =
+          piece === 1
+            ? view.getUint8(at + done)
+            : piece === 2
+              ? view.getUint16(at + done, true)
+              : view.getUint32(at + done, true)
         this.mmu.write((linear + done) >>> 0, value, piece, user)
         done += piece
       }

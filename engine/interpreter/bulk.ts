@@ -59,8 +59,18 @@ export class BulkStrings {
         done = elements
         break
       default:
-        // The element that ends the search is left to a single step, which sets the flags.
-        done = this.#search(destination.host, from?.host ?? -1, Math.min(elements, count - 1), size, kind >> 16 === 1)
+        // The element that ends the search is left to a single step, which sets the flags; and one before
+        // it, so that they are right should that step fault.
+        done = Math.max(
+          0,
+          this.#search(
+            destination.host,
+            from?.host ?? -1,
+            Math.min(elements, count - 1),
+            size,
+            kind >> 16 === 1,
+          ) - 1,
+        )
     }
     if (done === 0) return 0
     this.#advance(ECX, -done, mask)
@@ -108,7 +118,8 @@ export class BulkStrings {
     const bytes = elements * size
     for (let i = 0; i < size; i++) data[host + i] = (value >>> (8 * i)) & 0xff
     // Doubling what is there already.
-    for (let done = size; done < bytes; done *= 2) data.copyWithin(host + done, host, host + Math.min(done, bytes - done))
+    for (let done = size; done < bytes; done *= 2)
+      data.copyWithin(host + done, host, host + Math.min(done, bytes - done))
   }
 
   #search(host: number, other: number, elements: number, size: number, whileEqual: boolean): number {
@@ -130,4 +141,3 @@ export class BulkStrings {
     this.state.setGpr(register, mask === 0xffff ? (value & ~0xffff) | ((value + by) & 0xffff) : value + by)
   }
 }
-

@@ -71,6 +71,8 @@ export class CodeCache {
   readonly #holdsCode: Uint8Array
   /** The page that the second part of a crossing instruction was decoded from, by CROSS record. */
   readonly #crossings = new Map<number, number>()
+  /** CROSS records that hold a key which is good in one address space only. */
+  readonly #localCrossings = new Set<number>()
   #next = FIRST
   readonly stats: CodeCacheStats = { decoded: 0, invalidated: 0, flushes: 0 }
   /** Called when a page gets its first code, so that writes to it are watched. */
@@ -129,9 +131,15 @@ export class CodeCache {
 
   /**
    * The record of an instruction that begins at a CROSS record's place and ends in `second`, the linear-memory
-   * page that the next linear page shows while JUMP_KEY stays as it is. `decode` is asked when it is not known yet.
+   * page that the next linear page shows while JUMP_KEY stays as it is, or, for a local one, until `forgetLocal`.
+   * `decode` is asked when it is not known yet.
    */
-  cross(crossing: number, second: number, key: number, flat: boolean, decode: () => Instruction): number {
+  cross(
+    crossing: number,
+    place: { second: number; key: number; local: boolean; flat: boolean },
+    decode: () => Instruction,
+  ): number {
+    const { second, key, local, flat } = place
     const view = this.#view
     const record = crossing + RECORD_BYTES
     if (this.#crossings.get(crossing) !== second) {
@@ -147,7 +155,15 @@ export class CodeCache {
       this.stats.decoded++
     }
     view.setInt32(crossing + Record.IMMEDIATE, key, true)
+    if (local) this.#localCrossings.add(crossing)
     return record
+  }
+
+  /** Another address space: crossings between pages that are not global must be looked at again. */
+  forgetLocal(): void {
+    for (const crossing of this.#localCrossings)
+      if (this.isCrossing(crossing)) this.#view.setInt32(crossing + Record.IMMEDIATE, NO_KEY, true)
+    this.#localCrossings.clear()
   }
 
   /** Encodes one instruction to be run by itself; what follows it escapes to the runtime. */
@@ -161,13 +177,21 @@ export class CodeCache {
   eipOf(record: number, eipBase: number): number {
     const view = this.#view
     if (view.getUint16(record + Record.HANDLER, true) === Handler.GOTO)
-      return ((eipBase + view.getInt32(record + Record.IMMEDIATE, true)) & view.getInt32(record + Record.DISPLACEMENT, true)) >>> 0
+      return (
+        ((eipBase + view.getInt32(record + Record.IMMEDIATE, true)) &
+          view.getInt32(record + Record.DISPLACEMENT, true)) >>>
+        0
+      )
     return (eipBase + view.getUint16(record + Record.PAGE_OFFSET, true)) >>> 0
   }
 
   branchTarget(from: number, eipBase: number): number {
     const view = this.#view
-    return ((eipBase + view.getInt32(from + Record.IMMEDIATE, true)) & view.getInt32(from + Record.DISPLACEMENT, true)) >>> 0
+    return (
+      ((eipBase + view.getInt32(from + Record.IMMEDIATE, true)) &
+        view.getInt32(from + Record.DISPLACEMENT, true)) >>>
+      0
+    )
   }
 
   lengthOf(record: number): number {
@@ -211,7 +235,8 @@ export class CodeCache {
     for (const { index } of page.variants.values())
       for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
         const record = index[offset]!
-        if (record !== 0 && (offset >= start || offset + this.#extent(record) > start)) this.#makeStale(index, offset, record)
+        if (record !== 0 && (offset >= start || offset + this.#extent(record) > start))
+          this.#makeStale(index, offset, record)
       }
   }
 
@@ -252,6 +277,7 @@ export class CodeCache {
     this.stats.flushes++
     this.#pages.clear()
     this.#crossings.clear()
+    this.#localCrossings.clear()
     this.#holdsCode.fill(0)
     this.#next = FIRST
     this.onFlush()
@@ -273,7 +299,11 @@ export class CodeCache {
   #variant(hostPage: number, mode: CodeVariant): Variant {
     const page = this.#page(hostPage)
     const key =
-      (mode.code32 ? 1 : 0) | (mode.stack32 ? 2 : 0) | (mode.flat ? 4 : 0) | (mode.low << 3) | (mode.high << 16)
+      (mode.code32 ? 1 : 0) |
+      (mode.stack32 ? 2 : 0) |
+      (mode.flat ? 4 : 0) |
+      (mode.low << 3) |
+      (mode.high << 16)
     let variant = page.variants.get(key)
     if (!variant) {
       variant = { mode: { ...mode }, page, index: new Int32Array(4096) }
@@ -299,7 +329,12 @@ export class CodeCache {
     const run: { instruction: Instruction; form: Form; at: number }[] = []
     let offset = start
     let ended = false
-    while (!ended && run.length < MAX_RUN && offset < mode.high && (index[offset] === 0 || offset === start)) {
+    while (
+      !ended &&
+      run.length < MAX_RUN &&
+      offset < mode.high &&
+      (index[offset] === 0 || offset === start)
+    ) {
       const instruction = this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
       if (typeof instruction === 'string') break
       run.push({ instruction, form: formOf(instruction, mode.flat), at: offset })
@@ -332,7 +367,10 @@ export class CodeCache {
       this.#writeGoto(record, offset)
     } else {
       const host = variant.page.hostPage * 4096
-      const result = offset < mode.high ? this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode) : 'undefined'
+      const result =
+        offset < mode.high
+          ? this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
+          : 'undefined'
       if (result === 'truncated' && mode.high === 4096) this.#writeCrossing(variant, record, offset)
       // Not decoded further now: a long run goes on when it gets here, the rest escapes again.
       else this.#writeSpecial(record, typeof result === 'string' ? Handler.ESCAPE : Handler.STALE, offset)

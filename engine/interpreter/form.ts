@@ -25,9 +25,19 @@ export interface Form {
 /** Equal for instructions that the same code serves. */
 export function formKey(form: Form): string {
   const { description: d } = form
-  const sizes = form.sizes.some((s, i) => s !== form.size && 'rmxg'.includes(form.shape[i]!)) ? form.sizes.join('') : ''
+  const sizes = form.sizes.some((s, i) => s !== form.size && 'rmxg'.includes(form.shape[i]!))
+    ? form.sizes.join('')
+    : ''
   const address = d.addressSized ? `a${form.addressSize}${form.repeat}` : ''
-  const stack = d.stack ? (form.flat ? 'F' : `s${form.stackSize}`) : form.shape.includes('s') ? (form.flat ? 'F' : 'S') : ''
+  const stack = d.stack
+    ? form.flat
+      ? 'F'
+      : `s${form.stackSize}`
+    : form.shape.includes('s')
+      ? form.flat
+        ? 'F'
+        : 'S'
+      : ''
   return `${d.id}.${d.name}.${form.size}${form.shape}${sizes}${form.split}${address}${stack}`
 }
 
@@ -46,7 +56,12 @@ export function formOf(instruction: Instruction, flatMode: boolean): Form {
         shape += 'r'
         break
       case 'memory':
-        shape += rare || !flatMode || addressSize === 2 || operand.segment >= FS ? 'g' : operand.index === State.ZERO ? 'm' : 'x'
+        shape +=
+          rare || !flatMode || addressSize === 2 || operand.segment >= FS
+            ? 'g'
+            : operand.index === State.ZERO
+              ? 'm'
+              : 'x'
         break
       case 'immediate':
         shape += immediates++ === 0 ? 'i' : 'k'
@@ -70,7 +85,8 @@ export function allForms(table: OpcodeTable): Map<string, Form> {
   const forms = new Map<string, Form>()
   for (const row of table)
     for (const encoding of row)
-      for (const operandSize of [2, 4]) for (const form of formsOf(encoding, operandSize)) forms.set(formKey(form), form)
+      for (const operandSize of [2, 4])
+        for (const form of formsOf(encoding, operandSize)) forms.set(formKey(form), form)
   return forms
 }
 

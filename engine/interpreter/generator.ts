@@ -66,7 +66,9 @@ function helperImport(name: string): FunctionImport {
 }
 
 function* fusedPairs(forms: [string, Form][]): Generator<[string, Form[]]> {
-  const jumps = forms.filter(([, { description: d, size }]) => /^J[A-Z]{1,2}$/.test(d.name) && d.uses !== undefined && size === 4)
+  const jumps = forms.filter(
+    ([, { description: d, size }]) => /^J[A-Z]{1,2}$/.test(d.name) && d.uses !== undefined && size === 4,
+  )
   for (const [key, form] of forms)
     if (FUSES_WITH_JUMP.has(form.description.name) && FUSED_SHAPES.test(form.shape))
       for (const [jumpKey, jump] of jumps) yield [`${key}|${jumpKey}`, [form, jump]]
@@ -124,7 +126,10 @@ function emitGoto(fn: FunctionBuilder, builder: HandlerBuilder): void {
   const retired = shrU(sub(rec, local(Local.START)), i32(RECORD_SHIFT))
   fn.set(Local.BUDGET, sub(local(Local.BUDGET), retired))
   fn.set(Local.START, rec)
-  const target = and(add(load(i32(State.EIP_BASE), 4), load(rec, 4, Record.IMMEDIATE)), load(rec, 4, Record.DISPLACEMENT))
+  const target = and(
+    add(load(i32(State.EIP_BASE), 4), load(rec, 4, Record.IMMEDIATE)),
+    load(rec, 4, Record.DISPLACEMENT),
+  )
   builder.lookUp(fn.let(target))
 }
 

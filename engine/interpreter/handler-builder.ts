@@ -1,12 +1,42 @@
 import {
-  type Expr, I32, type ValueType, add, and, callOf, eq, eqz, geS, geU, gtU, i32, isConst, load, local, ltU, or, shl, shrU, sub, xor,
+  type Expr,
+  I32,
+  type ValueType,
+  add,
+  and,
+  callOf,
+  eq,
+  eqz,
+  geS,
+  geU,
+  gtU,
+  i32,
+  isConst,
+  load,
+  local,
+  ltU,
+  or,
+  shl,
+  shrU,
+  sub,
+  xor,
 } from '../wasm/expression.ts'
-import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
+import type { FunctionBuilder } from '../wasm/function-builder.ts'
+import { type Label } from '../wasm/function-builder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'
 import {
-  BOUNCE_LIMIT, DS, JUMP_CACHE, JUMP_CACHE_ENTRIES, SS, Segment, State, TLB, gprAt, segmentAt,
+  BOUNCE_LIMIT,
+  DS,
+  JUMP_CACHE,
+  JUMP_CACHE_ENTRIES,
+  SS,
+  Segment,
+  State,
+  TLB,
+  gprAt,
+  segmentAt,
 } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
@@ -90,7 +120,11 @@ export class HandlerBuilder extends Semantics {
       this.#offset = i * RECORD_BYTES
       this.#wrote = false
       Object.assign(this, {
-        size: form.size, addressSize: form.addressSize, stackSize: form.stackSize, repeat: form.repeat, split: form.split,
+        size: form.size,
+        addressSize: form.addressSize,
+        stackSize: form.stackSize,
+        repeat: form.repeat,
+        split: form.split,
       })
       this.#unitCheck()
       form.description.meaning(this, ...this.#operands())
@@ -193,8 +227,19 @@ export class HandlerBuilder extends Semantics {
     fn.branch(slow)
     fn.end()
     const record = add(local(Local.REC), i32(this.#offset))
-    fn.set(Local.HOST, callOf(Import.ACCESS, I32, effective, segment ?? i32(FLAT), i32(size | (write ? 0x100 : 0) | (modify ? 0x200 : 0)),
-      record, local(Local.BUDGET), local(Local.START)))
+    fn.set(
+      Local.HOST,
+      callOf(
+        Import.ACCESS,
+        I32,
+        effective,
+        segment ?? i32(FLAT),
+        i32(size | (write ? 0x100 : 0) | (modify ? 0x200 : 0)),
+        record,
+        local(Local.BUDGET),
+        local(Local.START),
+      ),
+    )
     fn.if(eqz(local(Local.HOST)))
     this.#leaveAt(Why.FAULT)
     fn.end()
@@ -238,13 +283,18 @@ export class HandlerBuilder extends Semantics {
   }
 
   nextEip(): Expr {
-    return this.let(add(add(this.word(State.EIP_BASE), this.#field(Record.PAGE_OFFSET, 2)), this.#field(Record.LENGTH, 1)))
+    return this.let(
+      add(add(this.word(State.EIP_BASE), this.#field(Record.PAGE_OFFSET, 2)), this.#field(Record.LENGTH, 1)),
+    )
   }
 
   /** Accounts for the run up to and with the current instruction. */
   #retireRun(): void {
     const last = add(local(Local.REC), i32(this.#offset + RECORD_BYTES))
-    this.fn.set(Local.BUDGET, sub(local(Local.BUDGET), shrU(sub(last, local(Local.START)), i32(RECORD_SHIFT))))
+    this.fn.set(
+      Local.BUDGET,
+      sub(local(Local.BUDGET), shrU(sub(last, local(Local.START)), i32(RECORD_SHIFT))),
+    )
   }
 
   #dispatchOrStop(): void {
@@ -290,7 +340,9 @@ export class HandlerBuilder extends Semantics {
     const hash = and(xor(target, shrU(target, i32(12))), i32(JUMP_CACHE_ENTRIES - 1))
     fn.set(Local.ENTRY, shl(hash, i32(4)))
     const entry = local(Local.ENTRY)
-    fn.if(and(eq(load(entry, 4, JUMP_CACHE), target), eq(load(entry, 4, JUMP_CACHE + 4), local(Local.JUMP_KEY))))
+    fn.if(
+      and(eq(load(entry, 4, JUMP_CACHE), target), eq(load(entry, 4, JUMP_CACHE + 4), local(Local.JUMP_KEY))),
+    )
     fn.set(Local.REC, load(entry, 4, JUMP_CACHE + 8))
     fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
     this.#dispatchOrStop()
@@ -327,7 +379,8 @@ export class HandlerBuilder extends Semantics {
 
   system(op: SystemOp, a: Expr = i32(0), b: Expr = i32(0)): void {
     // The operation needs State.RECORD, which only the call of a cold function stores.
-    if (this.frame.top !== null) throw new Error(`${this.#form.description.name} works on the whole processor but is not marked rare`)
+    if (this.frame.top !== null)
+      throw new Error(`${this.#form.description.name} works on the whole processor but is not marked rare`)
     const [first, second] = [this.let(a), this.let(b)]
     this.finish()
     const { fn } = this
@@ -341,18 +394,27 @@ export class HandlerBuilder extends Semantics {
   }
 
   copyIn(operand: Operand, to: number, bytes: number): void {
-    this.#copy(operand, bytes, false, (host, at, size) => this.fn.store(i32(to + at), load(host, size, at), size))
+    this.#copy(operand, bytes, false, (host, at, size) =>
+      this.fn.store(i32(to + at), load(host, size, at), size),
+    )
   }
 
   copyOut(operand: Operand, from: number, bytes: number): void {
-    this.#copy(operand, bytes, true, (host, at, size) => this.fn.store(host, load(i32(from + at), size), size, at))
+    this.#copy(operand, bytes, true, (host, at, size) =>
+      this.fn.store(host, load(i32(from + at), size), size, at),
+    )
   }
 
   /** Pieces of at most 16 bytes, all translated before the first is moved. */
-  #copy(operand: Operand, bytes: number, write: boolean, move: (host: Expr, at: number, size: number) => void): void {
+  #copy(
+    operand: Operand,
+    bytes: number,
+    write: boolean,
+    move: (host: Expr, at: number, size: number) => void,
+  ): void {
     const address = this.let(operand.address())
     const pieces: [host: Expr, at: number, sizes: number][] = []
-    for (let at = 0; at < bytes; ) {
+    for (let at = 0; at < bytes;) {
       const size = bytes - at >= 8 ? 8 : bytes - at >= 4 ? 4 : 2
       pieces.push([this.memory(operand.segment(), add(address, i32(at)), size, write), at, size])
       at += size
@@ -384,7 +446,10 @@ export class HandlerBuilder extends Semantics {
         case 'g':
           return this.#memoryOperand(kind, size)
         default:
-          return this.#immediateOperand(kind === 's' ? -1 : immediates++ === 0 ? Record.IMMEDIATE : Record.LINK, size)
+          return this.#immediateOperand(
+            kind === 's' ? -1 : immediates++ === 0 ? Record.IMMEDIATE : Record.LINK,
+            size,
+          )
       }
     })
   }
@@ -431,7 +496,14 @@ export class HandlerBuilder extends Semantics {
   #immediateOperand(field: number, size: number): Operand {
     const read = (): Expr => (field < 0 ? missing() : this.let(this.#field(field, 4)))
     return {
-      size, isRegister: false, read, readForWrite: read, write: missing, address: missing, segment: missing, registerAddress: missing,
+      size,
+      isRegister: false,
+      read,
+      readForWrite: read,
+      write: missing,
+      address: missing,
+      segment: missing,
+      registerAddress: missing,
     }
   }
 }

@@ -14,10 +14,15 @@ export const interpreterFiles = (model: string): { wasm: string; handlers: strin
  * The interpreter of a CPU model: as built, or made now where nothing was built (a tenth of a second).
  * @param find path of a built file by its name
  */
-export function loadInterpreter(isa: InstructionSet, model: CpuModel, find: (name: string) => string): Interpreter {
+export function loadInterpreter(
+  isa: InstructionSet,
+  model: CpuModel,
+  find: (name: string) => string,
+): Interpreter {
   const files = interpreterFiles(model.name)
   const [wasm, handlers] = [find(files.wasm), find(files.handlers)]
-  if (!existsSync(wasm) || !existsSync(handlers)) return generateInterpreter(buildOpcodeTable(isa, model.features))
+  if (!existsSync(wasm) || !existsSync(handlers))
+    return generateInterpreter(buildOpcodeTable(isa, model.features))
   return {
     wasm: new Uint8Array(readFileSync(wasm)),
     handlers: new Map(JSON.parse(readFileSync(handlers, 'utf8')) as [string, number][]),

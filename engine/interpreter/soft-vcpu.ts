@@ -2,11 +2,9 @@ import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
-import { IF, TF } from '../isa/flags.ts'
+import { AC, ID, IF, TF, VIF, VIP } from '../isa/flags.ts'
 import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
-import {
-  CS, DS, EDX, ES, FS, GS, JUMP_CACHE, JUMP_CACHE_BYTES, LDTR, SS, State, TR,
-} from '../isa/state.ts'
+import { CS, DS, EDX, ES, FS, GS, JUMP_CACHE, JUMP_CACHE_BYTES, LDTR, SS, State, TR } from '../isa/state.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
 import { CR0, CR4, CpuState } from '../vcpu/cpu-state.ts'
 import { type Cause, Exceptions } from '../vcpu/exceptions.ts'
@@ -55,6 +53,10 @@ const MAX_BUDGET = 1 << 28
 /** Error summary bit of the x87 status word. */
 const FPU_ERROR = 0x80
 const GENERATIONS = 1 << 15
+const MAX_LOCAL_ENTRIES = 8192
+const MAX_FETCHED_PAGES = 8192
+/** Tag of a jump-cache entry that is not in use; never a JUMP_KEY. */
+const NO_KEY = -1
 
 /** Where an EIP leads: a page of linear memory and the variant to decode it as. */
 interface CodePlace {
@@ -102,11 +104,29 @@ export class SoftVcpu implements Vcpu {
   #modeKey = { base: -1, limit: -1, flags: -1 }
   #fetchPage = -1
   #fetchHost = -1
+  #fetchUser = false
+  #fetchGlobal = false
+  /** Pages that code was fetched from since the last generation: linear page numbers, large ones as ~(linear >>> 22). */
+  readonly #fetchedPages = new Set<number>()
+  /** Entries of the jump cache that hold targets in pages that are not global. */
+  readonly #localEntries = new Int32Array(MAX_LOCAL_ENTRIES)
+  #localCount = 0
   #retired = 0
   /** Budget at the start of the run under way, for exact counts within it. */
   #runBudget = 0
   /** Exits of generated code by reason, for statistics. */
-  readonly exits = { link: 0, jump: 0, stale: 0, escape: 0, fault: 0, raise: 0, system: 0, step: 0, interrupt: 0, halt: 0 }
+  readonly exits = {
+    link: 0,
+    jump: 0,
+    stale: 0,
+    escape: 0,
+    fault: 0,
+    raise: 0,
+    system: 0,
+    step: 0,
+    interrupt: 0,
+    halt: 0,
+  }
   #variant: CodeVariant = { code32: false, stack32: false, flat: false, low: 0, high: 4096 }
 
   constructor(private readonly config: SoftVcpuConfig) {
@@ -114,6 +134,11 @@ export class SoftVcpu implements Vcpu {
     this.#memory = memory
     this.#interrupts = config.interrupts
     this.state = new CpuState(memory.memory)
+    this.state.withoutFlags(
+      (model.hasAlignmentCheck ? 0 : AC) |
+        (model.features.has('cpuid') ? 0 : ID) |
+        (model.cr4Mask & CR4.VME ? 0 : VIF | VIP),
+    )
     this.#decoder = new Decoder(buildOpcodeTable(isa, model.features))
     this.code = new CodeCache(memory, this.#decoder, interpreter.handlers)
     const { state } = this
@@ -141,8 +166,16 @@ export class SoftVcpu implements Vcpu {
     })
     this.portIo = new PortIo(state, this.mmu, this.segmentation, config.ports)
     this.#system = new SystemUnit({
-      state, mmu: this.mmu, segmentation: this.segmentation, privilege: this.#privilege, exceptions: this.exceptions,
-      transfers, control: this.control, msrs: this.msrs, portIo: this.portIo, model,
+      state,
+      mmu: this.mmu,
+      segmentation: this.segmentation,
+      privilege: this.#privilege,
+      exceptions: this.exceptions,
+      transfers,
+      control: this.control,
+      msrs: this.msrs,
+      portIo: this.portIo,
+      model,
       leafLimit: config.leafLimit ?? Infinity,
       apicPresent: () => apicBase !== undefined && (apicBase.read() & 0x800) !== 0,
       fpuTrap: (unit) => this.#fpuTrap(unit),
@@ -160,13 +193,15 @@ export class SoftVcpu implements Vcpu {
     tasks.onDebugTrap = () => this.#pendDebug(0x8000)
     this.segmentation.onChange = () => this.#updateMode()
     this.control.onChange = () => this.#updateMode()
-    this.mmu.onFlush = () => this.#forgetTranslations()
+    this.mmu.onFlush = (globals) => (globals ? this.#forgetTranslations() : this.#forgetLocal())
+    this.mmu.onInvalidate = (linear) => this.#forgetPage(linear)
     this.code.onCodePage = (page) => this.mmu.protectPage(page)
     this.code.onFlush = () => this.#forgetTranslations()
     this.#memory.observe({
       remapped: () => this.mmu.flush(true),
       written: (offset, length) => {
-        if (this.code.holdsCode(Math.floor(offset / 4096)) || length > 4096 - (offset & 0xfff)) this.code.written(offset, length)
+        if (this.code.holdsCode(Math.floor(offset / 4096)) || length > 4096 - (offset & 0xfff))
+          this.code.written(offset, length)
       },
     })
   }
@@ -176,7 +211,14 @@ export class SoftVcpu implements Vcpu {
     const instance = new WebAssembly.Instance(module, {
       env: { memory: this.#memory.memory.wasm },
       runtime: {
-        access: (offset: number, segment: number, kind: number, record: number, budget: number, start: number): number => {
+        access: (
+          offset: number,
+          segment: number,
+          kind: number,
+          record: number,
+          budget: number,
+          start: number,
+        ): number => {
           this.#noteProgress(record, budget, start)
           try {
             return this.slow.access(offset, segment, kind)
@@ -192,7 +234,8 @@ export class SoftVcpu implements Vcpu {
           return DRAIN
         },
         system: (op: number, a: number, b: number): number => this.#systemCall(op, a, b),
-        bulk: (op: number, kind: number, segment: number): number => (this.#stepping ? 0 : this.#bulk.run(op, kind, segment)),
+        bulk: (op: number, kind: number, segment: number): number =>
+          this.#stepping ? 0 : this.#bulk.run(op, kind, segment),
       },
       fpu: this.config.fpu,
     })
@@ -256,6 +299,10 @@ export class SoftVcpu implements Vcpu {
       if (this.#nmiRequested || (this.#interruptRequested && this.state.systemFlags & IF)) {
         if (!this.state.word(State.SHADOW) && !this.#takeInterrupt()) return 'shutdown'
       }
+      if (this.#debugPending) {
+        this.#debugPending = false
+        if (!this.exceptions.raise(new CpuFault(Vector.DB), 'external')) return 'shutdown'
+      }
       if (this.#halted) return 'halt'
       if (this.#stopRequested || left < 0) return 'stop'
       const before = this.#retired
@@ -279,7 +326,9 @@ export class SoftVcpu implements Vcpu {
 
   #needsStep(): boolean {
     return (
-      this.state.word(State.SHADOW) !== 0 || (this.state.systemFlags & TF) !== 0 || (this.state.word(State.DEBUG + 28) & 0xff) !== 0
+      this.state.word(State.SHADOW) !== 0 ||
+      (this.state.systemFlags & TF) !== 0 ||
+      (this.state.word(State.DEBUG + 28) & 0xff) !== 0
     )
   }
 
@@ -326,7 +375,10 @@ export class SoftVcpu implements Vcpu {
         exits.jump++
         return this.#enterAt(state.eip)
       case Why.BUDGET:
-        state.eip = record === LINK_STUB ? code.branchTarget(state.word(State.RUN_START), eipBase) : code.eipOf(record, eipBase)
+        state.eip =
+          record === LINK_STUB
+            ? code.branchTarget(state.word(State.RUN_START), eipBase)
+            : code.eipOf(record, eipBase)
         return true
       case Why.STALE: {
         exits.stale++
@@ -371,10 +423,13 @@ export class SoftVcpu implements Vcpu {
       const { linear, offset, variant } = this.#place(eip)
       const next = eip + 4096 - offset
       if (next > state.limit(CS)) return this.#step()
-      const physical = this.mmu.translate((linear + 4096 - offset) >>> 0, 'fetch', state.cpl === 3)
-      const host = this.#memory.readOffset(Math.floor(physical / 4096))
-      if (host < 0) return this.#step()
-      return code.cross(record, host / 4096, state.word(State.JUMP_KEY), variant.flat, () => this.#decodeAt(eip))
+      const firstGlobal = this.#fetchGlobal
+      const second = this.#fetchFrom((linear + 4096 - offset) >>> 0)
+      if (second < 0) return this.#step()
+      const local = !firstGlobal || !this.mmu.lastGlobal
+      return code.cross(record, { second, key: state.word(State.JUMP_KEY), local, flat: variant.flat }, () =>
+        this.#decodeAt(eip),
+      )
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
     }
@@ -423,6 +478,8 @@ export class SoftVcpu implements Vcpu {
     cache[entry + 1] = state.word(State.JUMP_KEY)
     cache[entry + 2] = record
     cache[entry + 3] = eipBase
+    if (!this.#fetchGlobal && this.#localCount < MAX_LOCAL_ENTRIES)
+      this.#localEntries[this.#localCount++] = entry
     return record
   }
 
@@ -437,17 +494,47 @@ export class SoftVcpu implements Vcpu {
     variant.low = start < 0 ? -start : 0
     variant.high = Math.min(4096, limit + 1 - start)
     const page = linear >>> 12
-    if (page !== this.#fetchPage) {
-      const physical = this.mmu.translate(linear, 'fetch', state.cpl === 3)
-      const host = this.#memory.readOffset(Math.floor(physical / 4096))
+    const user = state.cpl === 3
+    if (page !== this.#fetchPage || user !== this.#fetchUser) {
+      this.#fetchHost = this.#fetchFrom(linear)
       this.#fetchPage = page
-      this.#fetchHost = host < 0 ? -1 : host / 4096
+      this.#fetchUser = user
+      this.#fetchGlobal = this.mmu.lastGlobal
     }
     return { hostPage: this.#fetchHost, offset, variant, linear }
   }
 
+  /** Linear-memory page that code at a linear address is read from, -1 where no memory is. */
+  #fetchFrom(linear: number): number {
+    const { mmu } = this
+    const physical = mmu.translate(linear, 'fetch', this.state.cpl === 3)
+    const pages = this.#fetchedPages
+    if (pages.size >= MAX_FETCHED_PAGES) this.#forgetTranslations()
+    pages.add(linear >>> 12)
+    if (mmu.lastLarge) pages.add(~(linear >>> 22))
+    const host = this.#memory.readOffset(Math.floor(physical / 4096))
+    return host < 0 ? -1 : host / 4096
+  }
+
+  /** Another address space: what lies in global pages stays, which is the kernel of most systems. */
+  #forgetLocal(): void {
+    if (this.#localCount === MAX_LOCAL_ENTRIES) return this.#forgetTranslations()
+    this.#fetchPage = -1
+    for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + 1] = NO_KEY
+    this.#localCount = 0
+    this.code.forgetLocal()
+  }
+
+  /** Most pages that are invalidated one by one hold no code. */
+  #forgetPage(linear: number): void {
+    const pages = this.#fetchedPages
+    if (pages.has(linear >>> 12) || pages.has(~(linear >>> 22))) this.#forgetTranslations()
+  }
+
   #forgetTranslations(): void {
     this.#fetchPage = -1
+    this.#fetchedPages.clear()
+    this.#localCount = 0
     this.#generation++
     if (this.#generation >= GENERATIONS) {
       this.#generation = 1
@@ -463,12 +550,15 @@ export class SoftVcpu implements Vcpu {
     variant.code32 = state.code32
     variant.stack32 = state.stack32
     variant.flat = segmentation.flat
-    const flags = (variant.code32 ? 1 : 0) | (variant.stack32 ? 2 : 0) | (variant.flat ? 4 : 0) | (state.cpl === 3 ? 8 : 0)
+    const flags =
+      (variant.code32 ? 1 : 0) |
+      (variant.stack32 ? 2 : 0) |
+      (variant.flat ? 4 : 0) |
+      (state.cpl === 3 ? 8 : 0)
     const [base, limit] = [state.base(CS), state.limit(CS)]
     const mode = this.#modeKey
     if (mode.base !== base || mode.limit !== limit || mode.flags !== flags) {
       this.#modeKey = { base, limit, flags }
-      this.#fetchPage = -1
       this.#setJumpKey()
     }
     this.updateFpuTrap()
@@ -574,7 +664,8 @@ export class SoftVcpu implements Vcpu {
     const fetch = (count: number): void => {
       for (; bytes < count; bytes++) {
         const linear = (base + eip + bytes) >>> 0
-        physical = bytes === 0 || (linear & 0xfff) === 0 ? this.mmu.translate(linear, 'fetch', user) : physical + 1
+        physical =
+          bytes === 0 || (linear & 0xfff) === 0 ? this.mmu.translate(linear, 'fetch', user) : physical + 1
         this.#fetched[bytes] = this.#memory.read(physical, 1)
       }
     }
@@ -632,7 +723,13 @@ export class SoftVcpu implements Vcpu {
         return Why.SYSTEM
       case Outcome.SHADOW:
         this.#suppressTrap = true
-        if (!this.#interruptRequested && !this.#nmiRequested && !(state.systemFlags & TF) && state.word(State.JUMP_KEY) === key) break
+        if (
+          !this.#interruptRequested &&
+          !this.#nmiRequested &&
+          !(state.systemFlags & TF) &&
+          state.word(State.JUMP_KEY) === key
+        )
+          break
         state.setWord(State.SHADOW, 1)
         return Why.SYSTEM
       case Outcome.LEAVE:
@@ -663,7 +760,10 @@ export class SoftVcpu implements Vcpu {
     const { cr0, cr4 } = state
     if (unit === UNIT_BIT.sse && (cr0 & CR0.EM || !(cr4 & CR4.OSFXSR))) throw invalidOpcode()
     if (unit === UNIT_BIT.mmx && cr0 & CR0.EM) throw invalidOpcode()
-    const deviceMissing = unit === UNIT_BIT.wait ? (cr0 & (CR0.MP | CR0.TS)) === (CR0.MP | CR0.TS) : (cr0 & (CR0.EM | CR0.TS)) !== 0
+    const deviceMissing =
+      unit === UNIT_BIT.wait
+        ? (cr0 & (CR0.MP | CR0.TS)) === (CR0.MP | CR0.TS)
+        : (cr0 & (CR0.EM | CR0.TS)) !== 0
     if (deviceMissing) throw new CpuFault(Vector.NM)
     const waits = unit === UNIT_BIT.x87 || unit === UNIT_BIT.mmx || unit === UNIT_BIT.wait
     if (waits && state.word(State.FPU_STATUS) & FPU_ERROR) {
@@ -690,7 +790,12 @@ export class SoftVcpu implements Vcpu {
     const linear = (state.base(CS) + eip) | 0
     let hit = 0
     for (let i = 0; i < 4; i++)
-      if (control & (3 << (2 * i)) && ((control >>> (16 + 4 * i)) & 3) === 0 && state.word(State.DEBUG + 4 * i) === linear) hit |= 1 << i
+      if (
+        control & (3 << (2 * i)) &&
+        ((control >>> (16 + 4 * i)) & 3) === 0 &&
+        state.word(State.DEBUG + 4 * i) === linear
+      )
+        hit |= 1 << i
     if (hit) state.setWord(State.DEBUG + 24, (state.word(State.DEBUG + 24) & ~15) | hit)
     return hit !== 0
   }
@@ -700,4 +805,3 @@ function asFault(fault: unknown): CpuFault {
   if (fault instanceof CpuFault) return fault
   throw fault
 }
-

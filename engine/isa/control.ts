@@ -10,27 +10,46 @@ const hex = (n: number): string => n.toString(16).padStart(2, '0')
 /** Jumps, calls, returns, loops, interrupts. */
 export function describeControl(isa: InstructionSet): void {
   isa.add('JMP', 'e9 Jz; eb Jb', (b) => b.jumpRelative(), { ends: true })
-  isa.add('JMPI', 'ff /4 Ev', (b, s) => b.jumpTo(b.let(s!.read())), { ends: true })
-  isa.add('CALL', 'e8 Jz', (b) => {
-    b.push(b.nextEip(), b.size)
-    b.jumpRelative()
-  }, { ends: true, stack: true })
-  isa.add('CALLI', 'ff /2 Ev', (b, s) => {
-    const target = b.let(s!.read())
-    b.push(b.nextEip(), b.size)
-    b.jumpTo(target)
-  }, { ends: true, stack: true })
+  isa.add('JMPI', 'ff /4 Ev', (b, s) => b.jumpTo(b.let(s.read())), { ends: true })
+  isa.add(
+    'CALL',
+    'e8 Jz',
+    (b) => {
+      b.push(b.nextEip(), b.size)
+      b.jumpRelative()
+    },
+    { ends: true, stack: true },
+  )
+  isa.add(
+    'CALLI',
+    'ff /2 Ev',
+    (b, s) => {
+      const target = b.let(s.read())
+      b.push(b.nextEip(), b.size)
+      b.jumpTo(target)
+    },
+    { ends: true, stack: true },
+  )
   isa.add('RET', 'c3', (b) => b.jumpTo(b.pop(b.size)), { ends: true, stack: true })
-  isa.add('RET', 'c2 Iw', (b, release) => {
-    const target = b.peek(b.size)
-    b.setStackPointer(add(add(b.stackPointer(), i32(b.size)), release!.read()))
-    b.jumpTo(target)
-  }, { ends: true, stack: true })
+  isa.add(
+    'RET',
+    'c2 Iw',
+    (b, release) => {
+      const target = b.peek(b.size)
+      b.setStackPointer(add(add(b.stackPointer(), i32(b.size)), release.read()))
+      b.jumpTo(target)
+    },
+    { ends: true, stack: true },
+  )
   const names = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G']
   names.forEach((name, code) => {
     const uses = CONDITION_USES[code >> 1]!
-    isa.add(`J${name}`, `${hex(0x70 + code)} Jb; 0f ${hex(0x80 + code)} Jz`,
-      (b) => b.branchRelative(condition(b.flags(), code)), { uses, ends: true })
+    isa.add(
+      `J${name}`,
+      `${hex(0x70 + code)} Jb; 0f ${hex(0x80 + code)} Jz`,
+      (b) => b.branchRelative(condition(b.flags(), code)),
+      { uses, ends: true },
+    )
   })
   const counted = (b: Semantics): Expr => {
     const count = b.let(sub(b.register(ECX, b.addressSize), i32(1)))
@@ -38,9 +57,20 @@ export function describeControl(isa: InstructionSet): void {
     return ne(zeroExtend(count, b.addressSize), i32(0))
   }
   isa.add('LOOP', 'e2 Jb', (b) => b.branchRelative(counted(b)), { ends: true, addressSized: true })
-  isa.add('LOOPE', 'e1 Jb', (b) => b.branchRelative(and(counted(b), zeroOf(b.flags()))), { ends: true, addressSized: true, uses: ZF })
-  isa.add('LOOPNE', 'e0 Jb', (b) => b.branchRelative(and(counted(b), eqz(zeroOf(b.flags())))), { ends: true, addressSized: true, uses: ZF })
-  isa.add('JCXZ', 'e3 Jb', (b) => b.branchRelative(eqz(b.register(ECX, b.addressSize))), { ends: true, addressSized: true })
+  isa.add('LOOPE', 'e1 Jb', (b) => b.branchRelative(and(counted(b), zeroOf(b.flags()))), {
+    ends: true,
+    addressSized: true,
+    uses: ZF,
+  })
+  isa.add('LOOPNE', 'e0 Jb', (b) => b.branchRelative(and(counted(b), eqz(zeroOf(b.flags())))), {
+    ends: true,
+    addressSized: true,
+    uses: ZF,
+  })
+  isa.add('JCXZ', 'e3 Jb', (b) => b.branchRelative(eqz(b.register(ECX, b.addressSize))), {
+    ends: true,
+    addressSized: true,
+  })
   describeFar(isa)
 }
 
@@ -48,27 +78,55 @@ export function describeControl(isa: InstructionSet): void {
 const sized = (b: Semantics, selector: Expr): Expr => or(selector, i32(b.size === 4 ? 0x10000 : 0))
 
 function describeFar(isa: InstructionSet): void {
-  const throughMemory = (op: SystemOp) => (b: Semantics, target?: Operand): void => {
-    const address = b.let(target!.address())
-    const offset = b.load(b.memory(target!.segment(), address, b.size, false), b.size)
-    const next = b.let(zeroExtend(add(address, i32(b.size)), b.addressSize))
-    const selector = b.load(b.memory(target!.segment(), next, 2, false), 2)
-    b.system(op, offset, sized(b, selector))
-  }
-  isa.add('JMPF', 'ea Iv,Kw', (b, offset, selector) => b.system(SystemOp.JMP_FAR, offset!.read(), sized(b, selector!.read())), { ends: true, rare: true })
-  isa.add('CALLF', '9a Iv,Kw', (b, offset, selector) => b.system(SystemOp.CALL_FAR, offset!.read(), sized(b, selector!.read())), { ends: true, rare: true })
-  isa.add('JMPFI', 'ff /5 Mp', throughMemory(SystemOp.JMP_FAR), { ends: true, rare: true, addressSized: true })
-  isa.add('CALLFI', 'ff /3 Mp', throughMemory(SystemOp.CALL_FAR), { ends: true, rare: true, addressSized: true })
+  const throughMemory =
+    (op: SystemOp) =>
+    (b: Semantics, target?: Operand): void => {
+      const address = b.let(target!.address())
+      const offset = b.load(b.memory(target!.segment(), address, b.size, false), b.size)
+      const next = b.let(zeroExtend(add(address, i32(b.size)), b.addressSize))
+      const selector = b.load(b.memory(target!.segment(), next, 2, false), 2)
+      b.system(op, offset, sized(b, selector))
+    }
+  isa.add(
+    'JMPF',
+    'ea Iv,Kw',
+    (b, offset, selector) => b.system(SystemOp.JMP_FAR, offset.read(), sized(b, selector.read())),
+    { ends: true, rare: true },
+  )
+  isa.add(
+    'CALLF',
+    '9a Iv,Kw',
+    (b, offset, selector) => b.system(SystemOp.CALL_FAR, offset.read(), sized(b, selector.read())),
+    { ends: true, rare: true },
+  )
+  isa.add('JMPFI', 'ff /5 Mp', throughMemory(SystemOp.JMP_FAR), {
+    ends: true,
+    rare: true,
+    addressSized: true,
+  })
+  isa.add('CALLFI', 'ff /3 Mp', throughMemory(SystemOp.CALL_FAR), {
+    ends: true,
+    rare: true,
+    addressSized: true,
+  })
   isa.add('RETF', 'cb', (b) => b.system(SystemOp.RET_FAR, i32(0), i32(b.size)), { ends: true, rare: true })
-  isa.add('RETF', 'ca Iw', (b, release) => b.system(SystemOp.RET_FAR, release!.read(), i32(b.size)), { ends: true, rare: true })
+  isa.add('RETF', 'ca Iw', (b, release) => b.system(SystemOp.RET_FAR, release.read(), i32(b.size)), {
+    ends: true,
+    rare: true,
+  })
   isa.add('IRET', 'cf', (b) => b.system(SystemOp.IRET, i32(b.size)), { ends: true, rare: true })
-  isa.add('INT', 'cd Ib', (b, vector) => b.system(SystemOp.INT, vector!.read()), { ends: true, rare: true })
+  isa.add('INT', 'cd Ib', (b, vector) => b.system(SystemOp.INT, vector.read()), { ends: true, rare: true })
   isa.add('INT1', 'f1', (b) => b.system(SystemOp.INT1), { ends: true, rare: true })
   isa.add('INT3', 'cc', (b) => b.system(SystemOp.INT3), { ends: true, rare: true })
   isa.add('INTO', 'ce', (b) => b.system(SystemOp.INTO), { ends: true, rare: true })
   isa.add('HLT', 'f4', (b) => b.system(SystemOp.HLT), { ends: true, rare: true })
-  isa.add('BOUND', '62 /r Gv,M', (b, index, bounds) => {
-    b.setWord(State.FPU_SCRATCH, index!.read())
-    b.system(SystemOp.BOUND, bounds!.address(), or(bounds!.segment(), i32(b.size)))
-  }, { ends: true, rare: true, feature: '186' })
+  isa.add(
+    'BOUND',
+    '62 /r Gv,M',
+    (b, index, bounds) => {
+      b.setWord(State.FPU_SCRATCH, index.read())
+      b.system(SystemOp.BOUND, bounds.address(), or(bounds.segment(), i32(b.size)))
+    },
+    { ends: true, rare: true, feature: '186' },
+  )
 }

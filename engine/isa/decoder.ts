@@ -1,4 +1,4 @@
-import type { Description } from './description.ts'
+import type { Description, Feature } from './description.ts'
 import { type Encoding, type OpcodeTable, meaningSize, suffixSize } from './encoding.ts'
 import type { Repeat } from './semantics.ts'
 import { CS, DS, EBP, ES, ESP, FS, GS, SS, Segment, State, gprAt, segmentAt } from './state.ts'
@@ -43,7 +43,12 @@ export interface StringOperand {
   segment: number
 }
 
-export type DecodedOperand = RegisterOperand | MemoryOperand | ImmediateOperand | RelativeOperand | StringOperand
+export type DecodedOperand =
+  | RegisterOperand
+  | MemoryOperand
+  | ImmediateOperand
+  | RelativeOperand
+  | StringOperand
 
 export interface Instruction {
   description: Description
@@ -68,10 +73,20 @@ export interface CodeMode {
 export type DecodeResult = Instruction | 'undefined' | 'truncated' | 'too-long'
 
 const MAX_LENGTH = 15
+const VECTOR_FEATURES: ReadonlySet<Feature> = new Set(['mmx', 'sse', 'sse2'])
 const SEGMENT_PREFIX: Record<number, number> = { 0x26: ES, 0x2e: CS, 0x36: SS, 0x3e: DS, 0x64: FS, 0x65: GS }
 
 /** Base and index registers of 16-bit addressing by rm: BX+SI, BX+DI, BP+SI, BP+DI, SI, DI, BP, BX. */
-const ADDRESS_16 = [[3, 6], [3, 7], [5, 6], [5, 7], [6, -1], [7, -1], [5, -1], [3, -1]] as const
+const ADDRESS_16 = [
+  [3, 6],
+  [3, 7],
+  [5, 6],
+  [5, 7],
+  [6, -1],
+  [7, -1],
+  [5, -1],
+  [3, -1],
+] as const
 
 /** Decodes one instruction at a time from a window of bytes. */
 export class Decoder {
@@ -138,15 +153,28 @@ export class Decoder {
     let rm: RegisterOperand | MemoryOperand | null = null
     if (encoding.hasModrm) {
       this.#at++
-      rm = modrm >> 6 === 3 || encoding.operands.some(({ letter }) => letter === 'R')
-        ? { kind: 'register', size: 0, address: modrm & 7 }
-        : this.#memory(modrm, addressSize, segment)
+      rm =
+        modrm >> 6 === 3 || encoding.operands.some(({ letter }) => letter === 'R')
+          ? { kind: 'register', size: 0, address: modrm & 7 }
+          : this.#memory(modrm, addressSize, segment)
     }
-    if (lock && !(description.lockable && rm?.kind === 'memory' && encoding.operands[0]!.letter === 'E') &&
-      !(description.lockable && rm?.kind === 'memory' && encoding.operands[0]!.letter === 'M')) return 'undefined'
+    if (
+      lock &&
+      !(description.lockable && rm?.kind === 'memory' && encoding.operands[0]!.letter === 'E') &&
+      !(description.lockable && rm?.kind === 'memory' && encoding.operands[0]!.letter === 'M')
+    )
+      return 'undefined'
     const operands: DecodedOperand[] = []
     for (const code of encoding.operands) {
-      const operand = this.#operand(code.letter, code.suffix, { encoding, modrm, opcode, operandSize, addressSize, segment, rm })
+      const operand = this.#operand(code.letter, code.suffix, {
+        encoding,
+        modrm,
+        opcode,
+        operandSize,
+        addressSize,
+        segment,
+        rm,
+      })
       if (!operand) return 'undefined'
       operands.push(operand)
     }
@@ -167,7 +195,13 @@ export class Decoder {
     const mod = modrm >> 6
     const rm = modrm & 7
     const operand: MemoryOperand = {
-      kind: 'memory', size: 0, base: State.ZERO, index: State.ZERO, scale: 0, displacement: 0, segment: DS,
+      kind: 'memory',
+      size: 0,
+      base: State.ZERO,
+      index: State.ZERO,
+      scale: 0,
+      displacement: 0,
+      segment: DS,
     }
     if (addressSize === 2) {
       if (mod === 0 && rm === 6) operand.displacement = this.#signed(2)
@@ -203,7 +237,11 @@ export class Decoder {
   #operand(letter: string, suffix: string, at: OperandContext): DecodedOperand | null {
     const size = suffixSize(suffix, at.operandSize)
     const reg = (at.modrm >> 3) & 7
-    const register = (address: number, bytes = size): RegisterOperand => ({ kind: 'register', size: bytes, address })
+    const register = (address: number, bytes = size): RegisterOperand => ({
+      kind: 'register',
+      size: bytes,
+      address,
+    })
     const { rm } = at
     switch (letter) {
       case 'E':
@@ -255,11 +293,20 @@ export class Decoder {
         return { kind: 'immediate', size: bytes, value }
       }
       case 'J':
-        return { kind: 'relative', size: at.operandSize, value: this.#signed(suffix === 'b' ? 1 : at.operandSize) }
+        return {
+          kind: 'relative',
+          size: at.operandSize,
+          value: this.#signed(suffix === 'b' ? 1 : at.operandSize),
+        }
       case 'O': {
         const displacement = at.addressSize === 2 ? this.#signed(2) & 0xffff : this.#signed(4)
         return {
-          kind: 'memory', size, base: State.ZERO, index: State.ZERO, scale: 0, displacement,
+          kind: 'memory',
+          size,
+          base: State.ZERO,
+          index: State.ZERO,
+          scale: 0,
+          displacement,
           segment: at.segment >= 0 ? at.segment : DS,
         }
       }
@@ -280,7 +327,12 @@ interface OperandContext {
   rm: RegisterOperand | MemoryOperand | null
 }
 
-function pick(row: readonly Encoding[], modrm: number, repeatPrefix: number, prefix66: boolean): Encoding | null {
+function pick(
+  row: readonly Encoding[],
+  modrm: number,
+  repeatPrefix: number,
+  prefix66: boolean,
+): Encoding | null {
   let best: Encoding | null = null
   for (const encoding of row) {
     const { digit, mandatoryPrefix } = encoding
@@ -291,8 +343,11 @@ function pick(row: readonly Encoding[], modrm: number, repeatPrefix: number, pre
       // Memory forms ("/d M…") leave room for register forms with the same digit.
       if (digit < 8 && modrm >= 0xc0 && encoding.operands[0]?.letter === 'M') continue
     }
-    if (mandatoryPrefix === 0) best ??= encoding
-    else if (mandatoryPrefix === repeatPrefix) return encoding
+    if (mandatoryPrefix === 0) {
+      // Vector instructions without a prefix of their own do not exist with one.
+      if (VECTOR_FEATURES.has(encoding.description.feature) && (prefix66 || repeatPrefix !== 0)) continue
+      best ??= encoding
+    } else if (mandatoryPrefix === repeatPrefix) return encoding
     else if (mandatoryPrefix === 0x66 && prefix66 && repeatPrefix === 0) best = encoding
   }
   return best

@@ -2,8 +2,24 @@ import type { Operand, Semantics } from './semantics.ts'
 
 /** What must be present for an instruction to exist; a CPU model is a set of these. */
 export type Feature =
-  | '8086' | '186' | '286' | '386' | '486' | 'cpuid' | 'fpu' | 'tsc' | 'msr' | 'cx8' | 'cmov' | 'sep' | 'mmx' | 'fxsr' | 'sse'
-  | 'sse2' | 'p6' | 'pmc'
+  | '8086'
+  | '186'
+  | '286'
+  | '386'
+  | '486'
+  | 'cpuid'
+  | 'fpu'
+  | 'tsc'
+  | 'msr'
+  | 'cx8'
+  | 'cmov'
+  | 'sep'
+  | 'mmx'
+  | 'fxsr'
+  | 'sse'
+  | 'sse2'
+  | 'p6'
+  | 'pmc'
 
 /** Register file that an instruction works on, which decides what CR0.EM and CR0.TS do to it. */
 export type Unit = 'integer' | 'x87' | 'x87-control' | 'wait' | 'mmx' | 'sse'
@@ -12,7 +28,14 @@ export type Unit = 'integer' | 'x87' | 'x87-control' | 'wait' | 'mmx' | 'sse'
  * Bits of State.FPU_TRAP. 'x87', 'mmx' and 'wait' also wait for a pending exception; 'x87-control' are the
  * instructions that do not (FNINIT, FNSAVE, FXSAVE and the like), which CR0.EM and CR0.TS still stop.
  */
-export const UNIT_BIT: Readonly<Record<Unit, number>> = { integer: 0, x87: 1, mmx: 2, sse: 4, 'x87-control': 8, wait: 16 }
+export const UNIT_BIT: Readonly<Record<Unit, number>> = {
+  integer: 0,
+  x87: 1,
+  mmx: 2,
+  sse: 4,
+  'x87-control': 8,
+  wait: 16,
+}
 
 export interface Options {
   /** Flags read, of ARITHMETIC; and certainly written. */

@@ -66,7 +66,9 @@ function addEncoding(table: OpcodeTable, description: Description, text: string)
   const operands = (words[at] ?? '')
     .split(',')
     .filter(Boolean)
-    .map((o): OperandCode => (SINGLE.test(o) ? { letter: o, suffix: '' } : { letter: o[0]!, suffix: o.slice(1) }))
+    .map((o): OperandCode =>
+      SINGLE.test(o) ? { letter: o, suffix: '' } : { letter: o[0]!, suffix: o.slice(1) },
+    )
   const encoding: Encoding = { description, mandatoryPrefix, digit, rm, hasModrm, operands }
   for (let register = 0; register < (inRegister ? 8 : 1); register++) {
     // 90 is NOP, not XCHG EAX,EAX.

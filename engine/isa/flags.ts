@@ -1,6 +1,27 @@
 import {
-  type Expr, and, eq, eqz, extend16, extend8, geS, geU, gtS, gtU, i32, isConst, leS, leU, ltS, ltU, ne, not, or,
-  popcnt, shl, shrU, xor,
+  type Expr,
+  and,
+  eq,
+  eqz,
+  extend16,
+  extend8,
+  geS,
+  geU,
+  gtS,
+  gtU,
+  i32,
+  isConst,
+  leS,
+  leU,
+  ltS,
+  ltU,
+  ne,
+  not,
+  or,
+  popcnt,
+  shl,
+  shrU,
+  xor,
 } from '../wasm/expression.ts'
 
 /** EFLAGS bits (SDM vol. 1, 3.4.3). */
@@ -49,7 +70,8 @@ export type Flags =
 
 const bit31 = (v: Expr): Expr => shrU(v, i32(31))
 
-export const resultWord = (f: Flags): Expr => (f.kind === 'stored' ? f.result : signExtended(f.result, f.size))
+export const resultWord = (f: Flags): Expr =>
+  f.kind === 'stored' ? f.result : signExtended(f.result, f.size)
 
 function carries(f: Flags & { kind: 'add' | 'sub' }): Expr {
   const { left, right, result } = f
@@ -90,10 +112,13 @@ export function carryOf(f: Flags): Expr {
     case 'dec':
       return f.carry
     case 'sub':
-      if (f.plain) return ltU(f.left, f.right)
+      return f.plain ? ltU(f.left, f.right) : carryOut(f)
+    case 'add':
+      return carryOut(f)
   }
-  return and(shrU(carries(f), i32(8 * f.size - 1)), i32(1))
 }
+
+const carryOut = (f: Flags & { kind: 'add' | 'sub' }): Expr => and(shrU(carries(f), i32(8 * f.size - 1)), i32(1))
 
 export const zeroOf = (f: Flags): Expr =>
   f.kind === 'sub' && f.plain
@@ -125,7 +150,8 @@ export function condition(f: Flags, code: number): Expr {
   const not1 = (e: Expr): Expr => (negate ? eqz(e) : e)
   if (f.kind === 'sub' && f.plain) {
     const { left, right, size } = f
-    const signed = (op: (a: Expr, b: Expr) => Expr): Expr => op(signExtended(left, size), signExtended(right, size))
+    const signed = (op: (a: Expr, b: Expr) => Expr): Expr =>
+      op(signExtended(left, size), signExtended(right, size))
     switch (code >> 1) {
       case 1:
         return (negate ? geU : ltU)(left, right)
@@ -166,7 +192,11 @@ export function condition(f: Flags, code: number): Expr {
 /** The six flags in their EFLAGS positions. */
 export function arithmeticFlags(f: Flags): Expr {
   const placed: [Expr, number][] = [
-    [parityOf(f), 2], [adjustOf(f), 4], [zeroOf(f), 6], [signOf(f), 7], [overflowOf(f), 11],
+    [parityOf(f), 2],
+    [adjustOf(f), 4],
+    [zeroOf(f), 6],
+    [signOf(f), 7],
+    [overflowOf(f), 11],
   ]
   return placed.reduce((all, [flag, at]) => or(all, shl(flag, i32(at))), carryOf(f))
 }
@@ -211,4 +241,3 @@ export function wordsFromFlags(flags: number): [result: number, aux: number] {
     ((((flags >> 2) & 1) ^ zero) << 8)
   return [zero ^ 1, aux]
 }
-

@@ -40,9 +40,9 @@ export function describePacking(isa: InstructionSet): void {
       name,
       `0f ${opcode} /r Pq,Qq`,
       (b, d, s) => {
-        const y = s!.read()
-        const joined = b.let(withHigh64(splat64(d!.read()), y))
-        writeMmx(b, d!, low64(vector(sub, V128, [joined, joined])))
+        const y = s.read()
+        const joined = b.let(withHigh64(splat64(d.read()), y))
+        writeMmx(b, d, low64(vector(sub, V128, [joined, joined])))
       },
       MMX,
     )
@@ -50,8 +50,8 @@ export function describePacking(isa: InstructionSet): void {
       name,
       `66 0f ${opcode} /r Vx,Wx`,
       (b, d, s) => {
-        const y = readAligned(b, s!)
-        d!.write(op(sub)(d!.read(), y))
+        const y = readAligned(b, s)
+        d.write(op(sub)(d.read(), y))
       },
       { ...SSE2, ...RARE },
     )
@@ -80,8 +80,8 @@ export function describePacking(isa: InstructionSet): void {
       `PUNPCKL${suffix}`,
       `0f ${lowOpcode} /r Pq,Qd`,
       (b, d, s) => {
-        const y = s!.isRegister ? s!.read() : widenU(s!.read())
-        writeMmx(b, d!, low64(join(low)(splat64(d!.read()), splat64(y))))
+        const y = s.isRegister ? s.read() : widenU(s.read())
+        writeMmx(b, d, low64(join(low)(splat64(d.read()), splat64(y))))
       },
       MMX,
     )
@@ -89,8 +89,8 @@ export function describePacking(isa: InstructionSet): void {
       `PUNPCKH${suffix}`,
       `0f ${highOpcode} /r Pq,Qq`,
       (b, d, s) => {
-        const y = splat64(s!.read())
-        writeMmx(b, d!, high64(join(low)(splat64(d!.read()), y)))
+        const y = splat64(s.read())
+        writeMmx(b, d, high64(join(low)(splat64(d.read()), y)))
       },
       MMX,
     )
@@ -102,8 +102,8 @@ export function describePacking(isa: InstructionSet): void {
         name,
         `66 0f ${opcode} /r Vx,Wx`,
         (b, d, s) => {
-          const y = b.let(readAligned(b, s!))
-          d!.write(join(extend)(d!.read(), y))
+          const y = b.let(readAligned(b, s))
+          d.write(join(extend)(d.read(), y))
         },
         { ...SSE2, ...RARE },
       )
@@ -112,8 +112,8 @@ export function describePacking(isa: InstructionSet): void {
     'PUNPCKLQDQ',
     '66 0f 6c /r Vx,Wx',
     (b, d, s) => {
-      const y = low64(readAligned(b, s!))
-      d!.write(withHigh64(d!.read(), y))
+      const y = low64(readAligned(b, s))
+      d.write(withHigh64(d.read(), y))
     },
     { ...SSE2, ...RARE },
   )
@@ -121,8 +121,8 @@ export function describePacking(isa: InstructionSet): void {
     'PUNPCKHQDQ',
     '66 0f 6d /r Vx,Wx',
     (b, d, s) => {
-      const y = b.let(readAligned(b, s!))
-      d!.write(vector(30, V128, [y, high64(d!.read())], 0))
+      const y = b.let(readAligned(b, s))
+      d.write(vector(30, V128, [y, high64(d.read())], 0))
     },
     { ...SSE2, ...RARE },
   )
@@ -166,21 +166,21 @@ export function describeShifts(isa: InstructionSet): void {
     isa.add(
       name,
       `0f ${group} /${digit} Nq,Ib`,
-      (b, d, count) => writeMmx(b, d!, low64(byImmediate(b, splat64(d!.read()), count!))),
+      (b, d, count) => writeMmx(b, d, low64(byImmediate(b, splat64(d.read()), count))),
       MMX,
     )
     isa.add(
       name,
       `66 0f ${group} /${digit} Ux,Ib`,
-      (b, d, count) => d!.write(byImmediate(b, d!.read(), count!)),
+      (b, d, count) => d.write(byImmediate(b, d.read(), count)),
       { ...SSE2, ...RARE },
     )
     isa.add(
       name,
       `0f ${opcode} /r Pq,Qq`,
       (b, d, s) => {
-        const count = s!.read()
-        writeMmx(b, d!, low64(byCount(b, splat64(d!.read()), count)))
+        const count = s.read()
+        writeMmx(b, d, low64(byCount(b, splat64(d.read()), count)))
       },
       MMX,
     )
@@ -188,8 +188,8 @@ export function describeShifts(isa: InstructionSet): void {
       name,
       `66 0f ${opcode} /r Vx,Wx`,
       (b, d, s) => {
-        const count = low64(readAligned(b, s!))
-        d!.write(byCount(b, d!.read(), count))
+        const count = low64(readAligned(b, s))
+        d.write(byCount(b, d.read(), count))
       },
       { ...SSE2, ...RARE },
     )
@@ -197,13 +197,13 @@ export function describeShifts(isa: InstructionSet): void {
   isa.add(
     'PSRLDQ',
     '66 0f 73 /3 Ux,Ib',
-    (b, d, count) => void b.helper('psrldq/2', d!.registerAddress(), count!.read()),
+    (b, d, count) => void b.helper('psrldq/2', d.registerAddress(), count.read()),
     { ...SSE2, ...RARE },
   )
   isa.add(
     'PSLLDQ',
     '66 0f 73 /7 Ux,Ib',
-    (b, d, count) => void b.helper('pslldq/2', d!.registerAddress(), count!.read()),
+    (b, d, count) => void b.helper('pslldq/2', d.registerAddress(), count.read()),
     { ...SSE2, ...RARE },
   )
 }

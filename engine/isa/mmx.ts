@@ -42,8 +42,8 @@ function both(
     name,
     `0f ${opcode} /r Pq,Qq`,
     (b, d, s) => {
-      const y = splat64(s!.read())
-      writeMmx(b, d!, low64(compute(splat64(d!.read()), y)))
+      const y = splat64(s.read())
+      writeMmx(b, d, low64(compute(splat64(d.read()), y)))
     },
     mmx,
   )
@@ -51,8 +51,8 @@ function both(
     name,
     `66 0f ${opcode} /r Vx,Wx`,
     (b, d, s) => {
-      const y = readAligned(b, s!)
-      d!.write(compute(d!.read(), y))
+      const y = readAligned(b, s)
+      d.write(compute(d.read(), y))
     },
     { ...SSE2, ...wide },
   )
@@ -133,25 +133,25 @@ const COMMON = new Set([
 ])
 
 function describeMoves(isa: InstructionSet): void {
-  isa.add('MOVD', '0f 6e /r Pq,Ed', (b, d, s) => writeMmx(b, d!, widenU(s!.read())), MMX)
+  isa.add('MOVD', '0f 6e /r Pq,Ed', (b, d, s) => writeMmx(b, d, widenU(s.read())), MMX)
   isa.add(
     'MOVD',
     '0f 7e /r Ed,Pq',
     (b, d, s) => {
-      d!.write(load(s!.registerAddress(), 4))
+      d.write(load(s.registerAddress(), 4))
       enter(b)
     },
     MMX,
   )
-  isa.add('MOVD', '66 0f 6e /r Vx,Ed', (_b, d, s) => d!.write(lowQuadword(widenU(s!.read()))), SSE2)
-  isa.add('MOVD', '66 0f 7e /r Ed,Vx', (b, d, s) => d!.write(b.load(s!.registerAddress(), 4)), SSE2)
-  isa.add('MOVQ', '0f 6f /r Pq,Qq', (b, d, s) => writeMmx(b, d!, s!.read()), MMX)
+  isa.add('MOVD', '66 0f 6e /r Vx,Ed', (_b, d, s) => d.write(lowQuadword(widenU(s.read()))), SSE2)
+  isa.add('MOVD', '66 0f 7e /r Ed,Vx', (b, d, s) => d.write(b.load(s.registerAddress(), 4)), SSE2)
+  isa.add('MOVQ', '0f 6f /r Pq,Qq', (b, d, s) => writeMmx(b, d, s.read()), MMX)
   isa.add(
     'MOVQ',
     '0f 7f /r Qq,Pq',
     (b, d, s) => {
-      if (d!.isRegister) return writeMmx(b, d!, s!.read())
-      d!.write(s!.read())
+      if (d.isRegister) return writeMmx(b, d, s.read())
+      d.write(s.read())
       enter(b)
     },
     MMX,
@@ -160,7 +160,7 @@ function describeMoves(isa: InstructionSet): void {
     'MOVNTQ',
     '0f e7 /r Mq,Pq',
     (b, d, s) => {
-      d!.write(s!.read())
+      d.write(s.read())
       enter(b)
     },
     { ...MMX2, ...RARE },
@@ -169,12 +169,12 @@ function describeMoves(isa: InstructionSet): void {
     'MOVQ2DQ',
     'f3 0f d6 /r Vx,Nq',
     (b, d, s) => {
-      d!.write(lowQuadword(s!.read()))
+      d.write(lowQuadword(s.read()))
       enter(b)
     },
     { ...SSE2, unit: 'mmx', ...RARE },
   )
-  isa.add('MOVDQ2Q', 'f2 0f d6 /r Pq,Ux', (b, d, s) => writeMmx(b, d!, b.load(s!.registerAddress(), 8)), {
+  isa.add('MOVDQ2Q', 'f2 0f d6 /r Pq,Ux', (b, d, s) => writeMmx(b, d, b.load(s.registerAddress(), 8)), {
     ...SSE2,
     unit: 'mmx',
     ...RARE,
@@ -190,12 +190,12 @@ function describeOthers(isa: InstructionSet): void {
     'PEXTRW',
     '0f c5 /r Gd,Nq,Ib',
     (b, d, s, index) => {
-      d!.write(b.load(wordAt(s!, index!, 4), 2))
+      d.write(b.load(wordAt(s, index, 4), 2))
       enter(b)
     },
     { ...MMX2, ...RARE },
   )
-  isa.add('PEXTRW', '66 0f c5 /r Gd,Ux,Ib', (b, d, s, index) => d!.write(b.load(wordAt(s!, index!, 8), 2)), {
+  isa.add('PEXTRW', '66 0f c5 /r Gd,Ux,Ib', (b, d, s, index) => d.write(b.load(wordAt(s, index, 8), 2)), {
     ...SSE2,
     ...RARE,
   })
@@ -203,9 +203,9 @@ function describeOthers(isa: InstructionSet): void {
     'PINSRW',
     '0f c4 /r Pq,Ew,Ib',
     (b, d, s, index) => {
-      const at = b.let(wordAt(d!, index!, 4))
-      const value = s!.read()
-      writeMmx(b, d!, d!.read())
+      const at = b.let(wordAt(d, index, 4))
+      const value = s.read()
+      writeMmx(b, d, d.read())
       b.later(value, (v) => b.fn.store(at, v, 2))
     },
     { ...MMX2, ...RARE },
@@ -214,8 +214,8 @@ function describeOthers(isa: InstructionSet): void {
     'PINSRW',
     '66 0f c4 /r Vx,Ew,Ib',
     (b, d, s, index) => {
-      const at = b.let(wordAt(d!, index!, 8))
-      b.later(s!.read(), (v) => b.fn.store(at, v, 2))
+      const at = b.let(wordAt(d, index, 8))
+      b.later(s.read(), (v) => b.fn.store(at, v, 2))
     },
     { ...SSE2, ...RARE },
   )
@@ -223,20 +223,20 @@ function describeOthers(isa: InstructionSet): void {
     'PMOVMSKB',
     '0f d7 /r Gd,Nq',
     (b, d, s) => {
-      d!.write(and(vector(100, I32, [splat64(s!.read())]), i32(0xff)))
+      d.write(and(vector(100, I32, [splat64(s.read())]), i32(0xff)))
       enter(b)
     },
     MMX2,
   )
-  isa.add('PMOVMSKB', '66 0f d7 /r Gd,Ux', (_b, d, s) => d!.write(vector(100, I32, [s!.read()])), SSE2)
+  isa.add('PMOVMSKB', '66 0f d7 /r Gd,Ux', (_b, d, s) => d.write(vector(100, I32, [s.read()])), SSE2)
 
   isa.add(
     'PSADBW',
     '0f f6 /r Pq,Qq',
     (b, d, s) => {
-      const from = sourceAddress(b, s!)
-      b.helper('psadbw/2', d!.registerAddress(), from)
-      writeMmx(b, d!, d!.read())
+      const from = sourceAddress(b, s)
+      b.helper('psadbw/2', d.registerAddress(), from)
+      writeMmx(b, d, d.read())
     },
     { ...MMX2, ...RARE },
   )
@@ -244,9 +244,9 @@ function describeOthers(isa: InstructionSet): void {
     'PSADBW',
     '66 0f f6 /r Vx,Wx',
     (b, d, s) => {
-      const from = b.let(sourceAddress(b, s!))
-      b.helper('psadbw/2', d!.registerAddress(), from)
-      b.helper('psadbw/2', add(d!.registerAddress(), i32(8)), add(from, i32(8)))
+      const from = b.let(sourceAddress(b, s))
+      b.helper('psadbw/2', d.registerAddress(), from)
+      b.helper('psadbw/2', add(d.registerAddress(), i32(8)), add(from, i32(8)))
     },
     { ...SSE2, ...RARE },
   )
@@ -254,9 +254,9 @@ function describeOthers(isa: InstructionSet): void {
     'PSHUFW',
     '0f 70 /r Pq,Qq,Ib',
     (b, d, s, order) => {
-      const from = sourceAddress(b, s!)
-      b.helper('pshufw/3', d!.registerAddress(), from, order!.read())
-      writeMmx(b, d!, d!.read())
+      const from = sourceAddress(b, s)
+      b.helper('pshufw/3', d.registerAddress(), from, order.read())
+      writeMmx(b, d, d.read())
     },
     { ...MMX2, ...RARE },
   )
@@ -269,8 +269,8 @@ function describeOthers(isa: InstructionSet): void {
       name.toUpperCase(),
       `${prefix} 0f 70 /r Vx,Wx,Ib`,
       (b, d, s, order) => {
-        const from = sourceAddress(b, s!)
-        b.helper(`${name}/3`, d!.registerAddress(), from, order!.read())
+        const from = sourceAddress(b, s)
+        b.helper(`${name}/3`, d.registerAddress(), from, order.read())
       },
       { ...SSE2, ...RARE },
     )
@@ -286,7 +286,7 @@ function describeOthers(isa: InstructionSet): void {
     'MASKMOVQ',
     '0f f7 /r Pq,Nq,Xq',
     (b, d, s) => {
-      masked(b, 8, (old) => low64(chosen(splat64(s!.read()), splat64(d!.read()), splat64(old))))
+      masked(b, 8, (old) => low64(chosen(splat64(s.read()), splat64(d.read()), splat64(old))))
       enter(b)
     },
     { ...MMX2, ...RARE, addressSized: true },
@@ -294,7 +294,7 @@ function describeOthers(isa: InstructionSet): void {
   isa.add(
     'MASKMOVDQU',
     '66 0f f7 /r Vx,Ux,Xx',
-    (b, d, s) => masked(b, 16, (old) => chosen(s!.read(), d!.read(), old)),
+    (b, d, s) => masked(b, 16, (old) => chosen(s.read(), d.read(), old)),
     { ...SSE2, ...RARE, addressSized: true },
   )
 }

@@ -1,7 +1,14 @@
 import { type Expr, add, and, i32, isConst, ltU, ne, or, select, shl, sub, xor } from '../wasm/expression.ts'
 import { type FunctionBuilder } from '../wasm/function-builder.ts'
 import {
-  type Flags, ARITHMETIC, auxWord, carryOf, resultWord, signExtended, storedFromEflags, zeroExtend,
+  type Flags,
+  ARITHMETIC,
+  auxWord,
+  carryOf,
+  resultWord,
+  signExtended,
+  storedFromEflags,
+  zeroExtend,
 } from './flags.ts'
 import { ESP, SS } from './state.ts'
 import type { SystemOp } from './system-op.ts'
@@ -122,7 +129,8 @@ export abstract class Semantics {
   protected commit(): void {
     const pending = this.#pending.splice(0)
     // Evaluate all before writing any: a value may read what another write changes.
-    const values = pending.length > 1 ? pending.map(({ value }) => this.let(value)) : pending.map(({ value }) => value)
+    const values =
+      pending.length > 1 ? pending.map(({ value }) => this.let(value)) : pending.map(({ value }) => value)
     pending.forEach(({ put }, i) => put(values[i]!))
     if (this.#newFlags) {
       this.putFlags(this.#newFlags)
@@ -157,7 +165,10 @@ export abstract class Semantics {
   /** Only CF and OF change. */
   carryFlags(carry: Expr, overflow: Expr): Flags {
     const old = this.flags()
-    const aux = or(and(auxWord(old), i32(0xff09)), or(shl(carry, i32(31)), shl(xor(carry, overflow), i32(30))))
+    const aux = or(
+      and(auxWord(old), i32(0xff09)),
+      or(shl(carry, i32(31)), shl(xor(carry, overflow), i32(30))),
+    )
     return { kind: 'stored', result: this.let(resultWord(old)), aux: this.let(aux) }
   }
 
@@ -198,7 +209,10 @@ export abstract class Semantics {
 
   /** The value on top, `depth` bytes down; the caller moves the pointer. */
   peek(size: number, depth = 0): Expr {
-    return this.load(this.stack(zeroExtend(add(this.stackPointer(), i32(depth)), this.stackSize), size, false), size)
+    return this.load(
+      this.stack(zeroExtend(add(this.stackPointer(), i32(depth)), this.stackSize), size, false),
+      size,
+    )
   }
 
   pop(size: number): Expr {

@@ -62,7 +62,7 @@ function describeArithmetic(isa: InstructionSet): void {
       isa.add(
         `${name}${kind}`.toUpperCase(),
         `${prefix}0f ${opcode} /r Vx,W${size}`,
-        (b, d, s) => compute(b, name + kind, d!, s!),
+        (b, d, s) => compute(b, name + kind, d, s),
         options,
       )
     }
@@ -75,7 +75,7 @@ function describeArithmetic(isa: InstructionSet): void {
       isa.add(
         `${name}${kind}`.toUpperCase(),
         `${prefix}0f ${opcode} /r Vx,W${size}`,
-        (b, d, s) => compute(b, name + kind, d!, s!),
+        (b, d, s) => compute(b, name + kind, d, s),
         { ...options, ...RARE },
       )
     }
@@ -93,8 +93,8 @@ function describeArithmetic(isa: InstructionSet): void {
         name + kind.toUpperCase(),
         `${prefix}0f ${opcode} /r Vx,Wx`,
         (b, d, s) => {
-          const y = readAligned(b, s!)
-          d!.write(op(d!.read(), y))
+          const y = readAligned(b, s)
+          d.write(op(d.read(), y))
         },
         options,
       )
@@ -107,7 +107,7 @@ function describeComparisons(isa: InstructionSet): void {
     isa.add(
       `CMP${kind.toUpperCase()}`,
       `${prefix}0f c2 /r Vx,W${size},Ib`,
-      (b, d, s, predicate) => compute(b, `cmp${kind}`, d!, s!, and(predicate!.read(), i32(7))),
+      (b, d, s, predicate) => compute(b, `cmp${kind}`, d, s, and(predicate.read(), i32(7))),
       { ...options, ...RARE },
     )
   }
@@ -123,8 +123,8 @@ function describeComparisons(isa: InstructionSet): void {
         `${name}${suffix}`.toUpperCase(),
         `${prefix}0f ${opcode} /r Vx,W${size}`,
         (b, d, s) => {
-          const from = sourceAddress(b, s!)
-          const flags = b.helper(`${name}${suffix}/2`, d!.registerAddress(), from)
+          const from = sourceAddress(b, s)
+          const flags = b.helper(`${name}${suffix}/2`, d.registerAddress(), from)
           b.raiseIf(ltS(flags, i32(0)), XM)
           b.setEflags(flags)
         },
@@ -144,9 +144,9 @@ function describeConversions(isa: InstructionSet): void {
     ['cvttpd2dq', '66 0f e6 /r Vx,Wx', SSE2],
   ]
   for (const [name, encoding, options] of rows)
-    isa.add(name.toUpperCase(), encoding, (b, d, s) => compute(b, name, d!, s!), { ...options, ...RARE })
-  isa.add('CVTSS2SD', 'f3 0f 5a /r Vx,Wd', (b, d, s) => compute(b, 'cvtss2sd', d!, s!), SSE2)
-  isa.add('CVTSD2SS', 'f2 0f 5a /r Vx,Wq', (b, d, s) => compute(b, 'cvtsd2ss', d!, s!), SSE2)
+    isa.add(name.toUpperCase(), encoding, (b, d, s) => compute(b, name, d, s), { ...options, ...RARE })
+  isa.add('CVTSS2SD', 'f3 0f 5a /r Vx,Wd', (b, d, s) => compute(b, 'cvtss2sd', d, s), SSE2)
+  isa.add('CVTSD2SS', 'f2 0f 5a /r Vx,Wq', (b, d, s) => compute(b, 'cvtsd2ss', d, s), SSE2)
   for (const [kind, prefix, size, options] of [
     ['ss', 'f3', 'd', SSE],
     ['sd', 'f2', 'q', SSE2],
@@ -155,8 +155,8 @@ function describeConversions(isa: InstructionSet): void {
       `CVTSI2${kind.toUpperCase()}`,
       `${prefix} 0f 2a /r Vx,Ed`,
       (b, d, s) => {
-        const value = s!.read()
-        b.raiseIf(b.helper(`cvtsi2${kind}/2`, d!.registerAddress(), value), XM)
+        const value = s.read()
+        b.raiseIf(b.helper(`cvtsi2${kind}/2`, d.registerAddress(), value), XM)
       },
       options,
     )
@@ -168,8 +168,8 @@ function describeConversions(isa: InstructionSet): void {
         name.toUpperCase(),
         `${prefix} 0f ${opcode} /r Gd,W${size}`,
         (b, d, s) => {
-          b.raiseIf(b.helper(`${name}/1`, sourceAddress(b, s!)), XM)
-          d!.write(b.load(i32(State.FPU_SCRATCH), 4))
+          b.raiseIf(b.helper(`${name}/1`, sourceAddress(b, s)), XM)
+          d.write(b.load(i32(State.FPU_SCRATCH), 4))
         },
         options,
       )
@@ -183,8 +183,8 @@ function describeConversions(isa: InstructionSet): void {
       `CVTPI2${kind.toUpperCase()}`,
       `${prefix}0f 2a /r Vx,Qq`,
       (b, d, s) => {
-        compute(b, `cvtpi2${kind}`, d!, s!)
-        if (s!.isRegister || kind === 'ps') b.helper('mmxEnter/0')
+        compute(b, `cvtpi2${kind}`, d, s)
+        if (s.isRegister || kind === 'ps') b.helper('mmxEnter/0')
       },
       { ...options, ...RARE },
     )
@@ -196,8 +196,8 @@ function describeConversions(isa: InstructionSet): void {
         name.toUpperCase(),
         `${prefix}0f ${opcode} /r Pq,W${kind === 'ps' ? 'q' : 'x'}`,
         (b, d, s) => {
-          compute(b, name, d!, s!)
-          b.fn.store(d!.registerAddress(), i32(0xffff), 2, 8)
+          compute(b, name, d, s)
+          b.fn.store(d.registerAddress(), i32(0xffff), 2, 8)
           b.helper('mmxEnter/0')
         },
         { ...options, ...RARE },
@@ -212,8 +212,8 @@ function describeMoves(isa: InstructionSet): void {
     ['MOVDQA', '66 0f 6f', '66 0f 7f', SSE2],
   ]
   for (const [name, loads, stores, options] of aligned) {
-    isa.add(name, `${loads} /r Vx,Wx`, (b, d, s) => d!.write(readAligned(b, s!)), options)
-    isa.add(name, `${stores} /r Wx,Vx`, (b, d, s) => writeAligned(b, d!, s!.read()), options)
+    isa.add(name, `${loads} /r Vx,Wx`, (b, d, s) => d.write(readAligned(b, s)), options)
+    isa.add(name, `${stores} /r Wx,Vx`, (b, d, s) => writeAligned(b, d, s.read()), options)
   }
   const unaligned: [name: string, encodings: string, options: Options][] = [
     ['MOVUPS', '0f 10 /r Vx,Wx; 0f 11 /r Wx,Vx', SSE],
@@ -221,18 +221,18 @@ function describeMoves(isa: InstructionSet): void {
     ['MOVDQU', 'f3 0f 6f /r Vx,Wx; f3 0f 7f /r Wx,Vx', SSE2],
   ]
   for (const [name, encodings, options] of unaligned)
-    isa.add(name, encodings, (_b, d, s) => d!.write(s!.read()), options)
+    isa.add(name, encodings, (_b, d, s) => d.write(s.read()), options)
   const streaming: [name: string, encoding: string, options: Options][] = [
     ['MOVNTPS', '0f 2b /r Mx,Vx', SSE],
     ['MOVNTPD', '66 0f 2b /r Mx,Vx', SSE2],
     ['MOVNTDQ', '66 0f e7 /r Mx,Vx', SSE2],
   ]
   for (const [name, encoding, options] of streaming)
-    isa.add(name, encoding, (b, d, s) => b.fn.store(alignedHost(b, d!, true), s!.read(), 16), {
+    isa.add(name, encoding, (b, d, s) => b.fn.store(alignedHost(b, d, true), s.read(), 16), {
       ...options,
       ...RARE,
     })
-  isa.add('MOVNTI', '0f c3 /r Md,Gd', (_b, d, s) => d!.write(s!.read()), { feature: 'sse2', ...RARE })
+  isa.add('MOVNTI', '0f c3 /r Md,Gd', (_b, d, s) => d.write(s.read()), { feature: 'sse2', ...RARE })
 
   // Scalars: a load from memory clears the rest of the register, a move between registers keeps it.
   const scalars: [name: string, prefix: string, letter: string, size: number, options: Options][] = [
@@ -244,8 +244,8 @@ function describeMoves(isa: InstructionSet): void {
       name,
       `${prefix} 0f 10 /r Vx,W${letter}`,
       (b, d, s) => {
-        if (s!.isRegister) putPart(b, d!, b.load(s!.registerAddress(), size), size)
-        else d!.write(size === 4 ? lowDword(s!.read()) : lowQuadword(s!.read()))
+        if (s.isRegister) putPart(b, d, b.load(s.registerAddress(), size), size)
+        else d.write(size === 4 ? lowDword(s.read()) : lowQuadword(s.read()))
       },
       options,
     )
@@ -253,9 +253,9 @@ function describeMoves(isa: InstructionSet): void {
       name,
       `${prefix} 0f 11 /r W${letter},Vx`,
       (b, d, s) => {
-        const value = b.load(s!.registerAddress(), size)
-        if (d!.isRegister) putPart(b, d!, value, size)
-        else d!.write(value)
+        const value = b.load(s.registerAddress(), size)
+        if (d.isRegister) putPart(b, d, value, size)
+        else d.write(value)
       },
       options,
     )
@@ -264,7 +264,7 @@ function describeMoves(isa: InstructionSet): void {
     'MOVQ',
     'f3 0f 7e /r Vx,Wq',
     (b, d, s) => {
-      d!.write(lowQuadword(s!.isRegister ? b.load(s!.registerAddress(), 8) : s!.read()))
+      d.write(lowQuadword(s.isRegister ? b.load(s.registerAddress(), 8) : s.read()))
     },
     SSE2,
   )
@@ -272,8 +272,8 @@ function describeMoves(isa: InstructionSet): void {
     'MOVQ',
     '66 0f d6 /r Wq,Vx',
     (b, d, s) => {
-      const value = b.load(s!.registerAddress(), 8)
-      d!.write(d!.isRegister ? lowQuadword(value) : value)
+      const value = b.load(s.registerAddress(), 8)
+      d.write(d.isRegister ? lowQuadword(value) : value)
     },
     SSE2,
   )
@@ -293,17 +293,17 @@ function describePartialMoves(isa: InstructionSet): void {
   isa.add(
     'MOVLPS',
     '0f 12 /r Vx,Wq',
-    (b, d, s) => putPart(b, d!, s!.isRegister ? highQuadword(b, s!) : s!.read(), 8),
+    (b, d, s) => putPart(b, d, s.isRegister ? highQuadword(b, s) : s.read(), 8),
     SSE,
   )
   isa.add(
     'MOVHPS',
     '0f 16 /r Vx,Wq',
-    (b, d, s) => putPart(b, d!, s!.isRegister ? b.load(s!.registerAddress(), 8) : s!.read(), 8, 8),
+    (b, d, s) => putPart(b, d, s.isRegister ? b.load(s.registerAddress(), 8) : s.read(), 8, 8),
     SSE,
   )
-  isa.add('MOVLPD', '66 0f 12 /r Vx,Mq', (b, d, s) => putPart(b, d!, s!.read(), 8), SSE2)
-  isa.add('MOVHPD', '66 0f 16 /r Vx,Mq', (b, d, s) => putPart(b, d!, s!.read(), 8, 8), SSE2)
+  isa.add('MOVLPD', '66 0f 12 /r Vx,Mq', (b, d, s) => putPart(b, d, s.read(), 8), SSE2)
+  isa.add('MOVHPD', '66 0f 16 /r Vx,Mq', (b, d, s) => putPart(b, d, s.read(), 8, 8), SSE2)
   for (const [suffix, prefix, options] of [
     ['PS', '', SSE],
     ['PD', '66 ', SSE2],
@@ -311,16 +311,16 @@ function describePartialMoves(isa: InstructionSet): void {
     isa.add(
       `MOVL${suffix}`,
       `${prefix}0f 13 /r Mq,Vx`,
-      (b, d, s) => d!.write(b.load(s!.registerAddress(), 8)),
+      (b, d, s) => d.write(b.load(s.registerAddress(), 8)),
       options,
     )
-    isa.add(`MOVH${suffix}`, `${prefix}0f 17 /r Mq,Vx`, (b, d, s) => d!.write(highQuadword(b, s!)), options)
+    isa.add(`MOVH${suffix}`, `${prefix}0f 17 /r Mq,Vx`, (b, d, s) => d.write(highQuadword(b, s)), options)
   }
-  isa.add('MOVMSKPS', '0f 50 /r Gd,Ux', (_b, d, s) => d!.write(vector(164, I32, [s!.read()])), {
+  isa.add('MOVMSKPS', '0f 50 /r Gd,Ux', (_b, d, s) => d.write(vector(164, I32, [s.read()])), {
     ...SSE,
     ...RARE,
   })
-  isa.add('MOVMSKPD', '66 0f 50 /r Gd,Ux', (_b, d, s) => d!.write(vector(196, I32, [s!.read()])), {
+  isa.add('MOVMSKPD', '66 0f 50 /r Gd,Ux', (_b, d, s) => d.write(vector(196, I32, [s.read()])), {
     ...SSE2,
     ...RARE,
   })
@@ -329,8 +329,8 @@ function describePartialMoves(isa: InstructionSet): void {
       name,
       `${prefix}0f c6 /r Vx,Wx,Ib`,
       (b, d, s, order) => {
-        const from = sourceAddress(b, s!)
-        b.helper(`${helper}/3`, d!.registerAddress(), from, order!.read())
+        const from = sourceAddress(b, s)
+        b.helper(`${helper}/3`, d.registerAddress(), from, order.read())
       },
       options,
     )
@@ -356,8 +356,8 @@ function describePartialMoves(isa: InstructionSet): void {
       name,
       `${encoding} /r Vx,Wx`,
       (b, d, s) => {
-        const y = b.let(readAligned(b, s!))
-        d!.write(join(d!.read(), y))
+        const y = b.let(readAligned(b, s))
+        d.write(join(d.read(), y))
       },
       { ...options, ...RARE },
     )
@@ -371,21 +371,21 @@ function describeState(isa: InstructionSet): void {
     'LDMXCSR',
     '0f ae /2 Md',
     (b, s) => {
-      const value = s!.read()
+      const value = s.read()
       b.raiseIf(and(value, i32(~MXCSR_MASK)), GP)
       b.setWord(State.MXCSR, value)
     },
     { ...SSE, ...RARE },
   )
-  isa.add('STMXCSR', '0f ae /3 Md', (_b, d) => d!.write(load(i32(State.MXCSR), 4)), { ...SSE, ...RARE })
+  isa.add('STMXCSR', '0f ae /3 Md', (_b, d) => d.write(load(i32(State.MXCSR), 4)), { ...SSE, ...RARE })
   const FXSR: Options = { unit: 'x87-control', feature: 'fxsr', rare: true }
   isa.add(
     'FXSAVE',
     '0f ae /0 Mx',
     (b, d) => {
       b.helper('fxsave/0')
-      alignedAddress(b, d!)
-      b.copyOut(d!, State.FPU_SCRATCH, FXSAVE_BYTES)
+      alignedAddress(b, d)
+      b.copyOut(d, State.FPU_SCRATCH, FXSAVE_BYTES)
     },
     FXSR,
   )
@@ -393,8 +393,8 @@ function describeState(isa: InstructionSet): void {
     'FXRSTOR',
     '0f ae /1 Mx',
     (b, s) => {
-      alignedAddress(b, s!)
-      b.copyIn(s!, State.FPU_SCRATCH, FXSAVE_BYTES)
+      alignedAddress(b, s)
+      b.copyIn(s, State.FPU_SCRATCH, FXSAVE_BYTES)
       b.raiseIf(b.helper('fxrstor/0'), GP)
     },
     FXSR,
@@ -403,5 +403,5 @@ function describeState(isa: InstructionSet): void {
   isa.add('LFENCE', '0f ae e8+i', () => {}, { feature: 'sse2', ...RARE })
   isa.add('MFENCE', '0f ae f0+i', () => {}, { feature: 'sse2', ...RARE })
   isa.add('SFENCE', '0f ae f8+i', () => {}, { feature: 'sse', ...RARE })
-  isa.add('CLFLUSH', '0f ae /7 Mb', (_b, s) => void s!.read(), { feature: 'sse2', ...RARE })
+  isa.add('CLFLUSH', '0f ae /7 Mb', (_b, s) => void s.read(), { feature: 'sse2', ...RARE })
 }

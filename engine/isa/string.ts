@@ -14,10 +14,17 @@ type Step = (b: Semantics) => { goOn: Expr } | undefined
 /** MOVS, STOS, LODS, SCAS, CMPS: one step at a time, or in bulk where memory allows it. INS, OUTS. */
 export function describeStrings(isa: InstructionSet): void {
   const string = (name: string, encodings: string, bulk: SystemOp | null, step: Step, flags = 0): void =>
-    isa.add(name, encodings, (b) => (b.repeat === 'none' ? void step(b) : repeat(b, bulk, step)),
-      { string: true, addressSized: true, defines: flags })
+    isa.add(name, encodings, (b) => (b.repeat === 'none' ? void step(b) : repeat(b, bulk, step)), {
+      string: true,
+      addressSized: true,
+      defines: flags,
+    })
   const move = (b: Semantics, register: number): void =>
-    b.setRegister(register, b.addressSize, add(b.register(register, b.addressSize), mul(b.word(State.DF), i32(b.size))))
+    b.setRegister(
+      register,
+      b.addressSize,
+      add(b.register(register, b.addressSize), mul(b.word(State.DF), i32(b.size))),
+    )
   const source = (b: Semantics): Expr =>
     b.load(b.memory(b.stringSource(), b.register(ESI, b.addressSize), b.size, false), b.size)
   const destination = (b: Semantics, write: boolean): Expr =>
@@ -45,23 +52,46 @@ export function describeStrings(isa: InstructionSet): void {
     move(b, ESI)
     return undefined
   })
-  string('SCAS', 'ae Xb; af Xv', SystemOp.BULK_SCAS, (b) => {
-    const y = b.load(destination(b, false), b.size)
-    move(b, EDI)
-    return compare(b, b.register(EAX, b.size), y)
-  }, ARITHMETIC)
-  string('CMPS', 'a6 Xb; a7 Xv', SystemOp.BULK_CMPS, (b) => {
-    const x = source(b)
-    const y = b.load(destination(b, false), b.size)
-    move(b, ESI)
-    move(b, EDI)
-    return compare(b, x, y)
-  }, ARITHMETIC)
-  const kind = (b: Semantics): Expr => i32(b.size | (b.addressSize << 8) | (b.repeat === 'none' ? 0 : 0x10000))
-  isa.add('INS', '6c Xb; 6d Xv', (b) => b.system(SystemOp.INS, kind(b), b.segmentCache(ES)),
-    { string: true, addressSized: true, ends: true, feature: '186', rare: true })
-  isa.add('OUTS', '6e Xb; 6f Xv', (b) => b.system(SystemOp.OUTS, kind(b), b.stringSource()),
-    { string: true, addressSized: true, ends: true, feature: '186', rare: true })
+  string(
+    'SCAS',
+    'ae Xb; af Xv',
+    SystemOp.BULK_SCAS,
+    (b) => {
+      const y = b.load(destination(b, false), b.size)
+      move(b, EDI)
+      return compare(b, b.register(EAX, b.size), y)
+    },
+    ARITHMETIC,
+  )
+  string(
+    'CMPS',
+    'a6 Xb; a7 Xv',
+    SystemOp.BULK_CMPS,
+    (b) => {
+      const x = source(b)
+      const y = b.load(destination(b, false), b.size)
+      move(b, ESI)
+      move(b, EDI)
+      return compare(b, x, y)
+    },
+    ARITHMETIC,
+  )
+  const kind = (b: Semantics): Expr =>
+    i32(b.size | (b.addressSize << 8) | (b.repeat === 'none' ? 0 : 0x10000))
+  isa.add('INS', '6c Xb; 6d Xv', (b) => b.system(SystemOp.INS, kind(b), b.segmentCache(ES)), {
+    string: true,
+    addressSized: true,
+    ends: true,
+    feature: '186',
+    rare: true,
+  })
+  isa.add('OUTS', '6e Xb; 6f Xv', (b) => b.system(SystemOp.OUTS, kind(b), b.stringSource()), {
+    string: true,
+    addressSized: true,
+    ends: true,
+    feature: '186',
+    rare: true,
+  })
 }
 
 function repeat(b: Semantics, bulk: SystemOp | null, step: Step): void {

@@ -81,7 +81,7 @@ function fromMemory(
     name,
     `${hex(escape)} /${digit} M${size}`,
     (b, operand) => {
-      fetch(b, operand!, opcodeWord(escape, digit << 3))
+      fetch(b, operand, opcodeWord(escape, digit << 3))
       b.helper(`${helper}/0`)
     },
     options,
@@ -100,7 +100,7 @@ function toMemory(
   isa.add(
     name,
     `${hex(escape)} /${digit} M${size}`,
-    (b, operand) => storeResult(b, operand!, opcodeWord(escape, digit << 3), helper),
+    (b, operand) => storeResult(b, operand, opcodeWord(escape, digit << 3), helper),
     options,
   )
 }
@@ -118,7 +118,7 @@ function onStack(
       name,
       `${hex(escape)} ${hex(modrm)}+i ST`,
       (b, i) => {
-        const index = i!.read()
+        const index = i.read()
         remember(b, or(opcodeWord(escape, modrm), index))
         b.helper(`${helper}/1`, index)
       },
@@ -199,7 +199,7 @@ function describeArithmetic(isa: InstructionSet): void {
       helper.toUpperCase(),
       `${hex(escape)} ${hex(modrm)}+i ST`,
       (b, i) => {
-        const index = i!.read()
+        const index = i.read()
         remember(b, or(opcodeWord(escape, modrm), index))
         b.setEflags(b.helper(`${helper}/1`, index))
       },
@@ -229,8 +229,8 @@ function describeTransfers(isa: InstructionSet): void {
       name,
       `${hex(escape)} /${digit} Mt`,
       (b, operand) => {
-        b.copyIn(operand!, State.FPU_SCRATCH, 10)
-        remember(b, opcodeWord(escape, digit << 3), { operand: operand!, address: b.let(operand!.address()) })
+        b.copyIn(operand, State.FPU_SCRATCH, 10)
+        remember(b, opcodeWord(escape, digit << 3), { operand: operand, address: b.let(operand.address()) })
         b.helper(`${helper}/0`)
       },
       RARE,
@@ -276,7 +276,7 @@ function describeTransfers(isa: InstructionSet): void {
         `FCMOV${negated ? 'N' : ''}${name}`,
         `${hex(escape)} ${hex(modrm)}+i ST`,
         (b, i) => {
-          const index = i!.read()
+          const index = i.read()
           remember(b, or(opcodeWord(escape, modrm), index))
           b.helper('fcmov/2', index, condition(b.flags(), code + negated))
         },
@@ -349,16 +349,16 @@ function describeControl(isa: InstructionSet): void {
     'FLDCW',
     'd9 /5 Mw',
     (b, operand) => {
-      b.fn.store(SCRATCH, operand!.read(), 2)
+      b.fn.store(SCRATCH, operand.read(), 2)
       b.helper('fldcw/0')
     },
     WAITING,
   )
-  isa.add('FNSTCW', 'd9 /7 Mw', (b, operand) => operand!.write(b.word(State.FPU_CONTROL)), {
+  isa.add('FNSTCW', 'd9 /7 Mw', (b, operand) => operand.write(b.word(State.FPU_CONTROL)), {
     ...CONTROL,
     rare: false,
   })
-  isa.add('FNSTSW', 'dd /7 Mw', (b, operand) => operand!.write(b.word(State.FPU_STATUS)), {
+  isa.add('FNSTSW', 'dd /7 Mw', (b, operand) => operand.write(b.word(State.FPU_STATUS)), {
     ...CONTROL,
     rare: false,
   })
@@ -373,7 +373,7 @@ function describeControl(isa: InstructionSet): void {
     'd9 /6 M',
     (b, operand) => {
       b.helper('environmentImage/1', format(b))
-      b.copyOut(operand!, State.FPU_SCRATCH, environment(b))
+      b.copyOut(operand, State.FPU_SCRATCH, environment(b))
       b.helper('maskExceptions/0')
     },
     CONTROL,
@@ -383,7 +383,7 @@ function describeControl(isa: InstructionSet): void {
     'dd /6 M',
     (b, operand) => {
       b.helper('stateImage/1', format(b))
-      b.copyOut(operand!, State.FPU_SCRATCH, environment(b) + 80)
+      b.copyOut(operand, State.FPU_SCRATCH, environment(b) + 80)
       b.helper('fninit/0')
     },
     CONTROL,
@@ -392,7 +392,7 @@ function describeControl(isa: InstructionSet): void {
     'FLDENV',
     'd9 /4 M',
     (b, operand) => {
-      b.copyIn(operand!, State.FPU_SCRATCH, environment(b))
+      b.copyIn(operand, State.FPU_SCRATCH, environment(b))
       b.helper('fldenv/1', format(b))
     },
     RARE,
@@ -401,7 +401,7 @@ function describeControl(isa: InstructionSet): void {
     'FRSTOR',
     'dd /4 M',
     (b, operand) => {
-      b.copyIn(operand!, State.FPU_SCRATCH, environment(b) + 80)
+      b.copyIn(operand, State.FPU_SCRATCH, environment(b) + 80)
       b.helper('frstor/1', format(b))
     },
     RARE,

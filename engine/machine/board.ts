@@ -41,14 +41,14 @@ import type { RomSpace } from './rom-space.ts'
 export interface BoardEvents {
   /** INTR of the processor. */
   intr: Line
-  nmi(): void
+  nmi: () => void
   /** INIT from the local APIC. */
-  init(): void
-  resetMachine(): void
+  init: () => void
+  resetMachine: () => void
   /** The processor alone; memory and devices stay. */
-  resetCpu(): void
-  powerOff(): void
-  debugExit(status: number): void
+  resetCpu: () => void
+  powerOff: () => void
+  debugExit: (status: number) => void
   diskFault: DiskFaultListener
 }
 
@@ -140,7 +140,12 @@ export class Board {
     const a20: Line = { set: (high) => memory.setA20(high) }
     this.speaker = new Speaker()
     const pit = new Pit(clock, irq(0), this.speaker)
-    const systemControl = new SystemControl(clock, { timer: pit, speaker: this.speaker, a20, reset: events.resetCpu })
+    const systemControl = new SystemControl(clock, {
+      timer: pit,
+      speaker: this.speaker,
+      a20,
+      reset: events.resetCpu,
+    })
     this.rtc = new Rtc(clock, irq(8), { unixNs: config.unixNs })
     const dma = new Dma(memory)
     this.#map('pit', 0x40, 4, pit)
@@ -155,7 +160,15 @@ export class Board {
     this.keyboard = new Keyboard(clock)
     const ps2Mouse = new Mouse(clock)
     this.mouse = new VmwareBackdoor(ps2Mouse)
-    const i8042 = new I8042({ clock, irq1: irq(1), irq12: irq(12), a20, resetCpu: events.resetCpu, keyboard: this.keyboard, mouse: ps2Mouse })
+    const i8042 = new I8042({
+      clock,
+      irq1: irq(1),
+      irq12: irq(12),
+      a20,
+      resetCpu: events.resetCpu,
+      keyboard: this.keyboard,
+      mouse: ps2Mouse,
+    })
     this.#map('i8042-data', 0x60, 1, i8042.dataPort)
     this.#map('i8042-command', 0x64, 1, i8042.commandPort)
     this.uarts = COM_PORTS.slice(0, config.serialPorts).map(({ base, irq: line }, i) => {
@@ -167,7 +180,10 @@ export class Board {
     this.#map('lpt1', 0x378, 3, this.parallel)
 
     // Floppy.
-    this.fdc = new Fdc(clock, irq(6), dma.channel(2), { drives: config.floppyDrives, onFault: events.diskFault })
+    this.fdc = new Fdc(clock, irq(6), dma.channel(2), {
+      drives: config.floppyDrives,
+      onFault: events.diskFault,
+    })
     this.#map('fdc', 0x3f0, 6, this.fdc)
     this.#map('fdc-dir', 0x3f7, 1, this.fdc.port7)
 
@@ -175,7 +191,10 @@ export class Board {
     this.ide = [0, 1].map((index) => {
       const { base, control, irq: line } = IDE_PORTS[index]!
       const channel = new IdeChannel(clock, irq(line), {
-        id: `ide${index}`, drives: config.ideDrives[index]!, memory, onFault: events.diskFault,
+        id: `ide${index}`,
+        drives: config.ideDrives[index]!,
+        memory,
+        onFault: events.diskFault,
         timing: { irqDelayNs: config.ideInterruptDelayNs },
       })
       this.#map(channel.id, base, 8, channel, 4)
@@ -185,7 +204,14 @@ export class Board {
     const busMasters = new BusMasterPorts([this.ide[0]!.busMaster, this.ide[1]!.busMaster])
     const idePci: PciFunction = new PciFunction(
       { vendorId: 0x8086, deviceId: 0x7010, revision: 0, classCode: 0x010180, commandMask: 0x0005 },
-      [{ index: 4, kind: 'io', length: 16, window: new PortWindow(ports, { name: 'ide-bus-master', length: 16, width: 4 }, busMasters) }],
+      [
+        {
+          index: 4,
+          kind: 'io',
+          length: 16,
+          window: new PortWindow(ports, { name: 'ide-bus-master', length: 16, width: 4 }, busMasters),
+        },
+      ],
       () => this.#followIdeMaster(idePci),
     )
     // IDETIM: both channels decode.
@@ -203,7 +229,13 @@ export class Board {
     this.vga = new Vga(clock, memory)
     for (const { range, device } of this.vga.ports) ports.map(range, device)
     const vgaPci = new PciFunction({ vendorId: 0x1234, deviceId: 0x1111, revision: 0, classCode: 0x030000 }, [
-      { index: 0, kind: 'memory', length: this.vga.frameBuffer.lengthBytes, prefetchable: true, window: this.vga.frameBuffer },
+      {
+        index: 0,
+        kind: 'memory',
+        length: this.vga.frameBuffer.lengthBytes,
+        prefetchable: true,
+        window: this.vga.frameBuffer,
+      },
     ])
     this.pci.attach(0, 0, host.pci)
     this.pci.attach(1, 0, piix3.pci)
@@ -218,16 +250,44 @@ export class Board {
     if (config.debugExit) this.#map('debug-exit', 0xf4, 4, new DebugExit(events.debugExit), 4)
 
     this.devices = [
-      host, mechanism, piix3, this.acpi, this.vga, pciDevice('vga-pci', vgaPci), pit, systemControl, this.rtc, dma, this.keyboard, ps2Mouse, this.mouse,
-      i8042, ...this.uarts, this.parallel, this.fdc, ...this.ide,
-      pciDevice('ide-pci', idePci, () => this.#followIdeMaster(idePci)), this.pics, ...(this.localApic ? [this.localApic] : []), ...(ioApic ? [ioApic] : []),
+      host,
+      mechanism,
+      piix3,
+      this.acpi,
+      this.vga,
+      pciDevice('vga-pci', vgaPci),
+      pit,
+      systemControl,
+      this.rtc,
+      dma,
+      this.keyboard,
+      ps2Mouse,
+      this.mouse,
+      i8042,
+      ...this.uarts,
+      this.parallel,
+      this.fdc,
+      ...this.ide,
+      pciDevice('ide-pci', idePci, () => this.#followIdeMaster(idePci)),
+      this.pics,
+      ...(this.localApic ? [this.localApic] : []),
+      ...(ioApic ? [ioApic] : []),
     ]
   }
 
   #makeApic(clock: Clock, bus: InterruptBus, events: BoardEvents): LocalApic {
-    return new LocalApic(clock, bus, {
-      intr: events.intr, nmi: () => events.nmi(), smi: () => {}, init: () => events.init(), startUp: () => {},
-    }, { id: 0, bootstrap: true, busHz: APIC_BUS_HZ, acknowledgeExtInt: () => this.pics.acknowledge() })
+    return new LocalApic(
+      clock,
+      bus,
+      {
+        intr: events.intr,
+        nmi: () => events.nmi(),
+        smi: () => {},
+        init: () => events.init(),
+        startUp: () => {},
+      },
+      { id: 0, bootstrap: true, busHz: APIC_BUS_HZ, acknowledgeExtInt: () => this.pics.acknowledge() },
+    )
   }
 
   /** INTA: what the processor's interrupt acknowledge gets. */

@@ -46,7 +46,8 @@ export class DriveBays {
   constructor(private readonly config: MachineConfig) {
     try {
       for (const slot of assignDrives(config.drives)) this.#bays.push(this.#openBay(slot))
-      if (!this.#find('floppy0')) this.#bays.unshift({ id: 'floppy0', kind: 'floppy', medium: null, geometry: null })
+      if (!this.#find('floppy0'))
+        this.#bays.unshift({ id: 'floppy0', kind: 'floppy', medium: null, geometry: null })
     } catch (error) {
       this.close()
       throw error
@@ -55,7 +56,8 @@ export class DriveBays {
 
   #openBay({ id, config }: DriveSlot): Bay {
     const medium = config.path === null ? null : open(config.kind, config.path, config)
-    const geometry = config.kind === 'disk' && medium ? (config.geometry ?? defaultGeometry(medium.image.sectorCount)) : null
+    const geometry =
+      config.kind === 'disk' && medium ? (config.geometry ?? defaultGeometry(medium.image.sectorCount)) : null
     return { id, kind: config.kind, medium, geometry }
   }
 
@@ -88,8 +90,17 @@ export class DriveBays {
     // Unlike serials, by which Linux tells that two drives are not one.
     const serial = `VT${String(position + 1).padStart(6, '0')}`
     if (bay.kind === 'cdrom')
-      return { kind: 'cdrom', medium: bay.medium?.image ?? null, identity: { serial, model: 'VITRINE CD-ROM' } }
-    return { kind: 'disk', image: bay.medium!.image, geometry: bay.geometry!, identity: { serial, model: 'VITRINE HARDDISK' } }
+      return {
+        kind: 'cdrom',
+        medium: bay.medium?.image ?? null,
+        identity: { serial, model: 'VITRINE CD-ROM' },
+      }
+    return {
+      kind: 'disk',
+      image: bay.medium!.image,
+      geometry: bay.geometry!,
+      identity: { serial, model: 'VITRINE HARDDISK' },
+    }
   }
 
   /** Geometry of the first two disks, as CMOS keeps it. */
@@ -106,22 +117,31 @@ export class DriveBays {
 
   /** The drives of a kind as the firmware sees them. */
   firmwareDisks(kind: DriveKind): BlockDisk[] {
-    return this.#bays.filter((bay) => bay.kind === kind).map((bay) => {
-      const position = IDE_IDS.indexOf(bay.id as (typeof IDE_IDS)[number])
-      const floppy = FLOPPY_IDS.indexOf(bay.id as (typeof FLOPPY_IDS)[number])
-      return new BlockDisk({
-        kind,
-        ...(floppy >= 0 ? { driveType: FLOPPY_DRIVE_TYPES.indexOf(this.floppyTypes[floppy as 0 | 1]) } : {}),
-        ...(position >= 0 ? { ide: { channel: position >> 1, slave: (position & 1) === 1 } } : {}),
-      }, () => this.#contents(bay))
-    })
+    return this.#bays
+      .filter((bay) => bay.kind === kind)
+      .map((bay) => {
+        const position = IDE_IDS.indexOf(bay.id as (typeof IDE_IDS)[number])
+        const floppy = FLOPPY_IDS.indexOf(bay.id as (typeof FLOPPY_IDS)[number])
+        return new BlockDisk(
+          {
+            kind,
+            ...(floppy >= 0
+              ? { driveType: FLOPPY_DRIVE_TYPES.indexOf(this.floppyTypes[floppy as 0 | 1]) }
+              : {}),
+            ...(position >= 0 ? { ide: { channel: position >> 1, slave: (position & 1) === 1 } } : {}),
+          },
+          () => this.#contents(bay),
+        )
+      })
   }
 
   #contents(bay: Bay) {
     const { medium } = bay
     if (!medium || (bay.kind === 'cdrom' && this.#cdrom(bay)?.medium.trayOpen)) return null
     const { floppy } = medium
-    const geometry = floppy ? { cylinders: floppy.tracks, heads: floppy.heads, sectors: floppy.sectors } : bay.geometry
+    const geometry = floppy
+      ? { cylinders: floppy.tracks, heads: floppy.heads, sectors: floppy.sectors }
+      : bay.geometry
     return { image: medium.image as BlockImage, geometry }
   }
 
@@ -129,7 +149,8 @@ export class DriveBays {
 
   status(): DriveStatus[] {
     return this.#bays.map(({ id, kind, medium }) => ({
-      id, kind,
+      id,
+      kind,
       medium: medium?.image.name ?? null,
       readonly: medium?.readonly ?? false,
       bytesRead: medium?.image.bytesRead ?? 0,
@@ -166,7 +187,10 @@ export class DriveBays {
   #removable(id: string): Bay {
     const bay = this.#find(id)
     if (!bay || bay.kind === 'disk')
-      throw new EngineError('option-invalid', { option: id, reason: 'there is no such drive with removable media' })
+      throw new EngineError('option-invalid', {
+        option: id,
+        reason: 'there is no such drive with removable media',
+      })
     return bay
   }
 

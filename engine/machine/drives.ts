@@ -21,7 +21,11 @@ export function assignDrives(drives: readonly DriveConfig[]): DriveSlot[] {
   const taken = new Set<string>()
   const take = (ids: readonly string[], config: DriveConfig): void => {
     const id = ids.find((candidate) => !taken.has(candidate))
-    if (!id) throw new EngineError('option-invalid', { option: config.kind, reason: 'there is no free place on the controller' })
+    if (!id)
+      throw new EngineError('option-invalid', {
+        option: config.kind,
+        reason: 'there is no free place on the controller',
+      })
     taken.add(id)
     slots.push({ id, config })
   }
@@ -33,6 +37,12 @@ export function assignDrives(drives: readonly DriveConfig[]): DriveSlot[] {
 
 /** The drive type that knobs name by its capacity in KB. */
 export function floppyTypeOf(kilobytes: number): FloppyDriveType {
-  const types: Record<number, FloppyDriveType> = { 360: '360K', 720: '720K', 1200: '1.2M', 1440: '1.44M', 2880: '2.88M' }
+  const types: Record<number, FloppyDriveType> = {
+    360: '360K',
+    720: '720K',
+    1200: '1.2M',
+    1440: '1.44M',
+    2880: '2.88M',
+  }
   return types[kilobytes] ?? '1.44M'
 }

@@ -59,7 +59,12 @@ class Pc implements Machine {
     const guest = new GuestMemory(config.memoryMiB)
     this.#memory = new MemoryMap(guest)
     this.#memory.map({
-      name: 'ram', base: 0, length: config.memoryMiB * MIB, read: { offset: RAM_BASE }, write: { offset: RAM_BASE }, priority: 0,
+      name: 'ram',
+      base: 0,
+      length: config.memoryMiB * MIB,
+      read: { offset: RAM_BASE },
+      write: { offset: RAM_BASE },
+      priority: 0,
     })
     const rom = new RomSpace(this.#memory)
     this.#loadRoms(rom)
@@ -67,24 +72,31 @@ class Pc implements Machine {
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
     this.#bays = new DriveBays(config)
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
-    this.#board = new Board(this.#clock, this.#ports, this.#memory, rom, {
-      apic,
-      serialPorts: config.serialPorts,
-      floppyDrives: this.#bays.floppyTypes,
-      ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
-      ideInterruptDelayNs: (config.knobs.ideInterruptDelayUs ?? 0) * 1000,
-      unixNs: BigInt(config.knobs.startTimeMs ?? Date.now()) * NS_PER_MS,
-      debugExit: config.debug.exit,
-    }, {
-      intr,
-      nmi: () => this.#cpu.raiseNmi(),
-      init: () => this.#ask('cpu'),
-      resetMachine: () => this.#ask('machine'),
-      resetCpu: () => this.#ask('cpu'),
-      powerOff: () => this.#ask('power-off'),
-      debugExit: (status) => this.#ask({ debugExit: status }),
-      diskFault: () => {},
-    })
+    this.#board = new Board(
+      this.#clock,
+      this.#ports,
+      this.#memory,
+      rom,
+      {
+        apic,
+        serialPorts: config.serialPorts,
+        floppyDrives: this.#bays.floppyTypes,
+        ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
+        ideInterruptDelayNs: (config.knobs.ideInterruptDelayUs ?? 0) * 1000,
+        unixNs: BigInt(config.knobs.startTimeMs ?? Date.now()) * NS_PER_MS,
+        debugExit: config.debug.exit,
+      },
+      {
+        intr,
+        nmi: () => this.#cpu.raiseNmi(),
+        init: () => this.#ask('cpu'),
+        resetMachine: () => this.#ask('machine'),
+        resetCpu: () => this.#ask('cpu'),
+        powerOff: () => this.#ask('power-off'),
+        debugExit: (status) => this.#ask({ debugExit: status }),
+        diskFault: () => {},
+      },
+    )
     const isa = describeAll()
     this.#cpu = new SoftVcpu({
       isa,
@@ -102,7 +114,9 @@ class Pc implements Machine {
       writeTimeStamp: ({ low, high }) => {
         this.#tscOffset = high * 2 ** 32 + low - Math.floor(this.#clock.nowNs * TSC_GHZ)
       },
-      ...(apic ? { apicBase: { read: () => this.#apicBase, write: (value: number) => this.#setApicBase(value) } } : {}),
+      ...(apic
+        ? { apicBase: { read: () => this.#apicBase, write: (value: number) => this.#setApicBase(value) } }
+        : {}),
       ferr: (high) => this.#board.isa[13]!.set(high),
     })
     this.#loop = new RunLoop(this.#cpu, this.#clock, () => this.#pending !== null)
@@ -198,7 +212,11 @@ class Pc implements Machine {
       instructions: this.#cpu.retired,
       guestNs: this.#clock.nowNs,
       exits: {
-        ...exits, 'pio-read': portIo.reads, 'pio-write': portIo.writes, 'slow-read': slow.deviceReads, 'slow-write': slow.deviceWrites,
+        ...exits,
+        'pio-read': portIo.reads,
+        'pio-write': portIo.writes,
+        'slow-read': slow.deviceReads,
+        'slow-write': slow.deviceWrites,
       },
       interrupts,
       accesses: {},
@@ -264,18 +282,22 @@ class Pc implements Machine {
   #mapFirmware(apic: boolean): void {
     const { memoryMiB, cpus, boot } = this.#config
     const kernel = this.#placeKernel(apic)
-    const firmware = new Firmware({
-      ramBytes: memoryMiB * MIB,
-      cpus,
-      floppies: this.#bays.firmwareDisks('floppy'),
-      disks: this.#bays.firmwareDisks('disk'),
-      cdroms: this.#bays.firmwareDisks('cdrom'),
-      bootOrder: boot.length > 0 ? boot : DEFAULT_BOOT,
-      acpi: apic,
-      apic,
-      menuDelayMs: 0,
-      ...(kernel ? { kernel } : {}),
-    }, this.#clock, this.#memory)
+    const firmware = new Firmware(
+      {
+        ramBytes: memoryMiB * MIB,
+        cpus,
+        floppies: this.#bays.firmwareDisks('floppy'),
+        disks: this.#bays.firmwareDisks('disk'),
+        cdroms: this.#bays.firmwareDisks('cdrom'),
+        bootOrder: boot.length > 0 ? boot : DEFAULT_BOOT,
+        acpi: apic,
+        apic,
+        menuDelayMs: 0,
+        ...(kernel ? { kernel } : {}),
+      },
+      this.#clock,
+      this.#memory,
+    )
     for (const { range, device } of firmware.ports) this.#ports.map(range, device)
     this.#board.devices.unshift(firmware)
   }
@@ -300,31 +322,44 @@ class Pc implements Machine {
       set: (value: number) => state.setGpr(index, value | 0),
       enumerable: true,
     })
-    const registers = Object.defineProperties({} as { eax: number; ebx: number; ecx: number; edx: number; esi: number; edi: number }, {
-      eax: register(EAX), ebx: register(EBX), ecx: register(ECX), edx: register(EDX), esi: register(ESI), edi: register(EDI),
-    })
-    this.#ports.map({ name: 'vmware-backdoor', base: BACKDOOR_PORT, length: 4, width: 4 }, {
-      read: (offset, size) => {
-        if (offset !== 0 || size !== 4) return size === 4 ? 0xffffffff : size === 2 ? 0xffff : 0xff
-        this.#board.mouse.call(registers)
-        return registers.eax
+    const registers = Object.defineProperties(
+      {} as { eax: number; ebx: number; ecx: number; edx: number; esi: number; edi: number },
+      {
+        eax: register(EAX),
+        ebx: register(EBX),
+        ecx: register(ECX),
+        edx: register(EDX),
+        esi: register(ESI),
+        edi: register(EDI),
       },
-      write: () => {},
-    })
+    )
+    this.#ports.map(
+      { name: 'vmware-backdoor', base: BACKDOOR_PORT, length: 4, width: 4 },
+      {
+        read: (offset, size) => {
+          if (offset !== 0 || size !== 4) return size === 4 ? 0xffffffff : size === 2 ? 0xffff : 0xff
+          this.#board.mouse.call(registers)
+          return registers.eax
+        },
+        write: () => {},
+      },
+    )
   }
 
   #fillCmos(): void {
     const { boot, memoryMiB, cpus } = this.#config
     const order = boot.length > 0 ? boot : DEFAULT_BOOT
-    this.#board.rtc.fillCmos(cmosBytes({
-      ramBytes: memoryMiB * MIB,
-      floppies: this.#bays.floppyTypes,
-      disks: this.#bays.cmosDisks,
-      numericProcessor: true,
-      pointingDevice: true,
-      bootOrder: order,
-      processors: cpus,
-    }))
+    this.#board.rtc.fillCmos(
+      cmosBytes({
+        ramBytes: memoryMiB * MIB,
+        floppies: this.#bays.floppyTypes,
+        disks: this.#bays.cmosDisks,
+        numericProcessor: true,
+        pointingDevice: true,
+        bootOrder: order,
+        processors: cpus,
+      }),
+    )
   }
 
   #setApicBase(value: number): void {
@@ -343,6 +378,10 @@ function readImage(path: string): Uint8Array {
   try {
     return readFileSync(path)
   } catch (error) {
-    throw new EngineError('file-unusable', { path, reason: error instanceof Error ? error.message : String(error) }, { cause: error })
+    throw new EngineError(
+      'file-unusable',
+      { path, reason: error instanceof Error ? error.message : String(error) },
+      { cause: error },
+    )
   }
 }

@@ -19,19 +19,30 @@ export class RomSpace {
   /** Throws `file-unusable` when the size cannot be that of a PC firmware. */
   loadFirmware(name: string, image: Uint8Array): void {
     if (image.length === 0 || image.length > MAX_FIRMWARE || image.length % (4 * KIB) !== 0)
-      throw new EngineError('file-unusable', { path: name, reason: `${image.length} bytes are no firmware image: it must be a multiple of 4 KiB, up to 512 KiB` })
+      throw new EngineError('file-unusable', {
+        path: name,
+        reason: `${image.length} bytes are no firmware image: it must be a multiple of 4 KiB, up to 512 KiB`,
+      })
     this.#firmwareBytes = image.length
     const { rom } = this.memory.memory
     rom.set(image, ROM_BYTES - image.length)
     const base = FOUR_GIB - image.length
     this.memory.map({
-      name: 'firmware', base, length: image.length, read: { offset: ROM_BASE + ROM_BYTES - image.length }, write: null, priority: 1,
+      name: 'firmware',
+      base,
+      length: image.length,
+      read: { offset: ROM_BASE + ROM_BYTES - image.length },
+      write: null,
+      priority: 1,
     })
   }
 
   loadVgaBios(name: string, image: Uint8Array): void {
     if (image.length > MAX_VGA_BIOS || image[0] !== 0x55 || image[1] !== 0xaa)
-      throw new EngineError('file-unusable', { path: name, reason: 'it is no option ROM (55 AA at its start) of at most 64 KiB' })
+      throw new EngineError('file-unusable', {
+        path: name,
+        reason: 'it is no option ROM (55 AA at its start) of at most 64 KiB',
+      })
     this.memory.memory.rom.set(image, 0)
     this.#vgaBytes = Math.ceil(image.length / (16 * KIB)) * 16 * KIB
   }
@@ -40,7 +51,8 @@ export class RomSpace {
   isaBacking(base: number): Backing {
     if (base < VGA_BIOS_AT + this.#vgaBytes) return { offset: ROM_BASE + base - VGA_BIOS_AT }
     const fromEnd = 0x100000 - base
-    if (fromEnd <= Math.min(LOW_MIRROR, this.#firmwareBytes)) return { offset: ROM_BASE + ROM_BYTES - fromEnd }
+    if (fromEnd <= Math.min(LOW_MIRROR, this.#firmwareBytes))
+      return { offset: ROM_BASE + ROM_BYTES - fromEnd }
     return null
   }
 }

@@ -8,7 +8,12 @@ export interface LoopCpu {
   readonly retired: number
 }
 
-export type LoopExit = { kind: 'slice' } | { kind: 'idle'; wakeNs: number } | { kind: 'shutdown' } | { kind: 'breakpoint' } | { kind: 'event' }
+export type LoopExit =
+  | { kind: 'slice' }
+  | { kind: 'idle'; wakeNs: number }
+  | { kind: 'shutdown' }
+  | { kind: 'breakpoint' }
+  | { kind: 'event' }
 
 /** Instructions per ns before anything was measured. */
 const FIRST_RATE = 0.05

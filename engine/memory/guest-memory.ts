@@ -1,4 +1,13 @@
-import { CPU_BYTES, MAX_RAM_BYTES, MIB, RAM_BASE, ROM_BASE, ROM_BYTES, VRAM_BASE, VRAM_BYTES } from './layout.ts'
+import {
+  CPU_BYTES,
+  MAX_RAM_BYTES,
+  MIB,
+  RAM_BASE,
+  ROM_BASE,
+  ROM_BYTES,
+  VRAM_BASE,
+  VRAM_BYTES,
+} from './layout.ts'
 import { EngineError } from '../base/errors.ts'
 
 /**
@@ -16,7 +25,10 @@ export class GuestMemory {
   /** @param ramMiB guest RAM, 1 to 3072. Throws `option-invalid` outside of that. */
   constructor(readonly ramMiB: number) {
     if (!Number.isInteger(ramMiB) || ramMiB < 1 || ramMiB * MIB > MAX_RAM_BYTES)
-      throw new EngineError('option-invalid', { option: 'memory', reason: `${ramMiB} MiB is not between 1 and 3072` })
+      throw new EngineError('option-invalid', {
+        option: 'memory',
+        reason: `${ramMiB} MiB is not between 1 and 3072`,
+      })
     const pages = (RAM_BASE + ramMiB * MIB) / 65536
     this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
     const { buffer } = this.wasm

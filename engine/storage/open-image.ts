@@ -38,15 +38,36 @@ export function openDiskImage(path: string, options: OpenImageOptions = {}): Blo
   })
 }
 
-/** Opens a floppy image; its format follows from its size. */
+/**
+ * Opens a floppy image; its format follows from its size. A boot floppy without a file system may end early, as
+ * GRUB's does: it is then the next larger format, write-protected.
+ */
 export function openFloppyImage(path: string, options: OpenImageOptions = {}): FloppyImage {
   let geometry: FloppyGeometry | undefined
   const image = open(path, options, SECTOR_BYTES, (file) => {
-    geometry = FLOPPY_GEOMETRIES.get(file.size)
+    geometry = FLOPPY_GEOMETRIES.get(file.size) ?? bootFloppyFormat(file)
     if (!geometry) throw unusable(path, unknownFloppy(file.size))
+    return geometry.tracks * geometry.heads * geometry.sectors
   })
   if (!geometry) throw unusable(path, unknownFloppy(0))
   return { image, geometry }
+}
+
+/** The format that a shortened boot floppy stands for; undefined when it looks truncated. */
+function bootFloppyFormat(file: HostFile): FloppyGeometry | undefined {
+  const { size } = file
+  if (size % SECTOR_BYTES !== 0 || size > MAX_FLOPPY_BYTES) return undefined
+  const boot = new Uint8Array(SECTOR_BYTES)
+  file.readAt(0, boot)
+  const word = (at: number): number => boot[at]! | (boot[at + 1]! << 8)
+  // A file system says how large it is: with one, this image has lost its end.
+  const hasFileSystem = word(11) === SECTOR_BYTES && word(19) !== 0
+  if (word(510) !== 0xaa55 || hasFileSystem) return undefined
+  const [, geometry] =
+    [...FLOPPY_GEOMETRIES]
+      .sort(([a], [b]) => a - b)
+      .find(([bytes, format]) => bytes > size && bytes >= 1_474_560 && format.sectors === 18) ?? []
+  return geometry
 }
 
 function unknownFloppy(bytes: number): string {
@@ -94,18 +115,19 @@ function open(
   path: string,
   options: OpenImageOptions,
   sectorBytes: number,
-  check: (file: HostFile) => void,
+  /** Throws what is wrong with the file; gives the number of sectors where it is not what the file holds. */
+  check: (file: HostFile) => number | void,
 ): BlockImage {
   const writable = !options.readonly && !options.ephemeral
   const file = openHostFile(path, writable)
   try {
-    check(file)
+    const sectorCount = check(file) ?? Math.ceil(file.size / sectorBytes)
     const start = new Uint8Array(SIGNATURE_BYTES)
     file.readAt(0, start.subarray(0, Math.min(SIGNATURE_BYTES, file.size)))
     const foreign = foreignFormat(start)
     if (foreign) throw unusable(path, foreign)
     const lock = lockImage(file, writable ? 'exclusive' : 'shared', options.lockFolder)
-    const image = new RawImage(file, lock, sectorBytes)
+    const image = new RawImage(file, lock, sectorBytes, sectorCount)
     return options.ephemeral && !options.readonly ? new EphemeralImage(image) : image
   } catch (error) {
     file.close()

@@ -12,9 +12,11 @@ export class RawImage implements BlockImage {
     private readonly file: HostFile,
     lock: ImageLock,
     readonly sectorBytes: number,
+    /** May be more than the file holds: what is beyond reads as zeros, and nothing can be written then. */
+    sectorCount = Math.ceil(file.size / sectorBytes),
   ) {
     this.#lock = lock
-    this.sectorCount = Math.ceil(file.size / sectorBytes)
+    this.sectorCount = sectorCount
   }
 
   get name(): string {
@@ -22,15 +24,15 @@ export class RawImage implements BlockImage {
   }
 
   get readonly(): boolean {
-    return !this.file.writable
+    return !this.file.writable || this.sectorCount > Math.ceil(this.file.size / this.sectorBytes)
   }
 
   read(sector: number, count: number, into: Uint8Array): void {
     checkRange(this, sector, count, into.length)
     const position = sector * this.sectorBytes
-    const stored = Math.min(into.length, this.file.size - position)
+    const stored = Math.max(0, Math.min(into.length, this.file.size - position))
     if (stored < into.length) into.fill(0, stored)
-    this.file.readAt(position, into.subarray(0, stored))
+    if (stored > 0) this.file.readAt(position, into.subarray(0, stored))
   }
 
   write(sector: number, count: number, from: Uint8Array): void {

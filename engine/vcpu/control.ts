@@ -5,7 +5,8 @@ import type { Mmu } from './mmu.ts'
 import { type CpuModel } from './model.ts'
 
 /** Bits of CR0 that exist. */
-const CR0_MASK = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG
+const CR0_MASK =
+  CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG
 
 /** DR7 and DR6 bits that always read as one. */
 const DR6_FIXED = 0xffff0ff0 | 0
@@ -62,7 +63,8 @@ export class ControlRegisters {
     if (value & CR0.NW && !(value & CR0.CD) && this.model.features.has('486')) throw generalProtection()
     const old = state.cr0
     const next = (value & CR0_MASK) | CR0.ET
-    if (paging && !(old & CR0.PG) && state.cr4 & CR4.PAE && !mmu.loadPdpt(state.word(State.CR3))) throw generalProtection()
+    if (paging && !(old & CR0.PG) && state.cr4 & CR4.PAE && !mmu.loadPdpt(state.word(State.CR3)))
+      throw generalProtection()
     state.setWord(State.CR0, next)
     if ((old ^ next) & (CR0.PG | CR0.PE | CR0.WP)) mmu.flush(true)
     this.onChange()
@@ -79,7 +81,8 @@ export class ControlRegisters {
     const { state, mmu } = this
     if (value & ~this.model.cr4Mask) throw generalProtection()
     const old = state.cr4
-    if (value & CR4.PAE && !(old & CR4.PAE) && state.cr0 & CR0.PG && !mmu.loadPdpt(state.word(State.CR3))) throw generalProtection()
+    if (value & CR4.PAE && !(old & CR4.PAE) && state.cr0 & CR0.PG && !mmu.loadPdpt(state.word(State.CR3)))
+      throw generalProtection()
     state.setWord(State.CR4, value)
     if ((old ^ value) & (CR4.PGE | CR4.PSE | CR4.PAE)) mmu.flush(true)
     this.onChange()
@@ -148,4 +151,3 @@ export class ControlRegisters {
     if (this.state.cpl !== 0) throw generalProtection()
   }
 }
-

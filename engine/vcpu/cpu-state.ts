@@ -4,10 +4,30 @@ import { CS, SS, Segment, State, gprAt, segmentAt } from '../isa/state.ts'
 
 /** Control register bits (SDM vol. 3, 2.5). */
 export const CR0 = {
-  PE: 1, MP: 2, EM: 4, TS: 8, ET: 0x10, NE: 0x20, WP: 0x10000, AM: 0x40000, NW: 0x20000000, CD: 0x40000000, PG: 0x80000000,
+  PE: 1,
+  MP: 2,
+  EM: 4,
+  TS: 8,
+  ET: 0x10,
+  NE: 0x20,
+  WP: 0x10000,
+  AM: 0x40000,
+  NW: 0x20000000,
+  CD: 0x40000000,
+  PG: 0x80000000,
 } as const
 export const CR4 = {
-  VME: 1, PVI: 2, TSD: 4, DE: 8, PSE: 0x10, PAE: 0x20, MCE: 0x40, PGE: 0x80, PCE: 0x100, OSFXSR: 0x200, OSXMMEXCPT: 0x400,
+  VME: 1,
+  PVI: 2,
+  TSD: 4,
+  DE: 8,
+  PSE: 0x10,
+  PAE: 0x20,
+  MCE: 0x40,
+  PGE: 0x80,
+  PCE: 0x100,
+  OSFXSR: 0x200,
+  OSXMMEXCPT: 0x400,
 } as const
 
 /** Access byte and flag bits of a segment cache (descriptor bits 40-47 and 52-55). */
@@ -33,11 +53,18 @@ export const Access = {
  */
 export class CpuState {
   readonly words: Int32Array
+  /** Bits of EFLAGS that this processor has. */
+  #systemFlags = 0x3fffff
   readonly view: DataView
 
   constructor(memory: GuestMemory) {
     this.words = new Int32Array(memory.wasm.buffer, 0, State.END / 4)
     this.view = memory.view
+  }
+
+  /** Takes away flags that a model lacks: programs tell processors apart by what they can set. */
+  withoutFlags(missing: number): void {
+    this.#systemFlags = 0x3fffff & ~missing
   }
 
   word(address: number): number {
@@ -93,7 +120,7 @@ export class CpuState {
     words[State.FLAGS_RESULT >> 2] = result
     words[State.FLAGS_AUX >> 2] = aux
     words[State.DF >> 2] = value & DIRECTION ? -1 : 1
-    words[State.EFLAGS_SYSTEM >> 2] = value & 0x3fffff & ~(ARITHMETIC | DIRECTION | 0x2a)
+    words[State.EFLAGS_SYSTEM >> 2] = value & this.#systemFlags & ~(ARITHMETIC | DIRECTION | 0x2a)
   }
 
   /** EFLAGS bits other than the arithmetic ones and DF, without the cost of the whole. */

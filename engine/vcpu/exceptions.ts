@@ -4,7 +4,15 @@ import { CR4, type CpuState } from './cpu-state.ts'
 import { CpuFault, Vector, generalProtection } from './fault.ts'
 import type { Mmu } from './mmu.ts'
 import { type Privilege, codeTarget } from './privilege.ts'
-import { type Segmentation, dplOf, isCode, isConforming, isPresent, isSegment, typeOf } from './segmentation.ts'
+import {
+  type Segmentation,
+  dplOf,
+  isCode,
+  isConforming,
+  isPresent,
+  isSegment,
+  typeOf,
+} from './segmentation.ts'
 import { StackFrame, frameOn } from './stack.ts'
 import type { TaskSwitch } from './task-switch.ts'
 
@@ -56,7 +64,8 @@ export class Exceptions {
   deliver(vector: number, cause: Cause, errorCode: number | null = null): void {
     const { state } = this
     if (!state.protectedMode) this.#deliverReal(vector)
-    else if (cause === 'software' && state.virtual8086 && this.#redirects(vector)) this.#deliverVirtual(vector)
+    else if (cause === 'software' && state.virtual8086 && this.#redirects(vector))
+      this.#deliverVirtual(vector)
     else this.#deliverProtected(vector, cause, errorCode)
     this.counts[vector]!++
   }
@@ -75,7 +84,7 @@ export class Exceptions {
 
   #pushReal(frame: StackFrame, flags: number): void {
     const { state } = this
-    frame.probe(6)
+    frame.probe(3, 2)
     frame.push(flags, 2)
     frame.push(state.selector(CS), 2)
     frame.push(state.eip, 2)
@@ -119,7 +128,8 @@ export class Exceptions {
     const high = mmu.read(at + 4, 4) | 0
     const access = (high >>> 8) & 0xff
     const type = access & 0x1f
-    if (type !== 5 && type !== 6 && type !== 7 && type !== 14 && type !== 15) throw generalProtection(gateError)
+    if (type !== 5 && type !== 6 && type !== 7 && type !== 14 && type !== 15)
+      throw generalProtection(gateError)
     if (cause === 'software' && dplOf(access) < state.cpl) throw generalProtection(gateError)
     // In virtual-8086 mode INT n needs IOPL 3, whatever the gate says; INT3 and INTO do not.
     if (!isPresent(access)) throw new CpuFault(Vector.NP, gateError)
@@ -148,13 +158,13 @@ export class Exceptions {
       stack = { ...descriptor, selector: ss }
       frame = frameOn(mmu, descriptor, esp, level, (ss & 0xfffc) + external)
       // Before anything changes: OS/2 relies on a fault on the inner stack leaving SS:ESP alone.
-      frame.probe((virtual ? 9 : 5) * size + (errorCode === null ? 0 : size))
+      frame.probe((virtual ? 9 : 5) + (errorCode === null ? 0 : 1), size)
       if (virtual) for (const index of [GS, FS, DS, ES]) frame.push(state.selector(index), size)
       frame.push(state.selector(SS), size)
       frame.push(state.gpr(4), size)
     } else {
       frame = StackFrame.current(state, mmu)
-      frame.probe(3 * size + (errorCode === null ? 0 : size))
+      frame.probe(3 + (errorCode === null ? 0 : 1), size)
     }
     frame.push(flags, size)
     frame.push(state.selector(CS), size)
@@ -185,7 +195,8 @@ export class Exceptions {
     if (selector & 4) throw generalProtection((selector & 0xfffc) + external)
     const descriptor = segmentation.fetch(selector)
     const type = typeOf(descriptor.access)
-    if (isSegment(descriptor.access) || (type !== 1 && type !== 9)) throw generalProtection((selector & 0xfffc) + external)
+    if (isSegment(descriptor.access) || (type !== 1 && type !== 9))
+      throw generalProtection((selector & 0xfffc) + external)
     if (!isPresent(descriptor.access)) throw new CpuFault(Vector.NP, (selector & 0xfffc) + external)
     this.tasks.switchTo(selector, descriptor, 'interrupt')
     if (errorCode === null) return
@@ -197,7 +208,8 @@ export class Exceptions {
   /** INT n: in virtual-8086 mode only with IOPL 3 or redirected. */
   software(vector: number): void {
     const { state } = this
-    if (state.virtual8086 && (state.systemFlags & IOPL) !== IOPL && !this.#redirects(vector)) throw generalProtection()
+    if (state.virtual8086 && (state.systemFlags & IOPL) !== IOPL && !this.#redirects(vector))
+      throw generalProtection()
     this.deliver(vector, 'software')
   }
 

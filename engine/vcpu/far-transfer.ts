@@ -5,7 +5,14 @@ import { CpuFault, Vector, generalProtection } from './fault.ts'
 import type { Mmu } from './mmu.ts'
 import { type Privilege, codeTarget } from './privilege.ts'
 import {
-  type Descriptor, type Segmentation, dplOf, isCode, isConforming, isPresent, isSegment, typeOf,
+  type Descriptor,
+  type Segmentation,
+  dplOf,
+  isCode,
+  isConforming,
+  isPresent,
+  isSegment,
+  typeOf,
 } from './segmentation.ts'
 import { StackFrame, frameOn } from './stack.ts'
 import type { TaskSwitch } from './task-switch.ts'
@@ -44,7 +51,8 @@ export class FarTransfer {
       case 12: {
         const gate = this.#gateTarget(target)
         const level = dplOf(gate.code.access)
-        if (isConforming(gate.code.access) ? level > state.cpl : level !== state.cpl) throw generalProtection(gate.selector & 0xfffc)
+        if (isConforming(gate.code.access) ? level > state.cpl : level !== state.cpl)
+          throw generalProtection(gate.selector & 0xfffc)
         return this.#enter(gate.selector, gate.code, gate.offset, state.cpl)
       }
     }
@@ -98,7 +106,7 @@ export class FarTransfer {
     const old = StackFrame.current(state, mmu)
     const parameters = Array.from({ length: count }, (_, i) => old.peek(i * size, size))
     const frame = frameOn(mmu, stack, esp, level, ss & 0xfffc)
-    frame.probe((4 + count) * size)
+    frame.probe(4 + count, size)
     frame.push(state.selector(SS), size)
     frame.push(state.gpr(4), size)
     for (const value of parameters.reverse()) frame.push(value, size)
@@ -125,7 +133,8 @@ export class FarTransfer {
     const error = selector & 0xfffc
     if (selector & 4) throw generalProtection(error)
     const target = this.segmentation.fetch(selector)
-    if (isSegment(target.access) || (typeOf(target.access) !== 1 && typeOf(target.access) !== 9)) throw generalProtection(error)
+    if (isSegment(target.access) || (typeOf(target.access) !== 1 && typeOf(target.access) !== 9))
+      throw generalProtection(error)
     if (!isPresent(target.access)) throw new CpuFault(Vector.NP, error)
     this.tasks.switchTo(selector, target, cause)
   }
@@ -136,7 +145,8 @@ export class FarTransfer {
     const { cpl } = this.state
     const error = selector & 0xfffc
     if (!isCode(access)) throw generalProtection(error)
-    if (isConforming(access) ? dplOf(access) > cpl : (selector & 3) > cpl || dplOf(access) !== cpl) throw generalProtection(error)
+    if (isConforming(access) ? dplOf(access) > cpl : (selector & 3) > cpl || dplOf(access) !== cpl)
+      throw generalProtection(error)
     if (!isPresent(access)) throw new CpuFault(Vector.NP, error)
   }
 
@@ -170,7 +180,7 @@ export class FarTransfer {
 
   #pushReturn(size: Size): StackFrame {
     const frame = StackFrame.current(this.state, this.mmu)
-    frame.probe(2 * size)
+    frame.probe(2, size)
     frame.push(this.state.selector(CS), size)
     frame.push(this.state.eip, size)
     return frame
@@ -294,7 +304,14 @@ export class FarTransfer {
     const [es, ds, fs, gs] = [frame.pop(4), frame.pop(4), frame.pop(4), frame.pop(4)]
     state.eflags = flags & 0x3f7fd5
     state.eip = offset & 0xffff
-    for (const [index, value] of [[CS, selector], [SS, ss], [ES, es], [DS, ds], [FS, fs], [GS, gs]] as const)
+    for (const [index, value] of [
+      [CS, selector],
+      [SS, ss],
+      [ES, es],
+      [DS, ds],
+      [FS, fs],
+      [GS, gs],
+    ] as const)
       segmentation.loadParagraph(index, value & 0xffff)
     privilege.set(3)
     state.setGpr(4, esp)
@@ -346,4 +363,3 @@ export class FarTransfer {
     state.eflags = value
   }
 }
-

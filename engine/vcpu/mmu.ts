@@ -31,6 +31,8 @@ interface Walk {
   writable: boolean
   user: boolean
   global: boolean
+  /** 2 or 4 MiB. */
+  large: boolean
 }
 
 /** Which pages hold decoded code, and what to do when one is written. */
@@ -52,8 +54,10 @@ export class Mmu implements MemoryObserver {
   #pdptHigh = [0, 0, 0, 0]
   /** Executable permission of PAE entries, which the TLB's bits do not have: NX is asked on fetches only. */
   noExecuteEnabled = false
-  /** Called when translations may have changed, so that what was derived from them is dropped. */
-  onFlush: () => void = () => {}
+  /** Called when translations may have changed, those of global pages too or not: what was derived from them is dropped. */
+  onFlush: (globals: boolean) => void = () => {}
+  /** Called when the translation of the page of a linear address may have changed. */
+  onInvalidate: (linear: number) => void = () => {}
   misses = 0
   flushes = 0
 
@@ -80,19 +84,19 @@ export class Mmu implements MemoryObserver {
       for (const page of this.#globals) this.#tlb[page] = 0
       this.#globals = []
     }
-    this.onFlush()
+    this.onFlush(globals)
   }
 
   invalidatePage(linear: number): void {
     this.#tlb[linear >>> 12] = 0
-    this.onFlush()
+    this.onInvalidate(linear)
   }
 
   /** Code was decoded from this linear-memory page: writes to it must be noticed from now on. */
   protectPage(hostPage: number): void {
     const clear = (page: number): void => {
       const entry = this.#tlb[page]!
-      if (entry !== 0 && ((entry + (page << 12)) >>> 12) === hostPage)
+      if (entry !== 0 && (entry + (page << 12)) >>> 12 === hostPage)
         this.#tlb[page] = entry & ~(Tlb.WRITE_SUPERVISOR | Tlb.WRITE_USER)
     }
     if (this.#filledCount === MAX_FILLED) for (let page = 0; page < this.#tlb.length; page++) clear(page)
@@ -113,7 +117,14 @@ export class Mmu implements MemoryObserver {
   hostAddress(linear: number, use: 'read' | 'write', user: boolean): number {
     linear >>>= 0
     const page = linear >>> 12
-    const bit = use === 'write' ? (user ? Tlb.WRITE_USER : Tlb.WRITE_SUPERVISOR) : user ? Tlb.READ_USER : Tlb.READ_SUPERVISOR
+    const bit =
+      use === 'write'
+        ? user
+          ? Tlb.WRITE_USER
+          : Tlb.WRITE_SUPERVISOR
+        : user
+          ? Tlb.READ_USER
+          : Tlb.READ_SUPERVISOR
     const entry = this.#tlb[page]!
     if (entry & bit) return (linear + (entry & ~0xfff)) >>> 0
     return this.#fill(linear, use, user, bit)
@@ -121,6 +132,9 @@ export class Mmu implements MemoryObserver {
 
   /** Physical address of the last access that `hostAddress` answered with -1, or of `translate`. */
   lastPhysical = 0
+  /** What kind of page `translate` found last. */
+  lastGlobal = false
+  lastLarge = false
 
   #fill(linear: number, use: 'read' | 'write', user: boolean, bit: number): number {
     this.misses++
@@ -150,7 +164,9 @@ export class Mmu implements MemoryObserver {
 
   /** Physical address of a linear one for this use, checked for the privilege. Throws the page fault. */
   translate(linear: number, use: Use, user: boolean): number {
-    const { page } = this.#walk(linear >>> 0, use, user)
+    const { page, global, large } = this.#walk(linear >>> 0, use, user)
+    this.lastGlobal = global
+    this.lastLarge = large
     return (page & (this.memory.a20Mask >>> 12)) * 4096 + (linear & 0xfff)
   }
 
@@ -158,7 +174,8 @@ export class Mmu implements MemoryObserver {
 
   #walk(linear: number, use: Use, user: boolean): Walk {
     const { state } = this
-    if (!(state.cr0 & CR0.PG)) return { page: linear >>> 12, writable: true, user: true, global: false }
+    if (!(state.cr0 & CR0.PG))
+      return { page: linear >>> 12, writable: true, user: true, global: false, large: false }
     return state.cr4 & CR4.PAE ? this.#walkPae(linear, use, user) : this.#walk32(linear, use, user)
   }
 
@@ -172,8 +189,15 @@ export class Mmu implements MemoryObserver {
       if (directory & 0x200000) this.#fault(linear, use, user, ERROR_PRESENT | ERROR_RESERVED)
       this.#check(linear, use, user, directory, false)
       this.#mark(directoryAt, directory, use === 'write')
-      const page = ((directory >>> 12) & 0xffc00) | ((linear >>> 12) & 0x3ff) | (((directory >>> 13) & 0xff) << 20)
-      return { page, writable: (directory & WRITABLE) !== 0, user: (directory & USER) !== 0, global: this.#isGlobal(directory) }
+      const page =
+        ((directory >>> 12) & 0xffc00) | ((linear >>> 12) & 0x3ff) | (((directory >>> 13) & 0xff) << 20)
+      return {
+        page,
+        writable: (directory & WRITABLE) !== 0,
+        user: (directory & USER) !== 0,
+        global: this.#isGlobal(directory),
+        large: true,
+      }
     }
     const tableAt = ((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) >>> 0
     const entry = this.#readEntry(tableAt)
@@ -182,7 +206,13 @@ export class Mmu implements MemoryObserver {
     this.#check(linear, use, user, both, false)
     if (!(directory & ACCESSED)) this.#writeEntry(directoryAt, directory | ACCESSED)
     this.#mark(tableAt, entry, use === 'write')
-    return { page: entry >>> 12, writable: (both & WRITABLE) !== 0, user: (both & USER) !== 0, global: this.#isGlobal(entry) }
+    return {
+      page: entry >>> 12,
+      writable: (both & WRITABLE) !== 0,
+      user: (both & USER) !== 0,
+      global: this.#isGlobal(entry),
+      large: false,
+    }
   }
 
   #walkPae(linear: number, use: Use, user: boolean): Walk {
@@ -200,7 +230,13 @@ export class Mmu implements MemoryObserver {
       this.#check(linear, use, user, directory, noExecute)
       this.#mark(directoryAt, directory, use === 'write')
       const page = ((directory >>> 12) & 0xffe00) | ((linear >>> 12) & 0x1ff) | ((directoryHigh & 0xf) << 20)
-      return { page, writable: (directory & WRITABLE) !== 0, user: (directory & USER) !== 0, global: this.#isGlobal(directory) }
+      return {
+        page,
+        writable: (directory & WRITABLE) !== 0,
+        user: (directory & USER) !== 0,
+        global: this.#isGlobal(directory),
+        large: true,
+      }
     }
     const tableAt = ((directory & ~0xfff) | ((linear >>> 9) & 0xff8)) >>> 0
     const entry = this.#readEntry(tableAt)
@@ -213,7 +249,13 @@ export class Mmu implements MemoryObserver {
     if (!(directory & ACCESSED)) this.#writeEntry(directoryAt, directory | ACCESSED)
     this.#mark(tableAt, entry, use === 'write')
     const page = (entry >>> 12) | ((entryHigh & 0xf) << 20)
-    return { page, writable: (both & WRITABLE) !== 0, user: (both & USER) !== 0, global: this.#isGlobal(entry) }
+    return {
+      page,
+      writable: (both & WRITABLE) !== 0,
+      user: (both & USER) !== 0,
+      global: this.#isGlobal(entry),
+      large: false,
+    }
   }
 
   /** Loads the four page-directory-pointer entries; false when a reserved bit is set, which is #GP. */
@@ -270,8 +312,12 @@ export class Mmu implements MemoryObserver {
 
   #fault(linear: number, use: Use, user: boolean, code: number): never {
     this.state.setWord(State.CR2, linear | 0)
-    const fetch = use === 'fetch' && this.noExecuteEnabled && (this.state.cr4 & CR4.PAE) !== 0 ? ERROR_FETCH : 0
-    throw new CpuFault(Vector.PF, code | (use === 'write' ? ERROR_WRITE : 0) | (user ? ERROR_USER : 0) | fetch)
+    const fetch =
+      use === 'fetch' && this.noExecuteEnabled && (this.state.cr4 & CR4.PAE) !== 0 ? ERROR_FETCH : 0
+    throw new CpuFault(
+      Vector.PF,
+      code | (use === 'write' ? ERROR_WRITE : 0) | (user ? ERROR_USER : 0) | fetch,
+    )
   }
 
   // Accesses by the processor itself (descriptor tables, task segments, stacks of gates).
@@ -283,7 +329,11 @@ export class Mmu implements MemoryObserver {
     const host = this.hostAddress(linear, 'read', user)
     if (host < 0) return this.memory.read(this.lastPhysical, size)
     const { view } = this.memory.memory
-    return size === 1 ? view.getUint8(host) : size === 2 ? view.getUint16(host, true) : view.getUint32(host, true)
+    return size === 1
+      ? view.getUint8(host)
+      : size === 2
+        ? view.getUint16(host, true)
+        : view.getUint32(host, true)
   }
 
   write(linear: number, value: number, size: AccessSize, user = false): void {

@@ -29,8 +29,28 @@ const MAX: Feature[] = [...PENTIUM3, 'sse2']
 
 /** CPUID leaf 1 EDX bits (SDM vol. 2, table 3-11). */
 const EDX = {
-  FPU: 1, VME: 2, DE: 4, PSE: 8, TSC: 0x10, MSR: 0x20, PAE: 0x40, MCE: 0x80, CX8: 0x100, APIC: 0x200, SEP: 0x800, MTRR: 0x1000, PGE: 0x2000,
-  MCA: 0x4000, CMOV: 0x8000, PAT: 0x10000, PSE36: 0x20000, CLFSH: 0x80000, MMX: 0x800000, FXSR: 0x1000000, SSE: 0x2000000, SSE2: 0x4000000,
+  FPU: 1,
+  VME: 2,
+  DE: 4,
+  PSE: 8,
+  TSC: 0x10,
+  MSR: 0x20,
+  PAE: 0x40,
+  MCE: 0x80,
+  CX8: 0x100,
+  APIC: 0x200,
+  SEP: 0x800,
+  MTRR: 0x1000,
+  PGE: 0x2000,
+  MCA: 0x4000,
+  CMOV: 0x8000,
+  PAT: 0x10000,
+  PSE36: 0x20000,
+  CLFSH: 0x80000,
+  MMX: 0x800000,
+  FXSR: 0x1000000,
+  SSE: 0x2000000,
+  SSE2: 0x4000000,
 } as const
 const P5 = EDX.FPU | EDX.VME | EDX.DE | EDX.PSE | EDX.TSC | EDX.MSR | EDX.MCE | EDX.CX8 | EDX.APIC | EDX.MMX
 const P6 = P5 | EDX.PAE | EDX.SEP | EDX.MTRR | EDX.PGE | EDX.MCA | EDX.CMOV | EDX.PAT | EDX.PSE36 | EDX.FXSR
@@ -39,12 +59,72 @@ const CR4_P5 = 0x5f
 const CR4_P6 = 0x3ff
 
 export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
-  '386': { name: '386', features: new Set(BASE), signature: 0x308, featureBits: 0, maxLeaf: 0, brand: '', hasAlignmentCheck: false, cr4Mask: 0, noExecute: false },
-  '486': { name: '486', features: new Set(I486), signature: 0x480, featureBits: EDX.FPU | EDX.VME | EDX.PSE, maxLeaf: 1, brand: '', hasAlignmentCheck: true, cr4Mask: 0x13, noExecute: false },
-  pentium: { name: 'pentium', features: new Set(PENTIUM), signature: 0x543, featureBits: P5, maxLeaf: 1, brand: '', hasAlignmentCheck: true, cr4Mask: CR4_P5, noExecute: false },
-  pentium2: { name: 'pentium2', features: new Set(PENTIUM2), signature: 0x652, featureBits: P6, maxLeaf: 2, brand: '', hasAlignmentCheck: true, cr4Mask: CR4_P6, noExecute: false },
-  pentium3: { name: 'pentium3', features: new Set(PENTIUM3), signature: 0x673, featureBits: P6 | EDX.SSE, maxLeaf: 3, brand: '', hasAlignmentCheck: true, cr4Mask: 0x7ff, noExecute: false },
-  max: { name: 'max', features: new Set(MAX), signature: 0x6d8, featureBits: P6 | EDX.SSE | EDX.SSE2 | EDX.CLFSH, maxLeaf: 3, brand: 'Vitrine Virtual CPU', hasAlignmentCheck: true, cr4Mask: 0x7ff, noExecute: true },
+  '386': {
+    name: '386',
+    features: new Set(BASE),
+    signature: 0x308,
+    featureBits: 0,
+    maxLeaf: 0,
+    brand: '',
+    hasAlignmentCheck: false,
+    cr4Mask: 0,
+    noExecute: false,
+  },
+  '486': {
+    name: '486',
+    features: new Set(I486),
+    signature: 0x480,
+    featureBits: EDX.FPU | EDX.VME | EDX.PSE,
+    maxLeaf: 1,
+    brand: '',
+    hasAlignmentCheck: true,
+    cr4Mask: 0x13,
+    noExecute: false,
+  },
+  pentium: {
+    name: 'pentium',
+    features: new Set(PENTIUM),
+    signature: 0x543,
+    featureBits: P5,
+    maxLeaf: 1,
+    brand: '',
+    hasAlignmentCheck: true,
+    cr4Mask: CR4_P5,
+    noExecute: false,
+  },
+  pentium2: {
+    name: 'pentium2',
+    features: new Set(PENTIUM2),
+    signature: 0x652,
+    featureBits: P6,
+    maxLeaf: 2,
+    brand: '',
+    hasAlignmentCheck: true,
+    cr4Mask: CR4_P6,
+    noExecute: false,
+  },
+  pentium3: {
+    name: 'pentium3',
+    features: new Set(PENTIUM3),
+    signature: 0x673,
+    featureBits: P6 | EDX.SSE,
+    maxLeaf: 3,
+    brand: '',
+    hasAlignmentCheck: true,
+    cr4Mask: 0x7ff,
+    noExecute: false,
+  },
+  max: {
+    name: 'max',
+    features: new Set(MAX),
+    signature: 0x6d8,
+    featureBits: P6 | EDX.SSE | EDX.SSE2 | EDX.CLFSH,
+    maxLeaf: 3,
+    brand: 'Vitrine Virtual CPU',
+    hasAlignmentCheck: true,
+    cr4Mask: 0x7ff,
+    noExecute: true,
+  },
 }
 
 const VENDOR = [0x756e6547, 0x49656e69, 0x6c65746e] // GenuineIntel: EBX, EDX, ECX
@@ -52,7 +132,12 @@ const VENDOR = [0x756e6547, 0x49656e69, 0x6c65746e] // GenuineIntel: EBX, EDX, E
 const LEAF2 = [0x03020101, 0, 0, 0x0c040843]
 
 /** CPUID (SDM vol. 2): EAX, EBX, ECX, EDX. `leafLimit` hides higher basic leaves, which NT 4 needs. */
-export function cpuid(model: CpuModel, leaf: number, leafLimit: number, apicEnabled: boolean): [number, number, number, number] {
+export function cpuid(
+  model: CpuModel,
+  leaf: number,
+  leafLimit: number,
+  apicEnabled: boolean,
+): [number, number, number, number] {
   const max = Math.min(model.maxLeaf, leafLimit)
   leaf >>>= 0
   if (leaf >= 0x80000000 && model.brand !== '') {
@@ -66,7 +151,12 @@ export function cpuid(model: CpuModel, leaf: number, leafLimit: number, apicEnab
       return [max, VENDOR[0]!, VENDOR[2]!, VENDOR[1]!]
     case 1:
       // EBX: CLFLUSH line of 64 bytes, one logical processor, APIC id 0.
-      return [model.signature, model.featureBits & EDX.CLFSH ? 0x00010800 : 0, 0, apicEnabled ? model.featureBits : model.featureBits & ~EDX.APIC]
+      return [
+        model.signature,
+        model.featureBits & EDX.CLFSH ? 0x00010800 : 0,
+        0,
+        apicEnabled ? model.featureBits : model.featureBits & ~EDX.APIC,
+      ]
     case 2:
       return [LEAF2[0]!, LEAF2[1]!, LEAF2[2]!, LEAF2[3]!]
     default:
@@ -78,7 +168,12 @@ function brandWords(brand: string, part: number): [number, number, number, numbe
   const text = brand.padEnd(48, '\0')
   const word = (i: number): number => {
     const at = part * 16 + i * 4
-    return text.charCodeAt(at) | (text.charCodeAt(at + 1) << 8) | (text.charCodeAt(at + 2) << 16) | (text.charCodeAt(at + 3) << 24)
+    return (
+      text.charCodeAt(at) |
+      (text.charCodeAt(at + 1) << 8) |
+      (text.charCodeAt(at + 2) << 16) |
+      (text.charCodeAt(at + 3) << 24)
+    )
   }
   return [word(0), word(1), word(2), word(3)]
 }

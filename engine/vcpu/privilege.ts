@@ -21,7 +21,13 @@ export class Privilege {
   /** Loads CS and with it the privilege level; the selector's RPL becomes the level. */
   enterCode(selector: number, descriptor: Descriptor, cpl: number): void {
     if (cpl !== this.state.cpl) this.set(cpl)
-    this.segmentation.setCache(CS, (selector & 0xfffc) | cpl, descriptor.base, descriptor.limit, descriptor.access)
+    this.segmentation.setCache(
+      CS,
+      (selector & 0xfffc) | cpl,
+      descriptor.base,
+      descriptor.limit,
+      descriptor.access,
+    )
   }
 }
 

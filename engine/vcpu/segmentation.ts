@@ -50,7 +50,11 @@ export class Segmentation {
     words[at + (Segment.ACCESS >> 2)] = access
     words[at + (Segment.SELECTOR >> 2)] = selector
     // Below these counts any access of up to 16 bytes is inside; the rest is checked exactly.
-    const plain = access !== 0 && isSegment(access) && limit >>> 0 >= 15 && (access & (Access.CODE | Access.EXPAND_DOWN)) !== Access.EXPAND_DOWN
+    const plain =
+      access !== 0 &&
+      isSegment(access) &&
+      limit >>> 0 >= 15 &&
+      (access & (Access.CODE | Access.EXPAND_DOWN)) !== Access.EXPAND_DOWN
     const count = plain ? (limit >>> 0) - 14 : 0
     words[at + (Segment.READ_COUNT >> 2)] = plain && isReadable(access) ? count : 0
     words[at + (Segment.WRITE_COUNT >> 2)] = plain && isWritableData(access) ? count : 0
@@ -152,7 +156,8 @@ export class Segmentation {
     if (error === 0) throw new CpuFault(vector, 0)
     const descriptor = this.fetch(selector, vector)
     const { access } = descriptor
-    if ((selector & 3) !== cpl || !isWritableData(access) || dplOf(access) !== cpl) throw new CpuFault(vector, error)
+    if ((selector & 3) !== cpl || !isWritableData(access) || dplOf(access) !== cpl)
+      throw new CpuFault(vector, error)
     if (!isPresent(access)) throw new CpuFault(Vector.SS, error)
     this.markAccessed(descriptor)
     return descriptor
@@ -176,9 +181,15 @@ export class Segmentation {
   get flat(): boolean {
     const { state } = this
     for (const index of [CS, SS, DS, ES])
-      if (state.base(index) !== 0 || state.limit(index) !== 0xffffffff || state.access(index) === 0) return false
-    return state.stack32 && isWritableData(state.access(DS)) && isWritableData(state.access(ES)) && isWritableData(state.access(SS)) &&
+      if (state.base(index) !== 0 || state.limit(index) !== 0xffffffff || state.access(index) === 0)
+        return false
+    return (
+      state.stack32 &&
+      isWritableData(state.access(DS)) &&
+      isWritableData(state.access(ES)) &&
+      isWritableData(state.access(SS)) &&
       ((state.access(DS) | state.access(ES) | state.access(SS)) & Access.EXPAND_DOWN) === 0
+    )
   }
 }
 

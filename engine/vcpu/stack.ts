@@ -18,7 +18,14 @@ export class StackFrame {
 
   /** The stack in use. */
   static current(state: CpuState, mmu: Mmu): StackFrame {
-    return new StackFrame(mmu, state.base(SS), state.limit(SS), state.access(SS), state.gpr(4) >>> 0, state.cpl === 3)
+    return new StackFrame(
+      mmu,
+      state.base(SS),
+      state.limit(SS),
+      state.access(SS),
+      state.gpr(4) >>> 0,
+      state.cpl === 3,
+    )
   }
 
   get wide(): boolean {
@@ -28,9 +35,10 @@ export class StackFrame {
   #linear(pointer: number, size: number): number {
     const offset = this.wide ? pointer >>> 0 : pointer & 0xffff
     const last = offset + size - 1
-    const inside = this.access & Access.EXPAND_DOWN
-      ? offset > this.limit && last <= (this.wide ? 0xffffffff : 0xffff)
-      : last <= this.limit
+    const inside =
+      this.access & Access.EXPAND_DOWN
+        ? offset > this.limit && last <= (this.wide ? 0xffffffff : 0xffff)
+        : last <= this.limit
     if (!inside) throw new CpuFault(Vector.SS, this.error)
     return (this.base + offset) >>> 0
   }
@@ -57,13 +65,10 @@ export class StackFrame {
     this.pointer = this.wide ? pointer >>> 0 : (this.pointer & ~0xffff) | (pointer & 0xffff)
   }
 
-  /** Makes sure that pushing so many bytes will not fault halfway. */
-  probe(bytes: number): void {
-    if (bytes === 0) return
-    const first = this.#linear(this.pointer - bytes, 1)
-    this.#linear(this.pointer - 1, 1)
-    this.mmu.probeWrite(first, 1, this.user)
-    this.mmu.probeWrite(this.#linear(this.pointer - 1, 1), 1, this.user)
+  /** Makes sure that pushing so many values will not fault halfway; a fault is that of the first that would. */
+  probe(count: number, size: 2 | 4): void {
+    for (let i = 1; i <= count; i++)
+      this.mmu.probeWrite(this.#linear(this.pointer - i * size, size), size, this.user)
   }
 
   /** Stores the pointer into ESP, or SP for a 16-bit stack. */
@@ -83,4 +88,3 @@ export function frameOn(
 ): StackFrame {
   return new StackFrame(mmu, segment.base, segment.limit, segment.access, pointer >>> 0, cpl === 3, error)
 }
-

@@ -1,8 +1,6 @@
 import type { AccessSize } from '../bus/bus-device.ts'
 import { IF, IOPL, OF, VIF, VIP, VM, ZF } from '../isa/flags.ts'
-import {
-  CS, EAX, EBP, EBX, ECX, EDX, ESP, LDTR, SEGMENT_BYTES, SS, State, TR, gprAt,
-} from '../isa/state.ts'
+import { CS, EAX, EBP, EBX, ECX, EDX, ESP, LDTR, SEGMENT_BYTES, SS, State, TR, gprAt } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { ControlRegisters } from './control.ts'
 import { Access, CR0, CR4, type CpuState } from './cpu-state.ts'
@@ -14,7 +12,16 @@ import { type CpuModel, cpuid } from './model.ts'
 import type { Msrs } from './msr.ts'
 import type { PortIo } from './port-io.ts'
 import type { Privilege } from './privilege.ts'
-import { type Descriptor, type Segmentation, dplOf, isCode, isConforming, isPresent, isSegment, typeOf } from './segmentation.ts'
+import {
+  type Descriptor,
+  type Segmentation,
+  dplOf,
+  isCode,
+  isConforming,
+  isPresent,
+  isSegment,
+  typeOf,
+} from './segmentation.ts'
 import { StackFrame } from './stack.ts'
 
 /** The parts of a processor that its system instructions work on. */
@@ -356,7 +363,11 @@ export class SystemUnit {
     const usable = descriptor && (isSegment(descriptor.access) || types.includes(typeOf(descriptor.access)))
     if (usable) {
       const value = op === SystemOp.LAR ? descriptor.high & 0x00ffff00 : descriptor.limit
-      state.setRegister(destination & 0xffff, destination >>> 16, destination >>> 16 === 2 ? value & 0xffff : value | 0)
+      state.setRegister(
+        destination & 0xffff,
+        destination >>> 16,
+        destination >>> 16 === 2 ? value & 0xffff : value | 0,
+      )
     }
     this.#setZero(Boolean(usable))
   }
@@ -365,7 +376,11 @@ export class SystemUnit {
     this.#protectedOnly()
     const descriptor = this.#visible(selector)
     const access = descriptor?.access ?? 0
-    const usable = isSegment(access) && (write ? !isCode(access) && (access & Access.WRITABLE) !== 0 : !isCode(access) || (access & Access.WRITABLE) !== 0)
+    const usable =
+      isSegment(access) &&
+      (write
+        ? !isCode(access) && (access & Access.WRITABLE) !== 0
+        : !isCode(access) || (access & Access.WRITABLE) !== 0)
     this.#setZero(usable)
   }
 
@@ -400,7 +415,8 @@ export class SystemUnit {
     frame.release(8 * size)
     values.forEach((value, i) => {
       const register = 7 - i
-      if (register !== ESP) state.setRegister(gprAt(register, size), size, size === 2 ? value & 0xffff : value | 0)
+      if (register !== ESP)
+        state.setRegister(gprAt(register, size), size, size === 2 ? value & 0xffff : value | 0)
     })
     frame.commit(state)
   }
@@ -410,7 +426,7 @@ export class SystemUnit {
     const { state, mmu } = this.parts
     const frame = StackFrame.current(state, mmu)
     const wide = frame.wide
-    frame.probe((nesting === 0 ? 1 : nesting + 1) * size)
+    frame.probe(nesting === 0 ? 1 : nesting + 1, size)
     frame.push(state.gpr(EBP), size)
     const framePointer = frame.pointer
     if (nesting > 0) {

@@ -5,15 +5,44 @@ import { CpuFault, Vector } from './fault.ts'
 import type { Mmu } from './mmu.ts'
 import type { Privilege } from './privilege.ts'
 import {
-  type Descriptor, type Segmentation, dplOf, isCode, isConforming, isPresent, isSegment, typeOf,
+  type Descriptor,
+  type Segmentation,
+  dplOf,
+  isCode,
+  isConforming,
+  isPresent,
+  isSegment,
+  typeOf,
 } from './segmentation.ts'
 
 export type TaskCause = 'jump' | 'call' | 'return' | 'interrupt'
 
 /** Where the fields of the two kinds of task-state segment lie (SDM vol. 3, figures 7-2 and 7-10). */
 const LAYOUT = {
-  16: { width: 2, link: 0, stacks: 2, ip: 14, flags: 16, registers: 18, segments: 34, segmentCount: 4, ldt: 42, size: 44 },
-  32: { width: 4, link: 0, stacks: 4, ip: 32, flags: 36, registers: 40, segments: 72, segmentCount: 6, ldt: 96, size: 104 },
+  16: {
+    width: 2,
+    link: 0,
+    stacks: 2,
+    ip: 14,
+    flags: 16,
+    registers: 18,
+    segments: 34,
+    segmentCount: 4,
+    ldt: 42,
+    size: 44,
+  },
+  32: {
+    width: 4,
+    link: 0,
+    stacks: 4,
+    ip: 32,
+    flags: 36,
+    registers: 40,
+    segments: 72,
+    segmentCount: 6,
+    ldt: 96,
+    size: 104,
+  },
 } as const
 
 interface TaskImage {
@@ -102,7 +131,8 @@ export class TaskSwitch {
       flags: word(layout.flags),
       registers: Array.from({ length: 8 }, (_, i) => word(layout.registers + i * width) | fill),
       selectors: Array.from({ length: 6 }, (_, i) =>
-        i < layout.segmentCount ? mmu.read(base + layout.segments + i * width, 2) : 0),
+        i < layout.segmentCount ? mmu.read(base + layout.segments + i * width, 2) : 0,
+      ),
       ldt: mmu.read(base + layout.ldt, 2),
       cr3: width === 4 ? mmu.read(base + 28, 4) : 0,
       trap: width === 4 ? mmu.read(base + 100, 2) & 1 : 0,
@@ -139,7 +169,13 @@ export class TaskSwitch {
     const cpl = state.cpl
     const stack = segmentation.stackDescriptor(image.selectors[2]!, cpl, Vector.TS)
     segmentation.use(SS, image.selectors[2]!, stack)
-    for (const [index, i] of [[ES, 0], [DS, 3], [FS, 4], [GS, 5]] as const) this.#loadData(index, image.selectors[i]!)
+    for (const [index, i] of [
+      [ES, 0],
+      [DS, 3],
+      [FS, 4],
+      [GS, 5],
+    ] as const)
+      this.#loadData(index, image.selectors[i]!)
   }
 
   #loadLdt(selector: number): void {
@@ -147,7 +183,12 @@ export class TaskSwitch {
     segmentation.setNull(LDTR, selector)
     if ((selector & 0xfffc) === 0) return
     const descriptor = selector & 4 ? null : segmentation.read(selector)
-    if (!descriptor || isSegment(descriptor.access) || typeOf(descriptor.access) !== 2 || !isPresent(descriptor.access))
+    if (
+      !descriptor ||
+      isSegment(descriptor.access) ||
+      typeOf(descriptor.access) !== 2 ||
+      !isPresent(descriptor.access)
+    )
       throw new CpuFault(Vector.TS, selector & 0xfffc)
     segmentation.use(LDTR, selector, descriptor)
   }
@@ -175,7 +216,8 @@ export class TaskSwitch {
     const descriptor = segmentation.fetch(selector, Vector.TS)
     const { access } = descriptor
     const readable = isSegment(access) && (!isCode(access) || (access & 2) !== 0)
-    const allowed = (isCode(access) && isConforming(access)) || Math.max(state.cpl, selector & 3) <= dplOf(access)
+    const allowed =
+      (isCode(access) && isConforming(access)) || Math.max(state.cpl, selector & 3) <= dplOf(access)
     if (!readable || !allowed) throw new CpuFault(Vector.TS, error)
     if (!isPresent(access)) throw new CpuFault(Vector.NP, error)
     segmentation.markAccessed(descriptor)

@@ -28,13 +28,19 @@ const OP_CONST32 = 0x41
 const OP_CONST64 = 0x42
 const OP_V128_CONST = 0xfd0c
 
-const node = (op: number, type: ValueType, value: number, ...args: Expr[]): Expr => ({ op, type, value, args })
+const node = (op: number, type: ValueType, value: number, ...args: Expr[]): Expr => ({
+  op,
+  type,
+  value,
+  args,
+})
 
 export const i32 = (value: number): Expr => node(OP_CONST32, I32, value | 0)
 export const i64 = (value: number | bigint): Expr => ({ ...node(OP_CONST64, I64, 0), wide: BigInt(value) })
 export const zeroVector: Expr = node(OP_V128_CONST, V128, 0)
 export const local = (index: number, type: ValueType = I32): Expr => node(OP_LOCAL, type, index)
-export const callOf = (index: number, type: ValueType, ...args: Expr[]): Expr => node(OP_CALL, type, index, ...args)
+export const callOf = (index: number, type: ValueType, ...args: Expr[]): Expr =>
+  node(OP_CALL, type, index, ...args)
 
 export const isConst = (e: Expr): boolean => e.op === OP_CONST32
 export const isLocal = (e: Expr): boolean => e.op === OP_LOCAL
@@ -69,8 +75,14 @@ const binary32 =
     } else if (isConst(a) && a.value === 0 && (op === 0x6a || op === 0x72 || op === 0x73)) return b
     return node(op, I32, 0, a, b)
   }
-const binary = (op: number, type: ValueType) => (a: Expr, b: Expr): Expr => node(op, type, 0, a, b)
-const unary = (op: number, type: ValueType) => (a: Expr): Expr => node(op, type, 0, a)
+const binary =
+  (op: number, type: ValueType) =>
+  (a: Expr, b: Expr): Expr =>
+    node(op, type, 0, a, b)
+const unary =
+  (op: number, type: ValueType) =>
+  (a: Expr): Expr =>
+    node(op, type, 0, a)
 
 export const add = binary32(0x6a)
 export const sub = binary32(0x6b)

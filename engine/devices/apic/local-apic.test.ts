@@ -248,7 +248,7 @@ describe('inter-processor interrupts', () => {
     put(ICR_LOW, 0xc500)
     put(ICR_LOW, 0x8500)
     put(ICR_LOW, 0x0699)
-    expect(cpus[1]!.events).toEqual(['init', `start-up ${0x99}`])
+    expect(cpus[1]!.events).toEqual(['init', `start-up 153`])
     expect(cpus[0]!.events).toEqual([])
     expect(cpus[1]!.get(SVR)).toBe(0xff)
   })

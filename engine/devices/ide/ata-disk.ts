@@ -160,6 +160,8 @@ export class AtaDisk implements IdeDrive {
     const { step, failure } = this.#state
     this.#state.step = 'none'
     switch (step) {
+      case 'none':
+        return
       case 'load':
         return this.#load()
       case 'store':

@@ -199,6 +199,8 @@ export class AtapiCdrom implements IdeDrive {
     const { step } = state
     state.step = 'none'
     switch (step) {
+      case 'none':
+        return
       case 'packet':
         return this.#execute()
       case 'block':

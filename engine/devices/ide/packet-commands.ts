@@ -174,7 +174,7 @@ export function executePacket(cdb: Uint8Array, unit: PacketUnit): PacketOutcome 
     case OPCODE.MODE_SENSE_10:
       return modeSense(medium, cdb, 8, be16(cdb, 7))
     case OPCODE.MODE_SELECT_6:
-      return cdb[4]! === 0 ? DONE : { kind: 'parameters', bytes: cdb[4]! }
+      return cdb[4] === 0 ? DONE : { kind: 'parameters', bytes: cdb[4]! }
     case OPCODE.MODE_SELECT_10:
       return be16(cdb, 7) === 0 ? DONE : { kind: 'parameters', bytes: be16(cdb, 7) }
     default:

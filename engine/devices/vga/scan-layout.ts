@@ -120,7 +120,8 @@ export function textLayout(registers: VgaRegisters, start: number): TextLayout {
   // With 9 dots 8 means "not shifted" and 0 to 7 are shifts of 1 to 8.
   const panning = attribute[AR.panning]!
   const pixelPan = dots === 9 ? (panning >= 8 ? 0 : panning + 1) : panning & 7
-  let [row, split] = startOf(registers, start, pixelPan)
+  const [first, split] = startOf(registers, start, pixelPan)
+  let row = first
   row.scan = Math.min(row.scan, cellHeight - 1)
   const splitLine = lineCompare + 1
   const bands: TextBand[] = []

@@ -16,11 +16,31 @@ const DRAWN_ROWS_16 = 13
 
 /** Letters with an accent that code page 437 has and that are not drawn whole: base and accent. */
 const COMPOSED: Readonly<Record<string, readonly [base: string, accent: keyof typeof ACCENTS]>> = {
-  ü: ['u', 'diaeresis'], é: ['e', 'acute'], â: ['a', 'circumflex'], ä: ['a', 'diaeresis'], à: ['a', 'grave'],
-  å: ['a', 'ring'], ê: ['e', 'circumflex'], ë: ['e', 'diaeresis'], è: ['e', 'grave'], ï: ['ı', 'diaeresis'],
-  î: ['ı', 'circumflex'], ì: ['ı', 'grave'], ô: ['o', 'circumflex'], ö: ['o', 'diaeresis'], ò: ['o', 'grave'],
-  û: ['u', 'circumflex'], ù: ['u', 'grave'], ÿ: ['y', 'diaeresis'], á: ['a', 'acute'], í: ['ı', 'acute'],
-  ó: ['o', 'acute'], ú: ['u', 'acute'], ñ: ['n', 'tilde'], ç: ['c', 'cedilla'], Ç: ['C', 'cedilla'],
+  ü: ['u', 'diaeresis'],
+  é: ['e', 'acute'],
+  â: ['a', 'circumflex'],
+  ä: ['a', 'diaeresis'],
+  à: ['a', 'grave'],
+  å: ['a', 'ring'],
+  ê: ['e', 'circumflex'],
+  ë: ['e', 'diaeresis'],
+  è: ['e', 'grave'],
+  ï: ['ı', 'diaeresis'],
+  î: ['ı', 'circumflex'],
+  ì: ['ı', 'grave'],
+  ô: ['o', 'circumflex'],
+  ö: ['o', 'diaeresis'],
+  ò: ['o', 'grave'],
+  û: ['u', 'circumflex'],
+  ù: ['u', 'grave'],
+  ÿ: ['y', 'diaeresis'],
+  á: ['a', 'acute'],
+  í: ['ı', 'acute'],
+  ó: ['o', 'acute'],
+  ú: ['u', 'acute'],
+  ñ: ['n', 'tilde'],
+  ç: ['c', 'cedilla'],
+  Ç: ['C', 'cedilla'],
 }
 
 /** From the top row of the letter's drawing on; the cedilla hangs below the line. */
@@ -37,7 +57,10 @@ const BELOW_LINE_16 = 10
 
 /** All 256 characters of code page 437, `height` bytes each. */
 export function makeFont(sources: FontSources, height: FontHeight): Uint8Array {
-  const tall = new Map([...readGlyphs(sources.symbols16, DRAWN_ROWS_16), ...readGlyphs(sources.ascii16, DRAWN_ROWS_16)])
+  const tall = new Map([
+    ...readGlyphs(sources.symbols16, DRAWN_ROWS_16),
+    ...readGlyphs(sources.ascii16, DRAWN_ROWS_16),
+  ])
   const low = readGlyphs(sources.ascii8, 8)
   const font = new Uint8Array(256 * height)
   CODE_PAGE_437.forEach((character, code) => {
@@ -54,7 +77,8 @@ export function makeFont(sources: FontSources, height: FontHeight): Uint8Array {
 /** Filled cells with a hole and the halves of the integral sign, which reach the cell's edges. */
 function specialGlyph(character: string, height: number): number[] | undefined {
   const middle = height >> 1
-  const rows = (bits: (row: number) => number): number[] => Array.from({ length: height }, (_, row) => bits(row))
+  const rows = (bits: (row: number) => number): number[] =>
+    Array.from({ length: height }, (_, row) => bits(row))
   const reach = height === 8 ? 2 : 3
   switch (character) {
     case '◘':
@@ -67,7 +91,9 @@ function specialGlyph(character: string, height: number): number[] | undefined {
     case '⌠':
       return rows((row) => (row < 2 ? 0 : row === 2 ? 0x0e : row < 5 ? 0x1b : 0x18))
     case '⌡':
-      return rows((row) => (row > height - 4 ? (row === height - 3 ? 0x70 : 0) : row > height - 6 ? 0xd8 : 0x18))
+      return rows((row) =>
+        row > height - 4 ? (row === height - 3 ? 0x70 : 0) : row > height - 6 ? 0xd8 : 0x18,
+      )
     default:
       return undefined
   }
@@ -92,7 +118,11 @@ function composeTall(character: string, drawn: ReadonlyMap<string, Art>): Art {
   })
 }
 
-function lowGlyph(character: string, drawn: ReadonlyMap<string, Art>, tall: ReadonlyMap<string, Art>): number[] {
+function lowGlyph(
+  character: string,
+  drawn: ReadonlyMap<string, Art>,
+  tall: ReadonlyMap<string, Art>,
+): number[] {
   const art = drawn.get(character)
   if (art) return art.map((row) => rowBits(row))
   const [base, accent] = COMPOSED[character] ?? []
@@ -111,7 +141,8 @@ function lowGlyph(character: string, drawn: ReadonlyMap<string, Art>, tall: Read
   return halved(whole)
 }
 
-const dotless = (drawn: ReadonlyMap<string, Art>): Art => drawn.get('i')!.map((row, index) => (index === 0 ? '.......' : row))
+const dotless = (drawn: ReadonlyMap<string, Art>): Art =>
+  drawn.get('i')!.map((row, index) => (index === 0 ? '.......' : row))
 
 /** A tall drawing in half the lines: those that belong together are laid over each other. */
 function halved(art: Art): number[] {

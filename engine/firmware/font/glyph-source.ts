@@ -28,4 +28,4 @@ export function readGlyphs(source: string, rows: number): Map<string, Art> {
 
 /** A row of art as a byte, leftmost pixel in bit 7. */
 export const rowBits = (row: string): number =>
-  [...row].reduce((bits, pixel, column) => (pixel === '#' ? bits | (0x80 >> column) : bits), 0)
+  Array.from(row).reduce((bits, pixel, column) => (pixel === '#' ? bits | (0x80 >> column) : bits), 0)

@@ -2,13 +2,46 @@
 type Arms = readonly [up: number, right: number, down: number, left: number]
 
 const ARMS: Readonly<Record<string, Arms>> = {
-  '│': [1, 0, 1, 0], '┤': [1, 0, 1, 1], '╡': [1, 0, 1, 2], '╢': [2, 0, 2, 1], '╖': [0, 0, 2, 1], '╕': [0, 0, 1, 2],
-  '╣': [2, 0, 2, 2], '║': [2, 0, 2, 0], '╗': [0, 0, 2, 2], '╝': [2, 0, 0, 2], '╜': [2, 0, 0, 1], '╛': [1, 0, 0, 2],
-  '┐': [0, 0, 1, 1], '└': [1, 1, 0, 0], '┴': [1, 1, 0, 1], '┬': [0, 1, 1, 1], '├': [1, 1, 1, 0], '─': [0, 1, 0, 1],
-  '┼': [1, 1, 1, 1], '╞': [1, 2, 1, 0], '╟': [2, 1, 2, 0], '╚': [2, 2, 0, 0], '╔': [0, 2, 2, 0], '╩': [2, 2, 0, 2],
-  '╦': [0, 2, 2, 2], '╠': [2, 2, 2, 0], '═': [0, 2, 0, 2], '╬': [2, 2, 2, 2], '╧': [1, 2, 0, 2], '╨': [2, 1, 0, 1],
-  '╤': [0, 2, 1, 2], '╥': [0, 1, 2, 1], '╙': [2, 1, 0, 0], '╘': [1, 2, 0, 0], '╒': [0, 2, 1, 0], '╓': [0, 1, 2, 0],
-  '╫': [2, 1, 2, 1], '╪': [1, 2, 1, 2], '┘': [1, 0, 0, 1], '┌': [0, 1, 1, 0],
+  '│': [1, 0, 1, 0],
+  '┤': [1, 0, 1, 1],
+  '╡': [1, 0, 1, 2],
+  '╢': [2, 0, 2, 1],
+  '╖': [0, 0, 2, 1],
+  '╕': [0, 0, 1, 2],
+  '╣': [2, 0, 2, 2],
+  '║': [2, 0, 2, 0],
+  '╗': [0, 0, 2, 2],
+  '╝': [2, 0, 0, 2],
+  '╜': [2, 0, 0, 1],
+  '╛': [1, 0, 0, 2],
+  '┐': [0, 0, 1, 1],
+  '└': [1, 1, 0, 0],
+  '┴': [1, 1, 0, 1],
+  '┬': [0, 1, 1, 1],
+  '├': [1, 1, 1, 0],
+  '─': [0, 1, 0, 1],
+  '┼': [1, 1, 1, 1],
+  '╞': [1, 2, 1, 0],
+  '╟': [2, 1, 2, 0],
+  '╚': [2, 2, 0, 0],
+  '╔': [0, 2, 2, 0],
+  '╩': [2, 2, 0, 2],
+  '╦': [0, 2, 2, 2],
+  '╠': [2, 2, 2, 0],
+  '═': [0, 2, 0, 2],
+  '╬': [2, 2, 2, 2],
+  '╧': [1, 2, 0, 2],
+  '╨': [2, 1, 0, 1],
+  '╤': [0, 2, 1, 2],
+  '╥': [0, 1, 2, 1],
+  '╙': [2, 1, 0, 0],
+  '╘': [1, 2, 0, 0],
+  '╒': [0, 2, 1, 0],
+  '╓': [0, 1, 2, 0],
+  '╫': [2, 1, 2, 1],
+  '╪': [1, 2, 1, 2],
+  '┘': [1, 0, 0, 1],
+  '┌': [0, 1, 1, 0],
 }
 
 // Columns of a vertical line: a single one two pixels wide in the middle, a double one on both sides of a gap.
@@ -87,17 +120,27 @@ function doubleVertical([up, right, down, left]: Arms, height: number, middle: n
 
 /** Shades and blocks, or undefined when the character is none. */
 export function blockGlyph(character: string, height: number): number[] | undefined {
-  const rows = (bits: (row: number) => number): number[] => Array.from({ length: height }, (_, row) => bits(row))
+  const rows = (bits: (row: number) => number): number[] =>
+    Array.from({ length: height }, (_, row) => bits(row))
   const half = height >> 1
   switch (character) {
-    case '░': return rows((row) => (row & 1 ? 0x44 : 0x11))
-    case '▒': return rows((row) => (row & 1 ? 0xaa : 0x55))
-    case '▓': return rows((row) => (row & 1 ? 0xee : 0xbb))
-    case '█': return rows(() => 0xff)
-    case '▄': return rows((row) => (row >= half ? 0xff : 0))
-    case '▀': return rows((row) => (row < half ? 0xff : 0))
-    case '▌': return rows(() => 0xf0)
-    case '▐': return rows(() => 0x0f)
-    default: return undefined
+    case '░':
+      return rows((row) => (row & 1 ? 0x44 : 0x11))
+    case '▒':
+      return rows((row) => (row & 1 ? 0xaa : 0x55))
+    case '▓':
+      return rows((row) => (row & 1 ? 0xee : 0xbb))
+    case '█':
+      return rows(() => 0xff)
+    case '▄':
+      return rows((row) => (row >= half ? 0xff : 0))
+    case '▀':
+      return rows((row) => (row < half ? 0xff : 0))
+    case '▌':
+      return rows(() => 0xf0)
+    case '▐':
+      return rows(() => 0x0f)
+    default:
+      return undefined
   }
 }

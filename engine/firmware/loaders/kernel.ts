@@ -35,10 +35,12 @@ export function placeKernel(file: KernelFile, request: KernelRequest): BootPlace
   const kernel = unpack(file)
   if (isLinux(kernel.bytes)) return placeLinux(kernel, request)
   const header = findMultibootHeader(kernel.bytes)
-  if (header) return placeMultiboot(kernel, header, { ...request, modules: request.modules.map((m) => unpack(m)) })
+  if (header)
+    return placeMultiboot(kernel, header, { ...request, modules: request.modules.map((m) => unpack(m)) })
   throw new EngineError('file-unusable', {
     path: file.path,
-    reason: 'is no kernel: it has neither a Linux setup header (boot protocol 2.00 or later) nor a Multiboot 1 header',
+    reason:
+      'is no kernel: it has neither a Linux setup header (boot protocol 2.00 or later) nor a Multiboot 1 header',
   })
 }
 
@@ -48,6 +50,10 @@ function unpack<File extends KernelFile>(file: File): File {
   try {
     return { ...file, bytes: new Uint8Array(gunzipSync(file.bytes, { maxOutputLength: MAX_UNPACKED_BYTES })) }
   } catch (cause) {
-    throw new EngineError('file-unusable', { path: file.path, reason: 'is compressed, and damaged or too large' }, { cause })
+    throw new EngineError(
+      'file-unusable',
+      { path: file.path, reason: 'is compressed, and damaged or too large' },
+      { cause },
+    )
   }
 }

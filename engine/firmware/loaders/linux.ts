@@ -49,7 +49,10 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
  * BIOS for everything it wants to know: all protocol versions have that entry, and programs that only look
  * like a kernel (memory testers, network loaders) have no other.
  */
-export function placeLinux(kernel: KernelFile, { initrd, append, modules, ramBytes, acpi }: KernelRequest): BootPlacement {
+export function placeLinux(
+  kernel: KernelFile,
+  { initrd, append, modules, ramBytes, acpi }: KernelRequest,
+): BootPlacement {
   const { bytes, path } = kernel
   const fail = (reason: string, file = path): never => {
     throw new EngineError('file-unusable', { path: file, reason })
@@ -84,7 +87,10 @@ export function placeLinux(kernel: KernelFile, { initrd, append, modules, ramByt
   const commandLine = Uint8Array.from([...new TextEncoder().encode(append), 0])
   const longest = version >= 0x0206 ? view.getUint32(FIELD.commandLineSize, true) : 255
   if (commandLine.length - 1 > Math.min(longest, 0x1000))
-    throw new EngineError('option-invalid', { option: 'append', reason: `is longer than the ${Math.min(longest, 0x1000)} characters this kernel takes` })
+    throw new EngineError('option-invalid', {
+      option: 'append',
+      reason: `is longer than the ${Math.min(longest, 0x1000)} characters this kernel takes`,
+    })
   const commandAddress = segment * 16 + HEAP_END
   pieces.push({ address: commandAddress, bytes: commandLine })
   if (version >= 0x0202) view.setUint32(FIELD.commandLine, commandAddress, true)

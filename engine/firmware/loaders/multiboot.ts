@@ -16,7 +16,15 @@ const MIB = 0x100000
 const INFO_BYTES = 120
 
 /** Flags of the information structure. */
-const INFO = { memory: 1, commandLine: 4, modules: 8, elfSections: 0x20, memoryMap: 0x40, loaderName: 0x200, frameBuffer: 0x1000 }
+const INFO = {
+  memory: 1,
+  commandLine: 4,
+  modules: 8,
+  elfSections: 0x20,
+  memoryMap: 0x40,
+  loaderName: 0x200,
+  frameBuffer: 0x1000,
+}
 
 export interface MultibootHeader {
   /** In the file. */
@@ -31,7 +39,8 @@ export function findMultibootHeader(kernel: Uint8Array): MultibootHeader | null 
   for (let offset = 0; offset <= end; offset += 4) {
     if (view.getUint32(offset, true) !== HEADER_MAGIC) continue
     const flags = view.getUint32(offset + 4, true)
-    if ((HEADER_MAGIC + flags + view.getUint32(offset + 8, true)) % 0x100000000 === 0) return { offset, flags }
+    if ((HEADER_MAGIC + flags + view.getUint32(offset + 8, true)) % 0x100000000 === 0)
+      return { offset, flags }
   }
   return null
 }
@@ -46,20 +55,25 @@ interface Loaded {
 }
 
 /** Lays out a Multiboot 1 kernel with its modules and the structure that describes the machine to it. */
-export function placeMultiboot(kernel: KernelFile, header: MultibootHeader, request: KernelRequest): BootPlacement {
+export function placeMultiboot(
+  kernel: KernelFile,
+  header: MultibootHeader,
+  request: KernelRequest,
+): BootPlacement {
   const fail = (reason: string, path = kernel.path): never => {
     throw new EngineError('file-unusable', { path, reason })
   }
-  if (header.flags & 0xffff & ~KNOWN_REQUIREMENTS) fail('asks for a Multiboot feature that does not exist here')
-  const loaded =
-    header.flags & ADDRESS_FIELDS ? loadByAddresses(kernel, header, fail) : loadElf(kernel, fail)
+  if (header.flags & 0xffff & ~KNOWN_REQUIREMENTS)
+    fail('asks for a Multiboot feature that does not exist here')
+  const loaded = header.flags & ADDRESS_FIELDS ? loadByAddresses(kernel, header, fail) : loadElf(kernel, fail)
   const { usableEnd } = memoryLayout(request.ramBytes, request.acpi)
   const pieces = [...loaded.pieces]
   let next = Math.max(MIB, loaded.end)
   const place = (bytes: Uint8Array, path: string): number => {
     const address = Math.ceil(next / PAGE) * PAGE
     next = address + bytes.length
-    if (next > usableEnd) fail(`does not fit: the machine needs more than ${request.ramBytes / MIB} MiB of memory`, path)
+    if (next > usableEnd)
+      fail(`does not fit: the machine needs more than ${request.ramBytes / MIB} MiB of memory`, path)
     pieces.push({ address, bytes })
     return address
   }
@@ -72,25 +86,50 @@ export function placeMultiboot(kernel: KernelFile, header: MultibootHeader, requ
   )
   const sections = loaded.sections && {
     ...loaded.sections,
-    address: place(loaded.sections.build((bytes) => place(bytes, kernel.path)), kernel.path),
+    address: place(
+      loaded.sections.build((bytes) => place(bytes, kernel.path)),
+      kernel.path,
+    ),
   }
 
-  const infoAddress = [0x10000, 0x60000, 0x80000].find((at) => loaded.end <= at || loaded.start >= at + 0x10000) ?? 0x1000
+  const infoAddress =
+    [0x10000, 0x60000, 0x80000].find((at) => loaded.end <= at || loaded.start >= at + 0x10000) ?? 0x1000
   const info = new InfoBlock(infoAddress)
   const { view } = info
-  view.setUint32(0, INFO.memory | INFO.commandLine | INFO.modules | INFO.memoryMap | INFO.loaderName | INFO.frameBuffer | (sections ? INFO.elfSections : 0), true)
+  view.setUint32(
+    0,
+    INFO.memory |
+      INFO.commandLine |
+      INFO.modules |
+      INFO.memoryMap |
+      INFO.loaderName |
+      INFO.frameBuffer |
+      (sections ? INFO.elfSections : 0),
+    true,
+  )
   view.setUint32(4, CONVENTIONAL_KIB, true)
   view.setUint32(8, (usableEnd - MIB) / 1024, true)
   view.setUint32(16, info.text(`${kernel.path} ${request.append}`.trim()), true)
   view.setUint32(20, modules.length, true)
-  view.setUint32(24, info.words(modules.flatMap(({ start, end, text }) => [start, end, info.text(text), 0])), true)
+  view.setUint32(
+    24,
+    info.words(modules.flatMap(({ start, end, text }) => [start, end, info.text(text), 0])),
+    true,
+  )
   if (sections) {
     view.setUint32(28, sections.count, true)
     view.setUint32(32, sections.entryBytes, true)
     view.setUint32(36, sections.address, true)
     view.setUint32(40, sections.stringIndex, true)
   }
-  const map = memoryRanges(request.ramBytes, request.acpi).flatMap(({ base, length, kind }) => [20, base, 0, length, 0, kind])
+  const map = memoryRanges(request.ramBytes, request.acpi).flatMap(({ base, length, kind }) => [
+    20,
+    base,
+    0,
+    length,
+    0,
+    kind,
+  ])
   view.setUint32(44, map.length * 4, true)
   view.setUint32(48, info.words(map), true)
   view.setUint32(64, info.text('Vitrine'), true)
@@ -128,7 +167,10 @@ class InfoBlock {
   }
   #add(bytes: Uint8Array): number {
     if (this.#used + bytes.length > this.#data.length)
-      throw new EngineError('option-invalid', { option: 'append', reason: 'is too long together with the modules' })
+      throw new EngineError('option-invalid', {
+        option: 'append',
+        reason: 'is too long together with the modules',
+      })
     this.#data.set(bytes, this.#used)
     this.#used += bytes.length
     return this.address + this.#used - bytes.length
@@ -178,6 +220,9 @@ function clearedPiece(address: number, data: Uint8Array, end: number): Piece[] {
   // In parts, so that a header that asks for a gigabyte of zeros does not get it from the host as well.
   const block = new Uint8Array(Math.min(Math.max(zeros, 0), 0x100000))
   for (let done = 0; done < zeros; done += block.length)
-    pieces.push({ address: address + data.length + done, bytes: block.subarray(0, Math.min(block.length, zeros - done)) })
+    pieces.push({
+      address: address + data.length + done,
+      bytes: block.subarray(0, Math.min(block.length, zeros - done)),
+    })
   return pieces
 }

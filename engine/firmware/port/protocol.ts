@@ -1,5 +1,5 @@
 /**
- * What passes through the firmware port between the ROM (rom/channel16.inc) and the services.
+ * What passes through the firmware port between the ROM (rom/channel16.asm) and the services.
  *
  * A call begins with a read of the base port, which gives the number of a channel port. The ROM writes the
  * caller's registers there, then reads commands, carries each out in the caller's own context and reads the
@@ -34,7 +34,7 @@ export const COMMAND = {
 /** Where `retry` calls again: the ROM's table of stubs has the same order. */
 export const RETRY = { int15: 0, int16: 1, boot: 2 } as const
 
-/** Bytes the ROM sends at the start of a call: see `enter` in rom/channel16.inc. */
+/** Bytes the ROM sends at the start of a call: see `enter` in rom/channel16.asm. */
 export const HEADER_BYTES = 48
 
 /** One command: bytes for the ROM to read, and how many it writes in answer. */
@@ -45,6 +45,12 @@ export interface Exchange {
 
 /** A service in progress: yields commands, is resumed with the answers. */
 export type Service<Result = void> = Generator<Exchange, Result, Uint8Array>
+
+/** A service that asks nothing of the guest. */
+// oxlint-disable-next-line require-yield -- a generator by its interface only
+export function* answer<Result>(result: Result): Service<Result> {
+  return result
+}
 
 /** Little-endian bytes, put together piece by piece. */
 export class Packer {
@@ -83,13 +89,19 @@ interface Far {
 
 function advance({ segment, offset }: Far, bytes: number): Far {
   const sum = offset + bytes
-  return sum < 0x8000 ? { segment, offset: sum } : { segment: (segment + (sum >>> 4)) & 0xffff, offset: sum & 15 }
+  return sum < 0x8000
+    ? { segment, offset: sum }
+    : { segment: (segment + (sum >>> 4)) & 0xffff, offset: sum & 15 }
 }
 
 /** Pieces of a range of the caller's memory, none of which crosses the end of its segment. */
-function* pieces(segment: number, offset: number, length: number): Generator<Far & { at: number; count: number }> {
+function* pieces(
+  segment: number,
+  offset: number,
+  length: number,
+): Generator<Far & { at: number; count: number }> {
   let far: Far = { segment, offset }
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < length;) {
     // An address that is already near the end of its segment moves to a later segment, as far as real mode has one.
     if (far.offset + Math.min(length - at, MAX_PIECE) > 0x10000) far = advance(far, 0)
     const count = Math.min(length - at, MAX_PIECE, 0x10000 - far.offset)
@@ -104,7 +116,9 @@ export function* read(segment: number, offset: number, length: number): Service<
   const result = new Uint8Array(length)
   for (const { segment: s, offset: o, at, count } of pieces(segment, offset, length)) {
     const wide = count % 4 === 0
-    const send = new Packer().command(wide ? COMMAND.read32 : COMMAND.read, wide ? count / 4 : count).far(s, o).bytes
+    const send = new Packer()
+      .command(wide ? COMMAND.read32 : COMMAND.read, wide ? count / 4 : count)
+      .far(s, o).bytes
     result.set(yield { send, expect: count }, at)
   }
   return result
@@ -114,7 +128,9 @@ export function* read(segment: number, offset: number, length: number): Service<
 export function* write(segment: number, offset: number, data: Uint8Array): Service {
   for (const { segment: s, offset: o, at, count } of pieces(segment, offset, data.length)) {
     const wide = count % 4 === 0
-    const head = new Packer().command(wide ? COMMAND.write32 : COMMAND.write, wide ? count / 4 : count).far(s, o).bytes
+    const head = new Packer()
+      .command(wide ? COMMAND.write32 : COMMAND.write, wide ? count / 4 : count)
+      .far(s, o).bytes
     const send = new Uint8Array(head.length + count)
     send.set(head)
     send.set(data.subarray(at, at + count), head.length)
@@ -156,10 +172,19 @@ export function* copy(
 }
 
 /** Stores a word (or, with `unit` 1, its low byte) over and over. */
-export function* fill(segment: number, offset: number, count: number, value: number, unit: 1 | 2 = 2): Service {
+export function* fill(
+  segment: number,
+  offset: number,
+  count: number,
+  value: number,
+  unit: 1 | 2 = 2,
+): Service {
   if (count <= 0) return
   yield {
-    send: new Packer().command(COMMAND.fill, count, unit === 2 ? 2 : 0).far(segment, offset).u16(value).bytes,
+    send: new Packer()
+      .command(COMMAND.fill, count, unit === 2 ? 2 : 0)
+      .far(segment, offset)
+      .u16(value).bytes,
     expect: NOTHING_BACK,
   }
 }

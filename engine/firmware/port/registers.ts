@@ -28,52 +28,140 @@ export class Registers {
   /** What the caller gets. Starts as the caller's own. */
   flags: number
 
-  get eax(): number { return this.#file[0]! }
-  set eax(value: number) { this.#file[0] = value }
-  get ebx(): number { return this.#file[1]! }
-  set ebx(value: number) { this.#file[1] = value }
-  get ecx(): number { return this.#file[2]! }
-  set ecx(value: number) { this.#file[2] = value }
-  get edx(): number { return this.#file[3]! }
-  set edx(value: number) { this.#file[3] = value }
-  get esi(): number { return this.#file[4]! }
-  set esi(value: number) { this.#file[4] = value }
-  get edi(): number { return this.#file[5]! }
-  set edi(value: number) { this.#file[5] = value }
-  get ebp(): number { return this.#file[6]! }
-  set ebp(value: number) { this.#file[6] = value }
+  get eax(): number {
+    return this.#file[0]!
+  }
+  set eax(value: number) {
+    this.#file[0] = value
+  }
+  get ebx(): number {
+    return this.#file[1]!
+  }
+  set ebx(value: number) {
+    this.#file[1] = value
+  }
+  get ecx(): number {
+    return this.#file[2]!
+  }
+  set ecx(value: number) {
+    this.#file[2] = value
+  }
+  get edx(): number {
+    return this.#file[3]!
+  }
+  set edx(value: number) {
+    this.#file[3] = value
+  }
+  get esi(): number {
+    return this.#file[4]!
+  }
+  set esi(value: number) {
+    this.#file[4] = value
+  }
+  get edi(): number {
+    return this.#file[5]!
+  }
+  set edi(value: number) {
+    this.#file[5] = value
+  }
+  get ebp(): number {
+    return this.#file[6]!
+  }
+  set ebp(value: number) {
+    this.#file[6] = value
+  }
 
-  get ax(): number { return this.#view.getUint16(0, true) }
-  set ax(value: number) { this.#view.setUint16(0, value, true) }
-  get bx(): number { return this.#view.getUint16(4, true) }
-  set bx(value: number) { this.#view.setUint16(4, value, true) }
-  get cx(): number { return this.#view.getUint16(8, true) }
-  set cx(value: number) { this.#view.setUint16(8, value, true) }
-  get dx(): number { return this.#view.getUint16(12, true) }
-  set dx(value: number) { this.#view.setUint16(12, value, true) }
-  get si(): number { return this.#view.getUint16(16, true) }
-  set si(value: number) { this.#view.setUint16(16, value, true) }
-  get di(): number { return this.#view.getUint16(20, true) }
-  set di(value: number) { this.#view.setUint16(20, value, true) }
-  get bp(): number { return this.#view.getUint16(24, true) }
-  set bp(value: number) { this.#view.setUint16(24, value, true) }
+  get ax(): number {
+    return this.#view.getUint16(0, true)
+  }
+  set ax(value: number) {
+    this.#view.setUint16(0, value, true)
+  }
+  get bx(): number {
+    return this.#view.getUint16(4, true)
+  }
+  set bx(value: number) {
+    this.#view.setUint16(4, value, true)
+  }
+  get cx(): number {
+    return this.#view.getUint16(8, true)
+  }
+  set cx(value: number) {
+    this.#view.setUint16(8, value, true)
+  }
+  get dx(): number {
+    return this.#view.getUint16(12, true)
+  }
+  set dx(value: number) {
+    this.#view.setUint16(12, value, true)
+  }
+  get si(): number {
+    return this.#view.getUint16(16, true)
+  }
+  set si(value: number) {
+    this.#view.setUint16(16, value, true)
+  }
+  get di(): number {
+    return this.#view.getUint16(20, true)
+  }
+  set di(value: number) {
+    this.#view.setUint16(20, value, true)
+  }
+  get bp(): number {
+    return this.#view.getUint16(24, true)
+  }
+  set bp(value: number) {
+    this.#view.setUint16(24, value, true)
+  }
 
-  get al(): number { return this.#view.getUint8(0) }
-  set al(value: number) { this.#view.setUint8(0, value) }
-  get ah(): number { return this.#view.getUint8(1) }
-  set ah(value: number) { this.#view.setUint8(1, value) }
-  get bl(): number { return this.#view.getUint8(4) }
-  set bl(value: number) { this.#view.setUint8(4, value) }
-  get bh(): number { return this.#view.getUint8(5) }
-  set bh(value: number) { this.#view.setUint8(5, value) }
-  get cl(): number { return this.#view.getUint8(8) }
-  set cl(value: number) { this.#view.setUint8(8, value) }
-  get ch(): number { return this.#view.getUint8(9) }
-  set ch(value: number) { this.#view.setUint8(9, value) }
-  get dl(): number { return this.#view.getUint8(12) }
-  set dl(value: number) { this.#view.setUint8(12, value) }
-  get dh(): number { return this.#view.getUint8(13) }
-  set dh(value: number) { this.#view.setUint8(13, value) }
+  get al(): number {
+    return this.#view.getUint8(0)
+  }
+  set al(value: number) {
+    this.#view.setUint8(0, value)
+  }
+  get ah(): number {
+    return this.#view.getUint8(1)
+  }
+  set ah(value: number) {
+    this.#view.setUint8(1, value)
+  }
+  get bl(): number {
+    return this.#view.getUint8(4)
+  }
+  set bl(value: number) {
+    this.#view.setUint8(4, value)
+  }
+  get bh(): number {
+    return this.#view.getUint8(5)
+  }
+  set bh(value: number) {
+    this.#view.setUint8(5, value)
+  }
+  get cl(): number {
+    return this.#view.getUint8(8)
+  }
+  set cl(value: number) {
+    this.#view.setUint8(8, value)
+  }
+  get ch(): number {
+    return this.#view.getUint8(9)
+  }
+  set ch(value: number) {
+    this.#view.setUint8(9, value)
+  }
+  get dl(): number {
+    return this.#view.getUint8(12)
+  }
+  set dl(value: number) {
+    this.#view.setUint8(12, value)
+  }
+  get dh(): number {
+    return this.#view.getUint8(13)
+  }
+  set dh(value: number) {
+    this.#view.setUint8(13, value)
+  }
 
   setCarry(on: boolean): void {
     this.flags = on ? this.flags | FLAG.carry : this.flags & ~FLAG.carry
@@ -90,7 +178,7 @@ export class Registers {
     this.flags = (this.entryFlags & ~(FLAG.carry | FLAG.trap)) | FLAG.interrupt
   }
 
-  /** @param header what the ROM sent: see `enter` in rom/channel16.inc */
+  /** @param header what the ROM sent: see `enter` in rom/channel16.asm */
   static parse(header: Uint8Array): { service: number; registers: Registers } {
     const view = new DataView(header.buffer, header.byteOffset, header.byteLength)
     const registers = new Registers(view.getUint16(38, true), view.getUint16(40, true))

@@ -1,5 +1,5 @@
 ; The PC BIOS in ROM: F0000-FFFFF. Entry points, interrupt stubs and what must run in the guest's own
-; context; the services themselves live behind the firmware port (see channel16.inc and ../services).
+; context; the services themselves live behind the firmware port (see channel16.asm and ../services).
 ; Written in a plain subset of NASM's syntax. 386 instructions; no ENTER/LEAVE (16-bit code may run on a
 ; 32-bit stack) and no exotic encodings (guests run this code in emulators of their own).
 
@@ -221,7 +221,7 @@ int40:
 retries:
         dw      int15, int16, svc_boot
 
-%include "channel16.inc"
+%include "channel16.asm"
 
 ; Far-calls CS:IP with AX and BX given, as an option ROM's entry wants it.
 op_callfar:

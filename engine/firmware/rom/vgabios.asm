@@ -1,4 +1,4 @@
-; The video BIOS in ROM: C0000-C7FFF. INT 10h, VBE and the fonts; see channel16.inc and ../services/int10.
+; The video BIOS in ROM: C0000-C7FFF. INT 10h, VBE and the fonts; see channel16.asm and ../services/int10.
 
         org     0
         bits    16
@@ -187,7 +187,7 @@ op_switchpm:
 retries:
         dw      int10
 
-%include "channel16.inc"
+%include "channel16.asm"
 
         times   0x4000-($-$$) db 0
 font16:

@@ -15,7 +15,8 @@ export class HostProcessor {
 
   /** Says why there is none, or gives it. */
   static open(): HostProcessor | string {
-    if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'ia32')) return 'the host is not an x86 Linux machine'
+    if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'ia32'))
+      return 'the host is not an x86 Linux machine'
     const host = new HostProcessor()
     try {
       host.#build()
@@ -36,7 +37,9 @@ export class HostProcessor {
   #build(): void {
     const flags =
       '-m32 -O1 -static -nostdlib -ffreestanding -fno-pic -no-pie -fno-stack-protector -mgeneral-regs-only -Wl,-Ttext-segment=0x60000000 -Wl,-z,noexecstack'
-    execFileSync('gcc', [...flags.split(' '), '-o', this.#program, join(import.meta.dirname, 'host.c')], { stdio: ['ignore', 'ignore', 'pipe'] })
+    execFileSync('gcc', [...flags.split(' '), '-o', this.#program, join(import.meta.dirname, 'host.c')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
   }
 
   /** Outcomes of the cases, in order; null when the process could not be set up as they need it. */
@@ -59,8 +62,14 @@ export class HostProcessor {
     LOCAL_SEGMENTS.forEach((segment, i) => {
       const contents = { data: 0, 'expand-down': 1, code: 2 }[segment.kind]
       const bits =
-        (segment.big ? 1 : 0) | (contents << 1) | (segment.restricted ? 8 : 0) | (segment.pages ? 0x10 : 0) | (segment.absent ? 0x20 : 0)
-      ;[i + 1, segment.base, segment.limit, bits].forEach((word, k) => header.writeUInt32LE(word, 4 + i * 16 + k * 4))
+        (segment.big ? 1 : 0) |
+        (contents << 1) |
+        (segment.restricted ? 8 : 0) |
+        (segment.pages ? 0x10 : 0) |
+        (segment.absent ? 0x20 : 0)
+      ;[i + 1, segment.base, segment.limit, bits].forEach((word, k) =>
+        header.writeUInt32LE(word, 4 + i * 16 + k * 4),
+      )
     })
     return header
   }
@@ -71,19 +80,33 @@ export class HostProcessor {
 }
 
 function encodeCase(buffer: Buffer, at: number, test: StreamCase): void {
-  const words = [...test.registers, (test.eflags & ~0x3000) | 0x202, test.eip, ...test.selectors, test.at, test.code.length]
+  const words = [
+    ...test.registers,
+    (test.eflags & ~0x3000) | 0x202,
+    test.eip,
+    ...test.selectors,
+    test.at,
+    test.code.length,
+  ]
   words.forEach((word, i) => buffer.writeInt32LE(word | 0, at + i * 4))
   buffer.set(test.code, at + words.length * 4)
 }
 
 function decodeResult(buffer: Buffer, at: number): Outcome {
   const word = (i: number): number => buffer.readInt32LE(at + i * 4)
-  const list = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => word(from + i))
+  const list = (from: number, count: number): number[] =>
+    Array.from({ length: count }, (_, i) => word(from + i))
   const vector = word(16)
   // A 64-bit kernel has NX enabled, so that fetches show in the error code.
   const error = vector === 14 ? word(17) & ~0x10 : word(17)
   return {
-    registers: list(0, 8), eflags: word(8), eip: word(9), selectors: list(10, 6), vector, error,
-    cr2: vector === 14 ? word(18) : 0, hash: word(19),
+    registers: list(0, 8),
+    eflags: word(8),
+    eip: word(9),
+    selectors: list(10, 6),
+    vector,
+    error,
+    cr2: vector === 14 ? word(18) : 0,
+    hash: word(19),
   }
 }

@@ -23,9 +23,14 @@ export function differences(ours: Outcome, theirs: Outcome, undefinedFlags: numb
   const compare = (name: string, a: number, b: number): void => {
     if (a !== b) list.push(`${name} ${hex(a)} not ${hex(b)}`)
   }
-  ours.registers.forEach((value, i) => compare(['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'][i]!, value, theirs.registers[i]!))
-  ours.selectors.forEach((value, i) => compare(['es', 'cs', 'ss', 'ds', 'fs', 'gs'][i]!, value, theirs.selectors[i]!))
-  for (const name of ['eip', 'vector', 'error', 'cr2', 'hash'] as const) compare(name, ours[name], theirs[name])
+  ours.registers.forEach((value, i) =>
+    compare(['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'][i]!, value, theirs.registers[i]!),
+  )
+  ours.selectors.forEach((value, i) =>
+    compare(['es', 'cs', 'ss', 'ds', 'fs', 'gs'][i]!, value, theirs.selectors[i]!),
+  )
+  for (const name of ['eip', 'vector', 'error', 'cr2', 'hash'] as const)
+    compare(name, ours[name], theirs[name])
   const mask = COMPARED_FLAGS & ~undefinedFlags
   compare('flags', ours.eflags & mask, theirs.eflags & mask)
   return list
@@ -59,7 +64,8 @@ it.skipIf(typeof host === 'string')('runs random instruction streams as the host
       if (!whole) failures.push(`did not end: ${describeCase(made.test)}`)
       else {
         const own = differences(whole, made.outcome, 0)
-        if (own.length > 0) failures.push(`whole against stepped: ${own.join(', ')}\n  ${describeCase(made.test)}`)
+        if (own.length > 0)
+          failures.push(`whole against stepped: ${own.join(', ')}\n  ${describeCase(made.test)}`)
       }
       batch.push(made.test)
       ours.push(made.outcome)
@@ -77,7 +83,10 @@ it.skipIf(typeof host === 'string')('runs random instruction streams as the host
   const instructions = [...executed.values()].reduce((a, b) => a + b, 0)
   console.log(
     `${done} streams, ${instructions} instructions of ${executed.size - 1} kinds, ${dropped} dropped, endings ` +
-      [...vectors].sort(([a], [b]) => a - b).map(([vector, count]) => `${vector}:${count}`).join(' '),
+      [...vectors]
+        .sort(([a], [b]) => a - b)
+        .map(([vector, count]) => `${vector}:${count}`)
+        .join(' '),
   )
   const missing = [...new Set(builders.flatMap(({ names }) => names))].filter((name) => !executed.has(name))
   expect(failures.slice(0, SHOWN).join('\n'), `${failures.length} differences`).toBe('')

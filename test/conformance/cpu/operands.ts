@@ -1,11 +1,21 @@
 import { EBP, EBX, EDI, ESI, ESP, DS, SS } from '../../../engine/isa/state.ts'
 import { Access, type CpuState } from '../../../engine/vcpu/cpu-state.ts'
 import type { Random } from './random.ts'
-import { CODE, CODE_END, DATA, DATA_END, FAR_DATA, FAR_DATA_END, READ_ONLY, READ_ONLY_END } from './user-layout.ts'
+import {
+  CODE,
+  CODE_END,
+  DATA,
+  DATA_END,
+  FAR_DATA,
+  FAR_DATA_END,
+  READ_ONLY,
+  READ_ONLY_END,
+} from './user-layout.ts'
 
 export const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]
 
-export const littleEndian = (value: number, bytes: number): number[] => Array.from({ length: bytes }, (_, i) => (value >>> (8 * i)) & 0xff)
+export const littleEndian = (value: number, bytes: number): number[] =>
+  Array.from({ length: bytes }, (_, i) => (value >>> (8 * i)) & 0xff)
 
 /** Where a memory operand lies, and the bytes that say so. */
 export interface MemoryOperand {
@@ -42,7 +52,8 @@ function target(random: Random, size: number): number {
 }
 
 export const writable = (access: number): boolean => (access & 0x1a) === 0x12
-const readable = (access: number): boolean => (access & 0x10) !== 0 && (!(access & Access.CODE) || (access & 2) !== 0)
+const readable = (access: number): boolean =>
+  (access & 0x10) !== 0 && (!(access & Access.CODE) || (access & 2) !== 0)
 
 /** An offset in a segment for an access of `size` bytes; now and then where it faults. */
 export function aimOffset({ random, state }: Aiming, segment: number, size: number): number {
@@ -54,7 +65,9 @@ export function aimOffset({ random, state }: Aiming, segment: number, size: numb
   const offset = (target(random, size) - state.base(segment)) >>> 0
   const inside = down ? offset > limit : offset + size - 1 <= limit
   if (offset < 0xffffffe0 && (inside || random.oneIn(40))) return offset
-  return down ? limit + 1 + random.below(0x2000) : random.below(Math.max(1, Math.min(limit - size + 2, 0x4000)))
+  return down
+    ? limit + 1 + random.below(0x2000)
+    : random.below(Math.max(1, Math.min(limit - size + 2, 0x4000)))
 }
 
 /** Whether a segment may be used at all; streams that fault in every instruction tell little. */
@@ -63,7 +76,11 @@ export function usable(state: CpuState, segment: number, write: boolean): boolea
   return access !== 0 && (write ? writable(access) : readable(access))
 }
 
-function chooseSegment(aiming: Aiming, standard: number, write: boolean): { segment: number; prefix: number[] } {
+function chooseSegment(
+  aiming: Aiming,
+  standard: number,
+  write: boolean,
+): { segment: number; prefix: number[] } {
   const { random, state } = aiming
   const good = (index: number): boolean => usable(state, index, write) || random.oneIn(60)
   if (good(standard) && !random.oneIn(5)) return { segment: standard, prefix: [] }
@@ -75,7 +92,13 @@ function chooseSegment(aiming: Aiming, standard: number, write: boolean): { segm
 }
 
 /** Any form of memory operand; null once the stream is over. `bias` is added to the address when the instruction runs. */
-export function memoryOperand(aiming: Aiming, addressSize: number, size: number, write: boolean, bias = 0): MemoryOperand | null {
+export function memoryOperand(
+  aiming: Aiming,
+  addressSize: number,
+  size: number,
+  write: boolean,
+  bias = 0,
+): MemoryOperand | null {
   return addressSize === 2 ? operand16(aiming, size, write, bias) : operand32(aiming, size, write, bias)
 }
 
@@ -87,12 +110,18 @@ function operand16(aiming: Aiming, size: number, write: boolean, bias: number): 
   const base = FIRST_16[rm]!
   const index = SECOND_16[rm]!
   const lone = rm >= 4 ? [ESI, EDI, EBP, EBX][rm - 4]! : -1
-  const { segment, prefix } = chooseSegment(aiming, !plain && (rm === 2 || rm === 3 || rm === 6) ? SS : DS, write)
+  const { segment, prefix } = chooseSegment(
+    aiming,
+    !plain && (rm === 2 || rm === 3 || rm === 6) ? SS : DS,
+    write,
+  )
   const offset = aimOffset(aiming, segment, size) & 0xffff
   const first = lone >= 0 ? lone : base
-  const rest = (displacement: number): number => offset - bias - displacement - (lone < 0 && index >= 0 ? state.gpr(index) : 0)
+  const rest = (displacement: number): number =>
+    offset - bias - displacement - (lone < 0 && index >= 0 ? state.gpr(index) : 0)
   if (plain) return { bytes: [rm, ...littleEndian(offset - bias, 2)], segment, prefix, offset }
-  if (mod === 2) return { bytes: [0x80 | rm, ...littleEndian(rest(0) - state.gpr(first), 2)], segment, prefix, offset }
+  if (mod === 2)
+    return { bytes: [0x80 | rm, ...littleEndian(rest(0) - state.gpr(first), 2)], segment, prefix, offset }
   const displacement = mod === 1 ? (random.below(256) << 24) >> 24 : 0
   if (!aiming.setRegister(first, (random.word() & ~0xffff) | (rest(displacement) & 0xffff))) return null
   return { bytes: [(mod << 6) | rm, ...(mod === 1 ? [displacement & 0xff] : [])], segment, prefix, offset }
@@ -107,17 +136,27 @@ function operand32(aiming: Aiming, size: number, write: boolean, bias: number): 
   // Mod 0 with EBP for a base has a displacement instead.
   const mod = random.below(3)
   const noBase = mod === 0 && base === EBP
-  const { segment, prefix } = chooseSegment(aiming, !noBase && (base === ESP || base === EBP) ? SS : DS, write)
+  const { segment, prefix } = chooseSegment(
+    aiming,
+    !noBase && (base === ESP || base === EBP) ? SS : DS,
+    write,
+  )
   const offset = aimOffset(aiming, segment, size)
   const scaled = (): number => (index === ESP ? 0 : state.gpr(index) << scale)
   const sib = withSib ? [(scale << 6) | (index << 3) | base] : []
   const rm = withSib ? 4 : base
-  if (noBase) return { bytes: [rm, ...sib, ...littleEndian(offset - bias - scaled(), 4)], segment, prefix, offset }
+  if (noBase)
+    return { bytes: [rm, ...sib, ...littleEndian(offset - bias - scaled(), 4)], segment, prefix, offset }
   if (mod === 2 || base === ESP || base === index) {
     const value = offset - bias - scaled() - state.gpr(base)
     return { bytes: [0x80 | rm, ...sib, ...littleEndian(value, 4)], segment, prefix, offset }
   }
   const displacement = mod === 1 ? (random.below(256) << 24) >> 24 : 0
   if (!aiming.setRegister(base, (offset - bias - scaled() - displacement) | 0)) return null
-  return { bytes: [(mod << 6) | rm, ...sib, ...(mod === 1 ? [displacement & 0xff] : [])], segment, prefix, offset }
+  return {
+    bytes: [(mod << 6) | rm, ...sib, ...(mod === 1 ? [displacement & 0xff] : [])],
+    segment,
+    prefix,
+    offset,
+  }
 }

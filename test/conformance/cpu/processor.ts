@@ -57,5 +57,13 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
     writeTimeStamp: () => {},
     ferr: () => {},
   })
-  return { vcpu, memory, ports, ram: guest.ram, ramView: new DataView(guest.wasm.buffer, RAM_BASE), table, pendingVectors }
+  return {
+    vcpu,
+    memory,
+    ports,
+    ram: guest.ram,
+    ramView: new DataView(guest.wasm.buffer, RAM_BASE),
+    table,
+    pendingVectors,
+  }
 }

@@ -2,10 +2,28 @@ import { AF, ARITHMETIC, CF, DIRECTION, OF, PF, SF, ZF } from '../../../engine/i
 import { type Encoding, meaningSize, suffixSize } from '../../../engine/isa/encoding.ts'
 import { CS, DS, EAX, EBP, EBX, ECX, EDI, EDX, ES, ESI, ESP, SS } from '../../../engine/isa/state.ts'
 import type { CpuState } from '../../../engine/vcpu/cpu-state.ts'
-import { type Aiming, type MemoryOperand, SEGMENT_PREFIXES, aimOffset, littleEndian, memoryOperand, usable, writable } from './operands.ts'
+import {
+  type Aiming,
+  type MemoryOperand,
+  SEGMENT_PREFIXES,
+  aimOffset,
+  littleEndian,
+  memoryOperand,
+  usable,
+  writable,
+} from './operands.ts'
 import type { Random } from './random.ts'
 import {
-  ALL_SELECTORS, CODE, CODE_END, CODE_SELECTORS, LOCAL_SEGMENTS, RESERVED, RESERVED_END, STACK_SELECTORS, USER_CODE, USER_DATA,
+  ALL_SELECTORS,
+  CODE,
+  CODE_END,
+  CODE_SELECTORS,
+  LOCAL_SEGMENTS,
+  RESERVED,
+  RESERVED_END,
+  STACK_SELECTORS,
+  USER_CODE,
+  USER_DATA,
 } from './user-layout.ts'
 import { CODE_BYTES, type Outcome, type StreamCase, type UserProcess } from './user-process.ts'
 
@@ -20,15 +38,77 @@ interface Choice {
  * whose result no two runs share: they belong to other suites.
  */
 const NOT_COMPARABLE = new Set([
-  'SYSENTER', 'SYSEXIT', 'LOADALL286', 'CPUID', 'RDTSC', 'RDPMC', 'SMSW', 'SGDT', 'SIDT', 'SLDT', 'STR', 'RSM', 'INT1',
+  // With a prefix it is another instruction of later processors.
+  'CLFLUSH',
+  'SYSENTER',
+  'SYSEXIT',
+  'LOADALL286',
+  'CPUID',
+  'RDTSC',
+  'RDPMC',
+  'SMSW',
+  'SGDT',
+  'SIDT',
+  'SLDT',
+  'STR',
+  'RSM',
+  'INT1',
 ])
 /** Always an exception in user mode: these end a stream. */
 const ALWAYS_FAULTS = new Set([
-  'IN', 'OUT', 'INDX', 'OUTDX', 'INS', 'OUTS', 'LGDT', 'LIDT', 'LMSW', 'INVLPG', 'LLDT', 'LTR', 'CLTS', 'INVD', 'WBINVD', 'UD2', 'MOVRC',
-  'MOVCR', 'MOVRD', 'MOVDR', 'WRMSR', 'RDMSR', 'HLT', 'CLI', 'STI', 'INT', 'INT3',
+  'IN',
+  'OUT',
+  'INDX',
+  'OUTDX',
+  'INS',
+  'OUTS',
+  'LGDT',
+  'LIDT',
+  'LMSW',
+  'INVLPG',
+  'LLDT',
+  'LTR',
+  'CLTS',
+  'INVD',
+  'WBINVD',
+  'UD2',
+  'MOVRC',
+  'MOVCR',
+  'MOVRD',
+  'MOVDR',
+  'WRMSR',
+  'RDMSR',
+  'HLT',
+  'CLI',
+  'STI',
+  'INT',
+  'INT3',
 ])
-const SEGMENT_INSTRUCTIONS = new Set(['POPS', 'MOVTS', 'LES', 'LDS', 'LSS', 'LFS', 'LGS', 'LAR', 'LSL', 'VERR', 'VERW'])
-const STACK_USERS = new Set(['PUSHA', 'POPA', 'ENTER', 'PUSHF', 'POPF', 'POPS', 'RETF', 'IRET', 'CALLF', 'CALLFI'])
+const SEGMENT_INSTRUCTIONS = new Set([
+  'POPS',
+  'MOVTS',
+  'LES',
+  'LDS',
+  'LSS',
+  'LFS',
+  'LGS',
+  'LAR',
+  'LSL',
+  'VERR',
+  'VERW',
+])
+const STACK_USERS = new Set([
+  'PUSHA',
+  'POPA',
+  'ENTER',
+  'PUSHF',
+  'POPF',
+  'POPS',
+  'RETF',
+  'IRET',
+  'CALLF',
+  'CALLFI',
+])
 const SHIFTS = new Set(['SHL', 'SAL', 'SHR', 'SAR', 'SHLD', 'SHRD'])
 const ROTATES = new Set(['ROL', 'ROR', 'RCL', 'RCR'])
 
@@ -69,7 +149,9 @@ export class StreamBuilder implements Aiming {
 
   /** Names of everything that may come up. */
   get names(): string[] {
-    return [...new Set([...this.#ordinary, ...this.#faulting].map(({ encoding }) => encoding.description.name))]
+    return [
+      ...new Set([...this.#ordinary, ...this.#faulting].map(({ encoding }) => encoding.description.name)),
+    ]
   }
 
   /** The next stream and how it ended here, step by step; null when it went where results cannot be compared. */
@@ -82,7 +164,11 @@ export class StreamBuilder implements Aiming {
     process.load(this.#case)
     process.stepping = true
     this.#instructions = 0
-    while (!this.#over && this.#instructions < this.options.length && this.#case.code.length < CODE_BYTES - 70) {
+    while (
+      !this.#over &&
+      this.#instructions < this.options.length &&
+      this.#case.code.length < CODE_BYTES - 70
+    ) {
       this.#instructions++
       if (random.oneIn(60)) this.#wild()
       else if (random.oneIn(25)) this.#selfModify()
@@ -92,7 +178,8 @@ export class StreamBuilder implements Aiming {
     process.stepping = false
     if (!process.ended || this.#dropped) return null
     const outcome = process.outcome()
-    if (outcome.vector === 14 && outcome.cr2 >>> 0 >= RESERVED && outcome.cr2 >>> 0 < RESERVED_END) return null
+    if (outcome.vector === 14 && outcome.cr2 >>> 0 >= RESERVED && outcome.cr2 >>> 0 < RESERVED_END)
+      return null
     this.#case.undefinedFlags = this.#undefined
     return { test: this.#case, outcome }
   }
@@ -102,21 +189,37 @@ export class StreamBuilder implements Aiming {
     const { segments } = this.options
     const registers = Array.from({ length: 8 }, () => random.value())
     const local = segments && !random.oneIn(4)
-    const selector = (from: readonly number[], standard: number): number => (local && random.oneIn(2) ? random.pick(from) : standard)
+    const selector = (from: readonly number[], standard: number): number =>
+      local && random.oneIn(2) ? random.pick(from) : standard
     const data = ALL_SELECTORS.filter((s) => (s & 3) === 3 || s === 0)
     const usable = (s: number): number => (LOADABLE.has(s) ? s : USER_DATA)
     const selectors = [
-      usable(selector(data, USER_DATA)), selector(CODE_SELECTORS, USER_CODE), selector(STACK_SELECTORS, USER_DATA),
-      usable(selector(data, USER_DATA)), usable(selector(data, USER_DATA)), usable(selector(data, USER_DATA)),
+      usable(selector(data, USER_DATA)),
+      selector(CODE_SELECTORS, USER_CODE),
+      selector(STACK_SELECTORS, USER_DATA),
+      usable(selector(data, USER_DATA)),
+      usable(selector(data, USER_DATA)),
+      usable(selector(data, USER_DATA)),
     ]
     const room = CODE_END - CODE
-    const near = random.oneIn(4) ? 0x1000 - random.below(60) : random.oneIn(60) ? room - random.below(80) : random.below(room - 0x200)
+    const near = random.oneIn(4)
+      ? 0x1000 - random.below(60)
+      : random.oneIn(60)
+        ? room - random.below(80)
+        : random.below(room - 0x200)
     const at = CODE + near
     if (at - SELECTOR_BASES.get(selectors[CS]!)! > codeLimit(selectors[CS]!)) selectors[CS] = USER_CODE
     const base = SELECTOR_BASES.get(selectors[CS]!)!
     registers[ESP] = 0x1000 + random.below(0x2000)
     return {
-      registers, eflags: random.word() & (ARITHMETIC | DIRECTION), eip: (at - base) >>> 0, selectors, at, code: [], undefinedFlags: 0, names: [],
+      registers,
+      eflags: random.word() & (ARITHMETIC | DIRECTION),
+      eip: (at - base) >>> 0,
+      selectors,
+      at,
+      code: [],
+      undefinedFlags: 0,
+      names: [],
     }
   }
 
@@ -181,12 +284,22 @@ export class StreamBuilder implements Aiming {
   /** MOV of an immediate to memory, through the segment that an operand uses. */
   #store(segment: number, offset: number, value: number, size: number): boolean {
     if (!usable(this.state, segment, true)) return !this.#over
-    const prefixes = [...(this.#code32 ? [] : [0x67]), ...((size === 4) === this.#code32 || size === 1 ? [] : [0x66]), SEGMENT_PREFIXES[segment]!]
-    return this.#execute([...prefixes, size === 1 ? 0xc6 : 0xc7, 5, ...littleEndian(offset, 4), ...littleEndian(value, size)], '')
+    const prefixes = [
+      ...(this.#code32 ? [] : [0x67]),
+      ...((size === 4) === this.#code32 || size === 1 ? [] : [0x66]),
+      SEGMENT_PREFIXES[segment]!,
+    ]
+    return this.#execute(
+      [...prefixes, size === 1 ? 0xc6 : 0xc7, 5, ...littleEndian(offset, 4), ...littleEndian(value, size)],
+      '',
+    )
   }
 
   #push(value: number, size: number): boolean {
-    return this.#execute([...((size === 4) === this.#code32 ? [] : [0x66]), 0x68, ...littleEndian(value, size)], '')
+    return this.#execute(
+      [...((size === 4) === this.#code32 ? [] : [0x66]), 0x68, ...littleEndian(value, size)],
+      '',
+    )
   }
 
   /** Gives the flags values that the manual defines. */
@@ -214,20 +327,25 @@ export class StreamBuilder implements Aiming {
       const wantsRegister = encoding.operands.some(({ letter }) => letter === 'R')
       let reg = encoding.digit >= 0 ? encoding.digit & 7 : random.below(8)
       if (reg === ESP && encoding.operands[0]?.letter === 'G' && !random.oneIn(30)) reg = EDI
-      if (wantsMemory || name === 'NOP' || (!wantsRegister && random.oneIn(2))) {
+      const registerOnly = wantsRegister || encoding.digit >= 8
+      if (wantsMemory || name === 'NOP' || (!registerOnly && random.oneIn(2))) {
         memory = this.#memory(encoding, size, addressSize, reg)
         if (!memory) return
         modrm = [memory.bytes[0]! | (reg << 3), ...memory.bytes.slice(1)]
       } else {
         let rm = encoding.rm >= 0 ? encoding.rm : random.below(8)
-        if (rm === ESP && size !== 1 && !random.oneIn(30)) rm = EBX
+        if (rm === ESP && size !== 1 && encoding.operands.length > 0 && !random.oneIn(30)) rm = EBX
         if (!this.#aimRegister(name, rm, size)) return
         modrm = [0xc0 | (reg << 3) | rm]
       }
     }
     const before = [...modrm]
     const prefixes = this.#prefixes(choice, operandSize, addressSize, memory)
-    const opcode = [...(row >= 0x100 ? [0x0f] : []), ...(row >= 0x300 ? [0x3a] : row >= 0x200 ? [0x38] : []), row & 0xff]
+    const opcode = [
+      ...(row >= 0x100 ? [0x0f] : []),
+      ...(row >= 0x300 ? [0x3a] : row >= 0x200 ? [0x38] : []),
+      row & 0xff,
+    ]
     const tail: number[] = []
     for (const { letter, suffix } of encoding.operands) {
       if (letter === 'I' || letter === 'K') {
@@ -235,24 +353,46 @@ export class StreamBuilder implements Aiming {
         const value = this.#immediate(name, letter)
         if (bytes === 1) count = value & 0xff
         tail.push(...littleEndian(value, bytes))
-      } else if (letter === 'J') tail.push(...littleEndian(random.oneIn(40) ? random.word() : random.below(12), suffix === 'b' ? 1 : operandSize))
+      } else if (letter === 'J')
+        tail.push(
+          ...littleEndian(
+            random.oneIn(40) ? random.word() : random.below(12),
+            suffix === 'b' ? 1 : operandSize,
+          ),
+        )
       else if (letter === 'O') {
         const offset = aimOffset(this, DS, size)
         tail.push(...littleEndian(offset, addressSize))
       } else if (letter === 'CL') count = this.state.gpr(ECX) & 0xff
       else if (letter === '1') count = 1
     }
+    // Undefined, and not the same on all silicon.
+    if (/^SH[LR]D$/.test(name) && size === 2 && (count & 31) > 16) return
     if (name === 'JMPF' || name === 'CALLF') tail.splice(0, 99, ...this.#farPointer(operandSize))
-    if ((row & 7) === ESP && encoding.operands[0]?.letter === 'Z' && name !== 'PUSH' && row < 0x60 && !random.oneIn(30)) return
-    if (this.#execute([...prefixes, ...opcode, ...before, ...tail], name)) this.#noteUndefined(name, d.defines ?? 0, d.undefined ?? 0, size, count)
+    if (
+      (row & 7) === ESP &&
+      encoding.operands[0]?.letter === 'Z' &&
+      name !== 'PUSH' &&
+      row < 0x60 &&
+      !random.oneIn(30)
+    )
+      return
+    if (this.#execute([...prefixes, ...opcode, ...before, ...tail], name))
+      this.#noteUndefined(name, d.defines ?? 0, d.undefined ?? 0, size, count)
   }
 
   #readyFlags(name: string, uses: number): boolean {
     const { random } = this
     // What only merges the old flags passes their state on; these read them.
-    const reads = SHIFTS.has(name) || /^(ROL|ROR|DIV|IDIV|BT.?|CL.|ST.|VERR|VERW|LAR|LSL|ARPL|CMPXCHG8B|AAM|AAD)$/.test(name)
-      ? 0
-      : /^(RCL|RCR|CMC)$/.test(name) ? CF : name === 'PUSHF' || name === 'INTO' ? ARITHMETIC : uses
+    const reads =
+      SHIFTS.has(name) ||
+      /^(ROL|ROR|DIV|IDIV|BT.?|CL.|ST.|VERR|VERW|LAR|LSL|ARPL|CMPXCHG8B|AAM|AAD)$/.test(name)
+        ? 0
+        : /^(RCL|RCR|CMC)$/.test(name)
+          ? CF
+          : name === 'PUSHF' || name === 'INTO'
+            ? ARITHMETIC
+            : uses
     if (this.#undefined & reads && !this.#defineFlags()) return false
     return !random.oneIn(20) || this.#defineFlags()
   }
@@ -277,14 +417,23 @@ export class StreamBuilder implements Aiming {
 
   #memory(encoding: Encoding, size: number, addressSize: number, reg: number): MemoryOperand | null {
     const { random } = this
-    const { name, } = encoding.description
+    const { name } = encoding.description
     const first = encoding.operands[0]!
-    const write = first.letter === 'E' && !/^(CMP|TEST|PUSH|JMPI|CALLI|MUL|IMUL|DIV|IDIV|BT|VERR|VERW|NOP|LMSW)$/.test(name)
-    const bytes = /^(L.S|JMPFI|CALLFI)$/.test(name) ? size + 2 : name === 'BOUND' ? 2 * size : name === 'CMPXCHG8B' ? 8 : this.#operandBytes(encoding, size)
+    const write =
+      first.letter === 'E' &&
+      !/^(CMP|TEST|PUSH|JMPI|CALLI|MUL|IMUL|DIV|IDIV|BT|VERR|VERW|NOP|LMSW)$/.test(name)
+    const bytes = /^(L.S|JMPFI|CALLFI)$/.test(name)
+      ? size + 2
+      : name === 'BOUND'
+        ? 2 * size
+        : name === 'CMPXCHG8B'
+          ? 8
+          : this.#operandBytes(encoding, size)
     let bias = 0
     if (/^BT.?$/.test(name) && encoding.operands[1]?.letter === 'G') {
       // The bit offset moves the operand.
-      if (!random.oneIn(4) && reg !== ESP && !this.setRegister(reg, random.below(0x4000) - 0x2000)) return null
+      if (!random.oneIn(4) && reg !== ESP && !this.setRegister(reg, random.below(0x4000) - 0x2000))
+        return null
       const offset = size === 2 ? (this.state.gpr(reg) << 16) >> 16 : this.state.gpr(reg)
       bias = size === 2 ? (offset >> 4) << 1 : (offset >> 5) << 2
     }
@@ -302,21 +451,31 @@ export class StreamBuilder implements Aiming {
   #fillMemory(name: string, { segment, offset }: MemoryOperand, size: number): boolean {
     const { random } = this
     if (/^(L.S)$/.test(name)) return this.#store(segment, offset + size, this.#selectorFor(name), 2)
-    if (name === 'MOVTS' || SEGMENT_INSTRUCTIONS.has(name)) return this.#store(segment, offset, this.#selectorFor(name), 2)
-    if (name === 'JMPI' || name === 'CALLI') return this.#store(segment, offset, this.#jumpTarget(this.state.base(CS)), size)
+    if (name === 'MOVTS' || SEGMENT_INSTRUCTIONS.has(name))
+      return this.#store(segment, offset, this.#selectorFor(name), 2)
+    if (name === 'JMPI' || name === 'CALLI')
+      return this.#store(segment, offset, this.#jumpTarget(this.state.base(CS)), size)
     if (name === 'JMPFI' || name === 'CALLFI') {
       const pointer = this.#farPointer(size)
-      const word = (at: number, bytes: number): number => pointer.slice(at, at + bytes).reduce((v, b, i) => v | (b << (8 * i)), 0)
-      return this.#store(segment, offset, word(0, size), size) && this.#store(segment, offset + size, word(size, 2), 2)
+      const word = (at: number, bytes: number): number =>
+        pointer.slice(at, at + bytes).reduce((v, b, i) => v | (b << (8 * i)), 0)
+      return (
+        this.#store(segment, offset, word(0, size), size) &&
+        this.#store(segment, offset + size, word(size, 2), 2)
+      )
     }
     if (name === 'BOUND' && !random.oneIn(3))
-      return this.#store(segment, offset, -0x7000, size) && this.#store(segment, offset + size, random.below(0x7fff), size)
+      return (
+        this.#store(segment, offset, -0x7000, size) &&
+        this.#store(segment, offset + size, random.below(0x7fff), size)
+      )
     return !this.#over
   }
 
   #aimRegister(name: string, register: number, size: number): boolean {
     if (SEGMENT_INSTRUCTIONS.has(name)) return this.setRegister(register, this.#selectorFor(name))
-    if (name === 'JMPI' || name === 'CALLI') return this.setRegister(register, this.#jumpTarget(this.state.base(CS)))
+    if (name === 'JMPI' || name === 'CALLI')
+      return this.setRegister(register, this.#jumpTarget(this.state.base(CS)))
     if ((name === 'DIV' || name === 'IDIV') && size === 1) return true
     return true
   }
@@ -328,7 +487,11 @@ export class StreamBuilder implements Aiming {
 
   #farPointer(operandSize: number): number[] {
     const { random } = this
-    const selector = random.oneIn(12) ? random.pick(ALL_SELECTORS) : this.options.segments ? random.pick(CODE_SELECTORS) : USER_CODE
+    const selector = random.oneIn(12)
+      ? random.pick(ALL_SELECTORS)
+      : this.options.segments
+        ? random.pick(CODE_SELECTORS)
+        : USER_CODE
     const base = SELECTOR_BASES.get(selector) ?? 0
     return [...littleEndian(this.#jumpTarget(base), operandSize), ...littleEndian(selector, 2)]
   }
@@ -344,7 +507,12 @@ export class StreamBuilder implements Aiming {
   #immediate(name: string, letter: string): number {
     const { random } = this
     if (name === 'INT') return random.pick([3, 4, 0, 5, 13, 14, 0x21, 0x81, 0xff, random.below(0x80)])
-    if (name === 'ENTER') return letter === 'K' ? (random.oneIn(6) ? random.below(256) : random.below(4)) : random.below(random.oneIn(20) ? 0x10000 : 64)
+    if (name === 'ENTER')
+      return letter === 'K'
+        ? random.oneIn(6)
+          ? random.below(256)
+          : random.below(4)
+        : random.below(random.oneIn(20) ? 0x10000 : 64)
     if (name === 'RET' || name === 'RETF') return random.oneIn(20) ? random.value() : random.below(16)
     return random.value()
   }
@@ -354,19 +522,36 @@ export class StreamBuilder implements Aiming {
     const { random, state } = this
     if (!this.#stackReady(name)) return false
     if (/^(MOVS|STOS|LODS|SCAS|CMPS|INS|OUTS)$/.test(name)) {
-      const pointer = (segment: number): number => (random.word() & ~0xffff & (addressSize === 2 ? -1 : 0)) | this.#stringOffset(segment)
+      const pointer = (segment: number): number =>
+        (random.word() & ~0xffff & (addressSize === 2 ? -1 : 0)) | this.#stringOffset(segment)
       if (!this.setRegister(EDI, pointer(ES)) || !this.setRegister(ESI, pointer(DS))) return false
       if (random.oneIn(4) && !this.setRegister(ESI, state.gpr(EDI) + random.below(40) - 20)) return false
-      if (!this.setRegister(ECX, (addressSize === 2 ? random.word() & ~0xffff : 0) | (random.oneIn(8) ? 0 : random.below(40)))) return false
+      if (
+        !this.setRegister(
+          ECX,
+          (addressSize === 2 ? random.word() & ~0xffff : 0) | (random.oneIn(8) ? 0 : random.below(40)),
+        )
+      )
+        return false
       if (random.oneIn(3) && !this.#execute([random.oneIn(2) ? 0xfd : 0xfc], '')) return false
     }
-    if (/^(LOOP|LOOPE|LOOPNE|JCXZ)$/.test(name) && random.oneIn(2) && !this.setRegister(ECX, random.below(3) | (random.oneIn(3) ? 0x10000 : 0))) return false
-    if (name === 'XLAT' && !this.setRegister(EBX, aimOffset(this, DS, 1) - (state.gpr(EAX) & 0xff))) return false
+    if (
+      /^(LOOP|LOOPE|LOOPNE|JCXZ)$/.test(name) &&
+      random.oneIn(2) &&
+      !this.setRegister(ECX, random.below(3) | (random.oneIn(3) ? 0x10000 : 0))
+    )
+      return false
+    if (name === 'XLAT' && !this.setRegister(EBX, aimOffset(this, DS, 1) - (state.gpr(EAX) & 0xff)))
+      return false
     if ((name === 'DIV' || name === 'IDIV') && !random.oneIn(4)) {
       if (size === 1) return this.setRegister(EAX, random.below(0x300) - 0x100)
       return this.setRegister(EDX, random.oneIn(2) ? random.below(200) : -random.below(2))
     }
-    if (name === 'LEAVE') return this.setRegister(EBP, (random.word() & (state.stack32 ? 0 : ~0xffff)) | aimOffset(this, SS, size))
+    if (name === 'LEAVE')
+      return this.setRegister(
+        EBP,
+        (random.word() & (state.stack32 ? 0 : ~0xffff)) | aimOffset(this, SS, size),
+      )
     if (/^(RET|RETF|IRET)$/.test(name)) return this.#pushReturn(name, size)
     if (name === 'POPF') return this.#push(this.#flagsImage(), size)
     if (name === 'POPS') return this.#push(this.#selectorFor(name), size)
@@ -385,7 +570,8 @@ export class StreamBuilder implements Aiming {
     if (name === 'RET') return this.#push(this.#jumpTarget(this.state.base(CS)), size)
     if (name === 'IRET' && !this.#push(this.#flagsImage(), size)) return false
     const pointer = this.#farPointer(size)
-    const word = (from: number, bytes: number): number => pointer.slice(from, from + bytes).reduce((v, b, i) => v | (b << (8 * i)), 0)
+    const word = (from: number, bytes: number): number =>
+      pointer.slice(from, from + bytes).reduce((v, b, i) => v | (b << (8 * i)), 0)
     return this.#push(word(size, 2), size) && this.#push(word(0, size), size)
   }
 
@@ -416,7 +602,12 @@ export class StreamBuilder implements Aiming {
     return 0x1800
   }
 
-  #prefixes({ encoding, row }: Choice, operandSize: number, addressSize: number, memory: MemoryOperand | null): number[] {
+  #prefixes(
+    { encoding, row }: Choice,
+    operandSize: number,
+    addressSize: number,
+    memory: MemoryOperand | null,
+  ): number[] {
     const { random } = this
     const { description: d } = encoding
     const prefixes: number[] = []
@@ -427,13 +618,18 @@ export class StreamBuilder implements Aiming {
     if (d.string && !random.oneIn(3)) prefixes.push(random.oneIn(2) ? 0xf2 : 0xf3)
     // Elsewhere a repeat prefix does nothing, as long as it does not make another instruction.
     else if (row < 0x100 && row !== 0x90 && random.oneIn(40)) prefixes.push(random.oneIn(2) ? 0xf2 : 0xf3)
-    if (d.lockable && memory && encoding.operands[0]!.letter !== 'G' ? random.oneIn(6) : random.oneIn(300)) prefixes.push(0xf0)
-    if (random.oneIn(80)) for (let n = random.below(12); n > 0; n--) prefixes.unshift(memory ? memory.prefix[0] ?? prefixes[0] ?? 0x3e : 0x2e)
+    if (d.lockable && memory && encoding.operands[0]!.letter !== 'G' ? random.oneIn(6) : random.oneIn(300))
+      prefixes.push(0xf0)
+    if (random.oneIn(80))
+      for (let n = random.below(12); n > 0; n--)
+        prefixes.unshift(memory ? (memory.prefix[0] ?? prefixes[0] ?? 0x3e) : 0x2e)
     for (let i = prefixes.length - 1; i > 0; i--) {
       const k = random.below(i + 1)
       ;[prefixes[i], prefixes[k]] = [prefixes[k]!, prefixes[i]!]
     }
-    return memory && memory.prefix.length === 0 ? prefixes.filter((p) => !SEGMENT_PREFIXES.includes(p)) : prefixes
+    return memory && memory.prefix.length === 0
+      ? prefixes.filter((p) => !SEGMENT_PREFIXES.includes(p))
+      : prefixes
   }
 
   /** Encodings that do not exist, or not in this form. */
@@ -450,7 +646,10 @@ export class StreamBuilder implements Aiming {
     const register = random.pick([EAX, ECX, EDX, EBX, ESI, EDI])
     const wide = this.#code32 ? [] : [0x66]
     const fresh = random.pick([
-      [0x90, 0x90, 0x90, 0x90], [0x40 + register, 0x40 + register, 0xf5, 0xf5], [0x83, 0xc0 + register, random.below(256), 0xf9], [0xeb, 0x02, 0, 0],
+      [0x90, 0x90, 0x90, 0x90],
+      [0x40 + register, 0x40 + register, 0xf5, 0xf5],
+      [0x83, 0xc0 + register, random.below(256), 0xf9],
+      [0xeb, 0x02, 0, 0],
     ])
     const padding = Array.from({ length: random.below(4) }, () => 0x90)
     const length = wide.length + (this.#code32 ? 0 : 1) + 10
@@ -459,7 +658,12 @@ export class StreamBuilder implements Aiming {
     const address = littleEndian(at, 4)
     const store = [...wide, ...(this.#code32 ? [] : [0x67]), 0xc7, 5, ...address, ...fresh]
     // What is there before it is written over.
-    const stale = random.pick([[0x48, 0x48, 0x48, 0x48], [0xcc, 0xcc, 0xcc, 0xcc], [0xb8, 1, 2, 3], [0x0f, 0x0b, 0x0f, 0x0b]])
+    const stale = random.pick([
+      [0x48, 0x48, 0x48, 0x48],
+      [0xcc, 0xcc, 0xcc, 0xcc],
+      [0xb8, 1, 2, 3],
+      [0x0f, 0x0b, 0x0f, 0x0b],
+    ])
     this.process.patch(this.#here + store.length, [...padding, ...stale])
     if (!this.#execute(store, 'self-modification')) return
     this.#case.code.push(...padding, ...stale)
@@ -474,11 +678,46 @@ export class StreamBuilder implements Aiming {
 }
 
 const INVALID = [
-  [0xfe, 0xd0], [0xfe, 0x38], [0xff, 0xf8], [0xff, 0x38], [0xff, 0xd8 | 1], [0xff, 0xe8], [0x0f, 0x0b], [0x0f, 0xb9, 0xc0], [0x0f, 0xff, 0xc0],
-  [0x8e, 0xc8], [0x8e, 0xf0], [0x8e, 0xf8], [0x8c, 0xf0], [0x8c, 0xf8], [0xc6, 0xc8, 0x11], [0xc7, 0xc8, 1, 2, 3, 4], [0x8d, 0xc0], [0x0f, 0xba, 0xc0, 1],
-  [0x0f, 0xba, 0xd8, 3], [0xf0, 0x90], [0xf0, 0x01, 0xc0], [0xf0, 0x39, 0x00], [0xf0, 0x89, 0x00], [0xf0, 0x0f, 0xa3, 0x00], [0xf0, 0xd1, 0x00],
-  [0x0f, 0x04], [0x0f, 0x0a], [0x0f, 0x24, 0xc0], [0x0f, 0x26, 0xc0], [0x0f, 0x36], [0x0f, 0x39], [0x0f, 0xc7, 0xc8], [0x0f, 0xb2, 0xc0],
-  [0x0f, 0xb4, 0xc0], [0x0f, 0xa6, 0xc0], [0x0f, 0x00, 0xf0], [0x0f, 0x00, 0xf8], [0xd6], [0xf0, 0xff, 0x30], [0xf0, 0x87, 0xc0],
+  [0xfe, 0xd0],
+  [0xfe, 0x38],
+  [0xff, 0xf8],
+  [0xff, 0x38],
+  [0xff, 0xd8 | 1],
+  [0xff, 0xe8],
+  [0x0f, 0x0b],
+  [0x0f, 0xb9, 0xc0],
+  [0x0f, 0xff, 0xc0],
+  [0x8e, 0xc8],
+  [0x8e, 0xf0],
+  [0x8e, 0xf8],
+  [0x8c, 0xf0],
+  [0x8c, 0xf8],
+  [0xc6, 0xc8, 0x11],
+  [0xc7, 0xc8, 1, 2, 3, 4],
+  [0x8d, 0xc0],
+  [0x0f, 0xba, 0xc0, 1],
+  [0x0f, 0xba, 0xd8, 3],
+  [0xf0, 0x90],
+  [0xf0, 0x01, 0xc0],
+  [0xf0, 0x39, 0x00],
+  [0xf0, 0x89, 0x00],
+  [0xf0, 0x0f, 0xa3, 0x00],
+  [0xf0, 0xd1, 0x00],
+  [0x0f, 0x04],
+  [0x0f, 0x0a],
+  [0x0f, 0x24, 0xc0],
+  [0x0f, 0x26, 0xc0],
+  [0x0f, 0x36],
+  [0x0f, 0x39],
+  [0x0f, 0xc7, 0xc8],
+  [0x0f, 0xb2, 0xc0],
+  [0x0f, 0xb4, 0xc0],
+  [0x0f, 0xa6, 0xc0],
+  [0x0f, 0x00, 0xf0],
+  [0x0f, 0x00, 0xf8],
+  [0xd6],
+  [0xf0, 0xff, 0x30],
+  [0xf0, 0x87, 0xc0],
 ]
 
 function isLoadable(selector: number): boolean {
@@ -492,7 +731,9 @@ function isLoadable(selector: number): boolean {
 const LOADABLE: ReadonlySet<number> = new Set(ALL_SELECTORS.filter(isLoadable))
 
 const SELECTOR_BASES: ReadonlyMap<number, number> = new Map([
-  [USER_CODE, 0], [USER_DATA, 0], ...LOCAL_SEGMENTS.map((s, i): [number, number] => [(i + 1) * 8 + 7, s.base]),
+  [USER_CODE, 0],
+  [USER_DATA, 0],
+  ...LOCAL_SEGMENTS.map((s, i): [number, number] => [(i + 1) * 8 + 7, s.base]),
 ])
 
 const codeLimit = (selector: number): number => {

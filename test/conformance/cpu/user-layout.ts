@@ -13,7 +13,11 @@ export const FAR_DATA = 0x20000
 export const FAR_DATA_END = 0x22000
 
 /** Areas whose content counts as result, in this order. */
-export const RESULT_AREAS = [[DATA, DATA_END], [FAR_DATA, FAR_DATA_END], [CODE, CODE_END]] as const
+export const RESULT_AREAS = [
+  [DATA, DATA_END],
+  [FAR_DATA, FAR_DATA_END],
+  [CODE, CODE_END],
+] as const
 
 /** Where the host's program itself lies, and our descriptor tables: streams must not go there. */
 export const RESERVED = 0x60000000
@@ -65,12 +69,26 @@ export const LOCAL_SEGMENTS: readonly LocalSegment[] = [
 export const localSelector = (entry: number): number => entry * 8 + 7
 const entries = LOCAL_SEGMENTS.map((segment, i) => ({ segment, selector: localSelector(i + 1) }))
 /** Code selectors that a stream may go on in. */
-export const CODE_SELECTORS = [USER_CODE, ...entries.filter(({ segment: s }) => s.kind === 'code' && !s.absent).map((e) => e.selector)]
+export const CODE_SELECTORS = [
+  USER_CODE,
+  ...entries.filter(({ segment: s }) => s.kind === 'code' && !s.absent).map((e) => e.selector),
+]
 export const STACK_SELECTORS = [
   USER_DATA,
-  ...entries.filter(({ segment: s }) => s.kind !== 'code' && !s.absent && !s.restricted && s.limit > 3).map((e) => e.selector),
+  ...entries
+    .filter(({ segment: s }) => s.kind !== 'code' && !s.absent && !s.restricted && s.limit > 3)
+    .map((e) => e.selector),
 ]
 export const ALL_SELECTORS = [
-  0, USER_CODE, USER_DATA, KERNEL_CODE32, KERNEL_DATA, KERNEL_DATA | 3, BEYOND_GDT, localSelector(0),
-  localSelector(LOCAL_SEGMENTS.length + 1), ...entries.map((e) => e.selector), ...entries.map((e) => e.selector & ~3),
+  0,
+  USER_CODE,
+  USER_DATA,
+  KERNEL_CODE32,
+  KERNEL_DATA,
+  KERNEL_DATA | 3,
+  BEYOND_GDT,
+  localSelector(0),
+  localSelector(LOCAL_SEGMENTS.length + 1),
+  ...entries.map((e) => e.selector),
+  ...entries.map((e) => e.selector & ~3),
 ]

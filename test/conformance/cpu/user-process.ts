@@ -2,8 +2,21 @@ import { CS, DS, EAX, ES, ESP, FS, GS, LDTR, SS, State, TR } from '../../../engi
 import { CR0 } from '../../../engine/vcpu/cpu-state.ts'
 import { type TestProcessor, buildProcessor } from './processor.ts'
 import {
-  CODE, CODE_END, DATA, DATA_END, FAR_DATA, FAR_DATA_END, KERNEL_CODE32, KERNEL_DATA, LOCAL_SEGMENTS, READ_ONLY, READ_ONLY_END,
-  RESERVED, RESULT_AREAS, USER_CODE, USER_DATA,
+  CODE,
+  CODE_END,
+  DATA,
+  DATA_END,
+  FAR_DATA,
+  FAR_DATA_END,
+  KERNEL_CODE32,
+  KERNEL_DATA,
+  LOCAL_SEGMENTS,
+  READ_ONLY,
+  READ_ONLY_END,
+  RESERVED,
+  RESULT_AREAS,
+  USER_CODE,
+  USER_DATA,
 } from './user-layout.ts'
 
 /** Registers at the start of a stream, and its bytes. */
@@ -79,13 +92,16 @@ export class UserProcess {
       this.#template[i] = x >>> 24
     }
     const { ram } = processor
-    processor.ports.map({ name: 'end of case', base: 0xf4, length: 1 }, {
-      read: () => 0xff,
-      write: () => {
-        this.ended = true
-        processor.vcpu.requestStop()
+    processor.ports.map(
+      { name: 'end of case', base: 0xf4, length: 1 },
+      {
+        read: () => 0xff,
+        write: () => {
+          this.ended = true
+          processor.vcpu.requestStop()
+        },
       },
-    })
+    )
     this.#words = new Int32Array(ram.buffer, ram.byteOffset, 0x40000)
     this.start()
   }
@@ -112,7 +128,8 @@ export class UserProcess {
   #buildTables(): void {
     const { ramView: view, ram } = this.processor
     const present = (base: number, end: number, bits: number): void => {
-      for (let page = base; page < end; page += 4096) view.setUint32(LOW_TABLE + (page >> 12) * 4, page | bits, true)
+      for (let page = base; page < end; page += 4096)
+        view.setUint32(LOW_TABLE + (page >> 12) * 4, page | bits, true)
     }
     view.setUint32(DIRECTORY, LOW_TABLE | 7, true)
     view.setUint32(DIRECTORY + (RESERVED >>> 22) * 4, SYSTEM_TABLE | 7, true)
@@ -120,8 +137,17 @@ export class UserProcess {
     present(READ_ONLY, READ_ONLY_END, 5)
     present(CODE, CODE_END, 7)
     present(FAR_DATA, FAR_DATA_END, 7)
-    for (let page = 0; page < 16; page++) view.setUint32(SYSTEM_TABLE + page * 4, (SYSTEM + page * 4096) | 3, true)
-    const gdt = [0, 0x00cf9b000000ffffn, 0x00af9b000000ffffn, 0x00cf93000000ffffn, 0x00cffb000000ffffn, 0x00cff3000000ffffn, 0x00affb000000ffffn]
+    for (let page = 0; page < 16; page++)
+      view.setUint32(SYSTEM_TABLE + page * 4, (SYSTEM + page * 4096) | 3, true)
+    const gdt = [
+      0,
+      0x00cf9b000000ffffn,
+      0x00af9b000000ffffn,
+      0x00cf93000000ffffn,
+      0x00cffb000000ffffn,
+      0x00cff3000000ffffn,
+      0x00affb000000ffffn,
+    ]
     gdt.forEach((entry, i) => view.setBigUint64(GDT.physical + i * 8, BigInt(entry), true))
     LOCAL_SEGMENTS.forEach((segment, i) => {
       const type = segment.kind === 'code' ? 0xb : segment.kind === 'expand-down' ? 7 : 3
@@ -154,7 +180,13 @@ export class UserProcess {
     test.selectors.forEach((selector, i) => {
       if (i !== CS && i !== SS) segmentation.load(ES + i, selector)
     })
-    const frame = [test.eip, test.selectors[CS]!, (test.eflags & ~0x3000) | BASE_FLAGS, test.registers[ESP]!, test.selectors[SS]!]
+    const frame = [
+      test.eip,
+      test.selectors[CS]!,
+      (test.eflags & ~0x3000) | BASE_FLAGS,
+      test.registers[ESP]!,
+      test.selectors[SS]!,
+    ]
     frame.forEach((word, i) => processor.ramView.setInt32(STACK_TOP.physical - 64 + i * 4, word, true))
     test.registers.forEach((value, i) => state.setGpr(i, value))
     state.setGpr(ESP, STACK_TOP.linear - 64)
@@ -179,14 +211,17 @@ export class UserProcess {
   /** Changes code as a device would, where it is not already so. */
   patch(linear: number, bytes: ArrayLike<number>): void {
     const { memory, ram } = this.processor
-    for (let i = 0; i < bytes.length; ) {
+    for (let i = 0; i < bytes.length;) {
       if (linear + i >= CODE_END || ram[linear + i] === bytes[i]) {
         i++
         continue
       }
       const start = i
       while (i < bytes.length && linear + i < CODE_END && ram[linear + i] !== bytes[i]) i++
-      memory.dmaWrite(linear + start, Uint8Array.from({ length: i - start }, (_, k) => bytes[start + k]!))
+      memory.dmaWrite(
+        linear + start,
+        Uint8Array.from({ length: i - start }, (_, k) => bytes[start + k]!),
+      )
     }
   }
 
@@ -216,8 +251,19 @@ export class UserProcess {
     const error = ERROR_CODE_VECTORS.has(vector) ? pop() : 0
     const [eip, cs, eflags, esp, ss] = [pop(), pop(), pop(), pop(), pop()]
     const registers = Array.from({ length: 8 }, (_, i) => (i === ESP ? esp : state.gpr(EAX + i)))
-    const selectors = [ES, CS, SS, DS, FS, GS].map((index) => (index === CS ? cs & 0xffff : index === SS ? ss & 0xffff : state.selector(index)))
-    return { registers, eflags, eip, selectors, vector, error, cr2: vector === 14 ? state.word(State.CR2) : 0, hash: this.#hash() }
+    const selectors = [ES, CS, SS, DS, FS, GS].map((index) =>
+      index === CS ? cs & 0xffff : index === SS ? ss & 0xffff : state.selector(index),
+    )
+    return {
+      registers,
+      eflags,
+      eip,
+      selectors,
+      vector,
+      error,
+      cr2: vector === 14 ? state.word(State.CR2) : 0,
+      hash: this.#hash(),
+    }
   }
 
   #hash(): number {
@@ -232,9 +278,20 @@ export class UserProcess {
 const RESERVED_FAR = RESERVED + 0xff000
 const ERROR_CODE_VECTORS: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17])
 
-export function writeDescriptor(view: DataView, at: number, base: number, limit: number, access: number, flags: number): void {
+export function writeDescriptor(
+  view: DataView,
+  at: number,
+  base: number,
+  limit: number,
+  access: number,
+  flags: number,
+): void {
   view.setUint32(at, (limit & 0xffff) | (base << 16), true)
-  view.setUint32(at + 4, ((base >>> 16) & 0xff) | (access << 8) | (limit & 0xf0000) | (flags << 20) | (base & 0xff000000), true)
+  view.setUint32(
+    at + 4,
+    ((base >>> 16) & 0xff) | (access << 8) | (limit & 0xf0000) | (flags << 20) | (base & 0xff000000),
+    true,
+  )
 }
 
 export const FLAT_SELECTORS = [USER_DATA, USER_CODE, USER_DATA, USER_DATA, 3, 3]

@@ -130,12 +130,13 @@ export function interpretingExecutor(machine: SingleInstructions): Executor {
 
 /** Runs a record, leaving the outcome in the same layout. */
 export function runRecord(
-  { state, operand, run }: Executor,
+  executor: Executor,
   input: DataView,
   output: DataView,
   at: number,
   instruction: X87Instruction,
 ): void {
+  const { state, operand } = executor
   const status = input.getUint16(at + STATUS, true)
   state.setUint32(State.FPU_CONTROL, input.getUint16(at + CONTROL, true), true)
   state.setUint32(State.FPU_STATUS, status, true)
@@ -149,7 +150,7 @@ export function runRecord(
   for (let i = 0; i < MEMORY_BYTES; i += 8)
     state.setBigUint64(operand + i, input.getBigUint64(at + MEMORY + i, true), true)
 
-  output.setUint8(at + EFLAGS, run(instruction, operand, input.getUint8(at + EFLAGS)))
+  output.setUint8(at + EFLAGS, executor.run(instruction, operand, input.getUint8(at + EFLAGS)))
   const after = state.getUint32(State.FPU_STATUS, true)
   output.setUint16(at + CONTROL, state.getUint32(State.FPU_CONTROL, true), true)
   output.setUint16(at + STATUS, after, true)

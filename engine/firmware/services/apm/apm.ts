@@ -73,7 +73,10 @@ function* dispatch(r: Registers, state: Context['state']['apm'], interrupt: bool
     case 0x07:
       if (!state.connected) return ERROR.notConnected
       if (r.cx === 3 && (r.bx === 1 || r.bx === 0x01ff)) {
-        yield* out16(ACPI_PORTS.base + PM1A_CONTROL, ((yield* in16(ACPI_PORTS.base + PM1A_CONTROL)) & 0xc3ff) | SOFT_OFF)
+        yield* out16(
+          ACPI_PORTS.base + PM1A_CONTROL,
+          ((yield* in16(ACPI_PORTS.base + PM1A_CONTROL)) & 0xc3ff) | SOFT_OFF,
+        )
         // Machines without the PIIX4 stop here for good, as if they had been switched off.
         return ERROR.notEngaged
       }

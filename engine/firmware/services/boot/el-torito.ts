@@ -3,7 +3,7 @@ import { toDword, type Service, write } from '../../port/protocol.ts'
 import type { Registers } from '../../port/registers.ts'
 import type { Context } from '../context.ts'
 import type { Emulation } from '../int13/emulation.ts'
-import { enterBootCode } from './sources.ts'
+import { enterBootCode } from './boot-code.ts'
 
 const CD_SECTOR = 2048
 const BOOT_RECORD_SECTOR = 17
@@ -21,11 +21,19 @@ const word = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at +
  * Boots a CD. @see El Torito bootable CD-ROM format specification 1.0
  * @returns null, or why it cannot be booted
  */
-export function* startCd(r: Registers, context: Context, cd: FirmwareDisk, index: number): Service<string | null> {
+export function* startCd(
+  r: Registers,
+  context: Context,
+  cd: FirmwareDisk,
+  index: number,
+): Service<string | null> {
   const sector = new Uint8Array(CD_SECTOR)
   try {
     cd.read(BOOT_RECORD_SECTOR, 1, sector)
-    if (text(sector.subarray(1, 6)) !== 'CD001' || !text(sector.subarray(7, 39)).startsWith('EL TORITO SPECIFICATION'))
+    if (
+      text(sector.subarray(1, 6)) !== 'CD001' ||
+      !text(sector.subarray(7, 39)).startsWith('EL TORITO SPECIFICATION')
+    )
       return 'not a bootable CD'
     cd.read(toDword(sector.subarray(0x47)), 1, sector)
   } catch {
@@ -66,7 +74,14 @@ function describe(entry: Uint8Array, cd: FirmwareDisk, index: number): Emulation
   if (mediaType === 0)
     return { ...common, media: 'none', drive: DRIVES.none, cylinders: 1, heads: 1, sectors: 1 }
   if (mediaType <= 3)
-    return { ...common, media: 'floppy', drive: DRIVES.floppy, cylinders: 80, heads: 2, sectors: FLOPPY_SECTORS[mediaType]! }
+    return {
+      ...common,
+      media: 'floppy',
+      drive: DRIVES.floppy,
+      cylinders: 80,
+      heads: 2,
+      sectors: FLOPPY_SECTORS[mediaType]!,
+    }
   if (mediaType !== 4) return null
   const mbr = new Uint8Array(CD_SECTOR)
   try {

@@ -22,12 +22,17 @@ export function* drawMenu(sources: readonly BootSource[], choice: number): Servi
   yield* line(state, 1, 'Boot from', TITLE)
   for (const [index, source] of sources.entries())
     yield* line(state, FIRST_ROW + index, ` ${index + 1}  ${source.label}`, index === choice ? CHOSEN : PLAIN)
-  yield* line(state, FIRST_ROW + 1 + Math.max(1, sources.length), 'Arrows and Enter, or a digit. Esc goes on as usual.', PLAIN)
+  yield* line(
+    state,
+    FIRST_ROW + 1 + Math.max(1, sources.length),
+    'Arrows and Enter, or a digit. Esc goes on as usual.',
+    PLAIN,
+  )
   yield* state.store()
 }
 
 function* line(state: VideoState, row: number, text: string, attribute: number): Service {
-  for (const [index, character] of [...text.padEnd(60)].entries()) {
+  for (const [index, character] of Array.from(text.padEnd(60)).entries()) {
     state.setCursor(0, 2 + index, row)
     yield* writeCells(state, 0, character.charCodeAt(0), attribute, 1)
   }

@@ -2,10 +2,9 @@ import type { FirmwareConfig } from '../../config.ts'
 import type { FirmwareDisk } from '../../disk.ts'
 import { type Service, write } from '../../port/protocol.ts'
 import type { Registers } from '../../port/registers.ts'
-import { BIOS_SEGMENT } from '../../port/rom-layout.ts'
 import { BDA_SEGMENT } from '../bda.ts'
 import type { Context } from '../context.ts'
-import { PNP_HEADER } from '../post/rom-tables.ts'
+import { enterBootCode } from './boot-code.ts'
 import { startCd } from './el-torito.ts'
 
 /** Something to boot from. */
@@ -25,7 +24,12 @@ const KIND_LABEL = { floppy: 'Floppy', disk: 'Disk', cdrom: 'CD-ROM' } as const
 export function bootSources(config: FirmwareConfig): BootSource[] {
   const drives = { floppy: config.floppies.slice(0, 1), disk: config.disks, cdrom: config.cdroms }
   return config.bootOrder.flatMap((kind) =>
-    drives[kind].map((disk, index) => ({ kind, index, disk, label: `${KIND_LABEL[kind]} ${index + 1} (${disk.name})` })),
+    drives[kind].map((disk, index) => ({
+      kind,
+      index,
+      disk,
+      label: `${KIND_LABEL[kind]} ${index + 1} (${disk.name})`,
+    })),
   )
 }
 
@@ -49,19 +53,4 @@ export function* startSource(r: Registers, context: Context, source: BootSource)
   yield* write(BDA_SEGMENT, 0x72, Uint8Array.of(0, 0))
   enterBootCode(r, 0, BOOT_ADDRESS, source.kind === 'disk' ? 0x80 + source.index : source.index)
   return null
-}
-
-/** Registers of a boot sector: the drive in DL, the plug-and-play header at ES:DI, everything else zero. */
-export function enterBootCode(r: Registers, segment: number, offset: number, drive: number): void {
-  r.eax = 0xaa55
-  r.ebx = 0
-  r.ecx = 0
-  r.edx = drive
-  r.esi = 0
-  r.edi = PNP_HEADER
-  r.ebp = 0
-  r.ds = 0
-  r.es = BIOS_SEGMENT
-  r.cs = segment
-  r.ip = offset
 }

@@ -66,9 +66,29 @@ export function* functionalityState(r: Registers, state: VideoState): Service {
   const mode = state.definition
   yield* outMany([[0x3c4, 3]])
   const blocks = yield* in8(0x3c5)
-  const colors = mode?.model === 'packed' ? 256 : mode?.model === 'cga' ? 1 << mode.bitsPerPixel : mode?.palette === 'mono' ? 0 : 16
-  const pages = mode ? Math.max(1, Math.min(8, Math.floor((mode.model === 'text' ? 0x8000 : 0x40000 / 4) / (mode.pageBytes || 1)))) : 1
-  const lines = mode ? (mode.model === 'text' ? { 200: 0, 350: 1, 400: 2 }[state.scanLines] : mode.charHeight * mode.rows === 480 ? 3 : mode.charHeight === 14 ? 1 : 0) : 2
+  const colors =
+    mode?.model === 'packed'
+      ? 256
+      : mode?.model === 'cga'
+        ? 1 << mode.bitsPerPixel
+        : mode?.palette === 'mono'
+          ? 0
+          : 16
+  const pages = mode
+    ? Math.max(
+        1,
+        Math.min(8, Math.floor((mode.model === 'text' ? 0x8000 : 0x40000 / 4) / (mode.pageBytes || 1))),
+      )
+    : 1
+  const lines = mode
+    ? mode.model === 'text'
+      ? { 200: 0, 350: 1, 400: 2 }[state.scanLines]
+      : mode.charHeight * mode.rows === 480
+        ? 3
+        : mode.charHeight === 14
+          ? 1
+          : 0
+    : 2
   const block = new Packer().far(VIDEO_SEGMENT, VIDEO_ROM.staticFunctions)
   for (const byte of bda) block.u8(byte) // 04h-21h: mode to colour select, as in the data area
   block
@@ -82,7 +102,9 @@ export function* functionalityState(r: Registers, state: VideoState): Service {
     .u8((blocks & 3) | ((blocks >> 2) & 4))
     .u8(((blocks >> 2) & 3) | ((blocks >> 3) & 4))
     .u8((state.options & 2) | ((state.options & 8) >> 0) | 1 | ((yield* readByte(0x40, 0x65)) & 0x20))
-    .u8(0).u8(0).u8(0)
+    .u8(0)
+    .u8(0)
+    .u8(0)
     .u8(3) // 256 KiB
     .u8(0) // save pointer state
   const bytes = new Uint8Array(64)

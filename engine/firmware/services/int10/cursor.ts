@@ -25,8 +25,10 @@ export function* setCursorShape(state: VideoState, shape: number): Service {
   const { start, end } = scaledShape(shape, state.info & 1 ? 8 : state.charHeight)
   const port = state.crtcPort
   yield* outMany([
-    [port, CRTC_CURSOR.start], [port + 1, start],
-    [port, CRTC_CURSOR.end], [port + 1, end],
+    [port, CRTC_CURSOR.start],
+    [port + 1, start],
+    [port, CRTC_CURSOR.end],
+    [port + 1, end],
   ])
 }
 
@@ -61,7 +63,9 @@ export function* setPage(state: VideoState, page: number): Service {
 function* crtcPair(state: VideoState, index: number, value: number): Service {
   const port = state.crtcPort
   yield* outMany([
-    [port, index], [port + 1, (value >> 8) & 0xff],
-    [port, index + 1], [port + 1, value & 0xff],
+    [port, index],
+    [port + 1, (value >> 8) & 0xff],
+    [port, index + 1],
+    [port + 1, value & 0xff],
   ])
 }

@@ -22,7 +22,10 @@ export function* fontFunctions(registers: Registers, state: VideoState): Service
       yield* loadGlyphs(glyphs, r.bh, r.dx & 0xff, r.bl & 7)
       if (activate) yield* setCharHeight(state, r.bh)
     } else if (which === 3) {
-      yield* outMany([[0x3c4, 3], [0x3c5, r.bl]])
+      yield* outMany([
+        [0x3c4, 3],
+        [0x3c5, r.bl],
+      ])
     } else {
       const font = ROM_FONTS[which]
       if (!font) return
@@ -60,12 +63,19 @@ export function* fontFunctions(registers: Registers, state: VideoState): Service
 
 function* fontPointer(which: number): Service<number> {
   switch (which) {
-    case 0: return yield* readDword(0, 0x1f * 4)
-    case 1: return yield* readDword(0, 0x43 * 4)
-    case 2: case 5: return far('font14')
-    case 3: return far('font8')
-    case 4: return far('font8') + 128 * 8
-    default: return far('font16')
+    case 0:
+      return yield* readDword(0, 0x1f * 4)
+    case 1:
+      return yield* readDword(0, 0x43 * 4)
+    case 2:
+    case 5:
+      return far('font14')
+    case 3:
+      return far('font8')
+    case 4:
+      return far('font8') + 128 * 8
+    default:
+      return far('font16')
   }
 }
 
@@ -87,17 +97,21 @@ function* setCharHeight(state: VideoState, height: number): Service {
   const doubled = state.scanLines === 200 ? 2 : 1
   const last = rows * height * doubled - 1
   yield* outMany([
-    [port, 0x11], [port + 1, mode.crtc[0x11]! & 0x7f],
-    [port, 9], [port + 1, (maximum & 0xe0) | (height - 1)],
-    [port, 0x12], [port + 1, last & 0xff],
-    [port, 0x11], [port + 1, mode.crtc[0x11]!],
-    [port, 0x14], [port + 1, (mode.crtc[0x14]! & 0xe0) | Math.min(height - 1, 0x1f)],
+    [port, 0x11],
+    [port + 1, mode.crtc[0x11]! & 0x7f],
+    [port, 9],
+    [port + 1, (maximum & 0xe0) | (height - 1)],
+    [port, 0x12],
+    [port + 1, last & 0xff],
+    [port, 0x11],
+    [port + 1, mode.crtc[0x11]!],
+    [port, 0x14],
+    [port + 1, (mode.crtc[0x14]! & 0xe0) | Math.min(height - 1, 0x1f)],
   ])
   state.charHeight = height
   state.rows = rows
-  state.pageBytes = ((rows * state.columns * 2 + 0xff) & ~0xff)
+  state.pageBytes = (rows * state.columns * 2 + 0xff) & ~0xff
   if (rows === 25) state.pageBytes = mode.pageBytes
   yield* setCursorShape(state, 0x0607)
   yield* state.store()
 }
-

@@ -1,4 +1,14 @@
-import { copy, fill, outMany, read, readByte, readDword, type Service, write, writeByte } from '../../port/protocol.ts'
+import {
+  copy,
+  fill,
+  outMany,
+  read,
+  readByte,
+  readDword,
+  type Service,
+  write,
+  writeByte,
+} from '../../port/protocol.ts'
 import type { VideoMode } from './modes.ts'
 import { widthOf } from './modes.ts'
 import type { CellWindow } from './text.ts'
@@ -8,8 +18,16 @@ const SEQUENCER = 0x3c4
 const GRAPHICS = 0x3ce
 const XOR_BIT = 0x80
 
-const mapMask = (planes: number) => [[SEQUENCER, 2], [SEQUENCER + 1, planes]] as const
-const graphics = (index: number, value: number) => [[GRAPHICS, index], [GRAPHICS + 1, value]] as const
+const mapMask = (planes: number) =>
+  [
+    [SEQUENCER, 2],
+    [SEQUENCER + 1, planes],
+  ] as const
+const graphics = (index: number, value: number) =>
+  [
+    [GRAPHICS, index],
+    [GRAPHICS + 1, value],
+  ] as const
 
 /** Even and odd lines of the CGA modes lie 8 KiB apart. */
 const cgaLine = (y: number): number => (y & 1) * 0x2000 + (y >> 1) * 80
@@ -94,7 +112,13 @@ function* drawPlanar(mode: VideoMode, glyph: Uint8Array, offset: number, color: 
 }
 
 /** INT 10h/08h in graphics: compares the cell with every glyph. The attribute is not known: 0. */
-export function* readGlyph(state: VideoState, mode: VideoMode, page: number, column: number, row: number): Service<number> {
+export function* readGlyph(
+  state: VideoState,
+  mode: VideoMode,
+  page: number,
+  column: number,
+  row: number,
+): Service<number> {
   const height = state.charHeight
   const rows = new Uint8Array(height)
   for (let line = 0; line < height; line++) {
@@ -103,7 +127,8 @@ export function* readGlyph(state: VideoState, mode: VideoMode, page: number, col
       const bytes = yield* read(mode.segment, cgaLine(y) + column * mode.bitsPerPixel, mode.bitsPerPixel)
       for (let x = 0; x < 8; x++) {
         const bit = x * mode.bitsPerPixel
-        const value = (bytes[bit >> 3]! >> (8 - mode.bitsPerPixel - (bit & 7))) & ((1 << mode.bitsPerPixel) - 1)
+        const value =
+          (bytes[bit >> 3]! >> (8 - mode.bitsPerPixel - (bit & 7))) & ((1 << mode.bitsPerPixel) - 1)
         if (value) rows[line]! |= 0x80 >> x
       }
     } else if (mode.model === 'packed') {
@@ -178,7 +203,14 @@ export function* scrollGraphics(
 
 type Place = (line: number) => { segment: number; offset: number }
 
-function* moveLines(place: Place, lines: number, moved: number, shift: number, width: number, up: boolean): Service {
+function* moveLines(
+  place: Place,
+  lines: number,
+  moved: number,
+  shift: number,
+  width: number,
+  up: boolean,
+): Service {
   for (let index = 0; index < moved; index++) {
     const target = up ? index : lines - 1 - index
     yield* copy(place(up ? target + shift : target - shift), place(target), width, { unit: 1 })

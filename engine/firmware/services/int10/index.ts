@@ -118,4 +118,3 @@ export function* initializeVideo(): Service<Outcome> {
   yield* setMode(3)
   return DONE
 }
-

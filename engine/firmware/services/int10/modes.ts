@@ -55,7 +55,8 @@ const H40 = '2d 27 28 90 2b 80'
 const H80 = '5f 4f 50 82 54 80'
 
 const crtc = (horizontal: string, rest: string): number[] => hex(`${horizontal} ${rest}`)
-const text200 = (h: string, offset: string) => crtc(h, `bf 1f 00 c7 06 07 00 00 00 00 9c 8e 8f ${offset} 1f 96 b9 a3 ff`)
+const text200 = (h: string, offset: string) =>
+  crtc(h, `bf 1f 00 c7 06 07 00 00 00 00 9c 8e 8f ${offset} 1f 96 b9 a3 ff`)
 const text350 = (h: string, offset: string, underline = '1f') =>
   crtc(h, `bf 1f 00 4d 0b 0c 00 00 00 00 83 85 5d ${offset} ${underline} 63 ba a3 ff`)
 const text400 = (h: string, offset: string, underline = '1f') =>
@@ -63,7 +64,8 @@ const text400 = (h: string, offset: string, underline = '1f') =>
 const graphics200 = (h: string, rowScan: string, offset: string, underline: string, mode: string) =>
   crtc(h, `bf 1f 00 ${rowScan} 00 00 00 00 00 00 9c 8e 8f ${offset} ${underline} 96 b9 ${mode} ff`)
 const graphics350 = crtc(H80, 'bf 1f 00 40 00 00 00 00 00 00 83 85 5d 28 0f 63 ba e3 ff')
-const graphics480 = (mode: string) => crtc(H80, `0b 3e 00 40 00 00 00 00 00 00 ea 8c df 28 00 e7 04 ${mode} ff`)
+const graphics480 = (mode: string) =>
+  crtc(H80, `0b 3e 00 40 00 00 00 00 00 00 ea 8c df 28 00 e7 04 ${mode} ff`)
 
 type Brief = Pick<VideoMode, 'number' | 'columns' | 'charHeight' | 'pageBytes'> &
   Partial<Pick<VideoMode, 'rows' | 'segment' | 'bitsPerPixel' | 'palette'>> & {
@@ -93,8 +95,22 @@ const mode = (
   }
 }
 
-const text = (number: number, columns: number, charHeight: number, misc: number, seq: string, crtcValues: number[], attribute = TEXT16) =>
-  mode('text', { number, columns, charHeight, pageBytes: columns === 40 ? 0x800 : 0x1000, misc, seq }, crtcValues, attribute, GRAPHICS_TEXT)
+const text = (
+  number: number,
+  columns: number,
+  charHeight: number,
+  misc: number,
+  seq: string,
+  crtcValues: number[],
+  attribute = TEXT16,
+) =>
+  mode(
+    'text',
+    { number, columns, charHeight, pageBytes: columns === 40 ? 0x800 : 0x1000, misc, seq },
+    crtcValues,
+    attribute,
+    GRAPHICS_TEXT,
+  )
 
 /** Text modes by scan lines: INT 10h/12h BL=30h chooses. */
 export const TEXT_MODES: Readonly<Record<200 | 350 | 400, readonly VideoMode[]>> = {
@@ -115,7 +131,16 @@ export const TEXT_MODES: Readonly<Record<200 | 350 | 400, readonly VideoMode[]>>
 const monoText = (charHeight: number, crtcValues: number[], misc: number): VideoMode =>
   mode(
     'text',
-    { number: 7, columns: 80, charHeight, pageBytes: 0x1000, segment: 0xb000, palette: 'mono', misc, seq: '00 03 00 02' },
+    {
+      number: 7,
+      columns: 80,
+      charHeight,
+      pageBytes: 0x1000,
+      segment: 0xb000,
+      palette: 'mono',
+      misc,
+      seq: '00 03 00 02',
+    },
     crtcValues,
     TEXT_MONO,
     GRAPHICS_MONO,
@@ -126,7 +151,15 @@ export const MONO_TEXT: Readonly<Record<350 | 400, VideoMode>> = {
   400: monoText(16, text400(H80_TEXT, '28', '0f'), 0x66),
 }
 
-const cga40 = { columns: 40, charHeight: 8, pageBytes: 0x4000, bitsPerPixel: 2, palette: 'cga', misc: 0x63, seq: '09 03 00 02' } as const
+const cga40 = {
+  columns: 40,
+  charHeight: 8,
+  pageBytes: 0x4000,
+  bitsPerPixel: 2,
+  palette: 'cga',
+  misc: 0x63,
+  seq: '09 03 00 02',
+} as const
 
 /** Graphics modes. @see IBM VGA technical reference, "Video modes" */
 export const GRAPHICS_MODES: readonly VideoMode[] = [
@@ -141,21 +174,45 @@ export const GRAPHICS_MODES: readonly VideoMode[] = [
   ),
   mode(
     'planar',
-    { number: 0x0d, columns: 40, charHeight: 8, pageBytes: 0x2000, palette: 'cga', misc: 0x63, seq: '09 0f 00 06' },
+    {
+      number: 0x0d,
+      columns: 40,
+      charHeight: 8,
+      pageBytes: 0x2000,
+      palette: 'cga',
+      misc: 0x63,
+      seq: '09 0f 00 06',
+    },
     graphics200(H40, 'c0', '14', '00', 'e3'),
     EGA200,
     GRAPHICS_PLANAR,
   ),
   mode(
     'planar',
-    { number: 0x0e, columns: 80, charHeight: 8, pageBytes: 0x4000, palette: 'cga', misc: 0x63, seq: '01 0f 00 06' },
+    {
+      number: 0x0e,
+      columns: 80,
+      charHeight: 8,
+      pageBytes: 0x4000,
+      palette: 'cga',
+      misc: 0x63,
+      seq: '01 0f 00 06',
+    },
     graphics200(H80, 'c0', '28', '00', 'e3'),
     EGA200,
     GRAPHICS_PLANAR,
   ),
   mode(
     'planar',
-    { number: 0x0f, columns: 80, charHeight: 14, pageBytes: 0x8000, palette: 'mono', misc: 0xa2, seq: '01 0f 00 06' },
+    {
+      number: 0x0f,
+      columns: 80,
+      charHeight: 14,
+      pageBytes: 0x8000,
+      palette: 'mono',
+      misc: 0xa2,
+      seq: '01 0f 00 06',
+    },
     graphics350,
     EGA_MONO,
     GRAPHICS_PLANAR,
@@ -169,21 +226,47 @@ export const GRAPHICS_MODES: readonly VideoMode[] = [
   ),
   mode(
     'planar',
-    { number: 0x11, columns: 80, rows: 30, charHeight: 16, pageBytes: 0xa000, bitsPerPixel: 1, misc: 0xe3, seq: '01 0f 00 06' },
+    {
+      number: 0x11,
+      columns: 80,
+      rows: 30,
+      charHeight: 16,
+      pageBytes: 0xa000,
+      bitsPerPixel: 1,
+      misc: 0xe3,
+      seq: '01 0f 00 06',
+    },
     graphics480('c3'),
     VGA2,
     GRAPHICS_PLANAR,
   ),
   mode(
     'planar',
-    { number: 0x12, columns: 80, rows: 30, charHeight: 16, pageBytes: 0xa000, misc: 0xe3, seq: '01 0f 00 06' },
+    {
+      number: 0x12,
+      columns: 80,
+      rows: 30,
+      charHeight: 16,
+      pageBytes: 0xa000,
+      misc: 0xe3,
+      seq: '01 0f 00 06',
+    },
     graphics480('e3'),
     EGA350,
     GRAPHICS_PLANAR,
   ),
   mode(
     'packed',
-    { number: 0x13, columns: 40, charHeight: 8, pageBytes: 0x10000, bitsPerPixel: 8, palette: 'vga256', misc: 0x63, seq: '01 0f 00 0e' },
+    {
+      number: 0x13,
+      columns: 40,
+      charHeight: 8,
+      pageBytes: 0x10000,
+      bitsPerPixel: 8,
+      palette: 'vga256',
+      misc: 0x63,
+      seq: '01 0f 00 0e',
+    },
     graphics200(H80, '41', '28', '40', 'a3'),
     VGA256,
     GRAPHICS_256,
@@ -210,19 +293,47 @@ export const heightOf = ({ rows, charHeight }: VideoMode): number => rows * char
 export function parameterTable(): Uint8Array {
   const graphics = (number: number) => GRAPHICS_MODES.find((candidate) => candidate.number === number)
   const order = [
-    ...TEXT_MODES[200], graphics(4), graphics(5), graphics(6), MONO_TEXT[350],
-    undefined, undefined, undefined, undefined, undefined,
-    graphics(0x0d), graphics(0x0e), graphics(0x0f), graphics(0x10), graphics(0x0f), graphics(0x10),
-    ...TEXT_MODES[350], TEXT_MODES[400][1], TEXT_MODES[400][3], MONO_TEXT[400],
-    graphics(0x11), graphics(0x12), graphics(0x13),
+    ...TEXT_MODES[200],
+    graphics(4),
+    graphics(5),
+    graphics(6),
+    MONO_TEXT[350],
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    graphics(0x0d),
+    graphics(0x0e),
+    graphics(0x0f),
+    graphics(0x10),
+    graphics(0x0f),
+    graphics(0x10),
+    ...TEXT_MODES[350],
+    TEXT_MODES[400][1],
+    TEXT_MODES[400][3],
+    MONO_TEXT[400],
+    graphics(0x11),
+    graphics(0x12),
+    graphics(0x13),
   ]
   const table = new Uint8Array(order.length * 64)
   order.forEach((entry, index) => {
     if (!entry) return
     const { columns, rows, charHeight, pageBytes } = entry
     table.set(
-      [columns, rows - 1, charHeight, pageBytes & 0xff, (pageBytes >> 8) & 0xff, ...entry.sequencer, entry.misc,
-       ...entry.crtc, ...entry.attribute, ...entry.graphics],
+      [
+        columns,
+        rows - 1,
+        charHeight,
+        pageBytes & 0xff,
+        (pageBytes >> 8) & 0xff,
+        ...entry.sequencer,
+        entry.misc,
+        ...entry.crtc,
+        ...entry.attribute,
+        ...entry.graphics,
+      ],
       index * 64,
     )
   })

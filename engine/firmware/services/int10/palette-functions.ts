@@ -11,10 +11,19 @@ const DAC_READ_INDEX = 0x3c7
 const DAC_WRITE_INDEX = 0x3c8
 const DAC_DATA = 0x3c9
 
-function* writeAttributes(state: VideoState, values: readonly (readonly [index: number, value: number])[]): Service {
+function* writeAttributes(
+  state: VideoState,
+  values: readonly (readonly [index: number, value: number])[],
+): Service {
   yield* in8(state.crtcPort + 6) // the flip-flop to "index"
   yield* outMany([
-    ...values.flatMap(([index, value]) => [[ATTRIBUTE, index & 0x1f], [ATTRIBUTE, value]] as const),
+    ...values.flatMap(
+      ([index, value]) =>
+        [
+          [ATTRIBUTE, index & 0x1f],
+          [ATTRIBUTE, value],
+        ] as const,
+    ),
     [ATTRIBUTE, PICTURE_ON],
   ])
 }
@@ -49,7 +58,10 @@ export function* paletteFunctions(registers: Registers, state: VideoState): Serv
       return yield* writeAttributes(state, [[0x11, r.bh]])
     case 0x02: {
       const table = yield* read(r.es, r.dx, 17)
-      return yield* writeAttributes(state, Array.from(table, (value, index) => [index === 16 ? 0x11 : index, value]))
+      return yield* writeAttributes(
+        state,
+        Array.from(table, (value, index) => [index === 16 ? 0x11 : index, value]),
+      )
     }
     case 0x03: {
       const control = yield* readAttribute(state, 0x10)
@@ -63,7 +75,8 @@ export function* paletteFunctions(registers: Registers, state: VideoState): Serv
       return
     case 0x09: {
       const table = new Uint8Array(17)
-      for (let index = 0; index < 17; index++) table[index] = yield* readAttribute(state, index === 16 ? 0x11 : index)
+      for (let index = 0; index < 17; index++)
+        table[index] = yield* readAttribute(state, index === 16 ? 0x11 : index)
       return yield* write(r.es, r.dx, table)
     }
     case 0x10:
@@ -74,7 +87,8 @@ export function* paletteFunctions(registers: Registers, state: VideoState): Serv
     }
     case 0x13: {
       const control = yield* readAttribute(state, 0x10)
-      if (r.bl === 0) return yield* writeAttributes(state, [[0x10, r.bh & 1 ? control | 0x80 : control & 0x7f]])
+      if (r.bl === 0)
+        return yield* writeAttributes(state, [[0x10, r.bh & 1 ? control | 0x80 : control & 0x7f]])
       return yield* writeAttributes(state, [[0x14, control & 0x80 ? r.bh & 0xf : (r.bh << 2) & 0xf]])
     }
     case 0x15: {

@@ -31,7 +31,13 @@ function* readIndexed(port: number, count: number): Service<number[]> {
 }
 
 const writeIndexed = (port: number, values: ArrayLike<number>) =>
-  Array.from(values).flatMap((value, index) => [[port, index], [port + 1, value]] as const)
+  Array.from(values).flatMap(
+    (value, index) =>
+      [
+        [port, index],
+        [port + 1, value],
+      ] as const,
+  )
 
 function* crtcPort(): Service<number> {
   return (yield* in8(0x3cc)) & 1 ? 0x3d4 : 0x3b4
@@ -57,18 +63,27 @@ function* saveHardware(): Service<number[]> {
 function* restoreHardware(saved: Uint8Array): Service {
   const crtc = saved[0]! & 1 ? 0x3d4 : 0x3b4
   yield* outMany([
-    [0x3c4, 0], [0x3c5, 1],
+    [0x3c4, 0],
+    [0x3c5, 1],
     [0x3c2, saved[0]!],
     ...writeIndexed(0x3c4, saved.subarray(3, 8)).slice(2),
-    [0x3c4, 0], [0x3c5, 3],
-    [crtc, 0x11], [crtc + 1, 0],
+    [0x3c4, 0],
+    [0x3c5, 3],
+    [crtc, 0x11],
+    [crtc + 1, 0],
     ...writeIndexed(crtc, saved.subarray(8, 33)),
     ...writeIndexed(0x3ce, saved.subarray(54, 63)),
     [crtc, saved[2]!],
   ])
   yield* in8(crtc + 6)
   yield* outMany([
-    ...Array.from(saved.subarray(33, 54)).flatMap((value, index) => [[ATTRIBUTE, index], [ATTRIBUTE, value]] as const),
+    ...Array.from(saved.subarray(33, 54)).flatMap(
+      (value, index) =>
+        [
+          [ATTRIBUTE, index],
+          [ATTRIBUTE, value],
+        ] as const,
+    ),
     [ATTRIBUTE, 0x20],
   ])
 }
@@ -116,7 +131,11 @@ function* save(parts: number, segment: number, offset: number): Service {
   const bytes: number[] = []
   if (parts & HARDWARE) bytes.push(...(yield* saveHardware()))
   if (parts & DATA_AREA) {
-    bytes.push(...(yield* read(0x40, 0x49, 0x1e)), ...(yield* read(0x40, 0x84, 7)), ...(yield* read(0x40, 0xa8, 4)))
+    bytes.push(
+      ...(yield* read(0x40, 0x49, 0x1e)),
+      ...(yield* read(0x40, 0x84, 7)),
+      ...(yield* read(0x40, 0xa8, 4)),
+    )
     bytes.push(...(yield* read(0, 0x1f * 4, 4)), ...(yield* read(0, 0x43 * 4, 4)))
   }
   if (parts & DAC) bytes.push(...(yield* saveDac()))

@@ -15,8 +15,14 @@ const DISPI_ENABLE = 4
 
 /** CGA mode control and colour select registers as programs expect to find them in the data area. */
 const CGA_CONTROL: Readonly<Record<number, readonly [control: number, palette: number]>> = {
-  0: [0x2c, 0x30], 1: [0x28, 0x30], 2: [0x2d, 0x30], 3: [0x29, 0x30],
-  4: [0x2a, 0x30], 5: [0x2e, 0x30], 6: [0x1e, 0x3f], 7: [0x29, 0x30],
+  0: [0x2c, 0x30],
+  1: [0x28, 0x30],
+  2: [0x2d, 0x30],
+  3: [0x29, 0x30],
+  4: [0x2a, 0x30],
+  5: [0x2e, 0x30],
+  6: [0x1e, 0x3f],
+  7: [0x29, 0x30],
 }
 
 /** INT 10h/00h. Bit 7 of `al` keeps the video memory. */
@@ -75,12 +81,17 @@ function* writeRegisters(mode: VideoMode): Service {
   const crtcPort = mode.misc & 1 ? 0x3d4 : 0x3b4
   const status = crtcPort + 6
   const indexed = (port: number, index: number, value: number) =>
-    [[port, index], [port + 1, value]] as const
+    [
+      [port, index],
+      [port + 1, value],
+    ] as const
   yield* in8(status)
   yield* outMany([
     [ATTRIBUTE, 0], // picture off while the registers change
     ...indexed(SEQUENCER, 0, 1),
-    ...mode.sequencer.flatMap((value, index) => (index === 0 ? indexed(SEQUENCER, 1, value | 0x20) : indexed(SEQUENCER, index + 1, value))),
+    ...mode.sequencer.flatMap((value, index) =>
+      index === 0 ? indexed(SEQUENCER, 1, value | 0x20) : indexed(SEQUENCER, index + 1, value),
+    ),
     [0x3c2, mode.misc],
     ...indexed(SEQUENCER, 0, 3),
     ...indexed(crtcPort, 0x11, 0), // unprotect 0-7
@@ -92,7 +103,13 @@ function* writeRegisters(mode: VideoMode): Service {
   // A monochrome mode moves the status register that resets the attribute flip-flop.
   yield* in8(status)
   yield* outMany([
-    ...mode.attribute.flatMap((value, index) => [[ATTRIBUTE, index], [ATTRIBUTE, value]] as const),
+    ...mode.attribute.flatMap(
+      (value, index) =>
+        [
+          [ATTRIBUTE, index],
+          [ATTRIBUTE, value],
+        ] as const,
+    ),
     [ATTRIBUTE, 0x14],
     [ATTRIBUTE, 0],
     [ATTRIBUTE, 0x20],
@@ -100,13 +117,12 @@ function* writeRegisters(mode: VideoMode): Service {
   ])
 }
 
-/** Loads a mode's default DAC colours. */
+/** Loads a mode's default DAC colours; those that no pixel of the mode can have stay as they are. */
 export function* loadPalette(mode: VideoMode, summed: boolean): Service {
   const colors = defaultPalette(mode.palette, summed)
   yield* outMany([
     [DAC_WRITE_INDEX, 0],
     ...colors.flatMap((color) => color.map((value) => [DAC_WRITE_INDEX + 1, value] as const)),
-    ...Array.from({ length: (256 - colors.length) * 3 }, () => [DAC_WRITE_INDEX + 1, 0] as const),
   ])
 }
 
@@ -123,8 +139,15 @@ export function* setCgaPalette(state: VideoState, bh: number, bl: number): Servi
   if (bh === 0) {
     state.cgaPalette = (state.cgaPalette & 0xe0) | (bl & 0x1f)
     const color = (bl & 7) | (bl & 8 ? 0x10 : 0)
-    if (state.mode >= 4 && state.mode <= 6) yield* outMany([[ATTRIBUTE, 0], [ATTRIBUTE, color]])
-    yield* outMany([[ATTRIBUTE, 0x11], [ATTRIBUTE, color]])
+    if (state.mode >= 4 && state.mode <= 6)
+      yield* outMany([
+        [ATTRIBUTE, 0],
+        [ATTRIBUTE, color],
+      ])
+    yield* outMany([
+      [ATTRIBUTE, 0x11],
+      [ATTRIBUTE, color],
+    ])
   } else if (state.mode === 4 || state.mode === 5) {
     state.cgaPalette = (state.cgaPalette & 0xdf) | (bl & 1 ? 0x20 : 0)
   }
@@ -132,9 +155,11 @@ export function* setCgaPalette(state: VideoState, bh: number, bl: number): Servi
     const bright = state.cgaPalette & 0x10
     const odd = state.cgaPalette & 0x20 ? 1 : 0
     for (let index = 1; index < 4; index++)
-      yield* outMany([[ATTRIBUTE, index], [ATTRIBUTE, bright | (index * 2 + odd)]])
+      yield* outMany([
+        [ATTRIBUTE, index],
+        [ATTRIBUTE, bright | (index * 2 + odd)],
+      ])
   }
   yield* outMany([[ATTRIBUTE, 0x20]])
   yield* state.store()
 }
-

@@ -146,7 +146,14 @@ function* beep(): Service {
 /** INT 10h/13h. @param mode bit 0: move the cursor; bit 1: the string holds attributes as well */
 export function* writeString(
   state: VideoState,
-  { page, mode, attribute, row, column, length }: {
+  {
+    page,
+    mode,
+    attribute,
+    row,
+    column,
+    length,
+  }: {
     page: number
     mode: number
     attribute: number
@@ -169,4 +176,3 @@ export function* writeString(
   }
   if (!(mode & 1)) yield* setCursorPosition(state, page, before.column, before.row)
 }
-

@@ -12,7 +12,10 @@ export function vbeInfoBlock(
   at: { segment: number; offset: number },
 ): Uint8Array {
   const header = new Packer()
-    .u8(0x56).u8(0x45).u8(0x53).u8(0x41) // VESA
+    .u8(0x56)
+    .u8(0x45)
+    .u8(0x53)
+    .u8(0x41) // VESA
     .u16(0x0300)
     .far(VIDEO_SEGMENT, VIDEO_ROM.oemName)
     .u32(1) // the DAC can be 8 bits wide

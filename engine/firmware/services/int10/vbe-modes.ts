@@ -6,7 +6,11 @@ export interface VbeMode {
   bitsPerPixel: 4 | 8 | 15 | 16 | 24 | 32
 }
 
-type Row = readonly [width: number, height: number, ...numbers: (readonly [number, VbeMode['bitsPerPixel']])[]]
+type Row = readonly [
+  width: number,
+  height: number,
+  ...numbers: (readonly [number, VbeMode['bitsPerPixel']])[],
+]
 
 /** Numbers below 140h are VESA's; the others are those that boot loaders know from other virtual machines, or ours. */
 const ROWS: readonly Row[] = [
@@ -41,17 +45,50 @@ export const lineBytes = ({ width, bitsPerPixel }: Pick<VbeMode, 'width' | 'bits
 const memoryOf = (mode: VbeMode): number => lineBytes(mode) * mode.height * (mode.bitsPerPixel === 4 ? 4 : 1)
 
 /** The modes that fit into this much video memory. */
-export const vbeModes = (memoryBytes: number): VbeMode[] => ALL.filter((mode) => memoryOf(mode) <= memoryBytes)
+export const vbeModes = (memoryBytes: number): VbeMode[] =>
+  ALL.filter((mode) => memoryOf(mode) <= memoryBytes)
 
 export const findVbeMode = (number: number, memoryBytes: number): VbeMode | undefined =>
   vbeModes(memoryBytes).find((mode) => mode.number === number)
 
 /** Position and size of the colour fields: red, green, blue, reserved. */
-export const COLOR_FIELDS: Readonly<Record<VbeMode['bitsPerPixel'], readonly (readonly [size: number, at: number])[]>> = {
-  4: [[0, 0], [0, 0], [0, 0], [0, 0]],
-  8: [[0, 0], [0, 0], [0, 0], [0, 0]],
-  15: [[5, 10], [5, 5], [5, 0], [1, 15]],
-  16: [[5, 11], [6, 5], [5, 0], [0, 0]],
-  24: [[8, 16], [8, 8], [8, 0], [0, 0]],
-  32: [[8, 16], [8, 8], [8, 0], [8, 24]],
+export const COLOR_FIELDS: Readonly<
+  Record<VbeMode['bitsPerPixel'], readonly (readonly [size: number, at: number])[]>
+> = {
+  4: [
+    [0, 0],
+    [0, 0],
+    [0, 0],
+    [0, 0],
+  ],
+  8: [
+    [0, 0],
+    [0, 0],
+    [0, 0],
+    [0, 0],
+  ],
+  15: [
+    [5, 10],
+    [5, 5],
+    [5, 0],
+    [1, 15],
+  ],
+  16: [
+    [5, 11],
+    [6, 5],
+    [5, 0],
+    [0, 0],
+  ],
+  24: [
+    [8, 16],
+    [8, 8],
+    [8, 0],
+    [0, 0],
+  ],
+  32: [
+    [8, 16],
+    [8, 8],
+    [8, 0],
+    [8, 24],
+  ],
 }

@@ -1,4 +1,15 @@
-import { in16, in32, in8, out16, out32, out8, outMany, read, type Service, write } from '../../port/protocol.ts'
+import {
+  in16,
+  in32,
+  in8,
+  out16,
+  out32,
+  out8,
+  outMany,
+  read,
+  type Service,
+  write,
+} from '../../port/protocol.ts'
 import type { Registers } from '../../port/registers.ts'
 import { VIDEO_ROM, VIDEO_SEGMENT } from '../../port/rom-layout.ts'
 import { displayIdentification } from './edid.ts'
@@ -12,7 +23,19 @@ import { VideoState } from './video-state.ts'
 const INDEX = 0x1ce
 const DATA = 0x1cf
 /** Bochs display interface registers. */
-const DISPI = { id: 0, xres: 1, yres: 2, bpp: 3, enable: 4, bank: 5, virtWidth: 6, virtHeight: 7, xOffset: 8, yOffset: 9, memory64k: 10 } as const
+const DISPI = {
+  id: 0,
+  xres: 1,
+  yres: 2,
+  bpp: 3,
+  enable: 4,
+  bank: 5,
+  virtWidth: 6,
+  virtHeight: 7,
+  xOffset: 8,
+  yOffset: 9,
+  memory64k: 10,
+} as const
 const ENABLED = 1
 const DAC_8BIT = 0x20
 const LFB = 0x40
@@ -262,4 +285,3 @@ function* paletteData(r: Registers): Service {
     r.ax = OK
   } else r.ax = FAILED
 }
-

@@ -29,14 +29,30 @@ export class VideoState {
   }
 
   /** The mode's number without the bits of the caller of AH=00h. */
-  get mode(): number { return this.#get8(0x49) & 0x7f }
-  set mode(value: number) { this.#set8(0x49, value) }
-  get columns(): number { return this.#get16(0x4a) || 80 }
-  set columns(value: number) { this.#set16(0x4a, value) }
-  get pageBytes(): number { return this.#get16(0x4c) }
-  set pageBytes(value: number) { this.#set16(0x4c, value) }
-  get pageStart(): number { return this.#get16(0x4e) }
-  set pageStart(value: number) { this.#set16(0x4e, value) }
+  get mode(): number {
+    return this.#get8(0x49) & 0x7f
+  }
+  set mode(value: number) {
+    this.#set8(0x49, value)
+  }
+  get columns(): number {
+    return this.#get16(0x4a) || 80
+  }
+  set columns(value: number) {
+    this.#set16(0x4a, value)
+  }
+  get pageBytes(): number {
+    return this.#get16(0x4c)
+  }
+  set pageBytes(value: number) {
+    this.#set16(0x4c, value)
+  }
+  get pageStart(): number {
+    return this.#get16(0x4e)
+  }
+  set pageStart(value: number) {
+    this.#set16(0x4e, value)
+  }
   cursor(page: number): { column: number; row: number } {
     const at = 0x50 + 2 * (page & 7)
     return { column: this.#get8(at), row: this.#get8(at + 1) }
@@ -47,30 +63,72 @@ export class VideoState {
     this.#set8(at + 1, row)
   }
   /** Start line in the high byte, end line in the low one, as AH=01h takes them. */
-  get cursorShape(): number { return this.#get16(0x60) }
-  set cursorShape(value: number) { this.#set16(0x60, value) }
-  get page(): number { return this.#get8(0x62) & 7 }
-  set page(value: number) { this.#set8(0x62, value) }
+  get cursorShape(): number {
+    return this.#get16(0x60)
+  }
+  set cursorShape(value: number) {
+    this.#set16(0x60, value)
+  }
+  get page(): number {
+    return this.#get8(0x62) & 7
+  }
+  set page(value: number) {
+    this.#set8(0x62, value)
+  }
   /** 3D4h, or 3B4h in monochrome modes. */
-  get crtcPort(): number { return this.#get16(0x63) === 0x3b4 ? 0x3b4 : 0x3d4 }
-  set crtcPort(value: number) { this.#set16(0x63, value) }
-  get modeControl(): number { return this.#get8(0x65) }
-  set modeControl(value: number) { this.#set8(0x65, value) }
-  get cgaPalette(): number { return this.#get8(0x66) }
-  set cgaPalette(value: number) { this.#set8(0x66, value) }
-  get rows(): number { return this.#get8(0x84) + 1 }
-  set rows(value: number) { this.#set8(0x84, value - 1) }
-  get charHeight(): number { return this.#get16(0x85) || 16 }
-  set charHeight(value: number) { this.#set16(0x85, value) }
+  get crtcPort(): number {
+    return this.#get16(0x63) === 0x3b4 ? 0x3b4 : 0x3d4
+  }
+  set crtcPort(value: number) {
+    this.#set16(0x63, value)
+  }
+  get modeControl(): number {
+    return this.#get8(0x65)
+  }
+  set modeControl(value: number) {
+    this.#set8(0x65, value)
+  }
+  get cgaPalette(): number {
+    return this.#get8(0x66)
+  }
+  set cgaPalette(value: number) {
+    this.#set8(0x66, value)
+  }
+  get rows(): number {
+    return this.#get8(0x84) + 1
+  }
+  set rows(value: number) {
+    this.#set8(0x84, value - 1)
+  }
+  get charHeight(): number {
+    return this.#get16(0x85) || 16
+  }
+  set charHeight(value: number) {
+    this.#set16(0x85, value)
+  }
   /** Bit 0: no cursor emulation; bits 5-6: memory; bit 7: the last mode set kept the memory. */
-  get info(): number { return this.#get8(0x87) }
-  set info(value: number) { this.#set8(0x87, value) }
-  get switches(): number { return this.#get8(0x88) }
-  set switches(value: number) { this.#set8(0x88, value) }
+  get info(): number {
+    return this.#get8(0x87)
+  }
+  set info(value: number) {
+    this.#set8(0x87, value)
+  }
+  get switches(): number {
+    return this.#get8(0x88)
+  }
+  set switches(value: number) {
+    this.#set8(0x88, value)
+  }
   /** Bit 0 VGA active, 1 grey summing, 2 mono, 3 no palette load, 4 400 lines, 7 200 lines. */
-  get options(): number { return this.#get8(0x89) }
-  set options(value: number) { this.#set8(0x89, value) }
-  set combination(value: number) { this.#set8(0x8a, value) }
+  get options(): number {
+    return this.#get8(0x89)
+  }
+  set options(value: number) {
+    this.#set8(0x89, value)
+  }
+  set combination(value: number) {
+    this.#set8(0x8a, value)
+  }
 
   get scanLines(): ScanLines {
     return this.options & 0x80 ? 200 : this.options & 0x10 ? 400 : 350
@@ -82,12 +140,16 @@ export class VideoState {
     return this.definition?.model === 'text'
   }
 
-  #get8(address: number): number { return this.#bytes[address - FIRST]! }
+  #get8(address: number): number {
+    return this.#bytes[address - FIRST]!
+  }
   #set8(address: number, value: number): void {
     this.#changed = true
     this.#bytes[address - FIRST] = value
   }
-  #get16(address: number): number { return this.#view.getUint16(address - FIRST, true) }
+  #get16(address: number): number {
+    return this.#view.getUint16(address - FIRST, true)
+  }
   #set16(address: number, value: number): void {
     this.#changed = true
     this.#view.setUint16(address - FIRST, value, true)

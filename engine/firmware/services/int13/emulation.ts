@@ -73,7 +73,9 @@ export function emulatedDrive({ config, state }: Context, drive: number): Emulat
   if (emulation?.drive !== drive) return null
   const cd = config.cdroms[emulation.cd]
   if (!cd) return null
-  return emulation.media === 'none' ? { kind: 'none', cd } : { kind: 'image', disk: new EmulatedDisk(emulation, cd) }
+  return emulation.media === 'none'
+    ? { kind: 'none', cd }
+    : { kind: 'image', disk: new EmulatedDisk(emulation, cd) }
 }
 
 /** INT 13h/4Bh: tells how the CD was booted and, with AL = 0, ends the emulation. */

@@ -14,7 +14,7 @@ export function* extended(r: Registers, disk: FirmwareDisk): Service<number | nu
     case 0x41:
       if (r.bx !== 0x55aa) return STATUS.invalid
       r.bx = 0xaa55
-      r.cx = removable ? INTERFACES & ~1 | 1 : INTERFACES
+      r.cx = removable ? (INTERFACES & ~1) | 1 : INTERFACES
       r.ah = VERSION_3_0
       r.setCarry(false)
       return null

@@ -8,7 +8,11 @@ import { STATUS } from './status.ts'
 import { readSectors, sectorOf, writeSectors } from './transfer.ts'
 
 /** INT 13h for hard disks. @returns status for AH, null when AH and carry are set already */
-export function* fixedDiskService(r: Registers, context: Context, disk: FirmwareDisk): Service<number | null> {
+export function* fixedDiskService(
+  r: Registers,
+  context: Context,
+  disk: FirmwareDisk,
+): Service<number | null> {
   if (!disk.geometry) return STATUS.timeout
   const geometry = logicalGeometry(disk.geometry, disk.sectorCount)
   switch (r.ah) {

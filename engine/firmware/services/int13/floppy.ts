@@ -91,20 +91,32 @@ function* motorOn(drive: number): Service {
   yield* writeByte(BDA_SEGMENT, BDA.floppyTimeout, 0x25)
 }
 
-function* formatTrack(r: Registers, disk: FirmwareDisk, { cylinders, heads, sectors }: Geometry): Service<number> {
+function* formatTrack(
+  r: Registers,
+  disk: FirmwareDisk,
+  { cylinders, heads, sectors }: Geometry,
+): Service<number> {
   if (disk.readonly) return STATUS.writeProtected
   if (r.ch >= cylinders || r.dh >= heads) return STATUS.sectorNotFound
   const table = yield* readDword(0, 0x1e * 4)
   const filler = yield* readByte(table >>> 16, (table + 8) & 0xffff)
   try {
-    disk.write((r.ch * heads + r.dh) * sectors, sectors, new Uint8Array(sectors * disk.sectorBytes).fill(filler))
+    disk.write(
+      (r.ch * heads + r.dh) * sectors,
+      sectors,
+      new Uint8Array(sectors * disk.sectorBytes).fill(filler),
+    )
   } catch {
     return STATUS.writeFault
   }
   return STATUS.ok
 }
 
-function* parameters(r: Registers, { config, state }: Context, disk: FirmwareDisk | undefined): Service<null> {
+function* parameters(
+  r: Registers,
+  { config, state }: Context,
+  disk: FirmwareDisk | undefined,
+): Service<null> {
   const drives = config.floppies.length + (state.emulation?.media === 'floppy' ? 1 : 0)
   r.ax = 0
   r.bx = 0

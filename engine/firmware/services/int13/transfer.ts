@@ -27,7 +27,7 @@ export function* readSectors(
 ): Service<Transfer> {
   const bytesPerSector = disk.sectorBytes
   const piece = Math.max(1, Math.floor(PIECE_BYTES / bytesPerSector))
-  for (let done = 0; done < count; ) {
+  for (let done = 0; done < count;) {
     const now = Math.min(piece, count - done)
     const data = new Uint8Array(now * bytesPerSector)
     try {
@@ -53,7 +53,7 @@ export function* writeSectors(
   if (disk.readonly) return { status: STATUS.writeProtected, count: 0 }
   const bytesPerSector = disk.sectorBytes
   const piece = Math.max(1, Math.floor(PIECE_BYTES / bytesPerSector))
-  for (let done = 0; done < count; ) {
+  for (let done = 0; done < count;) {
     const now = Math.min(piece, count - done)
     const at = linear(segment, offset + done * bytesPerSector)
     const data = yield* read(at.segment, at.offset, now * bytesPerSector)
@@ -68,7 +68,11 @@ export function* writeSectors(
 }
 
 /** CH, CL and DH as AH=02h to 04h take them; null when the place is outside of the geometry. */
-export function sectorOf(r: Registers, { cylinders, heads, sectors }: Geometry, drive: 'floppy' | 'disk'): number | null {
+export function sectorOf(
+  r: Registers,
+  { cylinders, heads, sectors }: Geometry,
+  drive: 'floppy' | 'disk',
+): number | null {
   const cylinder = r.ch | (drive === 'disk' ? (r.cl & 0xc0) << 2 : 0)
   const head = r.dh
   const sector = drive === 'disk' ? r.cl & 0x3f : r.cl

@@ -17,7 +17,16 @@ const NUM_LOCK = 0x20
 const CAPS_LOCK = 0x40
 const INSERT = 0x80
 // 40:18: these keys are down
-const HELD = { leftCtrl: 0x01, leftAlt: 0x02, sysRq: 0x04, paused: 0x08, scroll: 0x10, num: 0x20, caps: 0x40, insert: 0x80 }
+const HELD = {
+  leftCtrl: 0x01,
+  leftAlt: 0x02,
+  sysRq: 0x04,
+  paused: 0x08,
+  scroll: 0x10,
+  num: 0x20,
+  caps: 0x40,
+  insert: 0x80,
+}
 // 40:96
 const E1_PREFIX = 0x01
 const E0_PREFIX = 0x02

@@ -16,10 +16,10 @@ const symbol = (code: number, plain: string, shift: string, control = 0, alt = c
   rows.set(code, [high | plain.charCodeAt(0), high | shift.charCodeAt(0), control, alt])
 }
 
-;[...'qwertyuiop'].forEach((c, index) => letter(0x10 + index, c))
-;[...'asdfghjkl'].forEach((c, index) => letter(0x1e + index, c))
-;[...'zxcvbnm'].forEach((c, index) => letter(0x2c + index, c))
-;[...'1234567890-='].forEach((c, index) =>
+Array.from('qwertyuiop').forEach((c, index) => letter(0x10 + index, c))
+Array.from('asdfghjkl').forEach((c, index) => letter(0x1e + index, c))
+Array.from('zxcvbnm').forEach((c, index) => letter(0x2c + index, c))
+Array.from('1234567890-=').forEach((c, index) =>
   symbol(
     2 + index,
     c,
@@ -53,16 +53,25 @@ rows.set(0x4e, [0x4e2b, 0x4e2b, 0x9000, 0x4e00])
 
 /** Keypad: without Num Lock, the digit, with Ctrl. Alt and digits build a character. */
 const KEYPAD: readonly (readonly [code: number, plain: number, digit: string, control: number])[] = [
-  [0x47, 0x4700, '7', 0x7700], [0x48, 0x4800, '8', 0x8d00], [0x49, 0x4900, '9', 0x8400],
-  [0x4b, 0x4b00, '4', 0x7300], [0x4c, 0x4c00, '5', 0x8f00], [0x4d, 0x4d00, '6', 0x7400],
-  [0x4f, 0x4f00, '1', 0x7500], [0x50, 0x5000, '2', 0x9100], [0x51, 0x5100, '3', 0x7600],
-  [0x52, 0x5200, '0', 0x9200], [0x53, 0x5300, '.', 0x9300],
+  [0x47, 0x4700, '7', 0x7700],
+  [0x48, 0x4800, '8', 0x8d00],
+  [0x49, 0x4900, '9', 0x8400],
+  [0x4b, 0x4b00, '4', 0x7300],
+  [0x4c, 0x4c00, '5', 0x8f00],
+  [0x4d, 0x4d00, '6', 0x7400],
+  [0x4f, 0x4f00, '1', 0x7500],
+  [0x50, 0x5000, '2', 0x9100],
+  [0x51, 0x5100, '3', 0x7600],
+  [0x52, 0x5200, '0', 0x9200],
+  [0x53, 0x5300, '.', 0x9300],
 ]
-for (const [code, plain, digit, control] of KEYPAD) rows.set(code, [plain, (code << 8) | digit.charCodeAt(0), control, 0])
+for (const [code, plain, digit, control] of KEYPAD)
+  rows.set(code, [plain, (code << 8) | digit.charCodeAt(0), control, 0])
 
 export const KEY_MAP: ReadonlyMap<number, KeyRow> = rows
 
-export const isKeypad = (code: number): boolean => code >= 0x47 && code <= 0x53 && code !== 0x4a && code !== 0x4e
+export const isKeypad = (code: number): boolean =>
+  code >= 0x47 && code <= 0x53 && code !== 0x4a && code !== 0x4e
 
 /** The grey keys behind an E0 prefix, which INT 16h/10h tells apart by a low byte of E0h. */
 export const EXTENDED_KEYS: ReadonlyMap<number, KeyRow> = new Map<number, KeyRow>([

@@ -1,10 +1,25 @@
 import { type Service, writeWord, write, readWord } from '../../port/protocol.ts'
 import type { Registers } from '../../port/registers.ts'
 import type { Context } from '../context.ts'
-import { pciFunctions, readConfig16, readConfig32, readConfig8, writeConfig16, writeConfig32, writeConfig8 } from './configuration.ts'
+import {
+  pciFunctions,
+  readConfig16,
+  readConfig32,
+  readConfig8,
+  writeConfig16,
+  writeConfig32,
+  writeConfig8,
+} from './configuration.ts'
 import { routingEntries } from './routing-table.ts'
 
-const STATUS = { ok: 0x00, unsupported: 0x81, badVendor: 0x83, notFound: 0x86, badRegister: 0x87, bufferTooSmall: 0x89 } as const
+const STATUS = {
+  ok: 0x00,
+  unsupported: 0x81,
+  badVendor: 0x83,
+  notFound: 0x86,
+  badRegister: 0x87,
+  bufferTooSmall: 0x89,
+} as const
 const PCI_EXCLUSIVE = 0x0c00 // IRQ 10 and 11
 
 /**
@@ -87,4 +102,3 @@ function* routingOptions(r: Registers): Service<number> {
   r.bx = PCI_EXCLUSIVE
   return STATUS.ok
 }
-

@@ -1,6 +1,15 @@
 import { out8, type Service } from '../../port/protocol.ts'
 import type { Context } from '../context.ts'
-import { type PciAddress, pciFunctions, readConfig16, readConfig32, readConfig8, writeConfig16, writeConfig32, writeConfig8 } from './configuration.ts'
+import {
+  type PciAddress,
+  pciFunctions,
+  readConfig16,
+  readConfig32,
+  readConfig8,
+  writeConfig16,
+  writeConfig32,
+  writeConfig8,
+} from './configuration.ts'
 import { ACPI_PORTS, interruptPin, LEVEL_INTERRUPTS, PIRQ_LINES } from './routing.ts'
 import { FIRST_PCI_PORT, firstPciMemory, PCI_MEMORY_END } from './windows.ts'
 
@@ -14,7 +23,6 @@ const PIRQRC = 0x60
 const PIIX3_ISA = 0x70008086
 const PIIX3_IDE = 0x70108086
 const PIIX4_PM = 0x71138086
-
 
 /** Where the next window goes. */
 interface Cursor {
@@ -39,7 +47,8 @@ export function* initializePci({ config }: Context): Service {
     }
     const pin = yield* readConfig8(address, INTERRUPT_PIN)
     if (id === PIIX4_PM) yield* writeConfig8(address, INTERRUPT_LINE, 9)
-    else if (pin >= 1 && pin <= 4) yield* writeConfig8(address, INTERRUPT_LINE, PIRQ_LINES[interruptPin(address >> 3, pin)]!)
+    else if (pin >= 1 && pin <= 4)
+      yield* writeConfig8(address, INTERRUPT_LINE, PIRQ_LINES[interruptPin(address >> 3, pin)]!)
   }
 }
 

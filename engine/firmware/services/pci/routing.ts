@@ -2,8 +2,6 @@
 export const PIRQ_LINES: readonly number[] = [10, 10, 11, 11]
 /** Level-triggered: the PCI interrupts, and the one of ACPI. */
 export const LEVEL_INTERRUPTS: readonly number[] = [9, 10, 11]
-/** I/O APIC inputs of PIRQA to PIRQD are 16 to 19. */
-export const FIRST_PIRQ_INPUT = 16
 
 /** Ports of the PIIX4 power management function. */
 export const ACPI_PORTS = { base: 0x600, smbus: 0x700 } as const

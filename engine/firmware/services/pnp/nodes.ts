@@ -5,13 +5,26 @@ const END_TAG = [0x79, 0]
 const FIXED = 0x0003
 
 /** @see Plug and Play BIOS specification 1.0A, section 4.2 */
-function node(index: number, id: string, type: readonly [number, number, number], ...resources: (readonly number[])[]): Uint8Array {
+function node(
+  index: number,
+  id: string,
+  type: readonly [number, number, number],
+  ...resources: (readonly number[])[]
+): Uint8Array {
   // Identifiers and descriptors are those of ACPI, which took them from here.
   const allocated = [...resources.flat(), ...END_TAG]
   const length = 12 + allocated.length + END_TAG.length * 2
   return Uint8Array.from([
-    length & 0xff, length >> 8, index, ...eisaId(id).slice(1), ...type, FIXED & 0xff, FIXED >> 8,
-    ...allocated, ...END_TAG, ...END_TAG,
+    length & 0xff,
+    length >> 8,
+    index,
+    ...eisaId(id).slice(1),
+    ...type,
+    FIXED & 0xff,
+    FIXED >> 8,
+    ...allocated,
+    ...END_TAG,
+    ...END_TAG,
   ])
 }
 

@@ -20,7 +20,11 @@ export function* plugAndPlay(r: Registers): Service<Outcome> {
 
 type Far = { offset: number; segment: number }
 
-function* dispatch(fn: number, argument: (index: number) => number, far: (index: number) => Far): Service<number> {
+function* dispatch(
+  fn: number,
+  argument: (index: number) => number,
+  far: (index: number) => Far,
+): Service<number> {
   switch (fn) {
     case 0x00: {
       const count = far(1)

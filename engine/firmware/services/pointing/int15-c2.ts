@@ -1,5 +1,6 @@
-import { in8, out8, type Service } from '../../port/protocol.ts'
+import { answer, in8, out8, type Service } from '../../port/protocol.ts'
 import { DONE, type Outcome, type Registers } from '../../port/registers.ts'
+import type { PointingState } from '../../state.ts'
 import type { Context } from '../context.ts'
 
 const STATUS = { ok: 0, badFunction: 1, badInput: 2, interface: 3, resend: 4, noHandler: 5 } as const
@@ -38,7 +39,8 @@ function* talk(bytes: readonly number[], replies = 0): Service<number[] | null> 
     yield* out8(0x60, byte)
     let reply = yield* outputByte()
     // A packet may still be under way.
-    for (let skipped = 0; reply !== null && reply !== ACK && skipped < 8; skipped++) reply = yield* outputByte()
+    for (let skipped = 0; reply !== null && reply !== ACK && skipped < 8; skipped++)
+      reply = yield* outputByte()
     if (reply !== ACK) {
       good = false
       break
@@ -88,7 +90,9 @@ function* dispatch(r: Registers, { state: { pointing } }: Context): Service<numb
     }
     case 0x02: {
       const rate = SAMPLE_RATES[r.bh]
-      return rate === undefined ? STATUS.badInput : yield* restoring(simple([0xf3, rate]), pointing.handlerSegment)
+      return rate === undefined
+        ? STATUS.badInput
+        : yield* restoring(simple([0xf3, rate]), pointing.handlerSegment)
     }
     case 0x03:
       return r.bh > 3 ? STATUS.badInput : yield* restoring(simple([0xe8, r.bh]), pointing.handlerSegment)
@@ -108,7 +112,9 @@ function* dispatch(r: Registers, { state: { pointing } }: Context): Service<numb
         if (pointing.handlerSegment) yield* enableInterrupt()
         return STATUS.ok
       }
-      return r.bh > 2 ? STATUS.badInput : yield* restoring(simple([r.bh === 1 ? 0xe6 : 0xe7]), pointing.handlerSegment)
+      return r.bh > 2
+        ? STATUS.badInput
+        : yield* restoring(simple([r.bh === 1 ? 0xe6 : 0xe7]), pointing.handlerSegment)
     case 0x07:
       pointing.handlerSegment = r.es
       pointing.handlerOffset = r.bx
@@ -129,20 +135,28 @@ function* restoring(command: Service<number>, inUse: number): Service<number> {
  * One byte of the mouse, in AL, as the ROM's IRQ 12 handler read it.
  * Gives AH = 1 with a whole packet: BX:CX the handler, ESI status and X, EDI Y and a zero.
  */
-export function* mouseInterrupt(r: Registers, { state: { pointing } }: Context): Service<Outcome> {
-  const byte = r.al
+export function mouseInterrupt(r: Registers, { state: { pointing } }: Context): Service<Outcome> {
   r.ah = 0
-  if (!pointing.handlerSegment && !pointing.handlerOffset) return DONE
+  const packet = takeByte(r.al, pointing)
+  if (packet) {
+    const [status = 0, x = 0, y = 0, z = 0] = packet
+    r.esi = ((x << 16) | status) >>> 0
+    r.edi = ((z << 16) | y) >>> 0
+    r.bx = pointing.handlerSegment
+    r.cx = pointing.handlerOffset
+    r.ah = 1
+  }
+  return answer(DONE)
+}
+
+/** @returns the packet that the byte completes, or null */
+function takeByte(byte: number, pointing: PointingState): number[] | null {
+  if (!pointing.handlerSegment && !pointing.handlerOffset) return null
   // Bit 3 of a first byte is always set: what comes without it belongs to a packet whose start was lost.
-  if (pointing.packet.length === 0 && pointing.packetBytes === 3 && !(byte & 8)) return DONE
-  pointing.packet.push(byte)
-  if (pointing.packet.length < pointing.packetBytes) return DONE
-  const [status = 0, x = 0, y = 0, z = 0] = pointing.packet
+  if (pointing.packet.length === 0 && pointing.packetBytes === 3 && !(byte & 8)) return null
+  const { packet } = pointing
+  packet.push(byte)
+  if (packet.length < pointing.packetBytes) return null
   pointing.packet = []
-  r.esi = ((x << 16) | status) >>> 0
-  r.edi = ((z << 16) | y) >>> 0
-  r.bx = pointing.handlerSegment
-  r.cx = pointing.handlerOffset
-  r.ah = 1
-  return DONE
+  return packet
 }

@@ -1,4 +1,17 @@
-import { callFar, in8, out8, outMany, Packer, protectedCopy, read, type Service, write, writeByte, writeDword, writeWord } from '../../port/protocol.ts'
+import {
+  callFar,
+  in8,
+  out8,
+  outMany,
+  Packer,
+  protectedCopy,
+  read,
+  type Service,
+  write,
+  writeByte,
+  writeDword,
+  writeWord,
+} from '../../port/protocol.ts'
 import { DONE, type Outcome, type Registers } from '../../port/registers.ts'
 import { BIOS_SEGMENT } from '../../port/rom-layout.ts'
 import { BDA, BDA_SEGMENT, CONVENTIONAL_KIB, EBDA_KIB, EBDA_SEGMENT } from '../bda.ts'
@@ -14,15 +27,35 @@ import { lockShadow, shadowRom } from './shadow.ts'
 /** Before there are interrupt vectors: chipset, interrupt controllers, data area. */
 export function* post(_: Registers, context: Context): Service<Outcome> {
   yield* outMany([
-    [0x20, 0x11], [0xa0, 0x11], [0x21, 0x08], [0xa1, 0x70], [0x21, 0x04], [0xa1, 0x02], [0x21, 0x01], [0xa1, 0x01],
-    [0x21, 0xff], [0xa1, 0xff],
-    [0x0d, 0], [0xda, 0], [0xd6, 0xc0], [0xd4, 0], // DMA: clear both, cascade on channel 4
-    [0x43, 0x34], [0x40, 0], [0x40, 0],
-    [0x43, 0x54], [0x41, 0x12],
-    [0x43, 0xb6], [0x42, 0x33], [0x42, 0x05],
+    [0x20, 0x11],
+    [0xa0, 0x11],
+    [0x21, 0x08],
+    [0xa1, 0x70],
+    [0x21, 0x04],
+    [0xa1, 0x02],
+    [0x21, 0x01],
+    [0xa1, 0x01],
+    [0x21, 0xff],
+    [0xa1, 0xff],
+    [0x0d, 0],
+    [0xda, 0],
+    [0xd6, 0xc0],
+    [0xd4, 0], // DMA: clear both, cascade on channel 4
+    [0x43, 0x34],
+    [0x40, 0],
+    [0x40, 0],
+    [0x43, 0x54],
+    [0x41, 0x12],
+    [0x43, 0xb6],
+    [0x42, 0x33],
+    [0x42, 0x05],
     [0x61, 0x00],
-    [0x70, 0x8a], [0x71, 0x26], [0x70, 0x8b], [0x71, 0x02], // clock at 32768 Hz, 24 hours, BCD, no interrupts
-    [0x4d0, 0], [0x4d1, 0],
+    [0x70, 0x8a],
+    [0x71, 0x26],
+    [0x70, 0x8b],
+    [0x71, 0x02], // clock at 32768 Hz, 24 hours, BCD, no interrupts
+    [0x4d0, 0],
+    [0x4d1, 0],
   ])
   yield* in8(0x71)
   yield* initializePci(context)
@@ -72,7 +105,11 @@ function* dataArea({ config }: Context): Service {
   yield* writeByte(BDA_SEGMENT, BDA.diskCount, config.disks.length)
   yield* write(BDA_SEGMENT, BDA.lptTimeout, Uint8Array.of(0x14, 0x14, 0x14, 0, 0x0a, 0x0a, 0x0a, 0x0a))
   // Media state: established, by drive type.
-  yield* write(BDA_SEGMENT, BDA.floppyMedia, Uint8Array.of(...[0, 1].map((n) => (config.floppies[n] ? 0x17 : 0))))
+  yield* write(
+    BDA_SEGMENT,
+    BDA.floppyMedia,
+    Uint8Array.of(...[0, 1].map((n) => (config.floppies[n] ? 0x17 : 0))),
+  )
   yield* writeByte(BDA_SEGMENT, 0x8f, config.floppies.length > 1 ? 0x77 : config.floppies.length ? 0x07 : 0)
 }
 
@@ -104,9 +141,18 @@ function* diskVectors({ config }: Context): Service {
     const offset = DISK_PARAMETERS + index * 16
     const cylinders = Math.min(0xffff, geometry.cylinders)
     const table = new Packer()
-      .u16(cylinders).u8(geometry.heads).u16(0).u16(0xffff).u8(0)
-      .u8(0xc0 | (geometry.heads > 8 ? 8 : 0)).u8(0).u8(0).u8(0)
-      .u16(cylinders).u8(geometry.sectors).u8(0)
+      .u16(cylinders)
+      .u8(geometry.heads)
+      .u16(0)
+      .u16(0xffff)
+      .u8(0)
+      .u8(0xc0 | (geometry.heads > 8 ? 8 : 0))
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u16(cylinders)
+      .u8(geometry.sectors)
+      .u8(0)
     yield* write(BIOS_SEGMENT, offset, table.bytes)
     yield* writeDword(0, vector * 4, ((BIOS_SEGMENT << 16) | offset) >>> 0)
   }
@@ -114,7 +160,7 @@ function* diskVectors({ config }: Context): Service {
 
 /** Finds the ROMs of adapters, copies them into shadow memory and calls their initialisation. */
 function* adapterRoms(first: number, end: number): Service {
-  for (let segment = first; segment < end; ) {
+  for (let segment = first; segment < end;) {
     const head = yield* read(segment, 0, 4)
     const bytes = head[2]! * 512
     if (head[0] !== 0x55 || head[1] !== 0xaa || bytes === 0 || segment + bytes / 16 > 0xf000) {
@@ -181,5 +227,3 @@ function* writeTables(context: Context): Service {
     yield* protectedCopy(BOUNCE, address, bytes.length)
   }
 }
-
-

@@ -6,7 +6,16 @@ import { pirTable } from '../pci/routing-table.ts'
 import { acpiTables, checksum } from '../tables/acpi.ts'
 import { mpPointer, mpTable } from '../tables/mp.ts'
 import { smbiosEntry, smbiosTable } from '../tables/smbios.ts'
-import { BIOS32_HEADER, MP_POINTER, MP_TABLE, PIRQ_TABLE, PNP_HEADER, RSDP, SMBIOS_ENTRY, SMBIOS_TABLE } from './rom-tables.ts'
+import {
+  BIOS32_HEADER,
+  MP_POINTER,
+  MP_TABLE,
+  PIRQ_TABLE,
+  PNP_HEADER,
+  RSDP,
+  SMBIOS_ENTRY,
+  SMBIOS_TABLE,
+} from './rom-tables.ts'
 
 const BIOS_BASE = BIOS_SEGMENT * 16
 /** What the MP table says of the processors: a Pentium with APIC and FPU; systems ask CPUID for the truth. */
@@ -15,7 +24,14 @@ const CPU_FEATURES = 0x00000201
 
 /** @see Standard BIOS 32-bit Service Directory proposal 0.4 */
 function bios32Header(): Uint8Array {
-  const bytes = new Packer().u32(0x5f32335f).u32(BIOS_BASE + BIOS_ENTRY.bios32).u8(0).u8(1).u8(0).u32(0).u8(0).bytes
+  const bytes = new Packer()
+    .u32(0x5f32335f)
+    .u32(BIOS_BASE + BIOS_ENTRY.bios32)
+    .u8(0)
+    .u8(1)
+    .u8(0)
+    .u32(0)
+    .u8(0).bytes
   bytes[10] = checksum(bytes)
   return bytes
 }
@@ -24,11 +40,18 @@ function bios32Header(): Uint8Array {
 function pnpHeader(): Uint8Array {
   const bytes = new Packer()
     .u32(0x506e5024) // "$PnP"
-    .u8(0x10).u8(0x21).u16(0).u8(0).u32(0)
-    .u16(BIOS_ENTRY.pnp).u16(BIOS_SEGMENT)
-    .u16(BIOS_ENTRY.pnp).u32(BIOS_BASE)
+    .u8(0x10)
+    .u8(0x21)
+    .u16(0)
+    .u8(0)
     .u32(0)
-    .u16(BIOS_SEGMENT).u32(BIOS_BASE).bytes
+    .u16(BIOS_ENTRY.pnp)
+    .u16(BIOS_SEGMENT)
+    .u16(BIOS_ENTRY.pnp)
+    .u32(BIOS_BASE)
+    .u32(0)
+    .u16(BIOS_SEGMENT)
+    .u32(BIOS_BASE).bytes
   bytes[8] = checksum(bytes)
   return bytes
 }

@@ -1,4 +1,16 @@
-import { in8, out8, Packer, protectedCopy, read, RETRY, type Service, toDword, write, writeByte, writeDword } from '../../port/protocol.ts'
+import {
+  in8,
+  out8,
+  Packer,
+  protectedCopy,
+  read,
+  RETRY,
+  type Service,
+  toDword,
+  write,
+  writeByte,
+  writeDword,
+} from '../../port/protocol.ts'
 import { DONE, type Outcome, type Registers } from '../../port/registers.ts'
 import { BIOS_ENTRY, BIOS_SEGMENT } from '../../port/rom-layout.ts'
 import { extendedMemory, memoryLayout, memoryRanges } from '../../memory-map.ts'
@@ -167,8 +179,16 @@ function* moveBlock(r: Registers): Service {
 /** AH=89h: interrupt controllers to BH and BL, then protected mode with the caller's tables at ES:SI. */
 function* switchToProtected(r: Registers): Service<Outcome> {
   for (const [port, value] of [
-    [0x20, 0x11], [0x21, r.bh], [0x21, 4], [0x21, 1], [0x21, 0xff],
-    [0xa0, 0x11], [0xa1, r.bl], [0xa1, 2], [0xa1, 1], [0xa1, 0xff],
+    [0x20, 0x11],
+    [0x21, r.bh],
+    [0x21, 4],
+    [0x21, 1],
+    [0x21, 0xff],
+    [0xa0, 0x11],
+    [0xa1, r.bl],
+    [0xa1, 2],
+    [0xa1, 1],
+    [0xa1, 0xff],
   ] as const)
     yield* out8(port, value)
   // Descriptor 38h is the BIOS's own to fill in.

@@ -10,7 +10,8 @@ const SEND_READY = 0x20
 const POLLS_PER_UNIT = 2000
 
 function* poll(port: number, bit: number, units: number): Service<boolean> {
-  for (let tries = 0; tries < Math.max(1, units) * POLLS_PER_UNIT; tries++) if ((yield* in8(port)) & bit) return true
+  for (let tries = 0; tries < Math.max(1, units) * POLLS_PER_UNIT; tries++)
+    if ((yield* in8(port)) & bit) return true
   return false
 }
 

@@ -4,7 +4,21 @@ import { BDA, BDA_SEGMENT } from '../bda.ts'
 import type { Context } from '../context.ts'
 import { pciBios } from '../pci/pci-bios.ts'
 
-const RTC = { seconds: 0, secondsAlarm: 1, minutes: 2, minutesAlarm: 3, hours: 4, hoursAlarm: 5, weekday: 6, day: 7, month: 8, year: 9, a: 10, b: 11, century: 0x32 } as const
+const RTC = {
+  seconds: 0,
+  secondsAlarm: 1,
+  minutes: 2,
+  minutesAlarm: 3,
+  hours: 4,
+  hoursAlarm: 5,
+  weekday: 6,
+  day: 7,
+  month: 8,
+  year: 9,
+  a: 10,
+  b: 11,
+  century: 0x32,
+} as const
 const UPDATE_IN_PROGRESS = 0x80
 const SET = 0x80
 const ALARM_ENABLE = 0x20
@@ -55,11 +69,14 @@ export function* int1a(r: Registers, context: Context): Service<Outcome> {
       r.al = r.ch
       break
     case 0x03:
-      yield* withClockStopped([
-        [RTC.seconds, r.dh],
-        [RTC.minutes, r.cl],
-        [RTC.hours, r.ch],
-      ], r.dl & DAYLIGHT)
+      yield* withClockStopped(
+        [
+          [RTC.seconds, r.dh],
+          [RTC.minutes, r.cl],
+          [RTC.hours, r.ch],
+        ],
+        r.dl & DAYLIGHT,
+      )
       r.ah = 0
       break
     case 0x04:
@@ -72,12 +89,15 @@ export function* int1a(r: Registers, context: Context): Service<Outcome> {
       r.al = r.ch
       break
     case 0x05:
-      yield* withClockStopped([
-        [RTC.day, r.dl],
-        [RTC.month, r.dh],
-        [RTC.year, r.cl],
-        [RTC.century, r.ch],
-      ], null)
+      yield* withClockStopped(
+        [
+          [RTC.day, r.dl],
+          [RTC.month, r.dh],
+          [RTC.year, r.cl],
+          [RTC.century, r.ch],
+        ],
+        null,
+      )
       r.ah = 0
       break
     case 0x06: {

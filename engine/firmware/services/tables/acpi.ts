@@ -22,7 +22,10 @@ export const checksum = (bytes: Uint8Array): number => -bytes.reduce((sum, byte)
 function table(signature: string, revision: number, body: Uint8Array): Uint8Array {
   const header = new Packer()
   for (const byte of ascii(signature, 4)) header.u8(byte)
-  header.u32(36 + body.length).u8(revision).u8(0)
+  header
+    .u32(36 + body.length)
+    .u8(revision)
+    .u8(0)
   for (const byte of [...ascii(OEM, 6), ...ascii(`VITR${signature}`, 8)]) header.u8(byte)
   header.u32(1)
   for (const byte of ascii('VITR', 4)) header.u8(byte)
@@ -55,12 +58,26 @@ function fadt(facs: number, dsdt: number): Uint8Array {
     .u32(base + 8) // PM timer
     .u32(base + 0x0c) // GPE0
     .u32(0)
-    .u8(4).u8(2).u8(0).u8(4).u8(4).u8(0).u8(0).u8(0)
+    .u8(4)
+    .u8(2)
+    .u8(0)
+    .u8(4)
+    .u8(4)
+    .u8(0)
+    .u8(0)
+    .u8(0)
     .u16(0xfff) // no C2
     .u16(0xfff) // no C3
-    .u16(0).u16(0).u8(0).u8(0)
-    .u8(0x0d).u8(0).u8(0x32) // day and month alarm, century
-    .u8(0).u8(0).u8(0)
+    .u16(0)
+    .u16(0)
+    .u8(0)
+    .u8(0)
+    .u8(0x0d)
+    .u8(0)
+    .u8(0x32) // day and month alarm, century
+    .u8(0)
+    .u8(0)
+    .u8(0)
     // WBINVD, C1 on all processors, no sleep button, RTC wakes from S4; bit 15 is what old Windows looks for.
     .u32((1 << 0) | (1 << 2) | (1 << 5) | (1 << 7) | (1 << 15))
   return table('FACP', 1, packer.bytes)
@@ -78,7 +95,8 @@ function madt(cpus: number): Uint8Array {
   const packer = new Packer().u32(LOCAL_APIC).u32(1)
   for (let cpu = 0; cpu < cpus; cpu++) packer.u8(0).u8(8).u8(cpu).u8(cpu).u32(1)
   packer.u8(1).u8(12).u8(cpus).u8(0).u32(IO_APIC).u32(0)
-  const override = (irq: number, input: number, flags: number) => packer.u8(2).u8(10).u8(0).u8(irq).u32(input).u16(flags)
+  const override = (irq: number, input: number, flags: number) =>
+    packer.u8(2).u8(10).u8(0).u8(irq).u32(input).u16(flags)
   override(0, 2, 0)
   for (const irq of LEVEL_INTERRUPTS) override(irq, irq, 0x0d) // level, active high
   packer.u8(4).u8(6).u8(0xff).u16(0).u8(1)
