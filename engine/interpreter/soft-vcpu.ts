@@ -68,6 +68,10 @@ const MAX_BUDGET = 1 << 28
 /** Error summary bit of the x87 status word. */
 const FPU_ERROR = 0x80
 const GENERATIONS = 1 << 15
+const MAX_LOCAL_ENTRIES = 8192
+const MAX_FETCHED_PAGES = 8192
+/** Tag of a jump-cache entry that is not in use; never a JUMP_KEY. */
+const NO_KEY = -1
 
 /** Where an EIP leads: a page of linear memory and the variant to decode it as. */
 interface CodePlace {
@@ -117,6 +121,13 @@ export class SoftVcpu implements Vcpu {
   #modeKey = { base: -1, limit: -1, flags: -1 }
   #fetchPage = -1
   #fetchHost = -1
+  #fetchUser = false
+  #fetchGlobal = false
+  /** Pages that code was fetched from since the last generation: linear page numbers, large ones as ~(linear >>> 22). */
+  readonly #fetchedPages = new Set<number>()
+  /** Entries of the jump cache that hold targets in pages that are not global. */
+  readonly #localEntries = new Int32Array(MAX_LOCAL_ENTRIES)
+  #localCount = 0
   #retired = 0
   /** Budget at the start of the run under way, for exact counts within it. */
   #runBudget = 0
@@ -199,7 +210,8 @@ export class SoftVcpu implements Vcpu {
     tasks.onDebugTrap = () => this.#pendDebug(0x8000)
     this.segmentation.onChange = () => this.#updateMode()
     this.control.onChange = () => this.#updateMode()
-    this.mmu.onFlush = () => this.#forgetTranslations()
+    this.mmu.onFlush = (globals) => (globals ? this.#forgetTranslations() : this.#forgetLocal())
+    this.mmu.onInvalidate = (linear) => this.#forgetPage(linear)
     this.code.onCodePage = (page) => this.mmu.protectPage(page)
     this.code.onFlush = () => this.#forgetTranslations()
     this.#memory.observe({
@@ -461,10 +473,11 @@ export class SoftVcpu implements Vcpu {
       const { linear, offset, variant } = this.#place(eip)
       const next = eip + 4096 - offset
       if (next > state.limit(CS)) return this.#step()
-      const physical = this.mmu.translate((linear + 4096 - offset) >>> 0, 'fetch', state.cpl === 3)
-      const host = this.#memory.readOffset(Math.floor(physical / 4096))
-      if (host < 0) return this.#step()
-      return code.cross(record, host / 4096, state.word(State.JUMP_KEY), variant.flat, () =>
+      const firstGlobal = this.#fetchGlobal
+      const second = this.#fetchFrom((linear + 4096 - offset) >>> 0)
+      if (second < 0) return this.#step()
+      const local = !firstGlobal || !this.mmu.lastGlobal
+      return code.cross(record, { second, key: state.word(State.JUMP_KEY), local, flat: variant.flat }, () =>
         this.#decodeAt(eip),
       )
     } catch (fault) {
@@ -515,6 +528,8 @@ export class SoftVcpu implements Vcpu {
     cache[entry + 1] = state.word(State.JUMP_KEY)
     cache[entry + 2] = record
     cache[entry + 3] = eipBase
+    if (!this.#fetchGlobal && this.#localCount < MAX_LOCAL_ENTRIES)
+      this.#localEntries[this.#localCount++] = entry
     return record
   }
 
@@ -529,17 +544,47 @@ export class SoftVcpu implements Vcpu {
     variant.low = start < 0 ? -start : 0
     variant.high = Math.min(4096, limit + 1 - start)
     const page = linear >>> 12
-    if (page !== this.#fetchPage) {
-      const physical = this.mmu.translate(linear, 'fetch', state.cpl === 3)
-      const host = this.#memory.readOffset(Math.floor(physical / 4096))
+    const user = state.cpl === 3
+    if (page !== this.#fetchPage || user !== this.#fetchUser) {
+      this.#fetchHost = this.#fetchFrom(linear)
       this.#fetchPage = page
-      this.#fetchHost = host < 0 ? -1 : host / 4096
+      this.#fetchUser = user
+      this.#fetchGlobal = this.mmu.lastGlobal
     }
     return { hostPage: this.#fetchHost, offset, variant, linear }
   }
 
+  /** Linear-memory page that code at a linear address is read from, -1 where no memory is. */
+  #fetchFrom(linear: number): number {
+    const { mmu } = this
+    const physical = mmu.translate(linear, 'fetch', this.state.cpl === 3)
+    const pages = this.#fetchedPages
+    if (pages.size >= MAX_FETCHED_PAGES) this.#forgetTranslations()
+    pages.add(linear >>> 12)
+    if (mmu.lastLarge) pages.add(~(linear >>> 22))
+    const host = this.#memory.readOffset(Math.floor(physical / 4096))
+    return host < 0 ? -1 : host / 4096
+  }
+
+  /** Another address space: what lies in global pages stays, which is the kernel of most systems. */
+  #forgetLocal(): void {
+    if (this.#localCount === MAX_LOCAL_ENTRIES) return this.#forgetTranslations()
+    this.#fetchPage = -1
+    for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + 1] = NO_KEY
+    this.#localCount = 0
+    this.code.forgetLocal()
+  }
+
+  /** Most pages that are invalidated one by one hold no code. */
+  #forgetPage(linear: number): void {
+    const pages = this.#fetchedPages
+    if (pages.has(linear >>> 12) || pages.has(~(linear >>> 22))) this.#forgetTranslations()
+  }
+
   #forgetTranslations(): void {
     this.#fetchPage = -1
+    this.#fetchedPages.clear()
+    this.#localCount = 0
     this.#generation++
     if (this.#generation >= GENERATIONS) {
       this.#generation = 1
@@ -564,7 +609,6 @@ export class SoftVcpu implements Vcpu {
     const mode = this.#modeKey
     if (mode.base !== base || mode.limit !== limit || mode.flags !== flags) {
       this.#modeKey = { base, limit, flags }
-      this.#fetchPage = -1
       this.#setJumpKey()
     }
     this.updateFpuTrap()

@@ -31,6 +31,8 @@ interface Walk {
   writable: boolean
   user: boolean
   global: boolean
+  /** 2 or 4 MiB. */
+  large: boolean
 }
 
 /** Which pages hold decoded code, and what to do when one is written. */
@@ -52,8 +54,10 @@ export class Mmu implements MemoryObserver {
   #pdptHigh = [0, 0, 0, 0]
   /** Executable permission of PAE entries, which the TLB's bits do not have: NX is asked on fetches only. */
   noExecuteEnabled = false
-  /** Called when translations may have changed, so that what was derived from them is dropped. */
-  onFlush: () => void = () => {}
+  /** Called when translations may have changed, those of global pages too or not: what was derived from them is dropped. */
+  onFlush: (globals: boolean) => void = () => {}
+  /** Called when the translation of the page of a linear address may have changed. */
+  onInvalidate: (linear: number) => void = () => {}
   misses = 0
   flushes = 0
 
@@ -80,12 +84,12 @@ export class Mmu implements MemoryObserver {
       for (const page of this.#globals) this.#tlb[page] = 0
       this.#globals = []
     }
-    this.onFlush()
+    this.onFlush(globals)
   }
 
   invalidatePage(linear: number): void {
     this.#tlb[linear >>> 12] = 0
-    this.onFlush()
+    this.onInvalidate(linear)
   }
 
   /** Code was decoded from this linear-memory page: writes to it must be noticed from now on. */
@@ -128,6 +132,9 @@ export class Mmu implements MemoryObserver {
 
   /** Physical address of the last access that `hostAddress` answered with -1, or of `translate`. */
   lastPhysical = 0
+  /** What kind of page `translate` found last. */
+  lastGlobal = false
+  lastLarge = false
 
   #fill(linear: number, use: 'read' | 'write', user: boolean, bit: number): number {
     this.misses++
@@ -157,7 +164,9 @@ export class Mmu implements MemoryObserver {
 
   /** Physical address of a linear one for this use, checked for the privilege. Throws the page fault. */
   translate(linear: number, use: Use, user: boolean): number {
-    const { page } = this.#walk(linear >>> 0, use, user)
+    const { page, global, large } = this.#walk(linear >>> 0, use, user)
+    this.lastGlobal = global
+    this.lastLarge = large
     return (page & (this.memory.a20Mask >>> 12)) * 4096 + (linear & 0xfff)
   }
 
@@ -165,7 +174,8 @@ export class Mmu implements MemoryObserver {
 
   #walk(linear: number, use: Use, user: boolean): Walk {
     const { state } = this
-    if (!(state.cr0 & CR0.PG)) return { page: linear >>> 12, writable: true, user: true, global: false }
+    if (!(state.cr0 & CR0.PG))
+      return { page: linear >>> 12, writable: true, user: true, global: false, large: false }
     return state.cr4 & CR4.PAE ? this.#walkPae(linear, use, user) : this.#walk32(linear, use, user)
   }
 
@@ -186,6 +196,7 @@ export class Mmu implements MemoryObserver {
         writable: (directory & WRITABLE) !== 0,
         user: (directory & USER) !== 0,
         global: this.#isGlobal(directory),
+        large: true,
       }
     }
     const tableAt = ((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) >>> 0
@@ -200,6 +211,7 @@ export class Mmu implements MemoryObserver {
       writable: (both & WRITABLE) !== 0,
       user: (both & USER) !== 0,
       global: this.#isGlobal(entry),
+      large: false,
     }
   }
 
@@ -223,6 +235,7 @@ export class Mmu implements MemoryObserver {
         writable: (directory & WRITABLE) !== 0,
         user: (directory & USER) !== 0,
         global: this.#isGlobal(directory),
+        large: true,
       }
     }
     const tableAt = ((directory & ~0xfff) | ((linear >>> 9) & 0xff8)) >>> 0
@@ -241,6 +254,7 @@ export class Mmu implements MemoryObserver {
       writable: (both & WRITABLE) !== 0,
       user: (both & USER) !== 0,
       global: this.#isGlobal(entry),
+      large: false,
     }
   }
 
