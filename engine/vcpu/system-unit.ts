@@ -487,7 +487,7 @@ export class SystemUnit {
     const top = wide ? frame.pointer : frame.pointer & 0xffff
     mmu.probeWrite(this.parts.segmentation.check(SS, top, 1, true), 1, state.cpl === 3)
     if (size === 2) state.setGpr16(EBP, framePointer)
-    else state.setGpr(EBP, wide ? framePointer : framePointer & 0xffff)
+    else state.setGpr(EBP, framePointer)
     frame.commit(state)
   }
 
@@ -498,8 +498,9 @@ export class SystemUnit {
     const user = state.cpl === 3
     const signed = (value: number): number => (size === 2 ? (value << 16) >> 16 : value | 0)
     const index = signed(state.word(State.FPU_SCRATCH))
-    if (index < signed(mmu.read(linear, size, user)) || index > signed(mmu.read(linear + size, size, user)))
-      throw new CpuFault(Vector.BR)
+    const lower = signed(mmu.read(linear, size, user))
+    const upper = signed(mmu.read(linear + size, size, user))
+    if (index < lower || index > upper) throw new CpuFault(Vector.BR)
   }
 
   // Identification and time.
