@@ -4,9 +4,11 @@ import type { PortMap } from '../bus/port-map.ts'
 import { parseSaved } from '../base/saved-state.ts'
 import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
-import { AC, ID, IF, TF, VIF, VIP } from '../isa/flags.ts'
+import { AC, ID, IF, RF, TF, VIF, VIP } from '../isa/flags.ts'
 import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
 import { CS, DS, EDX, ES, FS, GS, JUMP_CACHE, JUMP_CACHE_BYTES, LDTR, SS, State, TR } from '../isa/state.ts'
+import { SystemOp } from '../isa/system-op.ts'
+import { Breakpoints } from '../vcpu/breakpoints.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
 import { CR0, CR4, CpuState } from '../vcpu/cpu-state.ts'
 import { type Cause, Exceptions } from '../vcpu/exceptions.ts'
@@ -15,7 +17,7 @@ import { CpuFault, Vector, generalProtection, invalidOpcode } from '../vcpu/faul
 import { Mmu } from '../vcpu/mmu.ts'
 import type { CpuModel } from '../vcpu/model.ts'
 import { Msrs, type Wide } from '../vcpu/msr.ts'
-import { PortIo } from '../vcpu/port-io.ts'
+import { MAX_BATCH, PortIo } from '../vcpu/port-io.ts'
 import { Privilege } from '../vcpu/privilege.ts'
 import { Segmentation } from '../vcpu/segmentation.ts'
 import { Outcome, SystemUnit } from '../vcpu/system-unit.ts'
@@ -100,6 +102,7 @@ export class SoftVcpu implements Vcpu {
   readonly #memory: MemoryMap
   readonly #system: SystemUnit
   readonly #bulk: BulkStrings
+  readonly #breakpoints: Breakpoints
   readonly #privilege: Privilege
   readonly #interrupts: InterruptSource
   readonly #jumpCache: Int32Array
@@ -198,6 +201,7 @@ export class SoftVcpu implements Vcpu {
       fpuTrap: (unit) => this.#fpuTrap(unit),
     })
     this.slow = new SlowAccess(state, memory, this.mmu, this.segmentation, this.code)
+    this.#breakpoints = new Breakpoints(state)
     this.#bulk = new BulkStrings(state, memory)
     this.#jumpCache = new Int32Array(memory.memory.wasm.buffer, JUMP_CACHE, JUMP_CACHE_BYTES / 4)
     this.#wire(tasks)
@@ -212,6 +216,9 @@ export class SoftVcpu implements Vcpu {
     this.control.onChange = () => this.#updateMode()
     this.mmu.onFlush = (globals) => (globals ? this.#forgetTranslations() : this.#forgetLocal())
     this.mmu.onInvalidate = (linear) => this.#forgetPage(linear)
+    this.control.onDebugChange = () => this.updateBreakpoints()
+    this.mmu.watch = this.#breakpoints
+    this.portIo.onAccess = (port, size) => this.#breakpoints.port(port, size)
     this.code.onCodePage = (page) => this.mmu.protectPage(page)
     this.code.onFlush = () => this.#forgetTranslations()
     this.#memory.observe({
@@ -281,6 +288,8 @@ export class SoftVcpu implements Vcpu {
     state.eip = 0xfff0
     this.#halted = false
     this.#nmiRequested = false
+    this.#debugPending = false
+    this.#breakpoints.refresh()
     this.mmu.flush(true)
     this.#updateMode()
   }
@@ -374,9 +383,7 @@ export class SoftVcpu implements Vcpu {
 
   #needsStep(): boolean {
     return (
-      this.state.word(State.SHADOW) !== 0 ||
-      (this.state.systemFlags & TF) !== 0 ||
-      (this.state.word(State.DEBUG + 28) & 0xff) !== 0
+      this.state.word(State.SHADOW) !== 0 || (this.state.systemFlags & TF) !== 0 || this.#breakpoints.enabled
     )
   }
 
@@ -659,6 +666,7 @@ export class SoftVcpu implements Vcpu {
     const key = state.word(State.JUMP_KEY)
     state.setWord(State.JUMP_KEY, 0)
     this.#stepping = true
+    this.portIo.batch = trap || this.#breakpoints.enabled ? 1 : MAX_BATCH
     this.#runBudget = 0
     this.#drained = 0
     const why = this.#run(record, 0)
@@ -692,14 +700,18 @@ export class SoftVcpu implements Vcpu {
         if (typeof next === 'number') throw new Error(`a step ended in a record: ${why}`)
         alive = next
         // A fault instead of the instruction: no trap for it.
-        if (this.#retired === before) return alive
+        if (this.#retired === before) {
+          this.#breakpoints.takeHits()
+          return alive
+        }
       }
     }
-    if (trap && alive && !this.#suppressTrap) {
-      state.setWord(State.DEBUG + 24, state.word(State.DEBUG + 24) | 0x4000)
-      alive = this.exceptions.raise(new CpuFault(Vector.DB), 'external')
-    }
-    return alive
+    if (!alive || this.#suppressTrap) return alive
+    const conditions = this.#breakpoints.takeHits() | (trap ? SINGLE_STEP : 0)
+    if (conditions === 0) return alive
+    state.setWord(State.DEBUG + 24, (state.word(State.DEBUG + 24) & ~15) | conditions)
+    this.#halted = false
+    return this.exceptions.raise(new CpuFault(Vector.DB), 'external')
   }
 
   /** Decodes at EIP, across a page boundary if need be, from whatever memory is there. */
@@ -773,7 +785,8 @@ export class SoftVcpu implements Vcpu {
         state.eip = eip
         return Why.SYSTEM
       case Outcome.SHADOW:
-        this.#suppressTrap = true
+        // MOV SS and POP SS hold traps back too, STI only interrupts.
+        this.#suppressTrap = op !== SystemOp.STI
         if (
           !this.#interruptRequested &&
           !this.#nmiRequested &&
@@ -784,6 +797,8 @@ export class SoftVcpu implements Vcpu {
         state.setWord(State.SHADOW, 1)
         return Why.SYSTEM
       case Outcome.LEAVE:
+        // INT clears TF before a trap could be taken.
+        if (SOFTWARE_INTERRUPTS.has(op)) this.#suppressTrap = true
         return Why.SYSTEM
     }
     if (this.#stopRequested || state.word(State.JUMP_KEY) !== key) return Why.SYSTEM
@@ -831,26 +846,31 @@ export class SoftVcpu implements Vcpu {
 
   #debugPending = false
 
+  /** Debug registers have changed, by an instruction or from a saved state. */
+  updateBreakpoints(): void {
+    if (this.#breakpoints.refresh()) this.mmu.flush(true)
+  }
+
   #codeBreakpoint(eip: number, resumed: boolean): boolean {
     const { state } = this
-    const control = state.word(State.DEBUG + 28)
-    if (!(control & 0xff) || resumed || state.systemFlags & 0x10000) {
-      state.systemFlags &= ~0x10000
+    if (!this.#breakpoints.enabled || resumed || state.systemFlags & RF) {
+      state.systemFlags &= ~RF
       return false
     }
-    const linear = (state.base(CS) + eip) | 0
-    let hit = 0
-    for (let i = 0; i < 4; i++)
-      if (
-        control & (3 << (2 * i)) &&
-        ((control >>> (16 + 4 * i)) & 3) === 0 &&
-        state.word(State.DEBUG + 4 * i) === linear
-      )
-        hit |= 1 << i
+    const hit = this.#breakpoints.atInstruction(state.base(CS) + eip)
     if (hit) state.setWord(State.DEBUG + 24, (state.word(State.DEBUG + 24) & ~15) | hit)
     return hit !== 0
   }
 }
+
+/** DR6.BS. */
+const SINGLE_STEP = 0x4000
+const SOFTWARE_INTERRUPTS: ReadonlySet<number> = new Set([
+  SystemOp.INT,
+  SystemOp.INT1,
+  SystemOp.INT3,
+  SystemOp.INTO,
+])
 
 function asFault(fault: unknown): CpuFault {
   if (fault instanceof CpuFault) return fault

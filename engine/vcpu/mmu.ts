@@ -41,6 +41,12 @@ export interface CodeWatch {
   holdsCode(hostPage: number): boolean
 }
 
+/** Who wants to know of accesses to some linear pages. */
+export interface DataWatch {
+  watches(page: number): boolean
+  touched(linear: number, size: number, write: boolean): void
+}
+
 /**
  * Paging and the TLB that generated code reads (SDM vol. 3, chapter 4). One entry per linear page holds the
  * permissions found so far; what an entry does not allow is walked again.
@@ -58,6 +64,8 @@ export class Mmu implements MemoryObserver {
   onFlush: (globals: boolean) => void = () => {}
   /** Called when the translation of the page of a linear address may have changed. */
   onInvalidate: (linear: number) => void = () => {}
+  /** Data breakpoints: pages that they watch stay out of the TLB. */
+  watch: DataWatch | null = null
   misses = 0
   flushes = 0
 
@@ -147,8 +155,8 @@ export class Mmu implements MemoryObserver {
     if (host < 0) return -1
     const hostPage = host / 4096
     // A page that holds code is written the slow way, which checks what the write hits.
-    if (!write || !this.code.holdsCode(hostPage)) {
-      const page = linear >>> 12
+    const page = linear >>> 12
+    if (!this.watch?.watches(page) && (!write || !this.code.holdsCode(hostPage))) {
       const delta = (host - page * 4096) | 0
       const old = this.#tlb[page]!
       if (old === 0) this.#remember(page, walk.global)
@@ -160,6 +168,11 @@ export class Mmu implements MemoryObserver {
   #remember(page: number, global: boolean): void {
     if (global) this.#globals.push(page)
     else if (this.#filledCount < MAX_FILLED) this.#filled[this.#filledCount++] = page
+  }
+
+  /** Reads physical memory, past segments and pages. */
+  readPhysical(physical: number, size: AccessSize): number {
+    return this.memory.read((physical & this.memory.a20Mask) >>> 0, size)
   }
 
   /** Physical address of a linear one for this use, checked for the privilege. Throws the page fault. */
@@ -325,6 +338,7 @@ export class Mmu implements MemoryObserver {
   /** Reads 1, 2 or 4 bytes at a linear address; may throw a page fault. */
   read(linear: number, size: AccessSize, user = false): number {
     linear >>>= 0
+    this.watch?.touched(linear, size, false)
     if ((linear & 0xfff) + size > 0x1000) return this.#readSplit(linear, size, user)
     const host = this.hostAddress(linear, 'read', user)
     if (host < 0) return this.memory.read(this.lastPhysical, size)
@@ -338,6 +352,7 @@ export class Mmu implements MemoryObserver {
 
   write(linear: number, value: number, size: AccessSize, user = false): void {
     linear >>>= 0
+    this.watch?.touched(linear, size, true)
     if ((linear & 0xfff) + size > 0x1000) return this.#writeSplit(linear, value, size, user)
     const host = this.hostAddress(linear, 'write', user)
     // Through the map, so that a write to code is noticed.

@@ -61,14 +61,20 @@ it.skipIf(typeof host === 'string')('runs random instruction streams as the host
       }
       user.load(made.test)
       const whole = user.finish(100_000)
-      if (!whole) failures.push(`did not end: ${describeCase(made.test)}`)
-      else {
-        const own = differences(whole, made.outcome, 0)
+      if (!whole) {
+        failures.push(`did not end: ${describeCase(made.test)}`)
+        continue
+      }
+      if (differences(whole, made.outcome, 0).length > 0) {
+        const own = differences(whole, user.step(made.test), 0)
         if (own.length > 0)
           failures.push(`whole against stepped: ${own.join(', ')}\n  ${describeCase(made.test)}`)
+        // Else the stream read code that was not there yet while it grew.
+        dropped++
+        continue
       }
       batch.push(made.test)
-      ours.push(made.outcome)
+      ours.push(whole)
     }
     host.run(batch)!.forEach((theirs, i) => {
       const test = batch[i]!

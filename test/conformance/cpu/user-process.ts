@@ -206,6 +206,13 @@ export class UserProcess {
     this.patch(CODE, image)
   }
 
+  /** True while no instruction has written to these bytes of the code area. */
+  untouched(linear: number, length: number): boolean {
+    const { ram } = this.processor
+    for (let i = linear; i < Math.min(CODE_END, linear + length); i++) if (ram[i] !== 0xcc) return false
+    return true
+  }
+
   /** Changes code as a device would, where it is not already so. */
   patch(linear: number, bytes: ArrayLike<number>): void {
     const { memory, ram } = this.processor
@@ -228,6 +235,15 @@ export class UserProcess {
     const { state } = this.processor.vcpu
     state.setWord(State.DEBUG, RESERVED_FAR)
     state.setWord(State.DEBUG + 28, on ? LOCAL_DEBUG_0 : 0)
+  }
+
+  /** Runs a whole case one instruction at a time. */
+  step(test: StreamCase): Outcome {
+    this.load(test)
+    this.stepping = true
+    for (let steps = 0; steps < 5000 && !this.ended; steps++) this.processor.vcpu.run(0)
+    this.stepping = false
+    return this.outcome()
   }
 
   /** Runs to the exception that ends the case; null when it does not end. */
