@@ -57,7 +57,10 @@ function same(before: ReadonlyMap<string, Value>, after: ReadonlyMap<string, Val
 /** One walk over the program with the addresses of the walk before. */
 class Pass {
   readonly defined = new Map<string, Value>()
-  #bytes: number[] = []
+  #bytes = new Uint8Array(1 << 16)
+  #length = 0
+  /** Set whenever an expression asks for `$`. */
+  #hereWasRead = false
   #bits: 16 | 32 = 16
   #origin = 0n
   /** Address of the next byte while in an `absolute` area, which leaves no bytes. */
@@ -78,23 +81,29 @@ class Pass {
       if (statement.body !== null && statement.body.kind !== 'equ')
         this.#assembleBody(statement, statement.body)
     }
-    return Uint8Array.from(this.#bytes)
+    return this.#bytes.slice(0, this.#length)
   }
 
   #here(): Value {
     return this.#absolute === null
-      ? constant(this.#origin + BigInt(this.#bytes.length), 1)
+      ? constant(this.#origin + BigInt(this.#length), 1)
       : constant(this.#absolute)
   }
 
   #scope(statement: Statement): Scope {
+    const here = (): Value => {
+      this.#hereWasRead = true
+      return this.#here()
+    }
     return {
       symbol: (name) => {
         const full = name.startsWith('.') ? statement.parent + name : name
         const value = this.defined.get(full) ?? this.previous.get(full)
         return value ?? (this.mode.draft ? UNKNOWN : undefined)
       },
-      here: this.#here(),
+      get here() {
+        return here()
+      },
       start: constant(this.#origin, 1),
     }
   }
@@ -125,15 +134,13 @@ class Pass {
       case 'align': {
         const boundary = this.#count(statement, body.boundary)
         if (boundary === 0n) throw new AssemblyError(statement.place, 'align wants more than 0')
-        const position = this.#absolute ?? BigInt(this.#bytes.length)
+        const position = this.#absolute ?? BigInt(this.#length)
         this.#skip(statement, (boundary - (position % boundary)) % boundary, body.fill)
         break
       }
-      case 'times': {
-        const count = this.#count(statement, body.count)
-        for (let index = 0n; index < count; index++) this.#assembleBody(statement, body.body)
+      case 'times':
+        this.#times(statement, body)
         break
-      }
       case 'org':
         this.#origin = this.#number(statement, body.value)
         break
@@ -152,6 +159,22 @@ class Pass {
       case 'equ':
         throw new AssemblyError(statement.place, 'equ cannot be repeated')
     }
+  }
+
+  #times(statement: Statement, { count: countOf, body }: Extract<Body, { kind: 'times' }>): void {
+    const count = this.#count(statement, countOf)
+    if (count > 0n && body.kind === 'data' && this.#absolute === null) {
+      // Padding is long and always the same: it is made once, unless it depends on its own address.
+      this.#hereWasRead = false
+      const start = this.#length
+      this.#assembleBody(statement, body)
+      if (!this.#hereWasRead) {
+        this.#repeat(statement, this.#bytes.slice(start, this.#length), Number(count) - 1)
+        return
+      }
+      this.#length = start
+    }
+    for (let index = 0n; index < count; index++) this.#assembleBody(statement, body)
   }
 
   #instruction(statement: Statement, { instruction }: Extract<Body, { kind: 'instruction' }>): void {
@@ -209,7 +232,7 @@ class Pass {
         statement,
         Array.from({ length: Number(count) }, () => 0),
       )
-    else for (let index = 0n; index < count; index++) this.#assembleBody(statement, fill)
+    else this.#times(statement, { kind: 'times', count: () => constant(count), body: fill })
   }
 
   #includeBytes(statement: Statement, body: Extract<Body, { kind: 'incbin' }>): void {
@@ -217,15 +240,23 @@ class Pass {
     if (path === null) throw new AssemblyError(statement.place, `file "${body.file}" is not there`)
     const start = body.skip === null ? 0 : Number(this.#count(statement, body.skip))
     const end = body.count === null ? undefined : start + Number(this.#count(statement, body.count))
-    for (const byte of this.files.readBytes(path).subarray(start, end)) this.#bytes.push(byte)
+    this.#emit(statement, this.files.readBytes(path).subarray(start, end))
   }
 
-  #emit(statement: Statement, bytes: readonly number[]): void {
+  #emit(statement: Statement, bytes: ArrayLike<number>): void {
+    this.#repeat(statement, bytes, 1)
+  }
+
+  #repeat(statement: Statement, bytes: ArrayLike<number>, count: number): void {
     if (this.#absolute !== null)
       throw new AssemblyError(statement.place, 'only res… may stand in an absolute area')
-    if (this.#bytes.length + bytes.length > MAX_OUTPUT_BYTES) {
-      throw new AssemblyError(statement.place, 'the output passes 64 MiB')
+    const end = this.#length + bytes.length * count
+    if (end > MAX_OUTPUT_BYTES) throw new AssemblyError(statement.place, 'the output passes 64 MiB')
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(end, 2 * this.#bytes.length))
+      larger.set(this.#bytes.subarray(0, this.#length))
+      this.#bytes = larger
     }
-    for (const byte of bytes) this.#bytes.push(byte)
+    for (; this.#length < end; this.#length += bytes.length) this.#bytes.set(bytes, this.#length)
   }
 }
