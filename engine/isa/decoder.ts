@@ -158,12 +158,9 @@ export class Decoder {
           ? { kind: 'register', size: 0, address: modrm & 7 }
           : this.#memory(modrm, addressSize, segment)
     }
-    if (
-      lock &&
-      !(description.lockable && rm?.kind === 'memory' && encoding.operands[0]!.letter === 'E') &&
-      !(description.lockable && rm?.kind === 'memory' && encoding.operands[0]!.letter === 'M')
-    )
-      return 'undefined'
+    const destination = encoding.operands[0]?.letter
+    const mayLock =
+      description.lockable === true && rm?.kind === 'memory' && (destination === 'E' || destination === 'M')
     const operands: DecodedOperand[] = []
     for (const code of encoding.operands) {
       const operand = this.#operand(code.letter, code.suffix, {
@@ -178,6 +175,8 @@ export class Decoder {
       if (!operand) return 'undefined'
       operands.push(operand)
     }
+    // Only now: an instruction of more than 15 bytes is another fault.
+    if (lock && !mayLock) return 'undefined'
     const size = meaningSize(encoding, operandSize)
     adjustPop(description, operands, size)
     return {
