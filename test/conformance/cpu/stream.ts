@@ -514,10 +514,10 @@ export class StreamBuilder implements Aiming {
       : this.options.segments
         ? random.pick(CODE_SELECTORS)
         : USER_CODE
-    if (call && this.#jumpTarget(SELECTOR_BASES.get(selector | 3) ?? 0) >>> 0 > codeLimit(selector | 3))
-      selector = USER_CODE
-    const base = SELECTOR_BASES.get(selector | (selector & 4 ? 3 : 0)) ?? 0
-    return [...littleEndian(this.#jumpTarget(base), operandSize), ...littleEndian(selector, 2)]
+    const ahead = this.#jumpTarget(0)
+    const baseOf = (of: number): number => SELECTOR_BASES.get(of & 4 ? of | 3 : of) ?? 0
+    if (call && (ahead - baseOf(selector)) >>> 0 > codeLimit(selector | 3)) selector = USER_CODE
+    return [...littleEndian(ahead - baseOf(selector), operandSize), ...littleEndian(selector, 2)]
   }
 
   #selectorFor(name: string): number {
@@ -667,6 +667,8 @@ export class StreamBuilder implements Aiming {
   /** Encodings that do not exist, or not in this form. */
   #wild(): void {
     const { random } = this
+    // Whether the missing rest of such an instruction is noticed differs.
+    if (this.#here > CODE_END - 32) return
     const bytes = random.pick(INVALID)
     this.#execute([...(random.oneIn(4) ? [0x66] : []), ...bytes], 'invalid')
   }
