@@ -470,7 +470,7 @@ export class SystemUnit {
     const { state, mmu } = this.parts
     const frame = StackFrame.current(state, mmu)
     const wide = frame.wide
-    frame.probe(nesting === 0 ? 1 : nesting + 1, size)
+    // What a fault in the middle leaves lies below the stack pointer, as on silicon.
     frame.push(state.gpr(EBP), size)
     const framePointer = frame.pointer
     if (nesting > 0) {
@@ -494,12 +494,13 @@ export class SystemUnit {
   #bound(address: number, segmentAndSize: number): void {
     const { state, mmu } = this.parts
     const size = (segmentAndSize & 0x1f) as 2 | 4
-    const linear = this.#linear(address, segmentAndSize, 2 * size, false)
     const user = state.cpl === 3
     const signed = (value: number): number => (size === 2 ? (value << 16) >> 16 : value | 0)
+    const bound = (at: number): number =>
+      signed(mmu.read(this.#linear(at, segmentAndSize, size, false), size, user))
     const index = signed(state.word(State.FPU_SCRATCH))
-    const lower = signed(mmu.read(linear, size, user))
-    const upper = signed(mmu.read(linear + size, size, user))
+    const lower = bound(address)
+    const upper = bound((address + size) >>> 0)
     if (index < lower || index > upper) throw new CpuFault(Vector.BR)
   }
 

@@ -4,11 +4,11 @@ import { CPU_MODELS } from '../../../engine/vcpu/model.ts'
 import { type TestProcessor, buildProcessor } from './processor.ts'
 
 /** Physical address of the program, and its first instruction. */
-export const ORIGIN = 0x1000
+const ORIGIN = 0x1000
 const LOG_PORT = 0xe9
 const BUDGET = 2_000_000
 
-export interface Ending {
+interface Ending {
   /** Words that the program wrote to port E9h. */
   log: number[]
   exit: 'stop' | 'halt' | 'shutdown' | 'breakpoint'

@@ -436,6 +436,14 @@ describe('SYSENTER and SYSEXIT', () => {
 })
 
 describe('task switches', () => {
+  it('refuse a task-state segment that is too short or busy', () => {
+    const spare = ['0x0000890010000010', '0x00008b0010000067']
+    expect(faults(each(['call 0x40:0', 'call 0x48:0']), { spare })).toEqual([
+      [TS, 0x40],
+      [GP, 0x48],
+    ])
+  })
+
   it('a call saves the old task and returns to it by IRET (SDM vol. 3, chapter 7)', () => {
     const words = log(
       `

@@ -188,6 +188,8 @@ export class StreamBuilder implements Aiming {
     const outcome = process.outcome()
     if (outcome.vector === 14 && outcome.cr2 >>> 0 >= RESERVED && outcome.cr2 >>> 0 < RESERVED_END)
       return null
+    // Wrapped at 4 GiB, where others fault.
+    if (outcome.vector === 14 && outcome.cr2 >>> 0 >= 0xfffffff0) return null
     if (outcome.vector !== 3 && FAULTS_DIFFER.has(this.#case.names.at(-1)!)) return null
     this.#case.undefinedFlags = this.#undefined
     return { test: this.#case, outcome }
