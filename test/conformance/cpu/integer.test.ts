@@ -8,6 +8,8 @@ import { type Outcome, type StreamCase, UserProcess } from './user-process.ts'
 const CASES = Number(process.env['CONFORMANCE_CASES'] ?? 200_000)
 const SEED = Number(process.env['CONFORMANCE_SEED'] ?? 1)
 const BATCH = 10_000
+/** Longest way through a stream, repetitions counted. */
+const MAX_STEPS = 20_000
 const SHOWN = Number(process.env['CONFORMANCE_SHOWN'] ?? 12)
 
 const host = HostProcessor.open()
@@ -64,8 +66,15 @@ it.skipIf(typeof host === 'string')('runs random instruction streams as the host
       if (!whole) failures.push(`did not end: ${describeCase(made.test)}`)
       else {
         const own = differences(whole, made.outcome, 0)
-        if (own.length > 0)
-          failures.push(`whole against stepped: ${own.join(', ')}\n  ${describeCase(made.test)}`)
+        if (own.length > 0) {
+          // A stream that reads or writes its own bytes before they were chosen ran differently while it grew.
+          const again = user.step(made.test, MAX_STEPS)
+          const list = again ? differences(whole, again, 0) : ['did not end']
+          if (list.length > 0)
+            failures.push(`whole against stepped: ${list.join(', ')}\n  ${describeCase(made.test)}`)
+          dropped++
+          continue
+        }
       }
       batch.push(made.test)
       ours.push(made.outcome)

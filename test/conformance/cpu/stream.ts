@@ -390,7 +390,8 @@ export class StreamBuilder implements Aiming {
         ? 0
         : /^(RCL|RCR|CMC)$/.test(name)
           ? CF
-          : name === 'PUSHF' || name === 'INTO'
+          : // With a count of zero a search leaves the flags alone.
+            /^(PUSHF|INTO|SCAS|CMPS)$/.test(name)
             ? ARITHMETIC
             : uses
     if (this.#undefined & reads && !this.#defineFlags()) return false

@@ -238,6 +238,15 @@ export class UserProcess {
     return this.ended ? this.outcome() : null
   }
 
+  /** The same from the start of a case, one instruction at a time. */
+  step(test: StreamCase, most: number): Outcome | null {
+    this.load(test)
+    this.stepping = true
+    for (let steps = 0; steps < most && !this.ended; steps++) this.processor.vcpu.run(0)
+    this.stepping = false
+    return this.ended ? this.outcome() : null
+  }
+
   /** What the handler finds on its stack. */
   outcome(): Outcome {
     const { vcpu, ramView } = this.processor
