@@ -442,19 +442,21 @@ export class SystemUnit {
     const top = wide ? frame.pointer : frame.pointer & 0xffff
     mmu.probeWrite(this.parts.segmentation.check(SS, top, 1, true), 1, state.cpl === 3)
     if (size === 2) state.setGpr16(EBP, framePointer)
-    else state.setGpr(EBP, wide ? framePointer : framePointer & 0xffff)
+    else state.setGpr(EBP, framePointer)
     frame.commit(state)
   }
 
   #bound(address: number, segmentAndSize: number): void {
     const { state, mmu } = this.parts
     const size = (segmentAndSize & 0x1f) as 2 | 4
-    const linear = this.#linear(address, segmentAndSize, 2 * size, false)
     const user = state.cpl === 3
     const signed = (value: number): number => (size === 2 ? (value << 16) >> 16 : value | 0)
     const index = signed(state.word(State.FPU_SCRATCH))
-    if (index < signed(mmu.read(linear, size, user)) || index > signed(mmu.read(linear + size, size, user)))
-      throw new CpuFault(Vector.BR)
+    // Two accesses, each checked by itself, and both made whatever the first one says.
+    const [low, high] = [address, address + size].map((at) =>
+      signed(mmu.read(this.#linear(at, segmentAndSize, size, false), size, user)),
+    ) as [number, number]
+    if (index < low || index > high) throw new CpuFault(Vector.BR)
   }
 
   // Identification and time.

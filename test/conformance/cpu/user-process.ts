@@ -31,6 +31,8 @@ export interface StreamCase {
   code: number[]
   /** Arithmetic flags whose value at the end the manual leaves open. */
   undefinedFlags: number
+  /** The end is a fault, but which of several is up to the processor. */
+  anyFault: boolean
   /** What was executed, for the report. */
   names: string[]
 }
