@@ -41,8 +41,8 @@ export function formKey(form: Form): string {
   return `${d.id}.${d.name}.${form.size}${form.shape}${sizes}${form.split}${address}${stack}`
 }
 
-/** CS may not be written, and perhaps not read, however flat it is. */
-const isFlatSegment = (segment: number): boolean => segment !== CS && segment < FS
+/** FS and GS may lie anywhere; CS cannot be written, and not always read, however flat it is. */
+const isFlat = (segment: number): boolean => segment < FS && segment !== CS
 
 export function formOf(instruction: Instruction, flatMode: boolean): Form {
   const { description, operands, addressSize } = instruction
@@ -60,7 +60,7 @@ export function formOf(instruction: Instruction, flatMode: boolean): Form {
         break
       case 'memory':
         shape +=
-          rare || !flatMode || addressSize === 2 || !isFlatSegment(operand.segment)
+          rare || !flatMode || addressSize === 2 || !isFlat(operand.segment)
             ? 'g'
             : operand.index === State.ZERO
               ? 'm'
@@ -75,7 +75,7 @@ export function formOf(instruction: Instruction, flatMode: boolean): Form {
         break
       case 'string':
         shape += 's'
-        if (!isFlatSegment(operand.segment)) flat = false
+        if (!isFlat(operand.segment)) flat = false
         break
     }
   }

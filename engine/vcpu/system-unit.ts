@@ -455,13 +455,12 @@ export class SystemUnit {
   #popAll(size: 2 | 4): void {
     const { state, mmu } = this.parts
     const frame = StackFrame.current(state, mmu)
-    const values = Array.from({ length: 8 }, (_, i) => frame.peek(i * size, size))
-    frame.release(8 * size)
-    values.forEach((value, i) => {
-      const register = 7 - i
+    // A fault in the middle leaves the registers before it loaded, as on silicon: the pointer has not moved.
+    for (let register = 7; register >= 0; register--) {
+      const value = frame.pop(size)
       if (register !== ESP)
         state.setRegister(gprAt(register, size), size, size === 2 ? value & 0xffff : value | 0)
-    })
+    }
     frame.commit(state)
   }
 

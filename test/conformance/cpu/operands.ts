@@ -31,8 +31,6 @@ export interface MemoryOperand {
 export interface Aiming {
   random: Random
   state: CpuState
-  /** Where the stream's own code starts: data accesses keep away from what is still to be written there. */
-  readonly codeStart: number
   /** Emits a move to a register; false once the stream is over. */
   setRegister(index: number, value: number): boolean
 }
@@ -41,7 +39,7 @@ const FIRST_16 = [EBX, EBX, EBP, EBP, ESI, EDI, EBP, EBX]
 const SECOND_16 = [ESI, EDI, ESI, EDI, -1, -1, -1, -1]
 
 /** A linear address worth an access of `size` bytes. */
-function target({ random, codeStart }: Aiming, size: number): number {
+function target(random: Random, size: number): number {
   const kind = random.below(100)
   if (kind < 68) return DATA + random.below(DATA_END - DATA - size)
   if (kind < 80) return DATA + 0x1000 * (1 + random.below(3)) - 1 - random.below(size)
@@ -49,10 +47,7 @@ function target({ random, codeStart }: Aiming, size: number): number {
   if (kind < 85) return DATA - random.below(size + 1)
   if (kind < 88) return READ_ONLY + random.below(READ_ONLY_END - READ_ONLY - size)
   if (kind < 95) return FAR_DATA + random.below(FAR_DATA_END - FAR_DATA - size)
-  if (kind < 97) {
-    const at = CODE + random.below(CODE_END - CODE)
-    if (at + size <= codeStart || at >= codeStart + 0x200) return at
-  }
+  if (kind < 97) return CODE + random.below(CODE_END - CODE)
   return random.word() >>> 0
 }
 
@@ -61,14 +56,13 @@ const readable = (access: number): boolean =>
   (access & 0x10) !== 0 && (!(access & Access.CODE) || (access & 2) !== 0)
 
 /** An offset in a segment for an access of `size` bytes; now and then where it faults. */
-export function aimOffset(aiming: Aiming, segment: number, size: number): number {
-  const { random, state } = aiming
+export function aimOffset({ random, state }: Aiming, segment: number, size: number): number {
   const access = state.access(segment)
   const limit = state.limit(segment)
   const down = (access & 0x1c) === 0x14
   // At 4 GiB it is up to the processor whether an access wraps or faults.
   if (limit !== 0xffffffff && random.oneIn(24)) return (limit - random.below(size + 2) + 1) >>> 0
-  const offset = (target(aiming, size) - state.base(segment)) >>> 0
+  const offset = (target(random, size) - state.base(segment)) >>> 0
   const inside = down ? offset > limit : offset + size - 1 <= limit
   if (offset < 0xffffffe0 && (inside || random.oneIn(40))) return offset
   return down

@@ -47,7 +47,7 @@ export interface LocalSegment {
 /** The LDT from entry 1 on. */
 export const LOCAL_SEGMENTS: readonly LocalSegment[] = [
   { base: 0x2000, limit: 0xffff, kind: 'code', big: false },
-  { base: 0x2000, limit: 0xdfff, kind: 'code', big: true },
+  { base: 0x2000, limit: 0xbfff, kind: 'code', big: true },
   { base: 0, limit: 0xffff, kind: 'code', big: true, restricted: true },
   { base: 0x3000, limit: 0x3fff, kind: 'data', big: true },
   { base: 0x3000, limit: 0x2fff, kind: 'data', big: false },
@@ -61,7 +61,7 @@ export const LOCAL_SEGMENTS: readonly LocalSegment[] = [
   { base: 0x3100, limit: 3, kind: 'data', big: true },
   { base: 0x3000, limit: 0xffff, kind: 'data', big: false },
   { base: 0x1000, limit: 0xfffff, kind: 'code', big: true, pages: true },
-  { base: 0x9000, limit: 0x2fff, kind: 'code', big: true },
+  { base: 0x9000, limit: 0x2eff, kind: 'code', big: true },
   { base: 0x3000, limit: 0x3fff, kind: 'expand-down', big: false, restricted: true },
   { base: 0x2000, limit: 0xffff, kind: 'code', big: true, absent: true },
 ]
