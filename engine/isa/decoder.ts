@@ -142,8 +142,13 @@ export class Decoder {
     const modrm = this.#at < this.#end ? this.#bytes[this.#at]! : 0
     const encoding = pick(this.table[opcode]!, modrm, repeatPrefix, prefix66)
     if (!encoding) {
+      // Its operand still counts for the length, which comes first.
+      if (this.table[opcode]!.some(({ hasModrm }) => hasModrm)) {
+        this.#at++
+        if (modrm < 0xc0) this.#memory(modrm, mode.code32 !== prefix67 ? 4 : 2, segment)
+      }
       // Whether more bytes would have been needed must not hide that they are missing.
-      if (this.#at >= this.#end) this.#at = this.#end + 1
+      else if (this.#at >= this.#end) this.#at = this.#end + 1
       return 'undefined'
     }
     const { description } = encoding

@@ -507,7 +507,7 @@ export class StreamBuilder implements Aiming {
         : USER_CODE
     // AMD silicon pushes before it checks the target against the limit, Intel's manual has it the other way.
     // A margin for what may still be emitted before the call.
-    const ahead = (this.#jumpTarget(0) - (SELECTOR_BASES.get(selector | 3) ?? 0)) >>> 0
+    const ahead = (this.#jumpTarget(0) - (SELECTOR_BASES.get(selector) ?? 0)) >>> 0
     if (call && ahead + 64 > codeLimit(selector | 3)) selector = USER_CODE
     const base = SELECTOR_BASES.get(selector) ?? 0
     return [...littleEndian(this.#jumpTarget(base), operandSize), ...littleEndian(selector, 2)]
@@ -637,8 +637,9 @@ export class StreamBuilder implements Aiming {
     // On AMD silicon it turns LOOPE into LOOPNE and back.
     else if (row < 0x100 && row !== 0x90 && !/^LOOPN?E$/.test(d.name) && random.oneIn(40))
       prefixes.push(random.oneIn(2) ? 0xf2 : 0xf3)
-    if (d.lockable && memory && encoding.operands[0]!.letter !== 'G' ? random.oneIn(6) : random.oneIn(300))
-      prefixes.push(0xf0)
+    // VERR and VERW with LOCK run on AMD silicon.
+    const lockable = d.lockable && memory && encoding.operands[0]!.letter !== 'G'
+    if (!/^VER[RW]$/.test(d.name) && random.oneIn(lockable ? 6 : 300)) prefixes.push(0xf0)
     if (random.oneIn(80))
       for (let n = random.below(12); n > 0; n--)
         prefixes.unshift(memory ? (memory.prefix[0] ?? prefixes[0] ?? 0x3e) : 0x2e)
