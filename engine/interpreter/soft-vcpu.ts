@@ -56,6 +56,8 @@ export interface SoftVcpuConfig {
   fpu: FpuExports
   /** Highest CPUID leaf shown. */
   leafLimit?: number
+  /** True when the time of a run is over, whatever is left of its budget. */
+  isDue?: () => boolean
   readTimeStamp(): Wide
   writeTimeStamp(value: Wide): void
   /** IA32_APIC_BASE, and what a write to it does; absent without a local APIC. */
@@ -114,6 +116,7 @@ export class SoftVcpu implements Vcpu {
   #stopRequested = false
   #halted = false
   #stepping = false
+  #portAccesses = 0
   /** Generated code of a run, not of a step, is on the stack. */
   #running = false
   #suppressTrap = false
@@ -771,6 +774,14 @@ export class SoftVcpu implements Vcpu {
     let outcome: number
     try {
       outcome = this.#system.execute(op, a, b)
+      // Programs that poll a device retire few instructions in much time: timers must not wait for the budget.
+      if (
+        op <= SystemOp.OUTS &&
+        op >= SystemOp.IN &&
+        (++this.#portAccesses & 7) === 0 &&
+        this.config.isDue?.()
+      )
+        this.requestStop()
     } catch (fault) {
       this.#fault = asFault(fault)
       state.eip = eip

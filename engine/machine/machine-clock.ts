@@ -10,7 +10,7 @@ const MAX_STEP_NS = 1_000_000
 const MIN_STEP_NS = 30_000
 const NS_PER_INSTRUCTION = 100
 /** Share of running time by which guest time may catch up with what was held back. */
-const CATCH_UP = 1 / 64
+const CATCH_UP = 1 / 10
 
 /**
  * Guest time of a running machine: the host's monotonic time while it runs or sleeps for an idle guest,
@@ -71,11 +71,15 @@ export class MachineClock implements Clock {
     if (this.#stoppedAtHostNs !== null) {
       const gap = now - this.#stoppedAtHostNs
       // A longer gap is a pause, or a host that was asleep: the guest does not notice it.
-      this.#guestNs += Math.min(gap, this.#allowedGapNs)
-      // An idle guest measures nothing.
+      const counted = Math.min(gap, this.#allowedGapNs)
       if (this.#wasIdle) {
-        this.#guestNs += this.#heldBackNs
+        // An idle guest measures nothing: all that was held back is made good.
+        this.#guestNs += counted + this.#heldBackNs
         this.#heldBackNs = 0
+      } else {
+        const step = Math.min(counted, MIN_STEP_NS)
+        this.#guestNs += step
+        this.#heldBackNs += counted - step
       }
     }
     this.#sinceHostNs = now

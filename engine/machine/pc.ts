@@ -116,6 +116,7 @@ class Pc implements Machine {
       interrupts: this.#board,
       fpu: loadFpu(guest.wasm, fpuBytes()) as never,
       leafLimit: config.knobs.cpuidLimit ?? Infinity,
+      isDue: () => this.#loop.isDue,
       readTimeStamp: () => {
         const ticks = Math.floor(this.#clock.nowNs * TSC_GHZ) + this.#tscOffset
         return { low: ticks >>> 0, high: Math.floor(ticks / 2 ** 32) >>> 0 }

@@ -9,9 +9,9 @@ export const PAGE_SHIFT = 12
 
 /** Vcpu state, jump cache, TLB and decoded instructions: see engine/isa/state.ts. */
 export const CPU_BYTES = 48 * MIB
-/** Read-only memory images (BIOS, VGA BIOS, option ROMs), 1 MiB in all. */
+/** Read-only memory images (BIOS, VGA BIOS, option ROMs), 4 MiB in all. */
 export const ROM_BASE = CPU_BYTES
-export const ROM_BYTES = MIB
+export const ROM_BYTES = 4 * MIB
 /** Video memory. */
 export const VRAM_BASE = ROM_BASE + ROM_BYTES
 export const VRAM_BYTES = 16 * MIB
