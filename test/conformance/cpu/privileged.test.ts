@@ -369,9 +369,7 @@ describe('exceptions on the way to an exception', () => {
 
   it('name the gate that is missing with EXT for events from outside', () => {
     expect(
-      faults(
-        `${each(['mov word [idt + 6 * 8 + 4], 0x0e00\nud2', 'mov word [idt + 0x20 * 8 + 4], 0\nint 0x20'])}`,
-      ),
+      faults(each(['mov word [idt + 6 * 8 + 4], 0x0e00\nud2', 'mov word [idt + 0x20 * 8 + 4], 0\nint 0x20'])),
     ).toEqual([
       [NP, 6 * 8 + 3],
       [GP, 0x20 * 8 + 2],

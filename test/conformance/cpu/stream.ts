@@ -184,7 +184,7 @@ export class StreamBuilder implements Aiming {
     if (outcome.vector === 14 && outcome.cr2 >>> 0 > 0xffffffe0) return null
     // known difference: a near transfer beyond the segment's limit faults at its target here, at itself there.
     const limit = codeLimit(outcome.selectors[CS]!)
-    const last = this.#case.names.at(-1)!
+    const last = this.#case.names.at(-1)
     if (outcome.vector === 13 && outcome.eip >>> 0 > limit && /^(J|LOOP|CALL|RET)/.test(last)) return null
     // Which of several faults comes first: AMD silicon reads the two operands of CMPS in an order that
     // depends on the form, and pops an outer stack before it looks at the code selector.

@@ -305,4 +305,4 @@ export function writeDescriptor(
   )
 }
 
-export const FLAT_SELECTORS = [USER_DATA, USER_CODE, USER_DATA, USER_DATA, 3, 3]
+const FLAT_SELECTORS = [USER_DATA, USER_CODE, USER_DATA, USER_DATA, 3, 3]
