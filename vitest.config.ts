@@ -21,6 +21,7 @@ export default defineConfig({
       ]),
       project('conformance', ['test/conformance/**/*.test.ts'], 600_000),
       alone('guests', ['test/guests/**/*.test.ts'], 900_000),
+      alone('guests-long', ['test/guests-long/**/*.test.ts'], 900_000),
       alone('e2e', ['test/e2e/**/*.test.ts'], 120_000),
       project('fuzz', ['test/fuzz/**/*.test.ts'], 3_600_000),
     ],

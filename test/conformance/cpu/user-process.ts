@@ -15,8 +15,6 @@ import {
   READ_ONLY_END,
   RESERVED,
   RESULT_AREAS,
-  USER_CODE,
-  USER_DATA,
 } from './user-layout.ts'
 
 /** Registers at the start of a stream, and its bytes. */
@@ -304,5 +302,3 @@ export function writeDescriptor(
     true,
   )
 }
-
-const FLAT_SELECTORS = [USER_DATA, USER_CODE, USER_DATA, USER_DATA, 3, 3]
