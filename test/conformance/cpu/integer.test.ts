@@ -5,7 +5,7 @@ import { COMPARED_FLAGS, StreamBuilder } from './stream.ts'
 import { type Outcome, type StreamCase, UserProcess } from './user-process.ts'
 
 /** Streams to run; each has about eight instructions and ends in an exception. */
-const CASES = Number(process.env['CONFORMANCE_CASES'] ?? 200_000)
+const CASES = Number(process.env['CONFORMANCE_CASES'] ?? 40_000)
 const SEED = Number(process.env['CONFORMANCE_SEED'] ?? 1)
 const BATCH = 10_000
 /** Longest way through a stream, repetitions counted. */
