@@ -39,7 +39,7 @@ const ENGINE = {
 /** Parts that reach the host's files and sockets; all others get what they need handed to them. */
 const TOUCHES_HOST = [
   'interpreter', // it reads its modules, built ahead of time
-
+  'snapshot', // it compresses and computes checksums
   'storage',
   'network',
   'audio',

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { bits, timeNs } from '../devices/saved-state.ts'
+import { bits, timeNs } from '../base/saved-state.ts'
 import type { Emulation } from './services/int13/emulation.ts'
 
 /** Volatile state of the firmware that no guest program expects in memory. */

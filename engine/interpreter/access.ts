@@ -51,7 +51,10 @@ export class SlowAccess {
     const user = this.state.cpl === 3
     if ((linear & 0xfff) + size <= 0x1000) {
       const host = this.mmu.hostAddress(linear, write ? 'write' : 'read', user)
-      if (host >= 0 && !(write && this.code.hitsCode(host, size))) return host
+      if (host >= 0 && !(write && this.code.hitsCode(host, size))) {
+        this.mmu.watch?.touched(linear, size, write)
+        return host
+      }
     } else if (write) this.mmu.probeWrite(linear, size, user)
     return this.#bounce(linear, size, write, (kind & 0x200) !== 0, user)
   }

@@ -71,6 +71,8 @@ export class CodeCache {
   readonly #holdsCode: Uint8Array
   /** The page that the second part of a crossing instruction was decoded from, by CROSS record. */
   readonly #crossings = new Map<number, number>()
+  /** CROSS records that hold a key which is good in one address space only. */
+  readonly #localCrossings = new Set<number>()
   #next = FIRST
   readonly stats: CodeCacheStats = { decoded: 0, invalidated: 0, flushes: 0 }
   /** Called when a page gets its first code, so that writes to it are watched. */
@@ -129,9 +131,15 @@ export class CodeCache {
 
   /**
    * The record of an instruction that begins at a CROSS record's place and ends in `second`, the linear-memory
-   * page that the next linear page shows while JUMP_KEY stays as it is. `decode` is asked when it is not known yet.
+   * page that the next linear page shows while JUMP_KEY stays as it is, or, for a local one, until `forgetLocal`.
+   * `decode` is asked when it is not known yet.
    */
-  cross(crossing: number, second: number, key: number, flat: boolean, decode: () => Instruction): number {
+  cross(
+    crossing: number,
+    place: { second: number; key: number; local: boolean; flat: boolean },
+    decode: () => Instruction,
+  ): number {
+    const { second, key, local, flat } = place
     const view = this.#view
     const record = crossing + RECORD_BYTES
     if (this.#crossings.get(crossing) !== second) {
@@ -147,7 +155,15 @@ export class CodeCache {
       this.stats.decoded++
     }
     view.setInt32(crossing + Record.IMMEDIATE, key, true)
+    if (local) this.#localCrossings.add(crossing)
     return record
+  }
+
+  /** Another address space: crossings between pages that are not global must be looked at again. */
+  forgetLocal(): void {
+    for (const crossing of this.#localCrossings)
+      if (this.isCrossing(crossing)) this.#view.setInt32(crossing + Record.IMMEDIATE, NO_KEY, true)
+    this.#localCrossings.clear()
   }
 
   /** Encodes one instruction to be run by itself; what follows it escapes to the runtime. */
@@ -261,6 +277,7 @@ export class CodeCache {
     this.stats.flushes++
     this.#pages.clear()
     this.#crossings.clear()
+    this.#localCrossings.clear()
     this.#holdsCode.fill(0)
     this.#next = FIRST
     this.onFlush()

@@ -2,7 +2,7 @@ import type { Description } from '../isa/description.ts'
 import type { Instruction } from '../isa/decoder.ts'
 import { type Encoding, type OpcodeTable, meaningSize, suffixSize } from '../isa/encoding.ts'
 import type { Repeat } from '../isa/semantics.ts'
-import { FS, State } from '../isa/state.ts'
+import { CS, FS, State } from '../isa/state.ts'
 
 /**
  * One kind of code for an instruction: all that its handler is specialised for. What is left (register
@@ -41,6 +41,9 @@ export function formKey(form: Form): string {
   return `${d.id}.${d.name}.${form.size}${form.shape}${sizes}${form.split}${address}${stack}`
 }
 
+/** FS and GS may lie anywhere; CS cannot be written, and not always read, however flat it is. */
+const isFlat = (segment: number): boolean => segment < FS && segment !== CS
+
 export function formOf(instruction: Instruction, flatMode: boolean): Form {
   const { description, operands, addressSize } = instruction
   const rare = description.rare === true
@@ -57,7 +60,7 @@ export function formOf(instruction: Instruction, flatMode: boolean): Form {
         break
       case 'memory':
         shape +=
-          rare || !flatMode || addressSize === 2 || operand.segment >= FS
+          rare || !flatMode || addressSize === 2 || !isFlat(operand.segment)
             ? 'g'
             : operand.index === State.ZERO
               ? 'm'
@@ -72,7 +75,7 @@ export function formOf(instruction: Instruction, flatMode: boolean): Form {
         break
       case 'string':
         shape += 's'
-        if (operand.segment >= FS) flat = false
+        if (!isFlat(operand.segment)) flat = false
         break
     }
   }

@@ -1,10 +1,14 @@
+import * as v from 'valibot'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
+import { parseSaved } from '../base/saved-state.ts'
 import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
-import { AC, ID, IF, TF, VIF, VIP } from '../isa/flags.ts'
+import { AC, ID, IF, RF, TF, VIF, VIP } from '../isa/flags.ts'
 import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
 import { CS, DS, EDX, ES, FS, GS, JUMP_CACHE, JUMP_CACHE_BYTES, LDTR, SS, State, TR } from '../isa/state.ts'
+import { SystemOp } from '../isa/system-op.ts'
+import { Breakpoints } from '../vcpu/breakpoints.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
 import { CR0, CR4, CpuState } from '../vcpu/cpu-state.ts'
 import { type Cause, Exceptions } from '../vcpu/exceptions.ts'
@@ -13,7 +17,7 @@ import { CpuFault, Vector, generalProtection, invalidOpcode } from '../vcpu/faul
 import { Mmu } from '../vcpu/mmu.ts'
 import type { CpuModel } from '../vcpu/model.ts'
 import { Msrs, type Wide } from '../vcpu/msr.ts'
-import { PortIo } from '../vcpu/port-io.ts'
+import { MAX_BATCH, PortIo } from '../vcpu/port-io.ts'
 import { Privilege } from '../vcpu/privilege.ts'
 import { Segmentation } from '../vcpu/segmentation.ts'
 import { Outcome, SystemUnit } from '../vcpu/system-unit.ts'
@@ -24,6 +28,19 @@ import { BulkStrings } from './bulk.ts'
 import { CodeCache, type CodeVariant, LINK_STUB, SCRATCH } from './code-cache.ts'
 import type { Interpreter } from './generator.ts'
 import { RECORD_SHIFT, Why } from './record.ts'
+
+const word = v.pipe(v.number(), v.integer())
+const SAVED_VCPU = v.object({
+  version: v.literal(1),
+  words: v.pipe(v.instance(Uint8Array), v.length(State.END)),
+  msrs: v.pipe(v.array(v.tuple([word, word, word])), v.maxLength(1000)),
+  pdpt: v.pipe(v.array(word), v.length(8)),
+  halted: v.boolean(),
+  nmi: v.boolean(),
+  interrupt: v.boolean(),
+  debugPending: v.boolean(),
+})
+export type SavedVcpu = v.InferOutput<typeof SAVED_VCPU>
 
 type Run = (record: number, budget: number) => number
 /** Functions of the FPU module that generated code calls. */
@@ -39,6 +56,8 @@ export interface SoftVcpuConfig {
   fpu: FpuExports
   /** Highest CPUID leaf shown. */
   leafLimit?: number
+  /** True when the time of a run is over, whatever is left of its budget. */
+  isDue?: () => boolean
   readTimeStamp(): Wide
   writeTimeStamp(value: Wide): void
   /** IA32_APIC_BASE, and what a write to it does; absent without a local APIC. */
@@ -53,6 +72,10 @@ const MAX_BUDGET = 1 << 28
 /** Error summary bit of the x87 status word. */
 const FPU_ERROR = 0x80
 const GENERATIONS = 1 << 15
+const MAX_LOCAL_ENTRIES = 8192
+const MAX_FETCHED_PAGES = 8192
+/** Tag of a jump-cache entry that is not in use; never a JUMP_KEY. */
+const NO_KEY = -1
 
 /** Where an EIP leads: a page of linear memory and the variant to decode it as. */
 interface CodePlace {
@@ -81,6 +104,7 @@ export class SoftVcpu implements Vcpu {
   readonly #memory: MemoryMap
   readonly #system: SystemUnit
   readonly #bulk: BulkStrings
+  readonly #breakpoints: Breakpoints
   readonly #privilege: Privilege
   readonly #interrupts: InterruptSource
   readonly #jumpCache: Int32Array
@@ -92,6 +116,9 @@ export class SoftVcpu implements Vcpu {
   #stopRequested = false
   #halted = false
   #stepping = false
+  #portAccesses = 0
+  /** Generated code of a run, not of a step, is on the stack. */
+  #running = false
   #suppressTrap = false
   #drained = 0
   #generation = 1
@@ -100,6 +127,13 @@ export class SoftVcpu implements Vcpu {
   #modeKey = { base: -1, limit: -1, flags: -1 }
   #fetchPage = -1
   #fetchHost = -1
+  #fetchUser = false
+  #fetchGlobal = false
+  /** Pages that code was fetched from since the last generation: linear page numbers, large ones as ~(linear >>> 22). */
+  readonly #fetchedPages = new Set<number>()
+  /** Entries of the jump cache that hold targets in pages that are not global. */
+  readonly #localEntries = new Int32Array(MAX_LOCAL_ENTRIES)
+  #localCount = 0
   #retired = 0
   /** Budget at the start of the run under way, for exact counts within it. */
   #runBudget = 0
@@ -170,6 +204,7 @@ export class SoftVcpu implements Vcpu {
       fpuTrap: (unit) => this.#fpuTrap(unit),
     })
     this.slow = new SlowAccess(state, memory, this.mmu, this.segmentation, this.code)
+    this.#breakpoints = new Breakpoints(state)
     this.#bulk = new BulkStrings(state, memory)
     this.#jumpCache = new Int32Array(memory.memory.wasm.buffer, JUMP_CACHE, JUMP_CACHE_BYTES / 4)
     this.#wire(tasks)
@@ -182,7 +217,11 @@ export class SoftVcpu implements Vcpu {
     tasks.onDebugTrap = () => this.#pendDebug(0x8000)
     this.segmentation.onChange = () => this.#updateMode()
     this.control.onChange = () => this.#updateMode()
-    this.mmu.onFlush = () => this.#forgetTranslations()
+    this.mmu.onFlush = (globals) => (globals ? this.#forgetTranslations() : this.#forgetLocal())
+    this.mmu.onInvalidate = (linear) => this.#forgetPage(linear)
+    this.control.onDebugChange = () => this.updateBreakpoints()
+    this.mmu.watch = this.#breakpoints
+    this.portIo.onAccess = (port, size) => this.#breakpoints.port(port, size)
     this.code.onCodePage = (page) => this.mmu.protectPage(page)
     this.code.onFlush = () => this.#forgetTranslations()
     this.#memory.observe({
@@ -252,6 +291,39 @@ export class SoftVcpu implements Vcpu {
     state.eip = 0xfff0
     this.#halted = false
     this.#nmiRequested = false
+    this.#debugPending = false
+    this.#breakpoints.refresh()
+    this.mmu.flush(true)
+    this.#updateMode()
+  }
+
+  /** Architectural state, between two runs. */
+  save(): SavedVcpu {
+    return {
+      version: 1,
+      words: Uint8Array.from(new Uint8Array(this.state.words.buffer, 0, State.END)),
+      msrs: this.msrs.save(),
+      pdpt: this.mmu.pdpt,
+      halted: this.#halted,
+      nmi: this.#nmiRequested,
+      interrupt: this.#interruptRequested,
+      debugPending: this.#debugPending,
+    }
+  }
+
+  /** Takes what `save` gave; everything derived from it is made anew. Throws `state-invalid`. */
+  restore(state: unknown): void {
+    const saved = parseSaved('processor', SAVED_VCPU, state)
+    new Uint8Array(this.state.words.buffer, 0, State.END).set(saved.words)
+    this.msrs.restore(saved.msrs)
+    this.mmu.pdpt = saved.pdpt
+    this.#halted = saved.halted
+    this.#nmiRequested = saved.nmi
+    this.#interruptRequested = saved.interrupt
+    this.#debugPending = saved.debugPending
+    this.#modeKey = { base: -1, limit: -1, flags: -1 }
+    this.code.flush()
+    this.#privilege.set(this.state.cpl & 3)
     this.mmu.flush(true)
     this.#updateMode()
   }
@@ -314,9 +386,7 @@ export class SoftVcpu implements Vcpu {
 
   #needsStep(): boolean {
     return (
-      this.state.word(State.SHADOW) !== 0 ||
-      (this.state.systemFlags & TF) !== 0 ||
-      (this.state.word(State.DEBUG + 28) & 0xff) !== 0
+      this.state.word(State.SHADOW) !== 0 || (this.state.systemFlags & TF) !== 0 || this.#breakpoints.enabled
     )
   }
 
@@ -333,7 +403,9 @@ export class SoftVcpu implements Vcpu {
     for (;;) {
       this.#runBudget = left
       this.#drained = 0
+      this.#running = true
       const why = this.#run(record, left)
+      this.#running = false
       const end = this.state.word(State.BUDGET) + this.#drained
       this.#retired += left - end
       left = end
@@ -411,10 +483,11 @@ export class SoftVcpu implements Vcpu {
       const { linear, offset, variant } = this.#place(eip)
       const next = eip + 4096 - offset
       if (next > state.limit(CS)) return this.#step()
-      const physical = this.mmu.translate((linear + 4096 - offset) >>> 0, 'fetch', state.cpl === 3)
-      const host = this.#memory.readOffset(Math.floor(physical / 4096))
-      if (host < 0) return this.#step()
-      return code.cross(record, host / 4096, state.word(State.JUMP_KEY), variant.flat, () =>
+      const firstGlobal = this.#fetchGlobal
+      const second = this.#fetchFrom((linear + 4096 - offset) >>> 0)
+      if (second < 0) return this.#step()
+      const local = !firstGlobal || !this.mmu.lastGlobal
+      return code.cross(record, { second, key: state.word(State.JUMP_KEY), local, flat: variant.flat }, () =>
         this.#decodeAt(eip),
       )
     } catch (fault) {
@@ -465,6 +538,8 @@ export class SoftVcpu implements Vcpu {
     cache[entry + 1] = state.word(State.JUMP_KEY)
     cache[entry + 2] = record
     cache[entry + 3] = eipBase
+    if (!this.#fetchGlobal && this.#localCount < MAX_LOCAL_ENTRIES)
+      this.#localEntries[this.#localCount++] = entry
     return record
   }
 
@@ -479,17 +554,47 @@ export class SoftVcpu implements Vcpu {
     variant.low = start < 0 ? -start : 0
     variant.high = Math.min(4096, limit + 1 - start)
     const page = linear >>> 12
-    if (page !== this.#fetchPage) {
-      const physical = this.mmu.translate(linear, 'fetch', state.cpl === 3)
-      const host = this.#memory.readOffset(Math.floor(physical / 4096))
+    const user = state.cpl === 3
+    if (page !== this.#fetchPage || user !== this.#fetchUser) {
+      this.#fetchHost = this.#fetchFrom(linear)
       this.#fetchPage = page
-      this.#fetchHost = host < 0 ? -1 : host / 4096
+      this.#fetchUser = user
+      this.#fetchGlobal = this.mmu.lastGlobal
     }
     return { hostPage: this.#fetchHost, offset, variant, linear }
   }
 
+  /** Linear-memory page that code at a linear address is read from, -1 where no memory is. */
+  #fetchFrom(linear: number): number {
+    const { mmu } = this
+    const physical = mmu.translate(linear, 'fetch', this.state.cpl === 3)
+    const pages = this.#fetchedPages
+    if (pages.size >= MAX_FETCHED_PAGES) this.#forgetTranslations()
+    pages.add(linear >>> 12)
+    if (mmu.lastLarge) pages.add(~(linear >>> 22))
+    const host = this.#memory.readOffset(Math.floor(physical / 4096))
+    return host < 0 ? -1 : host / 4096
+  }
+
+  /** Another address space: what lies in global pages stays, which is the kernel of most systems. */
+  #forgetLocal(): void {
+    if (this.#localCount === MAX_LOCAL_ENTRIES) return this.#forgetTranslations()
+    this.#fetchPage = -1
+    for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + 1] = NO_KEY
+    this.#localCount = 0
+    this.code.forgetLocal()
+  }
+
+  /** Most pages that are invalidated one by one hold no code. */
+  #forgetPage(linear: number): void {
+    const pages = this.#fetchedPages
+    if (pages.has(linear >>> 12) || pages.has(~(linear >>> 22))) this.#forgetTranslations()
+  }
+
   #forgetTranslations(): void {
     this.#fetchPage = -1
+    this.#fetchedPages.clear()
+    this.#localCount = 0
     this.#generation++
     if (this.#generation >= GENERATIONS) {
       this.#generation = 1
@@ -514,7 +619,6 @@ export class SoftVcpu implements Vcpu {
     const mode = this.#modeKey
     if (mode.base !== base || mode.limit !== limit || mode.flags !== flags) {
       this.#modeKey = { base, limit, flags }
-      this.#fetchPage = -1
       this.#setJumpKey()
     }
     this.updateFpuTrap()
@@ -565,6 +669,7 @@ export class SoftVcpu implements Vcpu {
     const key = state.word(State.JUMP_KEY)
     state.setWord(State.JUMP_KEY, 0)
     this.#stepping = true
+    this.portIo.batch = trap || this.#breakpoints.enabled ? 1 : MAX_BATCH
     this.#runBudget = 0
     this.#drained = 0
     const why = this.#run(record, 0)
@@ -598,14 +703,18 @@ export class SoftVcpu implements Vcpu {
         if (typeof next === 'number') throw new Error(`a step ended in a record: ${why}`)
         alive = next
         // A fault instead of the instruction: no trap for it.
-        if (this.#retired === before) return alive
+        if (this.#retired === before) {
+          this.#breakpoints.takeHits()
+          return alive
+        }
       }
     }
-    if (trap && alive && !this.#suppressTrap) {
-      state.setWord(State.DEBUG + 24, state.word(State.DEBUG + 24) | 0x4000)
-      alive = this.exceptions.raise(new CpuFault(Vector.DB), 'external')
-    }
-    return alive
+    if (!alive || this.#suppressTrap) return alive
+    const conditions = this.#breakpoints.takeHits() | (trap ? SINGLE_STEP : 0)
+    if (conditions === 0) return alive
+    state.setWord(State.DEBUG + 24, (state.word(State.DEBUG + 24) & ~15) | conditions)
+    this.#halted = false
+    return this.exceptions.raise(new CpuFault(Vector.DB), 'external')
   }
 
   /** Decodes at EIP, across a page boundary if need be, from whatever memory is there. */
@@ -648,6 +757,7 @@ export class SoftVcpu implements Vcpu {
 
   /** Instructions retired, exact within a call from generated code. */
   get retiredNow(): number {
+    if (!this.#running) return this.#retired
     const { state } = this
     const inRun = (state.word(State.RECORD) - state.word(State.RUN_START)) >> RECORD_SHIFT
     return this.#retired + this.#runBudget - (state.word(State.BUDGET) - inRun)
@@ -664,6 +774,14 @@ export class SoftVcpu implements Vcpu {
     let outcome: number
     try {
       outcome = this.#system.execute(op, a, b)
+      // Programs that poll a device retire few instructions in much time: timers must not wait for the budget.
+      if (
+        op <= SystemOp.OUTS &&
+        op >= SystemOp.IN &&
+        (++this.#portAccesses & 7) === 0 &&
+        this.config.isDue?.()
+      )
+        this.requestStop()
     } catch (fault) {
       this.#fault = asFault(fault)
       state.eip = eip
@@ -678,7 +796,8 @@ export class SoftVcpu implements Vcpu {
         state.eip = eip
         return Why.SYSTEM
       case Outcome.SHADOW:
-        this.#suppressTrap = true
+        // MOV SS and POP SS hold traps back too, STI only interrupts.
+        this.#suppressTrap = op !== SystemOp.STI
         if (
           !this.#interruptRequested &&
           !this.#nmiRequested &&
@@ -689,6 +808,8 @@ export class SoftVcpu implements Vcpu {
         state.setWord(State.SHADOW, 1)
         return Why.SYSTEM
       case Outcome.LEAVE:
+        // INT clears TF before a trap could be taken.
+        if (SOFTWARE_INTERRUPTS.has(op)) this.#suppressTrap = true
         return Why.SYSTEM
     }
     if (this.#stopRequested || state.word(State.JUMP_KEY) !== key) return Why.SYSTEM
@@ -736,26 +857,31 @@ export class SoftVcpu implements Vcpu {
 
   #debugPending = false
 
+  /** Debug registers have changed, by an instruction or from a saved state. */
+  updateBreakpoints(): void {
+    if (this.#breakpoints.refresh()) this.mmu.flush(true)
+  }
+
   #codeBreakpoint(eip: number, resumed: boolean): boolean {
     const { state } = this
-    const control = state.word(State.DEBUG + 28)
-    if (!(control & 0xff) || resumed || state.systemFlags & 0x10000) {
-      state.systemFlags &= ~0x10000
+    if (!this.#breakpoints.enabled || resumed || state.systemFlags & RF) {
+      state.systemFlags &= ~RF
       return false
     }
-    const linear = (state.base(CS) + eip) | 0
-    let hit = 0
-    for (let i = 0; i < 4; i++)
-      if (
-        control & (3 << (2 * i)) &&
-        ((control >>> (16 + 4 * i)) & 3) === 0 &&
-        state.word(State.DEBUG + 4 * i) === linear
-      )
-        hit |= 1 << i
+    const hit = this.#breakpoints.atInstruction(state.base(CS) + eip)
     if (hit) state.setWord(State.DEBUG + 24, (state.word(State.DEBUG + 24) & ~15) | hit)
     return hit !== 0
   }
 }
+
+/** DR6.BS. */
+const SINGLE_STEP = 0x4000
+const SOFTWARE_INTERRUPTS: ReadonlySet<number> = new Set([
+  SystemOp.INT,
+  SystemOp.INT1,
+  SystemOp.INT3,
+  SystemOp.INTO,
+])
 
 function asFault(fault: unknown): CpuFault {
   if (fault instanceof CpuFault) return fault

@@ -142,8 +142,13 @@ export class Decoder {
     const modrm = this.#at < this.#end ? this.#bytes[this.#at]! : 0
     const encoding = pick(this.table[opcode]!, modrm, repeatPrefix, prefix66)
     if (!encoding) {
+      // Its operand still counts for the length, which comes first.
+      if (this.table[opcode]!.some(({ hasModrm }) => hasModrm)) {
+        this.#at++
+        if (modrm < 0xc0) this.#memory(modrm, mode.code32 !== prefix67 ? 4 : 2, segment)
+      }
       // Whether more bytes would have been needed must not hide that they are missing.
-      if (this.#at >= this.#end) this.#at = this.#end + 1
+      else if (this.#at >= this.#end) this.#at = this.#end + 1
       return 'undefined'
     }
     const { description } = encoding
@@ -158,12 +163,9 @@ export class Decoder {
           ? { kind: 'register', size: 0, address: modrm & 7 }
           : this.#memory(modrm, addressSize, segment)
     }
-    if (
-      lock &&
-      !(description.lockable && rm?.kind === 'memory' && encoding.operands[0]!.letter === 'E') &&
-      !(description.lockable && rm?.kind === 'memory' && encoding.operands[0]!.letter === 'M')
-    )
-      return 'undefined'
+    const destination = encoding.operands[0]?.letter
+    const mayLock =
+      description.lockable === true && rm?.kind === 'memory' && (destination === 'E' || destination === 'M')
     const operands: DecodedOperand[] = []
     for (const code of encoding.operands) {
       const operand = this.#operand(code.letter, code.suffix, {
@@ -178,6 +180,8 @@ export class Decoder {
       if (!operand) return 'undefined'
       operands.push(operand)
     }
+    // Only now: an instruction of more than 15 bytes is another fault.
+    if (lock && !mayLock) return 'undefined'
     const size = meaningSize(encoding, operandSize)
     adjustPop(description, operands, size)
     return {

@@ -68,8 +68,9 @@ export function describeStrings(isa: InstructionSet): void {
     'a6 Xb; a7 Xv',
     SystemOp.BULK_CMPS,
     (b) => {
-      const x = source(b)
+      // Silicon faults on the second operand first where both would.
       const y = b.load(destination(b, false), b.size)
+      const x = source(b)
       move(b, ESI)
       move(b, EDI)
       return compare(b, x, y)

@@ -6,8 +6,11 @@ const MAX_GAP_NS = 50_000_000
 
 /** The longest step of guest time between two looks at the clock while the guest runs, in ns. */
 const MAX_STEP_NS = 1_000_000
+/** What a look at the clock may take, and an instruction at the most, unless the host was busy elsewhere. */
+const MIN_STEP_NS = 30_000
+const NS_PER_INSTRUCTION = 100
 /** Share of running time by which guest time may catch up with what was held back. */
-const CATCH_UP = 1 / 64
+const CATCH_UP = 1 / 10
 
 /**
  * Guest time of a running machine: the host's monotonic time while it runs or sleeps for an idle guest,
@@ -20,12 +23,19 @@ export class MachineClock implements Clock {
   /** Host time that #guestNs belongs to, null while time stands still. */
   #sinceHostNs: number | null = null
   #heldBackNs = 0
+  #lastInstructions = 0
   #stoppedAtHostNs: number | null = null
   #allowedGapNs = 0
   #wasIdle = false
 
-  /** @param hostNs monotonic host time in ns */
-  constructor(private readonly hostNs: () => number) {}
+  /**
+   * @param hostNs monotonic host time in ns
+   * @param progress instructions that the processor has retired
+   */
+  constructor(
+    private readonly hostNs: () => number,
+    private readonly progress: () => number,
+  ) {}
 
   get nowNs(): number {
     this.#advance()
@@ -37,7 +47,10 @@ export class MachineClock implements Clock {
       const host = this.hostNs()
       const passed = host - this.#sinceHostNs
       this.#sinceHostNs = host
-      let step = Math.min(passed, MAX_STEP_NS)
+      const instructions = this.progress()
+      const plausible = MIN_STEP_NS + Math.max(0, instructions - this.#lastInstructions) * NS_PER_INSTRUCTION
+      this.#lastInstructions = instructions
+      let step = Math.min(passed, plausible, MAX_STEP_NS)
       this.#heldBackNs += passed - step
       if (this.#heldBackNs > 0) {
         const made = Math.min(this.#heldBackNs, step * CATCH_UP)
@@ -58,11 +71,15 @@ export class MachineClock implements Clock {
     if (this.#stoppedAtHostNs !== null) {
       const gap = now - this.#stoppedAtHostNs
       // A longer gap is a pause, or a host that was asleep: the guest does not notice it.
-      this.#guestNs += Math.min(gap, this.#allowedGapNs)
-      // An idle guest measures nothing.
+      const counted = Math.min(gap, this.#allowedGapNs)
       if (this.#wasIdle) {
-        this.#guestNs += this.#heldBackNs
+        // An idle guest measures nothing: all that was held back is made good.
+        this.#guestNs += counted + this.#heldBackNs
         this.#heldBackNs = 0
+      } else {
+        const step = Math.min(counted, MIN_STEP_NS)
+        this.#guestNs += step
+        this.#heldBackNs += counted - step
       }
     }
     this.#sinceHostNs = now

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 import type { Line } from '../base/line.ts'
 import { MemoryMap } from '../bus/memory-map.ts'
@@ -23,6 +24,7 @@ import { Board } from './board.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
+import { restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
 import { RomSpace } from './rom-space.ts'
 import { RunLoop } from './run-loop.ts'
 
@@ -30,6 +32,9 @@ const NS_PER_MS = 1_000_000n
 /** Time-stamp counter ticks per ns: a round frequency that systems of the time can measure. */
 const TSC_GHZ = 1
 
+/** How long a firmware call may still take before a state is saved: two seconds of guest time. */
+const FIRMWARE_TRIES = 2000
+const FIRMWARE_SLICE_NS = 1_000_000
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
 /** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
@@ -42,7 +47,10 @@ type MachineEvent = 'machine' | 'cpu' | 'power-off' | { debugExit: number }
 
 /** The software PC: memory, board, processor, and the loop that runs them. */
 class Pc implements Machine {
-  readonly #clock = new MachineClock(() => performance.now() * 1e6)
+  readonly #clock = new MachineClock(
+    () => performance.now() * 1e6,
+    () => this.#cpu?.retiredNow ?? 0,
+  )
   readonly #memory: MemoryMap
   readonly #ports = new PortMap()
   readonly #board: Board
@@ -51,6 +59,7 @@ class Pc implements Machine {
   readonly #config: MachineConfig
   readonly #bays: DriveBays
   #tscOffset = 0
+  #firmware: Firmware | null = null
   #pending: MachineEvent | null = null
   #apicBase = 0xfee00900
 
@@ -107,6 +116,7 @@ class Pc implements Machine {
       interrupts: this.#board,
       fpu: loadFpu(guest.wasm, fpuBytes()) as never,
       leafLimit: config.knobs.cpuidLimit ?? Infinity,
+      isDue: () => this.#loop.isDue,
       readTimeStamp: () => {
         const ticks = Math.floor(this.#clock.nowNs * TSC_GHZ) + this.#tscOffset
         return { low: ticks >>> 0, high: Math.floor(ticks / 2 ** 32) >>> 0 }
@@ -225,11 +235,50 @@ class Pc implements Machine {
   }
 
   save(): Uint8Array {
-    throw new EngineError('option-invalid', { option: 'save', reason: 'not available' })
+    this.#finishFirmwareCall()
+    return saveMachine(this.#stateful())
   }
 
-  restore(): void {
-    throw new EngineError('option-invalid', { option: 'restore', reason: 'not available' })
+  restore(state: Uint8Array): void {
+    this.#finishFirmwareCall()
+    restoreMachine(this.#stateful(), state)
+  }
+
+  /** A call to the firmware is no state that can be saved; it takes some thousand instructions at most. */
+  #finishFirmwareCall(): void {
+    this.#clock.start()
+    for (let tries = 0; this.#firmware?.busy && this.#pending === null && tries < FIRMWARE_TRIES; tries++)
+      this.#loop.run(FIRMWARE_SLICE_NS)
+    this.#clock.stop(0)
+    if (this.#firmware?.busy)
+      throw new EngineError('state-invalid', { device: 'firmware', reason: 'a call to it does not end' })
+  }
+
+  #stateful(): StatefulParts {
+    const { memoryMiB, cpuModel, serialPorts, firmware } = this.#config
+    const media = this.#bays
+      .status()
+      .map(({ id, medium }) => [`the medium of ${id}`, medium ? basename(medium) : 'none'])
+    return {
+      fingerprint: {
+        'memory in MiB': memoryMiB,
+        'processor model': cpuModel,
+        'serial ports': serialPorts,
+        firmware: firmware ? basename(firmware) : 'built in',
+        ...(Object.fromEntries(media) as Record<string, string>),
+      },
+      clock: this.#clock,
+      memory: this.#memory,
+      devices: this.#board.devices,
+      cpu: this.#cpu,
+      board: {
+        save: () => ({ tscOffset: this.#tscOffset, apicBase: this.#apicBase }),
+        restore: ({ tscOffset, apicBase }) => {
+          this.#tscOffset = tscOffset
+          this.#apicBase = apicBase
+        },
+      },
+    }
   }
 
   close(): void {
@@ -298,6 +347,7 @@ class Pc implements Machine {
       this.#clock,
       this.#memory,
     )
+    this.#firmware = firmware
     for (const { range, device } of firmware.ports) this.#ports.map(range, device)
     this.#board.devices.unshift(firmware)
   }

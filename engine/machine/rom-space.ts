@@ -5,7 +5,7 @@ import { KIB, ROM_BASE, ROM_BYTES } from '../memory/layout.ts'
 const FOUR_GIB = 0x1_0000_0000
 const VGA_BIOS_AT = 0xc0000
 const MAX_VGA_BIOS = 64 * KIB
-const MAX_FIRMWARE = 512 * KIB
+const MAX_FIRMWARE = 2048 * KIB
 /** How much of the firmware's end appears below 1 MiB. */
 const LOW_MIRROR = 128 * KIB
 
@@ -21,7 +21,7 @@ export class RomSpace {
     if (image.length === 0 || image.length > MAX_FIRMWARE || image.length % (4 * KIB) !== 0)
       throw new EngineError('file-unusable', {
         path: name,
-        reason: `${image.length} bytes are no firmware image: it must be a multiple of 4 KiB, up to 512 KiB`,
+        reason: `${image.length} bytes are no firmware image: it must be a multiple of 4 KiB, up to 2 MiB`,
       })
     this.#firmwareBytes = image.length
     const { rom } = this.memory.memory

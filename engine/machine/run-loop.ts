@@ -44,6 +44,11 @@ export class RunLoop {
     }
   }
 
+  /** True when the run under way should end: a timer is due. */
+  get isDue(): boolean {
+    return this.clock.nowNs >= this.#deadlineNs
+  }
+
   /** Runs for at most `sliceNs` of guest time, which is host time. */
   run(sliceNs: number): LoopExit {
     const { clock, cpu } = this

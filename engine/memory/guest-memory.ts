@@ -5,6 +5,7 @@ import {
   RAM_BASE,
   ROM_BASE,
   ROM_BYTES,
+  TEXT_WINDOW_BYTES,
   VRAM_BASE,
   VRAM_BYTES,
 } from './layout.ts'
@@ -20,6 +21,7 @@ export class GuestMemory {
   readonly view: DataView
   readonly ram: Uint8Array
   readonly rom: Uint8Array
+  /** Video memory and, behind it, the text window. */
   readonly vram: Uint8Array
 
   /** @param ramMiB guest RAM, 1 to 3072. Throws `option-invalid` outside of that. */
@@ -35,7 +37,7 @@ export class GuestMemory {
     this.bytes = new Uint8Array(buffer)
     this.view = new DataView(buffer)
     this.rom = new Uint8Array(buffer, ROM_BASE, ROM_BYTES)
-    this.vram = new Uint8Array(buffer, VRAM_BASE, VRAM_BYTES)
+    this.vram = new Uint8Array(buffer, VRAM_BASE, VRAM_BYTES + TEXT_WINDOW_BYTES)
     this.ram = new Uint8Array(buffer, RAM_BASE, ramMiB * MIB)
   }
 

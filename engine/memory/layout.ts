@@ -9,13 +9,15 @@ export const PAGE_SHIFT = 12
 
 /** Vcpu state, jump cache, TLB and decoded instructions: see engine/isa/state.ts. */
 export const CPU_BYTES = 48 * MIB
-/** Read-only memory images (BIOS, VGA BIOS, option ROMs), 1 MiB in all. */
+/** Read-only memory images (BIOS, VGA BIOS, option ROMs), 4 MiB in all. */
 export const ROM_BASE = CPU_BYTES
-export const ROM_BYTES = MIB
-/** Video memory. */
+export const ROM_BYTES = 4 * MIB
+/** Video memory as the guest sees it: all of its base address register's window, a power of two. */
 export const VRAM_BASE = ROM_BASE + ROM_BYTES
 export const VRAM_BYTES = 16 * MIB
+/** The VGA's text window, a rearranged copy behind video memory: see engine/devices/vga/video-memory.ts. */
+export const TEXT_WINDOW_BYTES = 64 * KIB
 /** Guest RAM, from guest-physical address 0 on. */
-export const RAM_BASE = VRAM_BASE + VRAM_BYTES
+export const RAM_BASE = VRAM_BASE + VRAM_BYTES + TEXT_WINDOW_BYTES
 /** Below the PCI hole, which starts at 3 GiB. */
 export const MAX_RAM_BYTES = 3 * 1024 * MIB

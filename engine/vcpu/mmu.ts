@@ -31,12 +31,20 @@ interface Walk {
   writable: boolean
   user: boolean
   global: boolean
+  /** 2 or 4 MiB. */
+  large: boolean
 }
 
 /** Which pages hold decoded code, and what to do when one is written. */
 export interface CodeWatch {
   /** True when the linear-memory page holds decoded code. */
   holdsCode(hostPage: number): boolean
+}
+
+/** Who wants to know of accesses to some linear pages. */
+export interface DataWatch {
+  watches(page: number): boolean
+  touched(linear: number, size: number, write: boolean): void
 }
 
 /**
@@ -52,8 +60,12 @@ export class Mmu implements MemoryObserver {
   #pdptHigh = [0, 0, 0, 0]
   /** Executable permission of PAE entries, which the TLB's bits do not have: NX is asked on fetches only. */
   noExecuteEnabled = false
-  /** Called when translations may have changed, so that what was derived from them is dropped. */
-  onFlush: () => void = () => {}
+  /** Called when translations may have changed, those of global pages too or not: what was derived from them is dropped. */
+  onFlush: (globals: boolean) => void = () => {}
+  /** Called when the translation of the page of a linear address may have changed. */
+  onInvalidate: (linear: number) => void = () => {}
+  /** Data breakpoints: pages that they watch stay out of the TLB. */
+  watch: DataWatch | null = null
   misses = 0
   flushes = 0
 
@@ -80,12 +92,12 @@ export class Mmu implements MemoryObserver {
       for (const page of this.#globals) this.#tlb[page] = 0
       this.#globals = []
     }
-    this.onFlush()
+    this.onFlush(globals)
   }
 
   invalidatePage(linear: number): void {
     this.#tlb[linear >>> 12] = 0
-    this.onFlush()
+    this.onInvalidate(linear)
   }
 
   /** Code was decoded from this linear-memory page: writes to it must be noticed from now on. */
@@ -128,6 +140,9 @@ export class Mmu implements MemoryObserver {
 
   /** Physical address of the last access that `hostAddress` answered with -1, or of `translate`. */
   lastPhysical = 0
+  /** What kind of page `translate` found last. */
+  lastGlobal = false
+  lastLarge = false
 
   #fill(linear: number, use: 'read' | 'write', user: boolean, bit: number): number {
     this.misses++
@@ -140,8 +155,8 @@ export class Mmu implements MemoryObserver {
     if (host < 0) return -1
     const hostPage = host / 4096
     // A page that holds code is written the slow way, which checks what the write hits.
-    if (!write || !this.code.holdsCode(hostPage)) {
-      const page = linear >>> 12
+    const page = linear >>> 12
+    if (!this.watch?.watches(page) && (!write || !this.code.holdsCode(hostPage))) {
       const delta = (host - page * 4096) | 0
       const old = this.#tlb[page]!
       if (old === 0) this.#remember(page, walk.global)
@@ -155,9 +170,16 @@ export class Mmu implements MemoryObserver {
     else if (this.#filledCount < MAX_FILLED) this.#filled[this.#filledCount++] = page
   }
 
+  /** Reads physical memory, past segments and pages. */
+  readPhysical(physical: number, size: AccessSize): number {
+    return this.memory.read((physical & this.memory.a20Mask) >>> 0, size)
+  }
+
   /** Physical address of a linear one for this use, checked for the privilege. Throws the page fault. */
   translate(linear: number, use: Use, user: boolean): number {
-    const { page } = this.#walk(linear >>> 0, use, user)
+    const { page, global, large } = this.#walk(linear >>> 0, use, user)
+    this.lastGlobal = global
+    this.lastLarge = large
     return (page & (this.memory.a20Mask >>> 12)) * 4096 + (linear & 0xfff)
   }
 
@@ -165,7 +187,8 @@ export class Mmu implements MemoryObserver {
 
   #walk(linear: number, use: Use, user: boolean): Walk {
     const { state } = this
-    if (!(state.cr0 & CR0.PG)) return { page: linear >>> 12, writable: true, user: true, global: false }
+    if (!(state.cr0 & CR0.PG))
+      return { page: linear >>> 12, writable: true, user: true, global: false, large: false }
     return state.cr4 & CR4.PAE ? this.#walkPae(linear, use, user) : this.#walk32(linear, use, user)
   }
 
@@ -186,6 +209,7 @@ export class Mmu implements MemoryObserver {
         writable: (directory & WRITABLE) !== 0,
         user: (directory & USER) !== 0,
         global: this.#isGlobal(directory),
+        large: true,
       }
     }
     const tableAt = ((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) >>> 0
@@ -200,6 +224,7 @@ export class Mmu implements MemoryObserver {
       writable: (both & WRITABLE) !== 0,
       user: (both & USER) !== 0,
       global: this.#isGlobal(entry),
+      large: false,
     }
   }
 
@@ -223,6 +248,7 @@ export class Mmu implements MemoryObserver {
         writable: (directory & WRITABLE) !== 0,
         user: (directory & USER) !== 0,
         global: this.#isGlobal(directory),
+        large: true,
       }
     }
     const tableAt = ((directory & ~0xfff) | ((linear >>> 9) & 0xff8)) >>> 0
@@ -241,6 +267,7 @@ export class Mmu implements MemoryObserver {
       writable: (both & WRITABLE) !== 0,
       user: (both & USER) !== 0,
       global: this.#isGlobal(entry),
+      large: false,
     }
   }
 
@@ -311,6 +338,7 @@ export class Mmu implements MemoryObserver {
   /** Reads 1, 2 or 4 bytes at a linear address; may throw a page fault. */
   read(linear: number, size: AccessSize, user = false): number {
     linear >>>= 0
+    this.watch?.touched(linear, size, false)
     if ((linear & 0xfff) + size > 0x1000) return this.#readSplit(linear, size, user)
     const host = this.hostAddress(linear, 'read', user)
     if (host < 0) return this.memory.read(this.lastPhysical, size)
@@ -324,6 +352,7 @@ export class Mmu implements MemoryObserver {
 
   write(linear: number, value: number, size: AccessSize, user = false): void {
     linear >>>= 0
+    this.watch?.touched(linear, size, true)
     if ((linear & 0xfff) + size > 0x1000) return this.#writeSplit(linear, value, size, user)
     const host = this.hostAddress(linear, 'write', user)
     // Through the map, so that a write to code is noticed.

@@ -8,12 +8,16 @@ import type { Mmu } from './mmu.ts'
 import type { Segmentation } from './segmentation.ts'
 
 /** Repetitions of INS and OUTS between two looks at interrupts. */
-const MAX_BATCH = 4096
+export const MAX_BATCH = 4096
 
 /** IN, OUT, INS and OUTS with the I/O permission bitmap (SDM vol. 1, chapter 19). */
 export class PortIo {
   reads = 0
   writes = 0
+  /** Repetitions of INS and OUTS at a time: one while instructions are traced. */
+  batch = MAX_BATCH
+  /** Called with each access to a port, for I/O breakpoints. */
+  onAccess: (port: number, size: AccessSize) => void = () => {}
 
   constructor(
     private readonly state: CpuState,
@@ -25,6 +29,7 @@ export class PortIo {
   in(port: number, size: AccessSize): void {
     port &= 0xffff
     this.#check(port, size)
+    this.onAccess(port, size)
     this.reads++
     const value = this.ports.read(port, size)
     this.state.setRegister(gprAt(EAX, size), size, value)
@@ -33,6 +38,7 @@ export class PortIo {
   out(port: number, size: AccessSize): void {
     port &= 0xffff
     this.#check(port, size)
+    this.onAccess(port, size)
     this.writes++
     const value = this.state.gpr(EAX)
     this.ports.write(port, size === 1 ? value & 0xff : size === 2 ? value & 0xffff : value >>> 0, size)
@@ -68,16 +74,18 @@ export class PortIo {
     const segment = input ? ES : (segmentAddress - State.SEGMENTS) / SEGMENT_BYTES
     const pointer = input ? EDI : ESI
     const user = state.cpl === 3
-    for (let done = 0; left > 0 && done < MAX_BATCH; done++) {
+    for (let done = 0; left > 0 && done < this.batch; done++) {
       const offset = (state.gpr(pointer) & addressMask) >>> 0
       const linear = this.segmentation.check(segment, offset, size, input)
       if (input) {
         // The port is read only once the write is known to succeed.
         this.mmu.probeWrite(linear, size, user)
+        this.onAccess(port, size)
         this.reads++
         this.mmu.write(linear, this.ports.read(port, size), size, user)
       } else {
         const value = this.mmu.read(linear, size, user)
+        this.onAccess(port, size)
         this.writes++
         this.ports.write(port, value, size)
       }

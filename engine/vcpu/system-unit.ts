@@ -1,6 +1,23 @@
 import type { AccessSize } from '../bus/bus-device.ts'
 import { IF, IOPL, OF, VIF, VIP, VM, ZF } from '../isa/flags.ts'
-import { CS, EAX, EBP, EBX, ECX, EDX, ESP, LDTR, SEGMENT_BYTES, SS, State, TR, gprAt } from '../isa/state.ts'
+import {
+  CS,
+  DS,
+  EAX,
+  EBP,
+  EBX,
+  ECX,
+  EDI,
+  EDX,
+  ES,
+  ESP,
+  LDTR,
+  SEGMENT_BYTES,
+  SS,
+  State,
+  TR,
+  gprAt,
+} from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { ControlRegisters } from './control.ts'
 import { Access, CR0, CR4, type CpuState } from './cpu-state.ts'
@@ -227,10 +244,37 @@ export class SystemUnit {
         this.parts.fpuTrap(a)
         return Outcome.NEXT
       case SystemOp.LOADALL286:
+        this.#loadAll()
+        return Outcome.LEAVE
       case SystemOp.RSM:
       default:
         throw invalidOpcode()
     }
+  }
+
+  /** LOADALL of the 286: all registers and descriptor caches from physical 800h, unchecked. */
+  #loadAll(): void {
+    this.#privileged()
+    const { state, mmu, segmentation, privilege, control } = this.parts
+    const word = (at: number): number => mmu.readPhysical(at, 2)
+    const base = (at: number): number => word(at) | (mmu.readPhysical(at + 2, 1) << 16)
+    const selectors = new Map<number, number>(LOADALL_SELECTORS.map(([index, at]) => [index, word(at)]))
+    selectors.set(LDTR, word(LOADALL.LDT)).set(TR, word(LOADALL.TASK))
+    // Like LMSW it cannot leave protected mode.
+    control.loadStatusWord(word(LOADALL.STATUS_WORD))
+    state.eflags = (state.eflags & ~0xffff) | word(LOADALL.FLAGS) | 2
+    for (let i = 0; i < 8; i++) state.setGpr16(EDI - i, word(LOADALL.REGISTERS + 2 * i))
+    for (const [index, at] of LOADALL_CACHES)
+      segmentation.setCache(index, selectors.get(index)!, base(at), word(at + 4), mmu.readPhysical(at + 3, 1))
+    for (const [register, at] of [
+      [State.GDTR, 0x84e],
+      [State.IDTR, 0x85a],
+    ] as const) {
+      state.setWord(register, base(at))
+      state.setWord(register + 4, word(at + 4))
+    }
+    state.eip = word(LOADALL.IP)
+    privilege.set(state.protectedMode ? dplOf(state.access(SS)) : 0)
   }
 
   #privileged(): void {
@@ -411,13 +455,12 @@ export class SystemUnit {
   #popAll(size: 2 | 4): void {
     const { state, mmu } = this.parts
     const frame = StackFrame.current(state, mmu)
-    const values = Array.from({ length: 8 }, (_, i) => frame.peek(i * size, size))
-    frame.release(8 * size)
-    values.forEach((value, i) => {
-      const register = 7 - i
+    // A fault in the middle leaves the registers before it loaded, as on silicon: the pointer has not moved.
+    for (let register = 7; register >= 0; register--) {
+      const value = frame.pop(size)
       if (register !== ESP)
         state.setRegister(gprAt(register, size), size, size === 2 ? value & 0xffff : value | 0)
-    })
+    }
     frame.commit(state)
   }
 
@@ -426,7 +469,7 @@ export class SystemUnit {
     const { state, mmu } = this.parts
     const frame = StackFrame.current(state, mmu)
     const wide = frame.wide
-    frame.probe(nesting === 0 ? 1 : nesting + 1, size)
+    // What a fault in the middle leaves lies below the stack pointer, as on silicon.
     frame.push(state.gpr(EBP), size)
     const framePointer = frame.pointer
     if (nesting > 0) {
@@ -443,19 +486,21 @@ export class SystemUnit {
     const top = wide ? frame.pointer : frame.pointer & 0xffff
     mmu.probeWrite(this.parts.segmentation.check(SS, top, 1, true), 1, state.cpl === 3)
     if (size === 2) state.setGpr16(EBP, framePointer)
-    else state.setGpr(EBP, wide ? framePointer : framePointer & 0xffff)
+    else state.setGpr(EBP, framePointer)
     frame.commit(state)
   }
 
   #bound(address: number, segmentAndSize: number): void {
     const { state, mmu } = this.parts
     const size = (segmentAndSize & 0x1f) as 2 | 4
-    const linear = this.#linear(address, segmentAndSize, 2 * size, false)
     const user = state.cpl === 3
     const signed = (value: number): number => (size === 2 ? (value << 16) >> 16 : value | 0)
+    const bound = (at: number): number =>
+      signed(mmu.read(this.#linear(at, segmentAndSize, size, false), size, user))
     const index = signed(state.word(State.FPU_SCRATCH))
-    if (index < signed(mmu.read(linear, size, user)) || index > signed(mmu.read(linear + size, size, user)))
-      throw new CpuFault(Vector.BR)
+    const lower = bound(address)
+    const upper = bound((address + size) >>> 0)
+    if (index < lower || index > upper) throw new CpuFault(Vector.BR)
   }
 
   // Identification and time.
@@ -502,5 +547,29 @@ export class SystemUnit {
     state.eip = state.gpr(EDX)
   }
 }
+
+/** Where LOADALL of the 286 finds its fields (Intel, undocumented; physical address 800h). */
+const LOADALL = {
+  STATUS_WORD: 0x806,
+  TASK: 0x816,
+  FLAGS: 0x818,
+  IP: 0x81a,
+  LDT: 0x81c,
+  REGISTERS: 0x826,
+} as const
+const LOADALL_SELECTORS = [
+  [DS, 0x81e],
+  [SS, 0x820],
+  [CS, 0x822],
+  [ES, 0x824],
+] as const
+const LOADALL_CACHES = [
+  [ES, 0x836],
+  [CS, 0x83c],
+  [SS, 0x842],
+  [DS, 0x848],
+  [LDTR, 0x854],
+  [TR, 0x860],
+] as const
 
 const b2 = (size: number): 2 | 4 => (size === 2 ? 2 : 4)

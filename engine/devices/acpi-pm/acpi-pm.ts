@@ -6,7 +6,7 @@ import { PCI, PciFunction, pciStateSchema } from '../../bus/pci-function.ts'
 import { PortWindow } from '../../bus/pci-window.ts'
 import type { PortMap } from '../../bus/port-map.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 import { PmTimer } from './pm-timer.ts'
 import { SMBUS_PORTS, SmbusHost } from './smbus.ts'
 

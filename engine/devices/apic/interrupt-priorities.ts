@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 import { VectorSet } from './vector-set.ts'
 
 const vectors = v.pipe(v.array(bits(32)), v.length(8))

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { Line } from '../../base/line.ts'
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 import { DELIVERY, type InterruptBus, type InterruptSource } from './interrupt-bus.ts'
 
 const PINS = 24

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { type Clock, NS_PER_SECOND, type Timer } from '../../base/clock.ts'
-import { bits, timeNs } from '../saved-state.ts'
+import { bits, timeNs } from '../../base/saved-state.ts'
 
 /** A periodic timer fires no more often than this: no guest can serve more, and the host has other work. */
 const MIN_PERIOD_NS = 10_000

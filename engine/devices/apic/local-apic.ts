@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Line } from '../../base/line.ts'
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 import {
   DELIVERY,
   type InterruptBus,

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 import { DELIVERY } from './interrupt-bus.ts'
 import { deliveryMode, LVT, LVT_BITS, LVT_COUNT, LVT_WRITABLE } from './local-apic-registers.ts'
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 
 /** Register addresses from 8 on. */
 const STATUS_COMMAND = 8

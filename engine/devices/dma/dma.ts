@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { BusDevice } from '../../bus/bus-device.ts'
 import type { MemoryMap } from '../../bus/memory-map.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 import { DmaController, controllerSaved, type Grant, TRANSFER } from './controller.ts'
 
 /** What a device on the ISA bus does with its DMA channel. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { bits, timeNs } from '../saved-state.ts'
+import { bits, timeNs } from '../../base/saved-state.ts'
 import { MAX_COMMAND_BYTES } from './commands.ts'
 import { CONFIGURE_DEFAULT, RATE_AFTER_HARD_RESET } from './registers.ts'
 

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
 import type { MemoryMap } from '../../bus/memory-map.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 
 /** Selector (16 bits) and data (8 bits): two ports, width 2. */
 export const FW_CFG_PORT = 0x510

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 import { fromHalves, toHalves, uint64Saved, withHalf } from './uint64.ts'
 
 /** Tn_CONF, low half. */

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../base/clock.ts'
 import { type Line, pulse } from '../../base/line.ts'
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved, timeNs } from '../saved-state.ts'
+import { bits, parseSaved, timeNs } from '../../base/saved-state.ts'
 import { Comparator, comparatorSaved } from './comparator.ts'
 import { fromHalves, toHalves, uint64Saved, withHalf } from './uint64.ts'
 

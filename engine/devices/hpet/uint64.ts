@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 
 /** A 64-bit register in a saved state: low and high half. */
 export const uint64Saved = v.tuple([bits(32), bits(32)])

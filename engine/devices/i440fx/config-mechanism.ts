@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { type AccessSize, type BusDevice, floating } from '../../bus/bus-device.ts'
 import type { PciBus } from '../../bus/pci.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 
 const CONFADD_MASK = 0x80fffffc
 const CONFADD_ENABLE = 0x80000000

@@ -3,7 +3,7 @@ import type { Backing, MemoryMap, RegionHandle } from '../../bus/memory-map.ts'
 import { PciFunction, pciStateSchema } from '../../bus/pci-function.ts'
 import { KIB, RAM_BASE } from '../../memory/layout.ts'
 import type { Device } from '../device.ts'
-import { parseSaved } from '../saved-state.ts'
+import { parseSaved } from '../../base/saved-state.ts'
 
 const DRB = 0x60 // DRAM row boundaries, 60h to 67h, in units of 8 MiB
 const PAM0 = 0x59

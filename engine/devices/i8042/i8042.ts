@@ -3,7 +3,7 @@ import { type Clock, rearm, type Timer } from '../../base/clock.ts'
 import type { Line } from '../../base/line.ts'
 import type { BusDevice } from '../../bus/bus-device.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved, timeNs } from '../saved-state.ts'
+import { bits, parseSaved, timeNs } from '../../base/saved-state.ts'
 import type { Ps2Device } from './ps2-device.ts'
 import { Set2Translator } from './translation.ts'
 

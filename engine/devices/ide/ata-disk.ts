@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Clock } from '../../base/clock.ts'
 import { asDiskError, type BlockImage, type DiskFaultListener } from '../../storage/block-image.ts'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 import { plainCommand, type SectorCommand, sectorCommand } from './ata-commands.ts'
 import { type ChsGeometry, checkGeometry, defaultGeometry } from './disk-geometry.ts'
 import { DiskSettings, diskSettingsSchema } from './disk-settings.ts'

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Clock } from '../../base/clock.ts'
 import { asDiskError, type BlockImage, type DiskFaultListener } from '../../storage/block-image.ts'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 import { CD_SECTOR_BYTES, CdMedium, cdMediumSchema } from './cd-medium.ts'
 import { DriveCore, driveCoreSchema, type DriveSignals, type IdeTiming } from './drive-core.ts'
 import type { IdeDrive } from './ide-drive.ts'

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
-import { bits, timeNs } from '../saved-state.ts'
+import { bits, timeNs } from '../../base/saved-state.ts'
 
 /** Registers of one channel, as offsets into its 8 bytes, and their bits: 82371SB datasheet (290550) 2.5. */
 const REG = { BMIC: 0, BMIS: 2, BMIDTP: 4 } as const

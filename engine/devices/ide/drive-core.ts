@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Clock, Timer } from '../../base/clock.ts'
-import { bits, timeNs } from '../saved-state.ts'
+import { bits, timeNs } from '../../base/saved-state.ts'
 import { STATUS, STATUS_READY } from './registers.ts'
 import { type Signature, TaskFile, taskFileSchema } from './task-file.ts'
 

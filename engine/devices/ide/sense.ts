@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 
 /** SCSI sense: what went wrong with the last packet command. */
 export const senseSchema = v.strictObject({

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 import { CONTROL, DEVICE, DIAGNOSTIC_PASSED, REG } from './registers.ts'
 
 export const taskFileSchema = v.strictObject({

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { type Clock, NS_PER_SECOND, rearm, type Timer } from '../../base/clock.ts'
 import type { Device } from '../device.ts'
 import type { Ps2Device } from '../i8042/ps2-device.ts'
-import { bits, parseSaved, timeNs } from '../saved-state.ts'
+import { bits, parseSaved, timeNs } from '../../base/saved-state.ts'
 import type { MouseInput } from './mouse-input.ts'
 
 const ACK = 0xfa

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import { type Line, pulse } from '../../base/line.ts'
 import type { BusDevice } from '../../bus/bus-device.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 
 const DATA = 0
 const STATUS = 1

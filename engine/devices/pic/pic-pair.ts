@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { Line } from '../../base/line.ts'
 import type { BusDevice } from '../../bus/bus-device.ts'
 import type { Device } from '../device.ts'
-import { parseSaved } from '../saved-state.ts'
+import { parseSaved } from '../../base/saved-state.ts'
 import { CASCADE, Pic, picSaved } from './pic.ts'
 
 const saved = v.object({ version: v.literal(1), master: picSaved, slave: picSaved })

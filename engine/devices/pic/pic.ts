@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Line } from '../../base/line.ts'
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 
 const ICW1 = { IC4: 0x01, SNGL: 0x02, LTIM: 0x08, SELECT: 0x10 } as const
 const ICW4 = { AEOI: 0x02, SFNM: 0x10 } as const

@@ -3,7 +3,7 @@ import type { Line } from '../../base/line.ts'
 import type { BusDevice } from '../../bus/bus-device.ts'
 import { PciFunction, pciStateSchema } from '../../bus/pci-function.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 
 const PIRQRC = 0x60 // PIRQRCA to PIRQRCD, 60h to 63h
 const PIRQRC_DISABLED = 0x80

@@ -3,7 +3,7 @@ import { type Clock, NS_PER_SECOND, type Timer } from '../../base/clock.ts'
 import type { Line } from '../../base/line.ts'
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
 import type { Device } from '../device.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 import { advance, secondsToAlarm, setTime, TIME, type TimeFormat } from './calendar.ts'
 import { writeChecksum } from './cmos.ts'
 

@@ -4,7 +4,7 @@ import type { Line } from '../../base/line.ts'
 import type { BusDevice } from '../../bus/bus-device.ts'
 import type { Device } from '../device.ts'
 import type { Speaker } from '../pit/speaker.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 
 const PORT_B = { GATE2: 0x01, SPEAKER: 0x02, REFRESH: 0x10, OUT2: 0x20, WRITABLE: 0x0f } as const
 const PORT_A = { FAST_RESET: 0x01, A20: 0x02 } as const

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { bits, timeNs } from '../saved-state.ts'
+import { bits, timeNs } from '../../base/saved-state.ts'
 import { FIFO_LENGTH } from './registers.ts'
 
 /** Input that waits for the guest at most. */

@@ -40,7 +40,7 @@ describe('registers', () => {
   })
 
   it('tell how much memory there is', () => {
-    expect(powerOn().readDispi(10)).toBe(255)
+    expect(powerOn().readDispi(10)).toBe(256)
   })
 
   it('derive the virtual height and keep offsets within memory', () => {
@@ -48,7 +48,7 @@ describe('registers', () => {
     adapter.setVbe(800, 600, 16)
     expect(adapter.readDispi(6)).toBe(800)
     adapter.dispi(6, 1024)
-    expect(adapter.readDispi(7)).toBe(Math.floor((255 * 65536) / 2048))
+    expect(adapter.readDispi(7)).toBe(Math.floor((256 * 65536) / 2048))
     adapter.dispi(8, 1000)
     expect(adapter.readDispi(8)).toBe(224)
     adapter.dispi(9, 65535)
@@ -85,7 +85,7 @@ describe('a mode', () => {
     expect(adapter.peek(LFB + 5)).toBe(0x11)
     expect(adapter.peek(LFB + 0x30005)).toBe(0x22)
     expect(adapter.map.readOffset(0xa0)).toBeGreaterThan(0)
-    adapter.dispi(5, 255)
+    adapter.dispi(5, 256)
     expect(adapter.readDispi(5)).toBe(3)
     const { dirty } = adapter.vga.update()
     expect(dirty).toEqual([{ x: 0, y: 0, width: 640, height: 480 }])

@@ -1,6 +1,7 @@
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
 import { floating } from '../../bus/bus-device.ts'
-import { BANK_BYTES, type BankedWindow, USABLE_BYTES } from './video-memory.ts'
+import { VRAM_BYTES } from '../../memory/layout.ts'
+import { BANK_BYTES, type BankedWindow } from './video-memory.ts'
 
 /** Register indices of the Bochs VBE display interface (ports 1CEh/1CFh). */
 export const DISPI = {
@@ -153,13 +154,13 @@ export class Dispi implements BusDevice {
       case DISPI.virtualWidth:
         return values.virtualWidth
       case DISPI.virtualHeight:
-        return Math.min(0xffff, Math.floor(USABLE_BYTES / pitchOf(values)))
+        return Math.min(0xffff, Math.floor(VRAM_BYTES / pitchOf(values)))
       case DISPI.xOffset:
         return values.xOffset
       case DISPI.yOffset:
         return values.yOffset
       case DISPI.videoMemory64K:
-        return USABLE_BYTES / BANK_BYTES
+        return VRAM_BYTES / BANK_BYTES
       default:
         return 0
     }
@@ -174,7 +175,7 @@ export class Dispi implements BusDevice {
       case DISPI.enable:
         return this.#enable(value)
       case DISPI.bank:
-        if (value * BANK_BYTES >= USABLE_BYTES) return
+        if (value * BANK_BYTES >= VRAM_BYTES) return
         values.bank = value
         if (this.#mode) this.observer.windowChanged()
         return
@@ -229,10 +230,10 @@ export class Dispi implements BusDevice {
     values.width = clamp(values.width, 1, MAX_WIDTH)
     values.height = clamp(values.height, 1, MAX_HEIGHT)
     values.virtualWidth = Math.max(values.virtualWidth, values.width)
-    if (pitchOf(values) * values.height > USABLE_BYTES) values.virtualWidth = values.width
+    if (pitchOf(values) * values.height > VRAM_BYTES) values.virtualWidth = values.width
     values.xOffset = Math.min(values.xOffset, values.virtualWidth - values.width)
-    values.yOffset = Math.min(values.yOffset, Math.floor(USABLE_BYTES / pitchOf(values)) - values.height)
-    if (values.bank * BANK_BYTES >= USABLE_BYTES) values.bank = 0
+    values.yOffset = Math.min(values.yOffset, Math.floor(VRAM_BYTES / pitchOf(values)) - values.height)
+    if (values.bank * BANK_BYTES >= VRAM_BYTES) values.bank = 0
   }
 
   #apply(): void {

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { bits } from '../saved-state.ts'
+import { bits } from '../../base/saved-state.ts'
 import { ATTRIBUTE_COUNT, CRTC_COUNT } from './registers.ts'
 
 const bytes = (length: number) => v.pipe(v.instance(Uint8Array), v.length(length))

@@ -4,13 +4,14 @@ import type { MemoryMap } from '../../bus/memory-map.ts'
 import type { PortRange } from '../../bus/port-map.ts'
 import type { Device } from '../device.ts'
 import type { Display, Frame, TextScreen } from '../display.ts'
-import { parseSaved } from '../saved-state.ts'
+import { parseSaved } from '../../base/saved-state.ts'
 import { Dac } from './dac.ts'
 import { Dispi } from './dispi.ts'
 import { CR, MISC, VgaRegisters } from './registers.ts'
 import { savedVga, type SavedVga } from './saved-vga.ts'
 import { Screen } from './screen.ts'
-import { FRAME_BUFFER_WINDOW_BYTES, VideoMemory } from './video-memory.ts'
+import { VRAM_BYTES } from '../../memory/layout.ts'
+import { VideoMemory } from './video-memory.ts'
 import { VideoTiming } from './video-timing.ts'
 
 /**
@@ -45,7 +46,7 @@ export class Vga implements Device, Display {
   readonly ports: readonly { range: PortRange; device: BusDevice }[]
   /** What the base address register of the linear frame buffer moves: `lengthBytes`, prefetchable memory. */
   readonly frameBuffer = {
-    lengthBytes: FRAME_BUFFER_WINDOW_BYTES,
+    lengthBytes: VRAM_BYTES,
     place: (base: number | null): void => this.#memory.placeFrameBuffer(base),
     settle: (): void => {},
   }

@@ -105,13 +105,13 @@ describe('linear frame buffer', () => {
     expect(adapter.peek(0xd0000100, 4)).toBe(0xffffffff)
   })
 
-  it('ends before the 64 KiB that hold the text window', () => {
+  it('fills its 16 MiB window and ends before the text window behind it', () => {
     const adapter = powerOn(0x03)
     adapter.vga.frameBuffer.place(0xe0000000)
-    adapter.poke(0xe0feffff, 0x77)
-    expect(adapter.peek(0xe0feffff)).toBe(0x77)
-    adapter.poke(0xe0ff0000, 0x77)
-    expect(adapter.peek(0xe0ff0000)).toBe(0xff)
+    adapter.poke(0xe0ffffff, 0x77)
+    expect(adapter.peek(0xe0ffffff)).toBe(0x77)
+    adapter.poke(0xe1000000, 0x77)
+    expect(adapter.peek(0xe1000000)).toBe(0xff)
     expect(adapter.peek(0xb8000)).toBe(0)
   })
 })

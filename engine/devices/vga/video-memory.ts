@@ -3,12 +3,6 @@ import { KIB, PAGE_SHIFT, PAGE_SIZE, VRAM_BASE, VRAM_BYTES } from '../../memory/
 import { PlanarMemory } from './planar-memory.ts'
 import { GR, MISC, SR, type VgaRegisters } from './registers.ts'
 
-/** The last 64 KiB of video memory hold the text window and do not exist for the guest. */
-export const RESERVED_BYTES = 64 * KIB
-/** What the guest can use. */
-export const USABLE_BYTES = VRAM_BYTES - RESERVED_BYTES
-/** Size of the base address register's window: a power of two, whose last 64 KiB nothing answers. */
-export const FRAME_BUFFER_WINDOW_BYTES = VRAM_BYTES
 export const BANK_BYTES = 64 * KIB
 
 const LEGACY_BASE = 0xa0000
@@ -57,8 +51,8 @@ export class VideoMemory {
   constructor(map: MemoryMap) {
     const { vram } = map.memory
     this.bytes = vram
-    this.planes = new Int32Array(vram.buffer, vram.byteOffset, vram.length >> 2)
-    this.#text = new Uint16Array(vram.buffer, vram.byteOffset + USABLE_BYTES, TEXT_BYTES >> 1)
+    this.planes = new Int32Array(vram.buffer, vram.byteOffset, VRAM_BYTES >> 2)
+    this.#text = new Uint16Array(vram.buffer, vram.byteOffset + VRAM_BYTES, TEXT_BYTES >> 1)
     this.planar = new PlanarMemory(this.planes, this.dirtyPages)
     map.map({
       name: 'vga',
@@ -83,8 +77,8 @@ export class VideoMemory {
       return handle
     }
     this.#linearWindow = direct('vga-bank', LEGACY_BASE, 0, BANK_BYTES)
-    this.#textWindow = direct('vga-text', 0xb8000, USABLE_BYTES, TEXT_BYTES)
-    this.#frameBuffer = direct('vga-frame-buffer', 0xe0000000, 0, USABLE_BYTES)
+    this.#textWindow = direct('vga-text', 0xb8000, VRAM_BYTES, TEXT_BYTES)
+    this.#frameBuffer = direct('vga-frame-buffer', 0xe0000000, 0, VRAM_BYTES)
   }
 
   /** Clears what the BIOS expects to be able to use; the rest of video memory survives as on a card. */
@@ -107,7 +101,7 @@ export class VideoMemory {
 
   /** Opens the windows that the registers ask for. Called after each change of a register or VBE mode. */
   configure(registers: VgaRegisters, vbe: BankedWindow | null): void {
-    this.planar.configure(registers, vbe?.isPlanar ? vbe.bank : null, vbe ? USABLE_BYTES >> 2 : PLANE_BYTES)
+    this.planar.configure(registers, vbe?.isPlanar ? vbe.bank : null, vbe ? VRAM_BYTES >> 2 : PLANE_BYTES)
     this.#showText(vbe ? null : plainTextBase(registers))
     this.#showLinear(
       vbe ? (vbe.isPlanar ? null : vbe.bank * BANK_BYTES) : isPlainChain4(registers) ? 0 : null,
@@ -135,7 +129,7 @@ export class VideoMemory {
   }
 
   clear(start: number, end: number): void {
-    this.bytes.fill(0, start, Math.min(end, USABLE_BYTES))
+    this.bytes.fill(0, start, Math.min(end, VRAM_BYTES))
     this.dirtyPages.fill(1, start >> PAGE_SHIFT, Math.ceil(end / PAGE_SIZE))
   }
 

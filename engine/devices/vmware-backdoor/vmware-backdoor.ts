@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Device } from '../device.ts'
 import type { MouseInput } from '../mouse/mouse-input.ts'
-import { bits, parseSaved } from '../saved-state.ts'
+import { bits, parseSaved } from '../../base/saved-state.ts'
 
 /** A 32-bit IN from here with the magic number in EAX is a call; any other access reads as all ones. */
 export const BACKDOOR_PORT = 0x5658

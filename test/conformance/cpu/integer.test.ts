@@ -5,9 +5,11 @@ import { COMPARED_FLAGS, StreamBuilder } from './stream.ts'
 import { type Outcome, type StreamCase, UserProcess } from './user-process.ts'
 
 /** Streams to run; each has about eight instructions and ends in an exception. */
-const CASES = Number(process.env['CONFORMANCE_CASES'] ?? 200_000)
+const CASES = Number(process.env['CONFORMANCE_CASES'] ?? 40_000)
 const SEED = Number(process.env['CONFORMANCE_SEED'] ?? 1)
 const BATCH = 10_000
+/** Longest way through a stream, repetitions counted. */
+const MAX_STEPS = 20_000
 const SHOWN = Number(process.env['CONFORMANCE_SHOWN'] ?? 12)
 
 const host = HostProcessor.open()
@@ -18,7 +20,12 @@ afterAll(() => {
 const hex = (n: number): string => (n >>> 0).toString(16)
 
 /** What differs, in words; empty when nothing does. */
-export function differences(ours: Outcome, theirs: Outcome, undefinedFlags: number): string[] {
+export function differences(
+  ours: Outcome,
+  theirs: Outcome,
+  undefinedFlags: number,
+  anyFault = false,
+): string[] {
   const list: string[] = []
   const compare = (name: string, a: number, b: number): void => {
     if (a !== b) list.push(`${name} ${hex(a)} not ${hex(b)}`)
@@ -29,8 +36,9 @@ export function differences(ours: Outcome, theirs: Outcome, undefinedFlags: numb
   ours.selectors.forEach((value, i) =>
     compare(['es', 'cs', 'ss', 'ds', 'fs', 'gs'][i]!, value, theirs.selectors[i]!),
   )
-  for (const name of ['eip', 'vector', 'error', 'cr2', 'hash'] as const)
-    compare(name, ours[name], theirs[name])
+  for (const name of ['eip', 'hash'] as const) compare(name, ours[name], theirs[name])
+  if (!anyFault || theirs.vector < 12)
+    for (const name of ['vector', 'error', 'cr2'] as const) compare(name, ours[name], theirs[name])
   const mask = COMPARED_FLAGS & ~undefinedFlags
   compare('flags', ours.eflags & mask, theirs.eflags & mask)
   return list
@@ -64,8 +72,15 @@ it.skipIf(typeof host === 'string')('runs random instruction streams as the host
       if (!whole) failures.push(`did not end: ${describeCase(made.test)}`)
       else {
         const own = differences(whole, made.outcome, 0)
-        if (own.length > 0)
-          failures.push(`whole against stepped: ${own.join(', ')}\n  ${describeCase(made.test)}`)
+        if (own.length > 0) {
+          // A stream that reads or writes its own bytes before they were chosen ran differently while it grew.
+          const again = user.step(made.test, MAX_STEPS)
+          const list = again ? differences(whole, again, 0) : ['did not end']
+          if (list.length > 0)
+            failures.push(`whole against stepped: ${list.join(', ')}\n  ${describeCase(made.test)}`)
+          dropped++
+          continue
+        }
       }
       batch.push(made.test)
       ours.push(made.outcome)
@@ -74,7 +89,7 @@ it.skipIf(typeof host === 'string')('runs random instruction streams as the host
       const test = batch[i]!
       for (const name of test.names) executed.set(name, (executed.get(name) ?? 0) + 1)
       vectors.set(theirs.vector, (vectors.get(theirs.vector) ?? 0) + 1)
-      const list = differences(ours[i]!, theirs, test.undefinedFlags)
+      const list = differences(ours[i]!, theirs, test.undefinedFlags, test.anyFault)
       if (list.length > 0) failures.push(`${list.join(', ')}\n  ${describeCase(test)}`)
     })
     done += batch.length

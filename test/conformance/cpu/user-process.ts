@@ -15,8 +15,6 @@ import {
   READ_ONLY_END,
   RESERVED,
   RESULT_AREAS,
-  USER_CODE,
-  USER_DATA,
 } from './user-layout.ts'
 
 /** Registers at the start of a stream, and its bytes. */
@@ -31,6 +29,8 @@ export interface StreamCase {
   code: number[]
   /** Arithmetic flags whose value at the end the manual leaves open. */
   undefinedFlags: number
+  /** The end is a fault, but which of several is up to the processor. */
+  anyFault: boolean
   /** What was executed, for the report. */
   names: string[]
 }
@@ -235,6 +235,15 @@ export class UserProcess {
   /** Runs to the exception that ends the case; null when it does not end. */
   finish(budget: number): Outcome | null {
     this.processor.vcpu.run(budget)
+    return this.ended ? this.outcome() : null
+  }
+
+  /** The same from the start of a case, one instruction at a time. */
+  step(test: StreamCase, most: number): Outcome | null {
+    this.load(test)
+    this.stepping = true
+    for (let steps = 0; steps < most && !this.ended; steps++) this.processor.vcpu.run(0)
+    this.stepping = false
     return this.ended ? this.outcome() : null
   }
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { EngineError } from '../base/errors.ts'
+import { EngineError } from './errors.ts'
 
 /** Checks a saved state, which is as hostile as guest input, against a device's schema. */
 export function parseSaved<Schema extends v.GenericSchema>(

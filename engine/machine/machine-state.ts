@@ -1,0 +1,92 @@
+import * as v from 'valibot'
+import { parseSaved, timeNs } from '../base/saved-state.ts'
+import { EngineError } from '../base/errors.ts'
+import type { MemoryMap } from '../bus/memory-map.ts'
+import type { Device } from '../devices/device.ts'
+import { packMemory, unpackMemory } from '../snapshot/memory-image.ts'
+import { readStateFile, writeStateFile } from '../snapshot/state-file.ts'
+import type { MachineClock } from './machine-clock.ts'
+
+/** What a machine's state is made of. */
+export interface StatefulParts {
+  /** What must be the same for a state to fit: memory, processor, drives and their media. */
+  fingerprint: Record<string, string | number>
+  clock: MachineClock
+  memory: MemoryMap
+  devices: readonly Device[]
+  cpu: { save(): unknown; restore(state: unknown): void }
+  board: { save(): BoardState; restore(state: BoardState): void }
+}
+
+const BOARD_STATE = v.object({
+  tscOffset: v.pipe(v.number(), v.finite()),
+  apicBase: v.pipe(v.number(), v.integer()),
+})
+/** State of the wiring itself. */
+export type BoardState = v.InferOutput<typeof BOARD_STATE>
+
+const MACHINE_STATE = v.object({
+  version: v.literal(1),
+  fingerprint: v.record(v.string(), v.union([v.string(), v.number()])),
+  guestNs: timeNs,
+  a20: v.boolean(),
+  board: BOARD_STATE,
+  cpu: v.unknown(),
+  devices: v.record(v.string(), v.unknown()),
+})
+type MachineState = v.InferOutput<typeof MACHINE_STATE>
+
+/** The whole state as a file's bytes. The machine stands between two runs, with no firmware call under way. */
+export function saveMachine(parts: StatefulParts): Uint8Array {
+  const { ram, vram } = parts.memory.memory
+  return writeStateFile({ state: describe(parts), ram: packMemory(ram), vram: packMemory(vram) })
+}
+
+function describe({ fingerprint, clock, memory, devices, cpu, board }: StatefulParts): MachineState {
+  return {
+    version: 1,
+    fingerprint,
+    guestNs: clock.nowNs,
+    a20: memory.a20Mask === 0xffffffff,
+    board: board.save(),
+    cpu: cpu.save(),
+    devices: Object.fromEntries(devices.map((device) => [device.id, device.save()])),
+  }
+}
+
+/** Takes a saved state, or throws `state-invalid` or `state-too-new` and leaves everything as it was. */
+export function restoreMachine(parts: StatefulParts, bytes: Uint8Array): void {
+  const file = readStateFile(bytes)
+  const state = parseSaved('machine', MACHINE_STATE, file.state)
+  for (const [name, value] of Object.entries(parts.fingerprint))
+    if (state.fingerprint[name] !== value)
+      throw new EngineError('state-invalid', {
+        device: 'machine',
+        reason: `it was saved with ${name} ${state.fingerprint[name] ?? 'unknown'}, and this machine has ${value}`,
+      })
+  const missing = parts.devices.find(({ id }) => !(id in state.devices))
+  if (missing) throw new EngineError('state-invalid', { device: missing.id, reason: 'its state is missing' })
+  const { ram, vram } = parts.memory.memory
+  const before = describe(parts)
+  const oldRam = packMemory(ram)
+  const oldVram = packMemory(vram)
+  try {
+    unpackMemory(file.ram, ram)
+    unpackMemory(file.vram, vram)
+    apply(parts, state)
+  } catch (error) {
+    unpackMemory(oldRam, ram)
+    unpackMemory(oldVram, vram)
+    apply(parts, before)
+    throw error
+  }
+}
+
+function apply({ clock, memory, devices, cpu, board }: StatefulParts, state: MachineState): void {
+  clock.restore(state.guestNs)
+  memory.setA20(state.a20)
+  board.restore(state.board)
+  for (const device of devices) device.restore(state.devices[device.id])
+  // Last: lines that devices drive while they are restored are not interrupts.
+  cpu.restore(state.cpu)
+}

@@ -1,0 +1,165 @@
+import { assemble } from '../../../tools/assembler/assemble.ts'
+import type { CpuModelName } from '../../../engine/vcpu/model.ts'
+import { CPU_MODELS } from '../../../engine/vcpu/model.ts'
+import { type TestProcessor, buildProcessor } from './processor.ts'
+
+/** Physical address of the program, and its first instruction. */
+const ORIGIN = 0x1000
+const LOG_PORT = 0xe9
+const BUDGET = 2_000_000
+
+interface Ending {
+  /** Words that the program wrote to port E9h. */
+  log: number[]
+  exit: 'stop' | 'halt' | 'shutdown' | 'breakpoint'
+  processor: TestProcessor
+  symbols: ReadonlyMap<string, bigint>
+}
+
+const processors = new Map<CpuModelName, TestProcessor>()
+
+/**
+ * Assembles a program, runs it from real mode (CS = DS = ES = SS = 0, IP = 1000h) until HLT with interrupts
+ * disabled, and gives what it wrote to port E9h.
+ */
+export function runBareMetal(source: string, model: CpuModelName = 'max'): Ending {
+  const processor = processors.get(model) ?? buildProcessor({ model: CPU_MODELS[model] })
+  const fresh = !processors.has(model)
+  processors.set(model, processor)
+  const text = `org ${ORIGIN}\n${source}`
+  const { bytes, symbols } = assemble('test.asm', {
+    readText: () => text,
+    readBytes: () => new Uint8Array(),
+    find: (name) => (name === 'test.asm' ? name : null),
+  })
+  const { vcpu, memory, ports } = processor
+  const log: number[] = []
+  if (fresh)
+    ports.map(
+      { name: 'log', base: LOG_PORT, length: 4, width: 4 },
+      { read: () => 0x5a5a5a5a, write: (_offset, value) => void logs.get(processor)!.push(value >>> 0) },
+    )
+  logs.set(processor, log)
+  memory.setA20(true)
+  memory.dmaWrite(0, new Uint8Array(0x200000))
+  memory.dmaWrite(ORIGIN, bytes)
+  vcpu.reset()
+  vcpu.segmentation.setCache(1, 0, 0, 0xffff, 0x93)
+  vcpu.state.eip = ORIGIN
+  const exit = vcpu.run(BUDGET)
+  return { log, exit, processor, symbols }
+}
+
+const logs = new Map<TestProcessor, number[]>()
+
+export interface FrameOptions {
+  /** Descriptors from selector 40h on, up to eight. */
+  spare?: string[]
+  /** More labels. */
+  data?: string
+}
+
+/**
+ * A frame for 32-bit protected-mode tests. `body` runs at ring 0 with flat segments. Every exception writes
+ * its vector, error code (0 when there is none), EIP relative to `body`, CS and EFLAGS to the log and goes
+ * on at the address in `resume` on the same privilege level. INT 30h brings ring 3 back to ring 0 at the
+ * address in `kernel`.
+ */
+export const protectedFrame = (body: string, { spare = [], data = '' }: FrameOptions = {}): string => `
+bits 16
+  cli
+  lgdt [gdt_pointer]
+  lidt [idt_pointer]
+  mov eax, cr0
+  or al, 1
+  mov cr0, eax
+  jmp dword 0x08:start
+bits 32
+start:
+  mov ax, 0x10
+  mov ds, ax
+  mov es, ax
+  mov fs, ax
+  mov gs, ax
+  mov ss, ax
+  mov esp, 0x9000
+  mov ax, 0x28
+  ltr ax
+  mov dx, 0xe9
+body:
+${body}
+finish:
+  int 0x30
+stop:
+  cli
+  hlt
+  jmp stop
+handlers:
+${Array.from({ length: 32 }, (_, v) => `handler${v}: ${HAS_ERROR.has(v) ? '' : 'push dword 0'}\n push dword ${v}\n jmp common`).join('\n')}
+common:
+  pushad
+  push ds
+  mov ax, 0x10
+  mov ds, ax
+  mov dx, 0xe9
+  mov eax, [esp + 36]
+  out dx, eax
+  mov eax, [esp + 40]
+  out dx, eax
+  mov eax, [esp + 44]
+  sub eax, body
+  out dx, eax
+  movzx eax, word [esp + 48]
+  out dx, eax
+  mov eax, [esp + 52]
+  out dx, eax
+  mov eax, [resume]
+  mov [esp + 44], eax
+  and byte [esp + 53], 0xfe
+  pop ds
+  popad
+  add esp, 8
+  iretd
+simple_return:
+  iretd
+to_kernel:
+  mov ax, 0x10
+  mov ds, ax
+  mov es, ax
+  mov ss, ax
+  mov esp, 0x9000
+  mov dx, 0xe9
+  push dword [kernel]
+  mov dword [kernel], stop
+  ret
+align 8
+resume: dd finish
+kernel: dd stop
+gdt_pointer: dw 0x7f
+  dd gdt
+idt_pointer: dw 0x18f
+  dd idt
+align 8
+gdt: dq 0
+  dq 0x00cf9b000000ffff
+  dq 0x00cf93000000ffff
+  dq 0x00cffb000000ffff
+  dq 0x00cff3000000ffff
+  dw 0x67, tss
+  db 0, 0x89, 0, 0
+  dq 0x00009b000000ffff
+  dq 0x000093000000ffff
+spare:
+${Array.from({ length: 8 }, (_, i) => `  dq ${spare[i] ?? '0'}`).join('\n')}
+idt:
+${Array.from({ length: 32 }, (_, v) => `  dw handler${v}, 0x08, ${v === 3 || v === 4 ? '0xee00' : '0x8e00'}, 0`).join('\n')}
+  times 16 dq 0
+  dw to_kernel, 0x08, 0xee00, 0
+  dw simple_return, 0x08, 0xee00, 0
+tss: dd 0, 0xa000, 0x10
+  times 22 dd 0
+  dw 0, 104
+${data}
+`
+
+const HAS_ERROR: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17])
