@@ -92,8 +92,8 @@ describe('host service', () => {
       `insert floppy0 ${media('disk two.img')}`,
     ])
     await client.call('powerOff', { id })
-    await vi.waitFor(() => expect(seen.at(-1).state).toBe('off'))
-    expect(seen.at(-1).drives.map(({ name }) => name)).toEqual(['disk two.img', null])
+    await vi.waitFor(() => expect(seen.at(-1)!.state).toBe('off'))
+    expect(seen.at(-1)!.drives.map(({ name }) => name)).toEqual(['disk two.img', null])
     await client.call('start', { id })
     await client.call('eject', { id, drive: 'floppy0' })
     expect((await client.call('list', undefined))[0]!.drives[0]!.name).toBeNull()
