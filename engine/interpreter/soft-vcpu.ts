@@ -22,7 +22,7 @@ import { Privilege } from '../vcpu/privilege.ts'
 import { Segmentation } from '../vcpu/segmentation.ts'
 import { Outcome, SystemUnit } from '../vcpu/system-unit.ts'
 import { TaskSwitch } from '../vcpu/task-switch.ts'
-import type { InterruptSource, Vcpu, VcpuExit } from '../vcpu/vcpu.ts'
+import type { InterruptSource, Vcpu, VcpuCounters, VcpuExit } from '../vcpu/vcpu.ts'
 import { SlowAccess } from './access.ts'
 import { BulkStrings } from './bulk.ts'
 import { CodeCache, type CodeVariant, LINK_STUB, SCRATCH } from './code-cache.ts'
@@ -349,6 +349,39 @@ export class SoftVcpu implements Vcpu {
   requestStop(): void {
     this.#stopRequested = true
   }
+
+  register(index: number): number {
+    return this.state.gpr(index) >>> 0
+  }
+
+  setRegister(index: number, value: number): void {
+    this.state.setGpr(index, value | 0)
+  }
+
+  memoryReplaced(): void {
+    this.code.flush()
+  }
+
+  counters(): VcpuCounters {
+    const { exits, mmu, code, portIo, slow, exceptions } = this
+    const interrupts: Record<string, number> = {}
+    exceptions.counts.forEach((count, vector) => {
+      if (count > 0) interrupts[vector.toString(16).padStart(2, '0')] = count
+    })
+    return {
+      exits: {
+        ...exits,
+        'pio-read': portIo.reads,
+        'pio-write': portIo.writes,
+        'slow-read': slow.deviceReads,
+        'slow-write': slow.deviceWrites,
+      },
+      interrupts,
+      cpu: { tlbMisses: mmu.misses, tlbFlushes: mmu.flushes, ...code.stats },
+    }
+  }
+
+  close(): void {}
 
   // The run loop.
 

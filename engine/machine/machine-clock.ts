@@ -30,11 +30,12 @@ export class MachineClock implements Clock {
 
   /**
    * @param hostNs monotonic host time in ns
-   * @param progress instructions that the processor has retired
+   * @param progress instructions that the processor has retired; null when it cannot count them, and then all
+   *   of the host's time is the guest's
    */
   constructor(
     private readonly hostNs: () => number,
-    private readonly progress: () => number,
+    private readonly progress: () => number | null,
   ) {}
 
   get nowNs(): number {
@@ -48,6 +49,10 @@ export class MachineClock implements Clock {
       const passed = host - this.#sinceHostNs
       this.#sinceHostNs = host
       const instructions = this.progress()
+      if (instructions === null) {
+        this.#guestNs += passed
+        return
+      }
       const plausible = MIN_STEP_NS + Math.max(0, instructions - this.#lastInstructions) * NS_PER_INSTRUCTION
       this.#lastInstructions = instructions
       let step = Math.min(passed, plausible, MAX_STEP_NS)

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 import type { Line } from '../base/line.ts'
@@ -10,20 +10,18 @@ import { BACKDOOR_PORT } from '../devices/vmware-backdoor/vmware-backdoor.ts'
 import { Firmware } from '../firmware/firmware.ts'
 import { placeKernel } from '../firmware/loaders/kernel.ts'
 import type { BootPlacement } from '../firmware/loaders/placement.ts'
-import { loadFpu } from '../fpu/fpu.ts'
-import { describeAll } from '../isa/index.ts'
 import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
-import { loadInterpreter } from '../interpreter/prebuilt.ts'
-import { SoftVcpu } from '../interpreter/soft-vcpu.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
+import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
 import { Board } from './board.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
+import { createProcessor } from './processor.ts'
 import { restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
 import { RomSpace } from './rom-space.ts'
 import { RunLoop } from './run-loop.ts'
@@ -49,12 +47,12 @@ type MachineEvent = 'machine' | 'cpu' | 'power-off' | { debugExit: number }
 class Pc implements Machine {
   readonly #clock = new MachineClock(
     () => performance.now() * 1e6,
-    () => this.#cpu?.retiredNow ?? 0,
+    () => this.#cpu.retiredNow,
   )
   readonly #memory: MemoryMap
   readonly #ports = new PortMap()
   readonly #board: Board
-  readonly #cpu: SoftVcpu
+  readonly #cpu: Vcpu
   readonly #loop: RunLoop
   readonly #config: MachineConfig
   readonly #bays: DriveBays
@@ -106,15 +104,11 @@ class Pc implements Machine {
         diskFault: () => {},
       },
     )
-    const isa = describeAll()
-    this.#cpu = new SoftVcpu({
-      isa,
-      interpreter: loadInterpreter(isa, model, artifact),
+    this.#cpu = createProcessor({
       model,
       memory: this.#memory,
       ports: this.#ports,
       interrupts: this.#board,
-      fpu: loadFpu(guest.wasm, fpuBytes()) as never,
       leafLimit: config.knobs.cpuidLimit ?? Infinity,
       isDue: () => this.#loop.isDue,
       readTimeStamp: () => {
@@ -192,7 +186,7 @@ class Pc implements Machine {
     for (const device of this.#board.devices) device.reset()
     this.#memory.memory.ram.fill(0)
     this.#memory.setA20(true)
-    this.#cpu.code.flush()
+    this.#cpu.memoryReplaced()
     this.#cpu.reset()
   }
 
@@ -213,24 +207,11 @@ class Pc implements Machine {
   }
 
   stats(): MachineStats {
-    const { exits, mmu, code, portIo, slow, exceptions } = this.#cpu
-    const interrupts: Record<string, number> = {}
-    exceptions.counts.forEach((count, vector) => {
-      if (count > 0) interrupts[vector.toString(16).padStart(2, '0')] = count
-    })
     return {
       instructions: this.#cpu.retired,
       guestNs: this.#clock.nowNs,
-      exits: {
-        ...exits,
-        'pio-read': portIo.reads,
-        'pio-write': portIo.writes,
-        'slow-read': slow.deviceReads,
-        'slow-write': slow.deviceWrites,
-      },
-      interrupts,
       accesses: {},
-      cpu: { tlbMisses: mmu.misses, tlbFlushes: mmu.flushes, ...code.stats },
+      ...this.#cpu.counters(),
     }
   }
 
@@ -284,6 +265,7 @@ class Pc implements Machine {
   close(): void {
     for (const uart of this.#board.uarts) uart.flush()
     this.#board.debugConsole.flush()
+    this.#cpu.close()
     this.#bays.close()
   }
 
@@ -366,10 +348,9 @@ class Pc implements Machine {
   }
 
   #mapBackdoor(): void {
-    const { state } = this.#cpu
     const register = (index: number) => ({
-      get: () => state.gpr(index) >>> 0,
-      set: (value: number) => state.setGpr(index, value | 0),
+      get: () => this.#cpu.register(index),
+      set: (value: number) => this.#cpu.setRegister(index, value),
       enumerable: true,
     })
     const registers = Object.defineProperties(
@@ -416,12 +397,6 @@ class Pc implements Machine {
     this.#apicBase = value
     this.#board.localApic?.setEnabled((value & 0x800) !== 0)
   }
-}
-
-/** The FPU module as built; undefined in a working copy, which compiles it. */
-function fpuBytes(): Uint8Array<ArrayBuffer> | undefined {
-  const path = artifact('fpu.wasm')
-  return existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined
 }
 
 function readImage(path: string): Uint8Array {
