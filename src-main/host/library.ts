@@ -3,7 +3,12 @@ import { basename, extname, isAbsolute, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { Media } from '../../engine/service/media/media.ts'
-import { findIssue, withFiles, type MachineConfig } from '../../engine/protocol/machine-config.ts'
+import {
+  findIssue,
+  withFiles,
+  type DriveConfig,
+  type MachineConfig,
+} from '../../engine/protocol/machine-config.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmId, VmRecord } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
@@ -162,7 +167,7 @@ function describeProblem(error: unknown): string {
  */
 function withFormats(machine: MachineConfig, place: (path: string) => string): MachineConfig {
   const media = new Media()
-  const drives = machine.drives.map((drive) => {
+  const drives = machine.drives.map((drive): DriveConfig => {
     if (drive.kind !== 'disk' || drive.format !== 'auto' || drive.path === null) return drive
     // What cannot be read now is told by its contents when the machine starts.
     return { ...drive, format: media.formatOf(place(drive.path)) ?? 'auto' }
