@@ -118,6 +118,6 @@ export function addLibraryCommands(add: (command: Command) => void, finish: (sta
     new Command('delete')
       .summary('remove a machine and its folder from the library')
       .argument('<id>')
-      .action(async (id: string) => (await openLibrary()).remove(id)),
+      .action(async (id: string) => void (await (await openLibrary()).remove(id))),
   )
 }

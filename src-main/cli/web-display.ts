@@ -66,16 +66,26 @@ export class WebDisplay {
       {
         list: () => [this.#summary()],
         images: () => [],
+        presets: () => [],
+        host: never,
         create: never,
+        settings: never,
+        change: never,
+        clone: never,
         remove: never,
+        putBack: never,
         start: never,
         pause: () => thread.ask('pause'),
         resume: () => thread.ask('resume'),
         reset: () => thread.ask('reset'),
         powerButton: () => thread.ask('powerButton'),
         powerOff: () => thread.powerOff(),
+        saveState: never,
+        discardState: never,
         insert: never,
         eject: ({ drive }) => thread.ask('eject', drive),
+        log: () => [],
+        thumbnail: never,
       },
       {},
       () => this.#clients.delete(client),
@@ -85,13 +95,17 @@ export class WebDisplay {
 
   #summary(): VmSummary {
     const { kind } = this.thread.state ?? { kind: 'off' }
-    const { memoryMiB, drives } = this.config
+    const { memoryMiB, cpuModel, drives } = this.config
     return {
       id: ID,
       name: 'vitrine run',
       state: kind === 'running' || kind === 'paused' ? kind : 'off',
       reason: null,
+      icon: 'pc',
+      group: '',
+      tags: [],
       memoryMiB,
+      cpuModel,
       drives: drives.map((drive) => ({
         kind: drive.kind,
         name: drive.path === null ? null : basename(drive.path),

@@ -18,6 +18,8 @@ export interface MachineView {
   /** The guest takes absolute positions: the pointer need not be caught. */
   readonly absolute: Ref<boolean>
   readonly serialPorts: Ref<number>
+  /** Where each port leads besides the console. */
+  readonly serialPlaces: Ref<(string | null)[]>
   readonly client: Ref<RpcClient<ViewContract> | null>
   key(code: string, pressed: boolean): void
   releaseAll(): void
@@ -32,6 +34,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
   const stats = ref<VmStats | null>(null)
   const absolute = ref(false)
   const serialPorts = ref(0)
+  const serialPlaces = ref<(string | null)[]>([])
   const client = shallowRef<RpcClient<ViewContract> | null>(null)
   let worker: Worker | null = null
   let disposed = false
@@ -43,6 +46,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     client.value = view
     view.on('opened', (opened) => {
       serialPorts.value = opened.serialPorts
+      serialPlaces.value = opened.serialPlaces
       worker = startWorker(view)
       const source = link.frames(opened.view)
       const offscreen = canvas.transferControlToOffscreen()
@@ -79,6 +83,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     stats,
     absolute,
     serialPorts,
+    serialPlaces,
     client,
     key: (code, pressed) => client.value?.notify('key', { code, pressed }),
     releaseAll: () => client.value?.notify('releaseAll', undefined),
