@@ -6,7 +6,7 @@ import type { AtapiCdrom } from '../devices/ide/atapi-cdrom.ts'
 import { type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.ts'
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
-import type { MachineConfig } from '../protocol/machine-config.ts'
+import type { DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
 import type { BlockImage } from '../storage/block-image.ts'
 import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
 import { MeteredImage } from '../storage/metered-image.ts'
@@ -32,6 +32,7 @@ interface Bay {
 }
 
 type InsertOptions = { readonly?: boolean; ephemeral?: boolean }
+type MediumOptions = InsertOptions & Partial<Pick<DriveConfig, 'format' | 'allowed'>>
 
 /**
  * The drives of a machine and the media in them. Opens every image of a configuration, or none: a failure
@@ -210,13 +211,14 @@ export class DriveBays {
   }
 }
 
-function open(kind: DriveKind, path: string, options: InsertOptions): Medium {
+function open(kind: DriveKind, path: string, options: MediumOptions): Medium {
   const readonly = kind === 'cdrom' || (options.readonly ?? false)
   if (kind === 'floppy') {
     const { image, geometry } = openFloppyImage(path, options)
     return { image: new MeteredImage(image), floppy: geometry, readonly }
   }
-  const image = kind === 'cdrom' ? openCdImage(path) : openDiskImage(path, options)
+  const { allowed = [], ...disk } = options
+  const image = kind === 'cdrom' ? openCdImage(path) : openDiskImage(path, { ...disk, confirmed: allowed })
   return { image: new MeteredImage(image), floppy: null, readonly }
 }
 

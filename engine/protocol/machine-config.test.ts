@@ -15,7 +15,7 @@ describe('machine configuration', () => {
       readonly: false,
       ephemeral: false,
       bus: 'ide',
-      format: 'raw',
+      format: 'auto',
     })
   })
 

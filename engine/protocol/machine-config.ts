@@ -6,7 +6,7 @@ export const CPU_MODELS = ['386', '486', 'pentium', 'pentium2', 'pentium3', 'max
 export const ACCELERATORS = ['auto', 'jit', 'interpreter', 'kvm'] as const
 export const DRIVE_KINDS = ['floppy', 'disk', 'cdrom'] as const
 export const DISK_BUSES = ['ide', 'virtio'] as const
-export const DISK_FORMATS = ['raw', 'vdi', 'vmdk', 'vhd', 'qcow2'] as const
+export const DISK_FORMATS = ['auto', 'raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'vhdx', 'parallels'] as const
 
 const FLOPPY_DRIVES = 2
 /** Two channels, a master and a slave each; disks and CD-ROMs share them. */
@@ -35,7 +35,13 @@ export const DriveConfig = v.strictObject({
   /** Writes are kept apart and thrown away when the machine ends. */
   ephemeral: v.optional(v.boolean(), false),
   bus: v.optional(oneOf(DISK_BUSES), 'ide'),
-  format: v.optional(oneOf(DISK_FORMATS), 'raw'),
+  /**
+   * What a disk's file is; auto tells by its contents. A guest can make a raw disk look like anything, so what is
+   * kept for longer should keep the format as well.
+   */
+  format: v.optional(oneOf(DISK_FORMATS), 'auto'),
+  /** Files outside of its folder that the image may build on: the user has seen and allowed their names. */
+  allowed: v.optional(v.pipe(v.array(path), v.maxLength(64))),
   /** Cylinders, heads and sectors that the disk reports; derived from its size when absent. */
   geometry: v.optional(
     v.strictObject({
@@ -122,7 +128,8 @@ function contradiction({ drives, boot, kernel }: v.InferOutput<typeof shape>): s
       return `bus=virtio is for disks, not for a ${drive.kind}`
     if (drive.bus === 'virtio') return 'bus=virtio is not available yet; use bus=ide'
     if (drive.path === null && drive.kind === 'disk') return 'a disk drive needs a file'
-    if (drive.format !== 'raw') return `format=${drive.format} is not available yet; convert the image to raw`
+    if (drive.kind !== 'disk' && drive.format !== 'auto' && drive.format !== 'raw')
+      return `format=${drive.format} is for disks, not for a ${drive.kind}`
   }
   if (new Set(boot).size !== boot.length) return `the boot order ${boot.join(',')} names a drive twice`
   if (kernel?.modules.length && kernel.initrd)
@@ -143,9 +150,11 @@ export type MachineConfigInput = v.InferInput<typeof MachineConfig>
 /** The configuration with each of its files named anew. */
 export function withFiles(config: MachineConfig, rename: (path: string) => string): MachineConfig {
   const { firmware, vgaBios, kernel } = config
-  const drives = config.drives.map((drive) =>
-    drive.path === null ? drive : Object.assign({}, drive, { path: rename(drive.path) }),
-  )
+  const drives = config.drives.map((drive) => ({
+    ...drive,
+    path: drive.path === null ? null : rename(drive.path),
+    ...(drive.allowed && { allowed: drive.allowed.map(rename) }),
+  }))
   return {
     ...config,
     drives,

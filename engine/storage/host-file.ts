@@ -5,15 +5,21 @@ import { DiskError, type DiskErrorKind } from './block-image.ts'
 /** A file of the host, opened once, read and written at byte positions. */
 export interface HostFile {
   readonly path: string
-  /** In bytes, when it was opened. */
+  /** In bytes; writes past the end and `truncate` change it. */
   readonly size: number
   readonly writable: boolean
   /** Identity of the file whatever its path: device and inode number. */
   readonly identity: string
   /** Fills the buffer. Throws `DiskError`, of kind `gone` when the file has become too short. */
   readAt(position: number, into: Uint8Array): void
+  /** A write past the end makes the file longer; what lies between reads as zeros. */
   writeAt(position: number, from: Uint8Array): void
-  /** Throws `DiskError` too when the file has been deleted: what it holds will be lost. */
+  /** Cuts the file, or makes it longer with zeros. */
+  truncate(bytes: number): void
+  /**
+   * Throws `DiskError` too when the file has been deleted: what it holds will be lost. Once the host failed to
+   * keep what was written, every later call fails as well: it may have forgotten what it could not write.
+   */
   sync(): void
   close(): void
 }
@@ -21,6 +27,8 @@ export interface HostFile {
 const REASONS: Record<string, string> = {
   ENOENT: 'there is no such file; check the name',
   ENOTDIR: 'there is no such file; a folder of its path is a file',
+  EEXIST: 'there is a file of this name already',
+  ENOSPC: 'no room is left on its disk',
   EACCES: 'you may not open it; change its permissions or open it read-only',
   EPERM: 'you may not open it; change its permissions or open it read-only',
   EROFS: 'its file system is read-only; open it read-only or ephemeral',
@@ -45,11 +53,25 @@ export function unusable(path: string, reason: string, cause?: unknown): EngineE
  * empty or not accessible.
  */
 export function openHostFile(path: string, writable: boolean): HostFile {
+  return opened(path, writable, () => {
+    // Looked at before it is opened, because opening a named pipe waits for its other end.
+    const stats = fs.statSync(path)
+    checkPlainFile(path, stats)
+    if (stats.size === 0)
+      throw unusable(path, 'it is empty; give a file with contents or create it with its size')
+    return fs.openSync(path, writable ? 'r+' : 'r')
+  })
+}
+
+/** Makes a new, empty file. Throws `file-unusable`, also when there is one of this name. */
+export function createHostFile(path: string): HostFile {
+  return opened(path, true, () => fs.openSync(path, 'wx+'))
+}
+
+function opened(path: string, writable: boolean, open: () => number): HostFile {
   let fd: number | null = null
   try {
-    // Looked at before it is opened, because opening a named pipe waits for its other end.
-    checkPlainFile(path, fs.statSync(path))
-    fd = fs.openSync(path, writable ? 'r+' : 'r')
+    fd = open()
     const stats = fs.fstatSync(fd, { bigint: true })
     checkPlainFile(path, stats)
     if (stats.size > BigInt(Number.MAX_SAFE_INTEGER))
@@ -66,8 +88,6 @@ export function openHostFile(path: string, writable: boolean): HostFile {
 function checkPlainFile(path: string, stats: fs.StatsBase<number> | fs.StatsBase<bigint>): void {
   if (stats.isDirectory()) throw unusable(path, 'it is a folder; give an image file')
   if (!stats.isFile()) throw unusable(path, 'it is a device or pipe; give an image file')
-  if (Number(stats.size) === 0)
-    throw unusable(path, 'it is empty; give a file with contents or create it with its size')
 }
 
 const GONE = new Set(['ESTALE', 'ENODEV', 'ENXIO', 'EBADF', 'ENOENT', 'ENOTCONN', 'EHOSTDOWN'])
@@ -79,15 +99,22 @@ function kindOf(code: string): DiskErrorKind {
 
 class OpenFile implements HostFile {
   #fd: number | null
+  #size: number
+  #syncFailure: DiskError | null = null
 
   constructor(
     fd: number,
     readonly path: string,
-    readonly size: number,
+    size: number,
     readonly writable: boolean,
     readonly identity: string,
   ) {
     this.#fd = fd
+    this.#size = size
+  }
+
+  get size(): number {
+    return this.#size
   }
 
   readAt(position: number, into: Uint8Array): void {
@@ -108,16 +135,30 @@ class OpenFile implements HostFile {
         const count = fs.writeSync(fd, from, done, from.length - done, position + done)
         if (count === 0) throw new DiskError('full', this.path, 'the host wrote nothing')
         done += count
+        this.#size = Math.max(this.#size, position + done)
       }
     })
   }
 
+  truncate(bytes: number): void {
+    const fd = this.#open()
+    this.#guarded('its size cannot be changed', () => fs.ftruncateSync(fd, bytes))
+    this.#size = bytes
+  }
+
   sync(): void {
     const fd = this.#open()
-    this.#guarded('it cannot be flushed', () => {
-      fs.fdatasyncSync(fd)
-      if (fs.fstatSync(fd).nlink === 0) throw new DiskError('gone', this.path, 'it was deleted while in use')
-    })
+    if (this.#syncFailure) throw this.#syncFailure
+    try {
+      this.#guarded('it cannot be flushed', () => {
+        fs.fdatasyncSync(fd)
+        if (fs.fstatSync(fd).nlink === 0)
+          throw new DiskError('gone', this.path, 'it was deleted while in use')
+      })
+    } catch (error) {
+      if (error instanceof DiskError && error.kind === 'io') this.#syncFailure = error
+      throw error
+    }
   }
 
   close(): void {

@@ -2,9 +2,14 @@ import { DiskError, type BlockImage } from './block-image.ts'
 import { EphemeralImage } from './ephemeral-image.ts'
 import { FLOPPY_GEOMETRIES, type FloppyGeometry, MAX_FLOPPY_BYTES } from './floppy-geometry.ts'
 import type { FloppyImage } from './floppy-image.ts'
-import { foreignFormat, SIGNATURE_BYTES } from './foreign-format.ts'
-import { type HostFile, openHostFile, unusable } from './host-file.ts'
-import { lockImage } from './image-lock.ts'
+import { MAX_DISK_BYTES } from './formats/create-disk.ts'
+import type { FormatName } from './formats/disk-image.ts'
+import { readUpTo } from './formats/fields.ts'
+import { formatOf } from './formats/formats.ts'
+import { openDisk } from './formats/open-disk.ts'
+import { type HostFile, unusable } from './host-file.ts'
+import { HostImageFiles } from './image-files.ts'
+import { packedFormat } from './packed-format.ts'
 import { RawImage } from './raw-image.ts'
 
 export interface OpenImageOptions {
@@ -12,30 +17,31 @@ export interface OpenImageOptions {
   readonly?: boolean
   /** The guest may write, the file stays as it is, and the writes are gone at the end. */
   ephemeral?: boolean
+  /** What a disk image is; told by its contents when absent. Guests can forge those: see open-disk.ts. */
+  format?: FormatName | 'auto'
+  /** Files outside of an image's folder that the user allowed images to build on. */
+  confirmed?: readonly string[]
   /** Where lock notes are kept; see image-lock.ts. */
   lockFolder?: string
 }
 
 const SECTOR_BYTES = 512
 const CD_SECTOR_BYTES = 2048
-/** 2^32 sectors: the most that partition tables and firmware of the time can name. */
-const MAX_DISK_BYTES = 2 ** 32 * SECTOR_BYTES
 /** The largest optical disc there is. */
 const MAX_CD_BYTES = 128 * 1024 ** 3
 /** Writers leave up to 150 sectors of padding that some tools cut off again. */
 const CD_PADDING_BYTES = 150 * CD_SECTOR_BYTES
 
-/** Opens a raw hard-disk image. Throws `file-unusable` with the reason and what to do; nothing is created. */
+/** Opens a disk image of any format. Throws `file-unusable` with the reason and what to do; nothing is created. */
 export function openDiskImage(path: string, options: OpenImageOptions = {}): BlockImage {
-  return open(path, options, SECTOR_BYTES, (file) => {
-    if (file.size > MAX_DISK_BYTES)
-      throw unusable(path, 'it is larger than 2 TiB, the most that a disk of this PC can have')
-    if (file.size % SECTOR_BYTES !== 0)
-      throw unusable(
-        path,
-        `its size of ${file.size} bytes is not a multiple of 512; it is truncated or no disk image`,
-      )
-  })
+  const { readonly = false, ephemeral = false, format = 'auto', confirmed = [], lockFolder } = options
+  const files = new HostImageFiles(lockFolder)
+  const image = openDisk(files, path, { format, writable: !readonly && !ephemeral, confirmed })
+  if (image.sectorCount > MAX_DISK_BYTES / SECTOR_BYTES) {
+    image.close()
+    throw unusable(path, 'it is larger than 2 TiB, the most that a disk of this PC can have')
+  }
+  return ephemeral && !readonly ? new EphemeralImage(image) : image
 }
 
 /**
@@ -118,20 +124,24 @@ function open(
   /** Throws what is wrong with the file; gives the number of sectors where it is not what the file holds. */
   check: (file: HostFile) => number | void,
 ): BlockImage {
-  const writable = !options.readonly && !options.ephemeral
-  const file = openHostFile(path, writable)
+  const file = new HostImageFiles(options.lockFolder).open(path, !options.readonly && !options.ephemeral)
   try {
     const sectorCount = check(file) ?? Math.ceil(file.size / sectorBytes)
-    const start = new Uint8Array(SIGNATURE_BYTES)
-    file.readAt(0, start.subarray(0, Math.min(SIGNATURE_BYTES, file.size)))
-    const foreign = foreignFormat(start)
+    const foreign = foreignFormat(readUpTo(file, 0, SECTOR_BYTES))
     if (foreign) throw unusable(path, foreign)
-    const lock = lockImage(file, writable ? 'exclusive' : 'shared', options.lockFolder)
-    const image = new RawImage(file, lock, sectorBytes, sectorCount)
+    const image = new RawImage(file, sectorBytes, sectorCount)
     return options.ephemeral && !options.readonly ? new EphemeralImage(image) : image
   } catch (error) {
     file.close()
     if (error instanceof DiskError) throw unusable(path, error.reason, error)
     throw error
   }
+}
+
+/** Why a floppy or CD cannot be raw sectors that start like this, or null. */
+function foreignFormat(start: Uint8Array): string | null {
+  const { name } = formatOf(start, new Uint8Array(0))
+  return name === 'raw'
+    ? packedFormat(start)
+    : `it is a ${name} image, not raw sectors; convert it with vitrine media convert`
 }

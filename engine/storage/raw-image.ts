@@ -1,21 +1,17 @@
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 import type { HostFile } from './host-file.ts'
-import type { ImageLock } from './image-lock.ts'
 
 /** Sectors that lie one after the other in a file. */
 export class RawImage implements BlockImage {
   readonly sectorCount: number
-  #lock: ImageLock
 
-  /** Takes over file and lock. A last sector that the file holds only in part reads as zeros at its end. */
+  /** Takes over the file. A last sector that the file holds only in part reads as zeros at its end. */
   constructor(
     private readonly file: HostFile,
-    lock: ImageLock,
     readonly sectorBytes: number,
     /** May be more than the file holds: what is beyond reads as zeros, and nothing can be written then. */
     sectorCount = Math.ceil(file.size / sectorBytes),
   ) {
-    this.#lock = lock
     this.sectorCount = sectorCount
   }
 
@@ -46,10 +42,6 @@ export class RawImage implements BlockImage {
   }
 
   close(): void {
-    try {
-      this.file.close()
-    } finally {
-      this.#lock.release()
-    }
+    this.file.close()
   }
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import {
+  DISK_FORMATS,
   findIssue,
   MachineConfig,
   type DriveConfig,
@@ -163,7 +164,7 @@ function positive(option: string, text: string): number {
   return number
 }
 
-/** `FILE[,readonly][,ephemeral][,bus=…][,format=…]`; a comma in a file name is written twice. */
+/** `FILE[,readonly][,ephemeral][,bus=…][,format=…][,allow=…]`; a comma in a file name is written twice. */
 function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInput['drives']>[number] {
   const [path = '', ...options] = text.split(/(?<!,),(?!,)/).map((part) => part.replaceAll(',,', ','))
   const wrong = (reason: string) => new UsageError(`--${kind} ${text}: ${reason}`)
@@ -177,18 +178,18 @@ function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInp
     if (name === 'readonly' && value === undefined) drive.readonly = true
     else if (name === 'ephemeral' && value === undefined) drive.ephemeral = true
     else if (name === 'bus' && (value === 'ide' || value === 'virtio')) drive.bus = value
-    else if (
-      name === 'format' &&
-      (value === 'raw' || value === 'vdi' || value === 'vmdk' || value === 'vhd' || value === 'qcow2')
-    )
-      drive.format = value
+    else if (name === 'format' && isFormat(value)) drive.format = value
+    else if (name === 'allow' && value) drive.allowed = [...(drive.allowed ?? []), value]
     else
       throw wrong(
-        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=raw|vdi|vmdk|vhd|qcow2`,
+        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, allow=FILE`,
       )
   }
   return drive
 }
+
+const isFormat = (name: string | undefined): name is DriveConfig['format'] =>
+  DISK_FORMATS.some((format) => format === name)
 
 function parseBoot(text: string | undefined): NonNullable<MachineConfigInput['boot']> {
   return (text?.split(',') ?? []).map((name) => {

@@ -1,0 +1,35 @@
+import { DiskError } from '../block-image.ts'
+import { unusable } from '../host-file.ts'
+import type { ImageFiles } from '../image-files.ts'
+import { type CreateRequest, type FormatName, SECTOR_BYTES } from './disk-image.ts'
+import { formatNamed } from './formats.ts'
+
+/** 2^32 sectors: the most that partition tables and firmware of the time can name. */
+export const MAX_DISK_BYTES = 2 ** 32 * SECTOR_BYTES
+
+/** Makes an empty disk in a new file. Throws `file-unusable`, leaving nothing. */
+export function createDisk(
+  files: ImageFiles,
+  path: string,
+  format: FormatName,
+  request: CreateRequest,
+): void {
+  const made = formatNamed(format)
+  const { variants } = made
+  const { sizeBytes, variant } = request
+  if (!made.create) throw unusable(path, `${format} images can be read, but not made`)
+  if (variant !== undefined && !variants.includes(variant))
+    throw unusable(path, `${format} has no variant "${variant}"; there are ${variants.join(', ')}`)
+  if (sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0 || sizeBytes > MAX_DISK_BYTES)
+    throw unusable(path, `a disk of ${sizeBytes} bytes: it has to be a multiple of 512, up to 2 TiB`)
+  const file = files.create(path)
+  try {
+    made.create(file, request, files)
+    file.sync()
+  } catch (error) {
+    files.remove(path)
+    throw error instanceof DiskError ? unusable(path, error.reason, error) : error
+  } finally {
+    file.close()
+  }
+}

@@ -1,0 +1,114 @@
+import type { BlockImage } from '../block-image.ts'
+import type { HostFile } from '../host-file.ts'
+import type { ImageFiles } from '../image-files.ts'
+
+/** Formats that hold a disk, by the names that the command line and the configuration use. */
+export const FORMAT_NAMES = ['raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'vhdx', 'parallels'] as const
+export type FormatName = (typeof FORMAT_NAMES)[number]
+
+/** A disk kept in one of the formats, alone or over another one. */
+export interface DiskImage extends BlockImage {
+  readonly details: ImageDetails
+  /** What shows through where this image holds nothing. */
+  readonly backing: DiskImage | null
+  /** How many of the sectors from `sector` on are alike, at most `limit`, and what this layer has of them. */
+  extentAt(sector: number, limit: number): Extent
+  /** Looks for damage and, when `repair` is set, mends what can be mended. Throws `DiskError`. */
+  check(repair: boolean): CheckReport
+}
+
+export interface Extent {
+  sectors: number
+  /** `nothing`: what lies below shows through, or zeros where nothing is below. */
+  holds: 'data' | 'zeros' | 'nothing'
+}
+
+/** What there is to tell about an image besides its contents. */
+export interface ImageDetails {
+  readonly format: FormatName
+  /** Kind within the format, such as `dynamic` or `v3`; takes the same words as `CreateRequest.variant`. */
+  readonly variant: string
+  /** Size of the pieces in which space is given out; null where the format has none. */
+  readonly clusterBytes: number | null
+  /** The backing file as the image names it. */
+  readonly backingFile: string | null
+  readonly snapshots: readonly InternalSnapshot[]
+  /** All files that the layer is made of, the image first. */
+  readonly files: readonly string[]
+}
+
+/** A snapshot that an image holds inside. */
+export interface InternalSnapshot {
+  id: string
+  name: string
+  /** In seconds since 1970. */
+  createdAt: number
+  /** Of saved guest memory; 0 when the snapshot is of the disk alone. */
+  stateBytes: number
+}
+
+export interface CheckReport {
+  /** One line for each kind of damage found, with how often; empty when there is none. */
+  damage: string[]
+  /** Space that nothing uses, in bytes: no danger. */
+  leakedBytes: number
+  /** True when everything in `damage` was mended. */
+  repaired: boolean
+}
+
+/** What a format is given to open an image. */
+export interface OpenContext {
+  readonly files: ImageFiles
+  readonly writable: boolean
+  /** Damage is to be mended, not to be refused. */
+  readonly repairing: boolean
+  /** Files outside of the image's folder that the user allowed the image to use. */
+  readonly confirmed: readonly string[]
+  /**
+   * Opens what the image names as its backing file, read-only. Throws `file-unusable`.
+   * @param format what the image says that it is; told by content when null
+   */
+  openBacking(name: string, format: FormatName | null): DiskImage
+}
+
+/** What to make. All sizes are whole sectors. */
+export interface CreateRequest {
+  readonly sizeBytes: number
+  /** Kind within the format; the format's usual one when absent. */
+  readonly variant?: string | undefined
+  readonly clusterBytes?: number | undefined
+  readonly backing?: BackingReference | undefined
+}
+
+export interface BackingReference {
+  /** As the new image is to name it: relative to its folder. */
+  readonly name: string
+  readonly format: FormatName
+  /** The file itself, for what a format records of it. */
+  readonly image: DiskImage
+}
+
+/** A format: how an image of it is recognised, opened and made. */
+export interface DiskFormat {
+  readonly name: FormatName
+  /** Kinds that `create` can make, the usual one first; none when the format is only read. */
+  readonly variants: readonly string[]
+  /** Whether a file with this first and last sector is of this format; either may be cut short. */
+  recognises(first: Uint8Array, last: Uint8Array): boolean
+  /** Takes over the file; the caller closes it when this throws `file-unusable` or `DiskError`. */
+  open(file: HostFile, context: OpenContext): DiskImage
+  /** Writes an empty image into a new file, and its extents beside it. */
+  create?(file: HostFile, request: CreateRequest, files: ImageFiles): void
+  /** Opens a new image to be filled with compressed clusters, where the format has them. */
+  compressor?(file: HostFile, context: OpenContext): Compressor
+}
+
+/** Fills a new image cluster by cluster, in rising order. */
+export interface Compressor {
+  readonly image: DiskImage
+  readonly clusterBytes: number
+  /** @param bytes a whole cluster, filled up with zeros behind the end of the disk */
+  add(cluster: number, bytes: Uint8Array): void
+}
+
+export const SECTOR_BYTES = 512

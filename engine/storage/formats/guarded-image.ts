@@ -1,0 +1,80 @@
+import { DiskError } from '../block-image.ts'
+import {
+  type CheckReport,
+  type DiskImage,
+  type Extent,
+  type ImageDetails,
+  SECTOR_BYTES,
+} from './disk-image.ts'
+import { formatOf } from './formats.ts'
+
+/**
+ * A raw disk whose format was told by its contents. What the guest writes must not make it something else the next
+ * time: a disk that begins like a qcow2 image could name any file of the host as its backing file. Such a write
+ * fails; with the format given, nothing is looked at and everything may be written.
+ */
+export class GuardedImage implements DiskImage {
+  readonly sectorBytes = SECTOR_BYTES
+  readonly backing = null
+
+  constructor(private readonly image: DiskImage) {}
+
+  get name(): string {
+    return this.image.name
+  }
+
+  get sectorCount(): number {
+    return this.image.sectorCount
+  }
+
+  get readonly(): boolean {
+    return this.image.readonly
+  }
+
+  get details(): ImageDetails {
+    return this.image.details
+  }
+
+  read(sector: number, count: number, into: Uint8Array): void {
+    this.image.read(sector, count, into)
+  }
+
+  write(sector: number, count: number, from: Uint8Array): void {
+    const last = this.sectorCount - 1
+    if (count > 0 && (sector === 0 || sector + count > last)) this.#check(sector, count, from)
+    this.image.write(sector, count, from)
+  }
+
+  #check(sector: number, count: number, from: Uint8Array): void {
+    const after = (wanted: number): Uint8Array => {
+      const at = (wanted - sector) * SECTOR_BYTES
+      if (wanted >= sector && wanted < sector + count) return from.subarray(at, at + SECTOR_BYTES)
+      const bytes = new Uint8Array(SECTOR_BYTES)
+      this.image.read(wanted, 1, bytes)
+      return bytes
+    }
+    const format = formatOf(after(0), after(this.sectorCount - 1))
+    if (format.name !== 'raw')
+      throw new DiskError(
+        'io',
+        this.name,
+        `the guest made it look like a ${format.name} image; give format=raw to allow that`,
+      )
+  }
+
+  extentAt(sector: number, limit: number): Extent {
+    return this.image.extentAt(sector, limit)
+  }
+
+  check(repair: boolean): CheckReport {
+    return this.image.check(repair)
+  }
+
+  flush(): void {
+    this.image.flush()
+  }
+
+  close(): void {
+    this.image.close()
+  }
+}

@@ -1,0 +1,72 @@
+import { DiskError } from '../block-image.ts'
+import { unusable } from '../host-file.ts'
+import type { ImageFiles } from '../image-files.ts'
+import { childPath } from './child-path.ts'
+import { packedFormat } from '../packed-format.ts'
+import { type DiskImage, type FormatName, SECTOR_BYTES } from './disk-image.ts'
+import { readUpTo } from './fields.ts'
+import { formatNamed, formatOfFile } from './formats.ts'
+import { GuardedImage } from './guarded-image.ts'
+
+export interface OpenDiskOptions {
+  /**
+   * What the file is; `auto` tells by its contents. Whoever keeps an image that a guest wrote should keep its
+   * format as well: a guest can make a raw disk look like anything.
+   */
+  format: FormatName | 'auto'
+  writable: boolean
+  repairing?: boolean
+  /** Files outside of an image's folder that the user allowed images to use. */
+  confirmed?: readonly string[]
+}
+
+/** Images in a chain of backing files at most. */
+const MAX_CHAIN = 64
+
+/** Opens a disk in any format, with what it builds on. Throws `file-unusable`. */
+export function openDisk(files: ImageFiles, path: string, options: OpenDiskOptions): DiskImage {
+  return openLayer(files, path, options, [])
+}
+
+/** @param above identities of the images that this one is the backing file of */
+function openLayer(
+  files: ImageFiles,
+  path: string,
+  options: OpenDiskOptions,
+  above: readonly string[],
+): DiskImage {
+  const { writable, repairing = false, confirmed = [] } = options
+  const file = files.open(path, writable)
+  try {
+    if (above.includes(file.identity)) throw unusable(path, 'it is its own backing file, over others')
+    if (above.length >= MAX_CHAIN) throw unusable(path, `more than ${MAX_CHAIN} images build on it`)
+    const found = formatOfFile(file)
+    const packed = options.format === 'auto' ? packedFormat(readUpTo(file, 0, SECTOR_BYTES)) : null
+    if (packed !== null) throw unusable(path, packed)
+    const format = options.format === 'auto' ? found : formatNamed(options.format)
+    if (format !== found && format.name !== 'raw') throw unusable(path, `it is no ${format.name} image`)
+    if (writable && format.variants.length === 0)
+      throw unusable(
+        path,
+        `${format.name} images can only be read; convert it, or open it read-only or ephemeral`,
+      )
+    const image = format.open(file, {
+      files,
+      writable,
+      repairing,
+      confirmed,
+      openBacking: (name, backingFormat) =>
+        openLayer(
+          files,
+          childPath(files, path, name, 'backing file', confirmed),
+          { format: backingFormat ?? 'auto', writable: false, confirmed },
+          [...above, file.identity],
+        ),
+    })
+    return options.format === 'auto' && format.name === 'raw' && writable ? new GuardedImage(image) : image
+  } catch (error) {
+    file.close()
+    if (error instanceof DiskError) throw unusable(path, error.reason, error)
+    throw error
+  }
+}

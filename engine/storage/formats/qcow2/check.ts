@@ -1,0 +1,130 @@
+import type { HostFile } from '../../host-file.ts'
+import type { CheckReport } from '../disk-image.ts'
+import { readPadded, viewOf } from '../fields.ts'
+import type { TableCache } from '../table-cache.ts'
+import { COPIED, isCompressed, isCopied, packedAt, positionAt } from './entries.ts'
+import type { Qcow2Header } from './header.ts'
+import type { Refcounts } from './refcounts.ts'
+
+interface Parts {
+  file: HostFile
+  header: Qcow2Header
+  l1: DataView
+  l2: TableCache
+  refcounts: Refcounts
+}
+
+/** Clusters of a file at most: a count for each is kept in memory. */
+const MAX_CLUSTERS = 2 ** 26
+
+/**
+ * Counts every use of every cluster and compares: a count that is too low is damage, one too high a leak. Repair
+ * writes the counts that were found and the flags that follow from them.
+ */
+export function checkQcow2(parts: Parts, repair: boolean): CheckReport {
+  const { file, header, l1, l2, refcounts } = parts
+  const clusterBytes = 2 ** header.clusterBits
+  const clusters = Math.ceil(file.size / clusterBytes)
+  if (clusters > MAX_CLUSTERS)
+    return { damage: ['it is too large to be checked'], leakedBytes: 0, repaired: false }
+  const uses = new Uint32Array(clusters)
+  let outside = 0
+  const use = (position: number, bytes: number): void => {
+    const last = Math.floor((position + bytes - 1) / clusterBytes)
+    for (let cluster = Math.floor(position / clusterBytes); cluster <= last; cluster++)
+      if (cluster < clusters) uses[cluster]!++
+      else outside++
+  }
+
+  use(0, clusterBytes)
+  const { tablePosition, tableClusters, blocks } = refcounts.own
+  use(tablePosition, tableClusters * clusterBytes)
+  for (const block of blocks) if (block !== 0) use(block, clusterBytes)
+  for (const snapshot of header.snapshots) {
+    const table = new Uint8Array(snapshot.l1Entries * 8)
+    readPadded(file, snapshot.l1Position, table)
+    if (table.length > 0) use(snapshot.l1Position, table.length)
+    useTables(viewOf(table))
+  }
+  if (header.snapshotTable) use(header.snapshotTable.position, header.snapshotTable.bytes)
+  use(header.l1Position, Math.max(1, l1.byteLength))
+  useTables(l1)
+
+  function useTables(table: DataView): void {
+    for (let at = 0; at < table.byteLength; at += 8) {
+      const position = positionAt(table, at)
+      if (position === 0) continue
+      use(position, clusterBytes)
+      // A table that lies nowhere has no entries worth following.
+      if (position % clusterBytes !== 0 || position >= file.size) outside++
+      else useEntries(l2.get(position).view)
+    }
+  }
+
+  function useEntries(view: DataView): void {
+    for (let at = 0; at < view.byteLength; at += 8)
+      if (isCompressed(view, at)) {
+        const { position, bytes } = packedAt(view, at, header.clusterBits)
+        use(position, bytes)
+      } else {
+        const position = positionAt(view, at)
+        if (position !== 0) use(position, clusterBytes)
+        if (position % clusterBytes !== 0) outside++
+      }
+  }
+
+  let low = 0
+  let leaked = 0
+  for (let cluster = 0; cluster < Math.max(clusters, Math.min(refcounts.span, clusters * 2)); cluster++) {
+    const count = refcounts.get(cluster)
+    const wanted = uses[cluster] ?? 0
+    if (count < wanted) low++
+    if (count > wanted) leaked++
+  }
+  const flags = checkFlags(parts, uses, false)
+  const damage = [
+    ...(outside > 0 ? [`${outside} references lead out of the file`] : []),
+    ...(low > 0 ? [`${low} clusters are counted too low`] : []),
+    ...(flags > 0 ? [`${flags} entries have a wrong flag`] : []),
+    ...(header.isDirty ? ['it was not closed properly'] : []),
+    ...(header.isCorrupt ? ['it is marked as damaged'] : []),
+  ]
+  if (repair && outside === 0) {
+    for (let cluster = 0; cluster < clusters; cluster++)
+      if (refcounts.get(cluster) !== uses[cluster]) refcounts.set(cluster, uses[cluster]!)
+    checkFlags(parts, uses, true)
+    clearMarks(file, header)
+  }
+  return { damage, leakedBytes: leaked * clusterBytes, repaired: repair && outside === 0 }
+}
+
+/** Entries of the disk's own tables whose "used once" flag is wrong; set right when asked to. */
+function checkFlags({ header, l1, l2, file }: Parts, uses: Uint32Array, mend: boolean): number {
+  const clusterBytes = 2 ** header.clusterBits
+  let wrong = 0
+  const check = (view: DataView, at: number): boolean => {
+    const position = positionAt(view, at)
+    if (position === 0 || isCopied(view, at) === (uses[position / clusterBytes] === 1)) return false
+    wrong++
+    if (mend) view.setUint32(at, (view.getUint32(at) ^ COPIED) >>> 0)
+    return mend
+  }
+  for (let l1At = 0; l1At < l1.byteLength; l1At += 8) {
+    const position = positionAt(l1, l1At)
+    if (position === 0 || position % clusterBytes !== 0 || position >= file.size) continue
+    if (check(l1, l1At))
+      file.writeAt(header.l1Position + l1At, new Uint8Array(l1.buffer, l1.byteOffset + l1At, 8))
+    const table = l2.get(position)
+    for (let at = 0; at < clusterBytes; at += 8)
+      if (!isCompressed(table.view, at) && check(table.view, at)) l2.changed(table, at, 8)
+  }
+  return wrong
+}
+
+/** Neither dirty nor corrupt any more. */
+function clearMarks(file: HostFile, header: Qcow2Header): void {
+  if (!header.isDirty && !header.isCorrupt) return
+  file.writeAt(72, new Uint8Array(8))
+  header.isDirty = false
+  header.isCorrupt = false
+}

@@ -1,0 +1,229 @@
+import { inflateRawSync } from 'node:zlib'
+import { DiskError } from '../../block-image.ts'
+import type { HostFile } from '../../host-file.ts'
+import type { CheckReport } from '../disk-image.ts'
+import { readPadded, readUpTo, viewOf } from '../fields.ts'
+import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
+import { type CachedTable, TableCache } from '../table-cache.ts'
+import { checkQcow2 } from './check.ts'
+import {
+  isCompressed,
+  isCopied,
+  isZero,
+  packedAt,
+  type PackedPlace,
+  positionAt,
+  setEntry,
+  setPacked,
+} from './entries.ts'
+import type { Qcow2Header } from './header.ts'
+import { Refcounts } from './refcounts.ts'
+
+const L2_CACHE_BYTES = 16 * 1024 ** 2
+
+/**
+ * The two levels of tables of a qcow2 file. A commit goes in two steps with a sync between them: data, counts and
+ * tables that nothing points to yet; then the entries that make them part of the disk. What they replaced is
+ * freed after that.
+ */
+export class Qcow2Map implements ClusterMap {
+  readonly #clusterBytes: number
+  readonly #entriesPerTable: number
+  readonly #l1: DataView
+  readonly #l1Dirty = new Set<number>()
+  readonly #l2: TableCache
+  readonly #refcounts: Refcounts
+  /** Clusters to count down once nothing on the disk points to them. */
+  #freed: number[] = []
+  #clearsAutoclear: boolean
+  /** Where the next compressed cluster may begin: right after the last one. */
+  #packedEnd = 0
+
+  constructor(
+    private readonly file: HostFile,
+    private readonly header: Qcow2Header,
+  ) {
+    this.#clusterBytes = 2 ** header.clusterBits
+    this.#entriesPerTable = this.#clusterBytes / 8
+    const l1 = new Uint8Array(header.l1Entries * 8)
+    readPadded(file, header.l1Position, l1)
+    this.#l1 = viewOf(l1)
+    const tables = Math.max(16, Math.floor(L2_CACHE_BYTES / this.#clusterBytes))
+    this.#l2 = new TableCache(file, this.#clusterBytes, tables)
+    this.#refcounts = new Refcounts(file, header)
+    this.#clearsAutoclear = header.hasAutoclearFeatures
+  }
+
+  get crowded(): boolean {
+    return this.#l2.crowded || this.#refcounts.crowded
+  }
+
+  locate(cluster: number): number {
+    const table = this.#table(cluster)
+    if (!table) return ABSENT
+    const at = (cluster % this.#entriesPerTable) * 8
+    if (isCompressed(table.view, at)) return PACKED
+    if (isZero(table.view, at)) return ZEROS
+    return this.#position(table.view, at) || ABSENT
+  }
+
+  locateOwned(cluster: number): number {
+    const table = this.#table(cluster)
+    if (!table || !isCopied(this.#l1, this.#l1At(cluster))) return ABSENT
+    const at = (cluster % this.#entriesPerTable) * 8
+    const { view } = table
+    if (!isCopied(view, at) || isCompressed(view, at) || isZero(view, at)) return ABSENT
+    return this.#position(view, at) || ABSENT
+  }
+
+  /** Position in an entry. Throws `DiskError` for one within a cluster, which nothing writes. */
+  #position(view: DataView, at: number): number {
+    const position = positionAt(view, at)
+    if (position % this.#clusterBytes !== 0)
+      throw new DiskError('io', this.file.path, 'its tables are damaged; check it')
+    return position
+  }
+
+  #l1At(cluster: number): number {
+    return Math.floor(cluster / this.#entriesPerTable) * 8
+  }
+
+  /** The L2 table with a cluster's entry, if there is one. */
+  #table(cluster: number): CachedTable | null {
+    const position = this.#position(this.#l1, this.#l1At(cluster))
+    return position === 0 ? null : this.#l2.get(position)
+  }
+
+  unpack(cluster: number, into: Uint8Array): void {
+    const table = this.#table(cluster)!
+    const { position, bytes } = packedAt(
+      table.view,
+      (cluster % this.#entriesPerTable) * 8,
+      this.header.clusterBits,
+    )
+    try {
+      const plain = inflateRawSync(readUpTo(this.file, position, bytes), {
+        maxOutputLength: into.length,
+      })
+      if (plain.length !== into.length) throw new Error('it is too short')
+      into.set(plain)
+    } catch (error) {
+      if (error instanceof DiskError) throw error
+      throw new DiskError('io', this.file.path, `a compressed cluster at ${position} is damaged`, {
+        cause: error,
+      })
+    }
+  }
+
+  allocate(): number {
+    return this.#refcounts.allocate(1) * this.#clusterBytes
+  }
+
+  abandon(position: number): void {
+    this.#refcounts.set(position / this.#clusterBytes, 0)
+  }
+
+  assign(cluster: number, position: number): void {
+    const table = this.#ownTable(cluster)
+    const at = (cluster % this.#entriesPerTable) * 8
+    this.#freeOld(table.view, at)
+    setEntry(table.view, at, position)
+    this.#l2.changed(table, at, 8)
+  }
+
+  /** Notes that what an entry points to is not used by it any more. */
+  #freeOld(view: DataView, at: number): void {
+    if (isCompressed(view, at)) {
+      const { position, bytes } = packedAt(view, at, this.header.clusterBits)
+      const last = Math.floor((position + bytes - 1) / this.#clusterBytes)
+      for (let cluster = Math.floor(position / this.#clusterBytes); cluster <= last; cluster++)
+        this.#freed.push(cluster)
+    } else {
+      const position = positionAt(view, at)
+      if (position !== 0) this.#freed.push(position / this.#clusterBytes)
+    }
+  }
+
+  /** The table of a cluster, made or copied when it is missing or shared with a snapshot. */
+  #ownTable(cluster: number): CachedTable {
+    const l1At = this.#l1At(cluster)
+    const old = this.#table(cluster)
+    if (old && isCopied(this.#l1, l1At)) return old
+    const position = this.#refcounts.allocate(1) * this.#clusterBytes
+    const bytes = old?.bytes.slice()
+    const table = this.#l2.add(position)
+    if (bytes) table.bytes.set(bytes)
+    if (old) this.#freed.push(old.position / this.#clusterBytes)
+    setEntry(this.#l1, l1At, position)
+    this.#l1Dirty.add(l1At)
+    return table
+  }
+
+  /** Adds a compressed cluster, where none is yet. Compressed clusters share the clusters of the file. */
+  addPacked(cluster: number, packed: Uint8Array): void {
+    const position = this.#packedPlace(packed.length)
+    this.file.writeAt(position, packed)
+    this.#packedEnd = position + packed.length
+    const table = this.#ownTable(cluster)
+    const at = (cluster % this.#entriesPerTable) * 8
+    const place: PackedPlace = { position, bytes: packed.length }
+    setPacked(table.view, at, this.header.clusterBits, place)
+    this.#l2.changed(table, at, 8)
+  }
+
+  #packedPlace(bytes: number): number {
+    const shared = this.#packedEnd % this.#clusterBytes
+    const room = shared === 0 ? 0 : this.#clusterBytes - shared
+    if (room > 0 && bytes <= room) {
+      const host = Math.floor(this.#packedEnd / this.#clusterBytes)
+      this.#refcounts.set(host, this.#refcounts.get(host) + 1)
+      return this.#packedEnd
+    }
+    return this.#refcounts.allocate(1) * this.#clusterBytes
+  }
+
+  commit(): void {
+    const isDirty = this.#l2.isDirty || this.#refcounts.isDirty || this.#l1Dirty.size > 0
+    if (isDirty || this.#clearsAutoclear) this.#prepare()
+    this.file.sync()
+    if (!isDirty) return
+    this.#l2.write('known')
+    this.#l2.settle()
+    for (const at of this.#l1Dirty) this.file.writeAt(this.header.l1Position + at, this.#l1Bytes(at))
+    this.#l1Dirty.clear()
+    this.file.sync()
+    const freed = this.#freed
+    this.#freed = []
+    for (const cluster of freed) this.#countDown(cluster)
+    // Lost to a power failure, these are leaks.
+    if (freed.length > 0) this.#refcounts.write()
+  }
+
+  #l1Bytes(at: number): Uint8Array {
+    return new Uint8Array(this.#l1.buffer, this.#l1.byteOffset + at, 8)
+  }
+
+  #prepare(): void {
+    if (this.#clearsAutoclear) this.file.writeAt(88, new Uint8Array(8))
+    this.#clearsAutoclear = false
+    this.#refcounts.write()
+    this.#l2.write('new')
+  }
+
+  #countDown(cluster: number): void {
+    const count = this.#refcounts.get(cluster)
+    if (count > 0) this.#refcounts.set(cluster, count - 1)
+    if (count === 1) this.#l2.drop(cluster * this.#clusterBytes)
+  }
+
+  check(repair: boolean): CheckReport {
+    this.commit()
+    const { file, header } = this
+    const report = checkQcow2(
+      { file, header, l1: this.#l1, l2: this.#l2, refcounts: this.#refcounts },
+      repair,
+    )
+    if (report.repaired) this.commit()
+    return report
+  }
+}

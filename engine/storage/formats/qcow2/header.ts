@@ -1,0 +1,213 @@
+import { type HostFile, unusable } from '../../host-file.ts'
+import type { InternalSnapshot } from '../disk-image.ts'
+import { asciiAt, readPart, readU64, readUpTo, viewOf } from '../fields.ts'
+
+/** The header of a qcow2 file, checked. Source: QEMU, docs/interop/qcow2.txt. */
+export interface Qcow2Header {
+  version: 2 | 3
+  clusterBits: number
+  sizeBytes: number
+  l1Entries: number
+  l1Position: number
+  refcountTablePosition: number
+  refcountTableClusters: number
+  /** Width of a reference count: 2 to the power of this many bits. */
+  refcountOrder: number
+  /** The image was not closed properly and its reference counts are not to be trusted. */
+  isDirty: boolean
+  /** Somebody found its tables damaged: to be read only. */
+  isCorrupt: boolean
+  hasAutoclearFeatures: boolean
+  backingFile: string | null
+  backingFormat: string | null
+  snapshots: SnapshotEntry[]
+  /** Where their table lies, if there are any. */
+  snapshotTable: { position: number; bytes: number } | null
+}
+
+export interface SnapshotEntry extends InternalSnapshot {
+  l1Position: number
+  l1Entries: number
+}
+
+export const QCOW2_MAGIC = 0x514649fb
+export const MAX_L1_BYTES = 32 * 1024 ** 2
+export const MAX_REFCOUNT_TABLE_BYTES = 8 * 1024 ** 2
+const MAX_SNAPSHOTS = 65536
+const MAX_SNAPSHOT_TABLE_BYTES = 16 * 1024 ** 2
+/** What this program knows of a v3 header; longer ones are allowed. */
+const V3_HEADER_BYTES = 104
+
+const INCOMPATIBLE_DIRTY = 1n
+const INCOMPATIBLE_CORRUPT = 2n
+const INCOMPATIBLE: [bit: bigint, what: string][] = [
+  [4n, 'keeps its data in another file'],
+  [8n, 'is compressed by another method than deflate'],
+  [16n, 'has subclusters (extended L2 entries)'],
+]
+const BACKING_FORMAT_EXTENSION = 0xe2792aca
+
+/** Throws `file-unusable`. */
+export function readQcow2Header(file: HostFile): Qcow2Header {
+  const bytes = readUpTo(file, 0, 4096)
+  const wrong = (reason: string) => unusable(file.path, `its qcow2 header is damaged: ${reason}`)
+  if (bytes.length < 72) throw wrong('it is cut short')
+  const view = viewOf(bytes)
+  const version = view.getUint32(4)
+  if (version !== 2 && version !== 3)
+    throw unusable(file.path, `it is qcow version ${version}; 2 and 3 are known`)
+  if (version === 3 && bytes.length < V3_HEADER_BYTES) throw wrong('it is cut short')
+  const clusterBits = view.getUint32(20)
+  if (clusterBits < 9 || clusterBits > 21) throw wrong(`clusters of 2^${clusterBits} bytes`)
+  const clusterBytes = 2 ** clusterBits
+  const position = (at: number, what: string): number => {
+    const value = readU64(file, view, at, false, what)
+    if (value % clusterBytes !== 0) throw wrong(`${what} at ${value}, which is within a cluster`)
+    return value
+  }
+  if (view.getUint32(32) !== 0)
+    throw unusable(file.path, 'it is encrypted; decrypt it with qemu-img convert first')
+  const sizeBytes = readU64(file, view, 24, false, 'its disk size')
+  const l1Entries = view.getUint32(36)
+  const l1Needed = Math.ceil(sizeBytes / (clusterBytes * (clusterBytes / 8)))
+  if (l1Entries * 8 > MAX_L1_BYTES) throw wrong(`an L1 table of ${l1Entries} entries`)
+  if (l1Entries < l1Needed) throw wrong(`an L1 table of ${l1Entries} entries where ${l1Needed} are needed`)
+  const refcountTableClusters = view.getUint32(56)
+  if (refcountTableClusters === 0 || refcountTableClusters * clusterBytes > MAX_REFCOUNT_TABLE_BYTES)
+    throw wrong(`a refcount table of ${refcountTableClusters} clusters`)
+  const features = version === 3 ? view.getBigUint64(72) : 0n
+  const known = INCOMPATIBLE.find(([bit]) => (features & bit) !== 0n)
+  if (known)
+    throw unusable(file.path, `it ${known[1]}, which is not supported; convert it with qemu-img first`)
+  if (features >> 5n)
+    throw unusable(file.path, `it has features unknown to this program (0x${features.toString(16)})`)
+  const refcountOrder = version === 3 ? view.getUint32(96) : 4
+  if (refcountOrder > 6) throw wrong(`reference counts of 2^${refcountOrder} bits`)
+  const headerBytes = version === 3 ? view.getUint32(100) : 72
+  if (
+    headerBytes < (version === 3 ? V3_HEADER_BYTES : 72) ||
+    headerBytes > clusterBytes ||
+    headerBytes % 8 !== 0
+  )
+    throw wrong(`a header of ${headerBytes} bytes`)
+  return {
+    version,
+    clusterBits,
+    sizeBytes,
+    l1Entries,
+    l1Position: position(40, 'its L1 table'),
+    refcountTablePosition: position(48, 'its refcount table'),
+    refcountTableClusters,
+    refcountOrder,
+    isDirty: (features & INCOMPATIBLE_DIRTY) !== 0n,
+    isCorrupt: (features & INCOMPATIBLE_CORRUPT) !== 0n,
+    hasAutoclearFeatures: version === 3 && view.getBigUint64(88) !== 0n,
+    backingFile: readBackingFile(file, view, clusterBytes),
+    backingFormat: readBackingFormat(file, headerBytes, clusterBytes),
+    ...readSnapshots(file, view, clusterBytes),
+  }
+}
+
+function readBackingFile(file: HostFile, view: DataView, clusterBytes: number): string | null {
+  const at = readU64(file, view, 8, false, 'the position of its backing file name')
+  const length = view.getUint32(16)
+  if (at === 0) return null
+  if (length === 0 || length > 1023 || at + length > clusterBytes)
+    throw unusable(file.path, 'the name of its backing file is damaged')
+  return Buffer.from(readPart(file, at, length, 'backing file name')).toString('utf8')
+}
+
+/** Extensions follow the header: type, length, data padded to 8 bytes; type 0 ends them. */
+function readBackingFormat(file: HostFile, start: number, clusterBytes: number): string | null {
+  const area = readUpTo(file, 0, Math.min(clusterBytes, 65536))
+  const view = viewOf(area)
+  for (let at = start; at + 8 <= area.length;) {
+    const type = view.getUint32(at)
+    const length = view.getUint32(at + 4)
+    if (type === 0) break
+    if (length > area.length - at - 8) throw unusable(file.path, 'a header extension is cut short')
+    if (type === BACKING_FORMAT_EXTENSION) return asciiAt(area, at + 8, Math.min(length, 64))
+    at += 8 + Math.ceil(length / 8) * 8
+  }
+  return null
+}
+
+function readSnapshots(
+  file: HostFile,
+  header: DataView,
+  clusterBytes: number,
+): Pick<Qcow2Header, 'snapshots' | 'snapshotTable'> {
+  const count = header.getUint32(60)
+  const start = readU64(file, header, 64, false, 'the position of its snapshots')
+  if (count === 0) return { snapshots: [], snapshotTable: null }
+  const wrong = () => unusable(file.path, 'its table of snapshots is damaged')
+  if (count > MAX_SNAPSHOTS || start % clusterBytes !== 0 || start >= file.size) throw wrong()
+  const bytes = readUpTo(file, start, MAX_SNAPSHOT_TABLE_BYTES)
+  const view = viewOf(bytes)
+  const snapshots: SnapshotEntry[] = []
+  let at = 0
+  while (snapshots.length < count) {
+    if (at + 40 > bytes.length) throw wrong()
+    const idBytes = view.getUint16(at + 12)
+    const nameBytes = view.getUint16(at + 14)
+    const extraBytes = view.getUint32(at + 36)
+    const idAt = at + 40 + extraBytes
+    const end = idAt + idBytes + nameBytes
+    if (extraBytes > 1024 || end > bytes.length) throw wrong()
+    const l1Entries = view.getUint32(at + 8)
+    const l1Position = readU64(file, view, at, false, 'a table of a snapshot')
+    if (l1Entries * 8 > MAX_L1_BYTES || l1Position % clusterBytes !== 0) throw wrong()
+    snapshots.push({
+      id: Buffer.from(bytes.subarray(idAt, idAt + idBytes)).toString('utf8'),
+      name: Buffer.from(bytes.subarray(idAt + idBytes, end)).toString('utf8'),
+      createdAt: view.getUint32(at + 16),
+      stateBytes: extraBytes >= 8 ? Number(view.getBigUint64(at + 40)) : view.getUint32(at + 32),
+      l1Position,
+      l1Entries,
+    })
+    at = Math.ceil(end / 8) * 8
+  }
+  return { snapshots, snapshotTable: { position: start, bytes: at } }
+}
+
+/** What a new image's header says; everything else is zero. */
+export interface NewHeader {
+  version: 2 | 3
+  clusterBits: number
+  sizeBytes: number
+  l1Entries: number
+  l1Position: number
+  refcountTablePosition: number
+  backing: { name: string; format: string } | null
+}
+
+/** The first cluster of a new image, with reference counts of 16 bits. */
+export function encodeHeader(header: NewHeader): Uint8Array {
+  const bytes = new Uint8Array(2 ** header.clusterBits)
+  const view = viewOf(bytes)
+  view.setUint32(0, QCOW2_MAGIC)
+  view.setUint32(4, header.version)
+  view.setUint32(20, header.clusterBits)
+  view.setBigUint64(24, BigInt(header.sizeBytes))
+  view.setUint32(36, header.l1Entries)
+  view.setBigUint64(40, BigInt(header.l1Position))
+  view.setBigUint64(48, BigInt(header.refcountTablePosition))
+  view.setUint32(56, 1)
+  let at = 72
+  if (header.version === 3) {
+    view.setUint32(96, 4)
+    view.setUint32(100, V3_HEADER_BYTES)
+    at = V3_HEADER_BYTES
+  }
+  if (!header.backing) return bytes
+  const format = Buffer.from(header.backing.format, 'latin1')
+  view.setUint32(at, BACKING_FORMAT_EXTENSION)
+  view.setUint32(at + 4, format.length)
+  bytes.set(format, at + 8)
+  at += 8 + Math.ceil(format.length / 8) * 8 + 8
+  const name = Buffer.from(header.backing.name, 'utf8')
+  view.setBigUint64(8, BigInt(at))
+  view.setUint32(16, name.length)
+  bytes.set(name, at)
+  return bytes
+}

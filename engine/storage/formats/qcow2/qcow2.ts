@@ -1,0 +1,123 @@
+import { deflateRawSync } from 'node:zlib'
+import { type HostFile, unusable } from '../../host-file.ts'
+import {
+  type DiskFormat,
+  type DiskImage,
+  FORMAT_NAMES,
+  type FormatName,
+  type OpenContext,
+  SECTOR_BYTES,
+} from '../disk-image.ts'
+import { viewOf } from '../fields.ts'
+import { MappedImage } from '../mapped-image.ts'
+import { Qcow2Map } from './cluster-map.ts'
+import { encodeHeader, MAX_L1_BYTES, type Qcow2Header, QCOW2_MAGIC, readQcow2Header } from './header.ts'
+
+const DEFAULT_CLUSTER_BYTES = 64 * 1024
+
+/** QEMU's copy-on-write format, versions 2 and 3. */
+export const qcow2: DiskFormat = {
+  name: 'qcow2',
+  variants: ['v3', 'v2'],
+
+  recognises: (first) => first.length >= 4 && viewOf(first).getUint32(0) === QCOW2_MAGIC,
+
+  open: (file, context) => openQcow2(file, context).image,
+
+  create(file, { sizeBytes, variant, clusterBytes = DEFAULT_CLUSTER_BYTES, backing }) {
+    const clusterBits = Math.log2(clusterBytes)
+    if (!Number.isInteger(clusterBits) || clusterBits < 9 || clusterBits > 21)
+      throw unusable(
+        file.path,
+        `clusters of qcow2 are 512 bytes to 2 MiB, by powers of 2; not ${clusterBytes}`,
+      )
+    const l1Entries = Math.max(1, Math.ceil(sizeBytes / (clusterBytes * (clusterBytes / 8))))
+    const l1Clusters = Math.ceil((l1Entries * 8) / clusterBytes)
+    // Header, refcount table, blocks of counts of 16 bits, L1 table.
+    let blocks = 1
+    while (blocks * (clusterBytes / 2) < 2 + blocks + l1Clusters) blocks++
+    if (l1Entries * 8 > MAX_L1_BYTES || blocks > clusterBytes / 8)
+      throw unusable(file.path, 'the disk is too large for clusters of this size; take larger ones')
+    const total = 2 + blocks + l1Clusters
+    const tableAt = clusterBytes
+    const blockAt = 2 * clusterBytes
+    const start = new Uint8Array(total * clusterBytes)
+    const view = viewOf(start)
+    start.set(
+      encodeHeader({
+        version: variant === 'v2' ? 2 : 3,
+        clusterBits,
+        sizeBytes,
+        l1Entries,
+        l1Position: (2 + blocks) * clusterBytes,
+        refcountTablePosition: tableAt,
+        backing: backing ? { name: backing.name, format: backing.format } : null,
+      }),
+    )
+    for (let block = 0; block < blocks; block++)
+      view.setBigUint64(tableAt + block * 8, BigInt(blockAt + block * clusterBytes))
+    for (let cluster = 0; cluster < total; cluster++) view.setUint16(blockAt + cluster * 2, 1)
+    file.writeAt(0, start)
+  },
+
+  compressor(file, context) {
+    const { image, map, header } = openQcow2(file, context)
+    const clusterBytes = 2 ** header.clusterBits
+    return {
+      image,
+      clusterBytes,
+      add(cluster, bytes) {
+        const packed = deflateRawSync(bytes, { windowBits: 12 })
+        if (packed.length < bytes.length) map.addPacked(cluster, packed)
+        else image.write((cluster * clusterBytes) / SECTOR_BYTES, bytes.length / SECTOR_BYTES, bytes)
+      },
+    }
+  },
+}
+
+function openQcow2(
+  file: HostFile,
+  context: OpenContext,
+): { image: DiskImage; map: Qcow2Map; header: Qcow2Header } {
+  const header = readQcow2Header(file)
+  if (header.sizeBytes % SECTOR_BYTES !== 0)
+    throw unusable(file.path, `its disk size of ${header.sizeBytes} bytes is not a multiple of 512`)
+  if (context.writable && header.isCorrupt && !context.repairing)
+    throw unusable(file.path, 'its tables were found damaged; check it with repair, or open it read-only')
+  const { backingFile, backingFormat } = header
+  const backing = backingFile === null ? null : context.openBacking(backingFile, formatOf(backingFormat))
+  const map = new Qcow2Map(file, header)
+  const image = new MappedImage(
+    file,
+    map,
+    header.sizeBytes / SECTOR_BYTES,
+    2 ** header.clusterBits,
+    {
+      format: 'qcow2',
+      variant: `v${header.version}`,
+      clusterBytes: 2 ** header.clusterBits,
+      backingFile,
+      snapshots: header.snapshots.map(({ id, name, createdAt, stateBytes }) => ({
+        id,
+        name,
+        createdAt,
+        stateBytes,
+      })),
+      files: [file.path],
+    },
+    backing,
+  )
+  // Its counts were not kept up to date: nothing may be allocated before they are right again.
+  if (context.writable && header.isDirty && !context.repairing && !image.check(true).repaired) {
+    image.close()
+    throw unusable(file.path, 'it was not closed properly and cannot be repaired; open it read-only')
+  }
+  return { image, map, header }
+}
+
+/** The format that QEMU calls so; what it does not say is told by content. */
+function formatOf(name: string | null): FormatName | null {
+  if (name === null) return null
+  if (name === 'vpc') return 'vhd'
+  return FORMAT_NAMES.find((known) => known === name) ?? null
+}

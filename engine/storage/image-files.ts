@@ -1,0 +1,129 @@
+import * as fs from 'node:fs'
+import { dirname } from 'node:path'
+import { createHostFile, type HostFile, openHostFile, unusable } from './host-file.ts'
+import { type ImageLock, lockImage } from './image-lock.ts'
+
+/** The files that images are made of. A test puts a simulated disk in place of the host's. */
+export interface ImageFiles {
+  /** Opens and locks: for itself when it is to be written, against writers otherwise. Throws `file-unusable`. */
+  open(path: string, writable: boolean): HostFile
+  /** A new, empty, locked file. Throws `file-unusable`, also when there is one of this name. */
+  create(path: string): HostFile
+  /** The path without symbolic links, or null when there is no such file. */
+  realPath(path: string): string | null
+  /** Names of the plain files in a folder, in no order; at most `MAX_SIBLINGS`. */
+  namesIn(folder: string): string[]
+  /** Puts a file in place of another, whole and for good. Throws `file-unusable`. */
+  replace(from: string, to: string): void
+  /** Removes a file that may not exist. */
+  remove(path: string): void
+}
+
+const MAX_SIBLINGS = 1000
+
+/** The files of the host. */
+export class HostImageFiles implements ImageFiles {
+  /** @param lockFolder where lock notes are kept; see image-lock.ts */
+  constructor(private readonly lockFolder?: string) {}
+
+  open(path: string, writable: boolean): HostFile {
+    return this.#locked(openHostFile(path, writable))
+  }
+
+  create(path: string): HostFile {
+    return this.#locked(createHostFile(path))
+  }
+
+  #locked(file: HostFile): HostFile {
+    try {
+      return new LockedFile(file, lockImage(file, file.writable ? 'exclusive' : 'shared', this.lockFolder))
+    } catch (error) {
+      file.close()
+      throw error
+    }
+  }
+
+  realPath(path: string): string | null {
+    try {
+      return fs.realpathSync(path)
+    } catch {
+      return null
+    }
+  }
+
+  namesIn(folder: string): string[] {
+    const names: string[] = []
+    const listing = fs.opendirSync(folder)
+    try {
+      for (let entry = listing.readSync(); entry && names.length < MAX_SIBLINGS; entry = listing.readSync())
+        if (entry.isFile()) names.push(entry.name)
+    } finally {
+      listing.closeSync()
+    }
+    return names
+  }
+
+  replace(from: string, to: string): void {
+    try {
+      fs.renameSync(from, to)
+      // Windows cannot open folders, and needs no such sync.
+      if (process.platform === 'win32') return
+      const folder = fs.openSync(dirname(to), 'r')
+      try {
+        fs.fsyncSync(folder)
+      } finally {
+        fs.closeSync(folder)
+      }
+    } catch (error) {
+      throw unusable(to, 'it cannot be put in place', error)
+    }
+  }
+
+  remove(path: string): void {
+    fs.rmSync(path, { force: true })
+  }
+}
+
+/** A file that gives its lock back when it is closed. */
+class LockedFile implements HostFile {
+  readonly path: string
+  readonly writable: boolean
+  readonly identity: string
+
+  constructor(
+    private readonly file: HostFile,
+    private readonly lock: ImageLock,
+  ) {
+    this.path = file.path
+    this.writable = file.writable
+    this.identity = file.identity
+  }
+
+  get size(): number {
+    return this.file.size
+  }
+
+  readAt(position: number, into: Uint8Array): void {
+    this.file.readAt(position, into)
+  }
+
+  writeAt(position: number, from: Uint8Array): void {
+    this.file.writeAt(position, from)
+  }
+
+  truncate(bytes: number): void {
+    this.file.truncate(bytes)
+  }
+
+  sync(): void {
+    this.file.sync()
+  }
+
+  close(): void {
+    try {
+      this.file.close()
+    } finally {
+      this.lock.release()
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import * as fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { DiskImage, FormatName } from '../../../engine/storage/formats/disk-image.ts'
+import { createDisk } from '../../../engine/storage/formats/create-disk.ts'
+import { openDisk } from '../../../engine/storage/formats/open-disk.ts'
+import { HostImageFiles } from '../../../engine/storage/image-files.ts'
+import { qemuCheck, qemuImg, qemuImgMissing, qemuWrite } from '../../support/storage/qemu-img.ts'
+import { Random } from '../../support/storage/random.ts'
+
+let folder: string
+let files: HostImageFiles
+beforeEach(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), 'vitrine-interchange-'))
+  files = new HostImageFiles(join(folder, 'locks'))
+})
+afterEach(() => fs.rmSync(folder, { recursive: true }))
+
+interface Kind {
+  format: FormatName
+  variant?: string
+  clusterBytes?: number
+  /** How QEMU calls the same. */
+  qemu: string
+  qemuOptions?: string
+}
+
+const WRITABLE: Kind[] = [
+  { format: 'raw', qemu: 'raw' },
+  { format: 'qcow2', qemu: 'qcow2' },
+  { format: 'qcow2', variant: 'v2', qemu: 'qcow2', qemuOptions: 'compat=0.10' },
+  { format: 'qcow2', clusterBytes: 512, qemu: 'qcow2', qemuOptions: 'cluster_size=512' },
+  { format: 'qcow2', clusterBytes: 4096, qemu: 'qcow2', qemuOptions: 'cluster_size=4k,lazy_refcounts=on' },
+  { format: 'qcow2', clusterBytes: 2 ** 21, qemu: 'qcow2', qemuOptions: 'cluster_size=2M' },
+  { format: 'qcow2', qemu: 'qcow2', qemuOptions: 'refcount_bits=1' },
+  { format: 'qcow2', qemu: 'qcow2', qemuOptions: 'refcount_bits=64,preallocation=metadata' },
+]
+
+const SIZE = 20 * 1024 ** 2 + 3 * 512
+
+/** The disk as it has to be, and writes that come to it and to the image. */
+class Shadow {
+  readonly bytes = new Uint8Array(SIZE)
+
+  constructor(private readonly random: Random) {}
+
+  #extent(unit: number): { at: number; bytes: number } {
+    const bytes = Math.min(SIZE, this.random.pick([1, 1, 2, 8, 63, 128, 129, 1024]) * 512 * unit)
+    return { at: this.random.below((SIZE - bytes) / 512 + 1) * 512, bytes }
+  }
+
+  writeOurs(image: DiskImage, count: number): void {
+    for (let done = 0; done < count; done++) {
+      const { at, bytes } = this.#extent(1)
+      const data = this.random.chance(6) ? new Uint8Array(bytes) : this.random.bytes(bytes)
+      image.write(at / 512, bytes / 512, data)
+      this.bytes.set(data, at)
+      if (this.random.chance(10)) image.flush()
+    }
+  }
+
+  writeQemu(kind: Kind, path: string, count: number): void {
+    const writes = Array.from({ length: count }, () => {
+      const pattern = this.random.below(256)
+      const extent = this.#extent(1)
+      this.bytes.fill(pattern, extent.at, extent.at + extent.bytes)
+      return { ...extent, pattern }
+    })
+    qemuWrite(kind.qemu, path, writes)
+  }
+
+  expectIn(image: DiskImage): void {
+    const seen = new Uint8Array(SIZE)
+    for (let at = 0; at < SIZE;) {
+      const bytes = Math.min(SIZE - at, this.random.pick([1, 7, 300, 4096]) * 512)
+      image.read(at / 512, bytes / 512, seen.subarray(at, at + bytes))
+      at += bytes
+    }
+    expect(Buffer.compare(seen, this.bytes)).toBe(0)
+  }
+
+  expectInQemu(kind: Kind, path: string): void {
+    const raw = join(folder, 'shadow.raw')
+    fs.writeFileSync(raw, this.bytes)
+    qemuCheck(kind.qemu, path)
+    expect(qemuImg('compare', '-f', kind.qemu, '-F', 'raw', path, raw)).toContain('identical')
+  }
+}
+
+const open = (path: string, format: FormatName, writable = true): DiskImage =>
+  openDisk(files, path, { format, writable })
+
+function closed(image: DiskImage): void {
+  image.flush()
+  image.close()
+}
+
+const title = ({ format, variant, clusterBytes, qemuOptions }: Kind): string =>
+  [format, variant, clusterBytes && `${clusterBytes} byte clusters`, qemuOptions].filter(Boolean).join(' ')
+
+describe.skipIf(qemuImgMissing)(`images and qemu-img${qemuImgMissing && `: ${qemuImgMissing}`}`, () => {
+  describe.each(WRITABLE)('%s', (kind) => {
+    it(`${title(kind)}: ours are right to QEMU, also after it wrote to them`, () => {
+      const path = join(folder, 'ours.img')
+      const { variant, clusterBytes } = kind
+      createDisk(files, path, kind.format, { sizeBytes: SIZE, variant, clusterBytes })
+      const shadow = new Shadow(new Random(1))
+      const first = open(path, kind.format)
+      shadow.writeOurs(first, 60)
+      shadow.expectIn(first)
+      closed(first)
+      shadow.expectInQemu(kind, path)
+      shadow.writeQemu(kind, path, 20)
+      const second = open(path, kind.format)
+      shadow.expectIn(second)
+      shadow.writeOurs(second, 20)
+      closed(second)
+      shadow.expectInQemu(kind, path)
+    })
+
+    it(`${title(kind)}: QEMU's are right to us, also after we wrote to them`, () => {
+      const path = join(folder, 'theirs.img')
+      qemuImg(
+        'create',
+        '-q',
+        '-f',
+        kind.qemu,
+        ...(kind.qemuOptions ? ['-o', kind.qemuOptions] : []),
+        path,
+        `${SIZE}`,
+      )
+      const shadow = new Shadow(new Random(2))
+      shadow.writeQemu(kind, path, 30)
+      const image = open(path, kind.format)
+      shadow.expectIn(image)
+      shadow.writeOurs(image, 60)
+      shadow.expectIn(image)
+      closed(image)
+      shadow.expectInQemu(kind, path)
+      shadow.writeQemu(kind, path, 20)
+      const again = open(path, kind.format, false)
+      shadow.expectIn(again)
+      again.close()
+    })
+  })
+})
