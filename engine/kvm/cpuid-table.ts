@@ -7,7 +7,9 @@ const EXTENDED = 0x80000000
 export function cpuidTable(model: CpuModel, leafLimit: number, apicPresent: boolean): CpuidEntry[] {
   const ask = (leaf: number): CpuidEntry => ({
     leaf,
-    values: cpuid(model, leaf, leafLimit, apicPresent).map((word) => word >>> 0) as unknown as CpuidEntry['values'],
+    values: cpuid(model, leaf, leafLimit, apicPresent).map(
+      (word) => word >>> 0,
+    ) as unknown as CpuidEntry['values'],
   })
   const basic = ask(0)
   const table = [basic]

@@ -248,7 +248,7 @@ export class KvmVcpu implements Vcpu {
 
   /** Throws `state-invalid` for a guest in long mode, which the software processor does not have. */
   save(): SavedVcpu {
-    const { memory, writeTimeStamp } = this.config
+    const { config } = this
     const nmi = this.#settle()
     const special = takeState(this.#cpu, this.#state)
     if (isLongMode(special))
@@ -256,12 +256,12 @@ export class KvmVcpu implements Vcpu {
     const events = this.#cpu.get('GET_VCPU_EVENTS')
     this.#state.setWord(State.SHADOW, events.getUint8(EVENTS.INTERRUPT_SHADOW) ? 1 : 0)
     const time = this.#cpu.readMsr(TIME_STAMP_COUNTER)
-    if (time) writeTimeStamp(time)
+    if (time) config.writeTimeStamp(time)
     return {
       version: 1,
       words: Uint8Array.from(new Uint8Array(this.#state.words.buffer, 0, State.END)),
       msrs: takeMsrs(this.#cpu, this.#msrs, special.efer),
-      pdpt: pageDirectoryPointers(this.#state, (address) => memory.read(address, 4)),
+      pdpt: pageDirectoryPointers(this.#state, (address) => config.memory.read(address, 4)),
       halted: this.#halted,
       nmi: nmi || this.#nmiRequested,
       interrupt: this.#interruptRequested,

@@ -26,10 +26,7 @@ export interface ProbeProgram {
 }
 
 const code = (...instructions: string[]): Uint8Array =>
-  Uint8Array.from(
-    instructions.join(' ').split(' '),
-    (byte) => parseInt(byte, 16),
-  )
+  Uint8Array.from(instructions.join(' ').split(' '), (byte) => parseInt(byte, 16))
 
 const OUT = 'e7 10' // out 10h, eax
 

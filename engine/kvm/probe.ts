@@ -34,7 +34,9 @@ export function probeLimitation(kvm: Kvm): string | null {
     if (failed) return failed.what
     const [, , ecx, edx] = cpuid(MODEL, 1, Infinity, true)
     const seen = run(CPUID_PROGRAM, 2)
-    return seen[0] === ecx >>> 0 && seen[1] === edx >>> 0 ? null : 'show the processor model that was asked for'
+    return seen[0] === ecx >>> 0 && seen[1] === edx >>> 0
+      ? null
+      : 'show the processor model that was asked for'
   } finally {
     kicker.close()
     vm.close()

@@ -10,6 +10,7 @@ export interface SystemCalls {
 
 /** Numbers of x86-64, the only kind of host on which KVM runs this machine (asm/unistd_64.h). */
 export const SYS = {
+  close: 3,
   mmap: 9,
   rtSigprocmask: 14,
   ioctl: 16,
@@ -21,10 +22,8 @@ export const SYS = {
   tgkill: 234,
 } as const
 
-/** Error numbers that mean something here (asm-generic/errno-base.h). */
+/** The call was interrupted by a signal (asm-generic/errno-base.h). */
 export const EINTR = 4
-export const EAGAIN = 11
-export const EACCES = 13
 
 /** What of the koffi package is used. */
 interface Koffi {
@@ -38,7 +37,9 @@ const PARAMETERS = 6
 /** Throws an error whose message says what is missing. */
 export function loadSystemCalls(): SystemCalls {
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new Error(`KVM is there on 64-bit x86 Linux only, and this is ${process.platform} on ${process.arch}`)
+    throw new Error(
+      `KVM is there on 64-bit x86 Linux only, and this is ${process.platform} on ${process.arch}`,
+    )
   const koffi = loadKoffi()
   // Of variable length in C; with all parameters given as 64-bit integers the two conventions are one.
   const types = Array.from({ length: PARAMETERS + 1 }, () => 'int64_t').join(', ')
@@ -56,8 +57,11 @@ function loadKoffi(): Koffi {
   try {
     return createRequire(import.meta.url)('koffi') as Koffi
   } catch (cause) {
-    throw new Error('the npm package koffi, through which KVM is reached, is not installed or does not load', {
-      cause,
-    })
+    throw new Error(
+      'the npm package koffi, through which KVM is reached, is not installed or does not load',
+      {
+        cause,
+      },
+    )
   }
 }

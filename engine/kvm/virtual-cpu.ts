@@ -1,8 +1,6 @@
-import { closeSync } from 'node:fs'
 import { CPUID_ENTRY, CPUID_HEADER_BYTES, EXIT, MSRS, RUN } from './abi.ts'
 import { HostArea } from './host-area.ts'
-import { ioctl, type Request, tryIoctl } from './ioctl.ts'
-import { KvmError } from './ioctl.ts'
+import { ioctl, KvmError, type Request, tryIoctl } from './ioctl.ts'
 import { takeKick, withoutKick } from './kick.ts'
 import { EINTR, SYS, type SystemCalls } from './system-calls.ts'
 
@@ -77,7 +75,11 @@ export class VirtualCpu {
   acceptKicks(): void {
     const { structure } = this
     structure.setUint32(0, SIGNAL_SET_BYTES, true)
-    withoutKick(this.calls, this.#structureAddress + 64, new DataView(structure.buffer, structure.byteOffset + 64))
+    withoutKick(
+      this.calls,
+      this.#structureAddress + 64,
+      new DataView(structure.buffer, structure.byteOffset + 64),
+    )
     for (let at = 0; at < SIGNAL_SET_BYTES; at++) structure.setUint8(4 + at, structure.getUint8(64 + at))
     this.request('SET_SIGNAL_MASK', this.#structureAddress)
   }
@@ -148,7 +150,7 @@ export class VirtualCpu {
     // The mapping would keep the virtual machine alive for as long as the memory is.
     const { address } = this.#area
     this.calls.call(SYS.mmap, address, this.mapBytes, PROT_READ_WRITE, MAP_ANONYMOUS_FIXED, -1, 0)
-    closeSync(this.fd)
+    this.calls.call(SYS.close, this.fd)
   }
 
   get #structureAddress(): number {

@@ -1,7 +1,6 @@
-import { closeSync } from 'node:fs'
 import { HostArea } from './host-area.ts'
 import { ioctl, type Request } from './ioctl.ts'
-import type { SystemCalls } from './system-calls.ts'
+import { SYS, type SystemCalls } from './system-calls.ts'
 import { VirtualCpu } from './virtual-cpu.ts'
 
 /**
@@ -57,7 +56,8 @@ export class VirtualMachine {
   takeDirtyLog({ id, bytes }: Slot): number[] {
     const { view, address, bytes: area } = this.#area
     const pageCount = bytes >>> PAGE_SHIFT
-    if (pageCount > 8 * (area.length - BITMAP_AT)) throw new RangeError(`slot ${id} is too large for a dirty log`)
+    if (pageCount > 8 * (area.length - BITMAP_AT))
+      throw new RangeError(`slot ${id} is too large for a dirty log`)
     view.setUint32(0, id, true)
     view.setUint32(4, 0, true)
     view.setBigUint64(8, BigInt(address + BITMAP_AT), true)
@@ -77,7 +77,7 @@ export class VirtualMachine {
   /** Ends the virtual machine and its processors; none of them may be running. */
   close(): void {
     for (const cpu of this.#cpus) cpu.close()
-    closeSync(this.fd)
+    this.calls.call(SYS.close, this.fd)
   }
 
   #ioctl(request: Request, argument: number): number {
