@@ -31,8 +31,6 @@ export const KVM = {
   GET_MSRS: 0xc008ae88,
   SET_MSRS: 0x4008ae89,
   SET_SIGNAL_MASK: 0x4004ae8b,
-  GET_FPU: 0x81a0ae8c,
-  SET_FPU: 0x41a0ae8d,
   SET_CPUID2: 0x4008ae90,
   NMI: 0xae9a,
   GET_VCPU_EVENTS: 0x8040ae9f,
@@ -40,6 +38,8 @@ export const KVM = {
   GET_DEBUGREGS: 0x8080aea1,
   SET_DEBUGREGS: 0x4080aea2,
   SET_TSC_KHZ: 0xaea2,
+  GET_XSAVE: 0x9000aea4,
+  SET_XSAVE: 0x5000aea5,
 } as const
 
 /** For CHECK_EXTENSION. */
@@ -49,6 +49,7 @@ export const CAPABILITY = {
   EXT_CPUID: 7,
   DESTROY_MEMORY_REGION_WORKS: 21,
   VCPU_EVENTS: 41,
+  XSAVE: 55,
   TSC_CONTROL: 60,
   READONLY_MEM: 81,
   IMMEDIATE_EXIT: 136,
@@ -132,19 +133,22 @@ export const SEGMENT = {
   UNUSABLE: 22,
 } as const
 
-/** struct kvm_fpu: the FXSAVE image in another order; registers are ST(0) to ST(7). */
-export const FPU = {
-  BYTES: 416,
-  ST: 0,
-  CONTROL: 128,
-  STATUS: 130,
+/** struct kvm_xsave: an image as of XSAVE, with FXSAVE's at its start. Registers are ST(0) to ST(7). */
+export const XSAVE = {
+  BYTES: 4096,
+  CONTROL: 0,
+  STATUS: 2,
   /** One bit for each physical register: not empty. */
-  TAGS: 132,
-  OPCODE: 134,
-  IP: 136,
-  DP: 144,
-  XMM: 152,
-  MXCSR: 408,
+  TAGS: 4,
+  OPCODE: 6,
+  IP: 8,
+  DP: 16,
+  MXCSR: 24,
+  ST: 32,
+  XMM: 160,
+  /** Which parts of the image hold something. */
+  XSTATE_BV: 512,
+  X87_AND_SSE: 3,
 } as const
 
 /** struct kvm_debugregs. */

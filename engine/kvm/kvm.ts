@@ -11,6 +11,7 @@ const NEEDED = [
   'EXT_CPUID',
   'DESTROY_MEMORY_REGION_WORKS',
   'VCPU_EVENTS',
+  'XSAVE',
   'READONLY_MEM',
   'IMMEDIATE_EXIT',
 ] as const satisfies readonly (keyof typeof CAPABILITY)[]
@@ -61,22 +62,23 @@ function openDevice(device: string): number {
   try {
     return openSync(device, 'r+')
   } catch (cause) {
-    throw new Error(`${device} ${reasonOf(cause)}`, { cause })
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+    throw new Error(deviceProblem(device, code), { cause })
   }
 }
 
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+/** Why the device cannot be opened, and what to do. @param code of the system's error */
+export function deviceProblem(device: string, code: string): string {
   switch (code) {
     case 'ENOENT':
-      return 'is not there: the processor has no virtualisation, it is switched off in the firmware, or the kvm module is not loaded'
+      return `${device} is not there: the processor has no virtualisation, it is switched off in the firmware, or the kvm module is not loaded`
     case 'EACCES':
     case 'EPERM':
-      return 'may not be opened: your user must be a member of the group kvm (sudo usermod -aG kvm "$USER", then log in again)'
+      return `${device} may not be opened: your user must be a member of the group kvm (sudo usermod -aG kvm "$USER", then log in again)`
     case 'ENODEV':
     case 'ENXIO':
-      return 'has no module behind it: load kvm_intel or kvm_amd'
+      return `${device} has no module behind it: load kvm_intel or kvm_amd`
     default:
-      return `cannot be opened: ${error instanceof Error ? error.message : String(error)}`
+      return `${device} cannot be opened (${code})`
   }
 }

@@ -1,10 +1,9 @@
 /**
  * The guest of the start-up probe: what every 32-bit system does and a limited KVM (such as one under another
  * hypervisor, without virtualisation of its own) does not. Each program starts in flat 32-bit code without paging
- * at PROBE_CODE and ends by writing EAX to PROBE_PORT.
+ * at PROBE_CODE and ends by writing EAX to a port.
  */
 export const PROBE_CODE = 0x8000
-export const PROBE_PORT = 0x10
 export const PROBE_BYTES = 0x10000
 
 const PAGE_DIRECTORY = 0x1000

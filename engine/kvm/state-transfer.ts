@@ -2,7 +2,7 @@ import { CS, SS, State, TR, gprAt } from '../isa/state.ts'
 import { VM } from '../isa/flags.ts'
 import { Access, CR0, CR4, type CpuState } from '../vcpu/cpu-state.ts'
 import { fillCache } from '../vcpu/segmentation.ts'
-import { DEBUGREGS, FPU, REGS, SEGMENT, SREGS } from './abi.ts'
+import { DEBUGREGS, REGS, SEGMENT, SREGS, XSAVE } from './abi.ts'
 import type { VirtualCpu } from './virtual-cpu.ts'
 
 const LOW_32 = 0xffffffffn
@@ -148,60 +148,61 @@ function takeSegment(view: DataView, at: number, state: CpuState, index: number)
 }
 
 function giveFpu(cpu: VirtualCpu, state: CpuState): void {
-  const view = cpu.fresh(FPU.BYTES)
+  const view = cpu.fresh(XSAVE.BYTES)
   const { view: from } = state
   const status = state.word(State.FPU_STATUS)
   const tags = state.word(State.FPU_TAG)
   let used = 0
   for (let register = 0; register < 8; register++) {
     if (((tags >> (2 * register)) & 3) !== 3) used |= 1 << register
-    const at = FPU.ST + 16 * ((register - (status >> 11)) & 7)
+    const at = XSAVE.ST + 16 * ((register - (status >> 11)) & 7)
     view.setBigUint64(at, from.getBigUint64(State.FPU + 16 * register, true), true)
     view.setUint16(at + 8, from.getUint16(State.FPU + 16 * register + 8, true), true)
   }
-  view.setUint16(FPU.CONTROL, state.word(State.FPU_CONTROL), true)
-  view.setUint16(FPU.STATUS, status, true)
-  view.setUint8(FPU.TAGS, used)
-  view.setUint16(FPU.OPCODE, state.word(State.FPU_OPCODE) & 0x7ff, true)
+  view.setUint16(XSAVE.CONTROL, state.word(State.FPU_CONTROL), true)
+  view.setUint16(XSAVE.STATUS, status, true)
+  view.setUint8(XSAVE.TAGS, used)
+  view.setUint16(XSAVE.OPCODE, state.word(State.FPU_OPCODE) & 0x7ff, true)
   for (const [at, offset, selector] of POINTERS) {
     view.setUint32(at, state.word(offset), true)
     view.setUint16(at + 4, state.word(selector), true)
   }
   for (let at = 0; at < 128; at += 8)
-    view.setBigUint64(FPU.XMM + at, from.getBigUint64(State.XMM + at, true), true)
-  view.setUint32(FPU.MXCSR, state.word(State.MXCSR), true)
-  cpu.set('SET_FPU')
+    view.setBigUint64(XSAVE.XMM + at, from.getBigUint64(State.XMM + at, true), true)
+  view.setUint32(XSAVE.MXCSR, state.word(State.MXCSR), true)
+  view.setUint32(XSAVE.XSTATE_BV, XSAVE.X87_AND_SSE, true)
+  cpu.set('SET_XSAVE')
 }
 
 /** Last instruction and last operand: in the image, and their two words in the state. */
 const POINTERS = [
-  [FPU.IP, State.FPU_IP, State.FPU_CS],
-  [FPU.DP, State.FPU_DP, State.FPU_DS],
+  [XSAVE.IP, State.FPU_IP, State.FPU_CS],
+  [XSAVE.DP, State.FPU_DP, State.FPU_DS],
 ] as const
 
 function takeFpu(cpu: VirtualCpu, state: CpuState): void {
-  const view = cpu.get('GET_FPU')
+  const view = cpu.get('GET_XSAVE')
   const { view: to } = state
-  const status = view.getUint16(FPU.STATUS, true)
-  const used = view.getUint8(FPU.TAGS)
+  const status = view.getUint16(XSAVE.STATUS, true)
+  const used = view.getUint8(XSAVE.TAGS)
   let tags = 0
   for (let register = 0; register < 8; register++) {
     if (!(used & (1 << register))) tags |= 3 << (2 * register)
-    const at = FPU.ST + 16 * ((register - (status >> 11)) & 7)
+    const at = XSAVE.ST + 16 * ((register - (status >> 11)) & 7)
     to.setBigUint64(State.FPU + 16 * register, view.getBigUint64(at, true), true)
     to.setUint16(State.FPU + 16 * register + 8, view.getUint16(at + 8, true), true)
   }
-  state.setWord(State.FPU_CONTROL, view.getUint16(FPU.CONTROL, true))
+  state.setWord(State.FPU_CONTROL, view.getUint16(XSAVE.CONTROL, true))
   state.setWord(State.FPU_STATUS, status)
   state.setWord(State.FPU_TAG, tags)
-  state.setWord(State.FPU_OPCODE, view.getUint16(FPU.OPCODE, true))
+  state.setWord(State.FPU_OPCODE, view.getUint16(XSAVE.OPCODE, true))
   for (const [at, offset, selector] of POINTERS) {
     state.setWord(offset, view.getInt32(at, true))
     state.setWord(selector, view.getUint16(at + 4, true))
   }
   for (let at = 0; at < 128; at += 8)
-    to.setBigUint64(State.XMM + at, view.getBigUint64(FPU.XMM + at, true), true)
-  state.setWord(State.MXCSR, view.getInt32(FPU.MXCSR, true))
+    to.setBigUint64(State.XMM + at, view.getBigUint64(XSAVE.XMM + at, true), true)
+  state.setWord(State.MXCSR, view.getInt32(XSAVE.MXCSR, true))
 }
 
 function giveDebug(cpu: VirtualCpu, state: CpuState): void {

@@ -58,7 +58,14 @@ export class TestMachine {
 
   constructor() {
     const backing = { offset: RAM_BASE }
-    this.memory.map({ name: 'RAM', base: 0, length: RAM_MIB * MIB, read: backing, write: backing, priority: 0 })
+    this.memory.map({
+      name: 'RAM',
+      base: 0,
+      length: RAM_MIB * MIB,
+      read: backing,
+      write: backing,
+      priority: 0,
+    })
     this.ports.map(
       { name: 'test', base: 0x10, length: 4, width: 4 },
       { read: () => 0, write: (_, value) => void this.written.push(value) },

@@ -18,6 +18,12 @@ export interface CpuidEntry {
   values: readonly [number, number, number, number]
 }
 
+/** What another thread needs to run a processor as well. */
+export interface CpuHandle {
+  fd: number
+  mapBytes: number
+}
+
 /** A virtual processor of the kernel. One thread at a time may use it. */
 export class VirtualCpu {
   readonly #area: HostArea
@@ -43,6 +49,10 @@ export class VirtualCpu {
     this.runBytes = area.bytes.subarray(0, mapBytes)
     this.structure = new DataView(area.bytes.buffer, STRUCTURE_AT)
     this.structureWords = new BigUint64Array(area.bytes.buffer, STRUCTURE_AT)
+  }
+
+  get handle(): CpuHandle {
+    return { fd: this.fd, mapBytes: this.mapBytes }
   }
 
   /**
