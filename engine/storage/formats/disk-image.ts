@@ -32,6 +32,8 @@ export interface ImageDetails {
   readonly clusterBytes: number | null
   /** The backing file as the image names it. */
   readonly backingFile: string | null
+  /** What images made over this one note of it, to see whether it was changed since; null where nothing is noted. */
+  readonly identity: string | null
   readonly snapshots: readonly InternalSnapshot[]
   /** All files that the layer is made of, the image first. */
   readonly files: readonly string[]
@@ -99,16 +101,17 @@ export interface DiskFormat {
   open(file: HostFile, context: OpenContext): DiskImage
   /** Writes an empty image into a new file, and its extents beside it. */
   create?(file: HostFile, request: CreateRequest, files: ImageFiles): void
-  /** Opens a new image to be filled with compressed clusters, where the format has them. */
-  compressor?(file: HostFile, context: OpenContext): Compressor
+  /** Makes an image in a new file that is to be filled with compressed clusters, where the format has them. */
+  compressor?(file: HostFile, request: CreateRequest, files: ImageFiles): Compressor
 }
 
-/** Fills a new image cluster by cluster, in rising order. */
+/** Fills a new image cluster by cluster, in rising order. Throws `DiskError`. */
 export interface Compressor {
-  readonly image: DiskImage
   readonly clusterBytes: number
   /** @param bytes a whole cluster, filled up with zeros behind the end of the disk */
   add(cluster: number, bytes: Uint8Array): void
+  /** Returns when the image is complete and on the host's disk. */
+  finish(): void
 }
 
 export const SECTOR_BYTES = 512

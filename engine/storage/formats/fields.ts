@@ -40,3 +40,4 @@ export const asciiAt = (bytes: Uint8Array, at: number, length: number): string =
   Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.max(0, Math.min(length, bytes.length - at))).toString(
     'latin1',
   )
+export const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit

@@ -33,6 +33,8 @@ export interface ClusterMap {
   assign(cluster: number, position: number): void
   /** The place that `allocate` gave last stays unused: writing there failed. */
   abandon(position: number): void
+  /** The disk is about to be written, for the first time or again. */
+  modified(): void
   /** True when so much is noted that it should be committed before more is. */
   readonly crowded: boolean
   /** Returns when data and map are on the host's disk. */
@@ -126,6 +128,7 @@ export class MappedImage implements DiskImage {
     checkRange(this, sector, count, from.length)
     if (this.readonly) throw new DiskError('readonly', this.name, 'it was opened read-only')
     if (this.map.crowded) this.map.commit()
+    this.map.modified()
     const start = sector * SECTOR_BYTES
     let run: Run = { where: ABSENT, from: 0, to: 0 }
     let placed: { cluster: number; position: number }[] = []

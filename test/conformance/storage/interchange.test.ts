@@ -35,6 +35,15 @@ const WRITABLE: Kind[] = [
   { format: 'qcow2', clusterBytes: 2 ** 21, qemu: 'qcow2', qemuOptions: 'cluster_size=2M' },
   { format: 'qcow2', qemu: 'qcow2', qemuOptions: 'refcount_bits=1' },
   { format: 'qcow2', qemu: 'qcow2', qemuOptions: 'refcount_bits=64,preallocation=metadata' },
+  { format: 'vdi', qemu: 'vdi' },
+  { format: 'vdi', variant: 'fixed', qemu: 'vdi', qemuOptions: 'static=on' },
+  { format: 'vhd', qemu: 'vpc', qemuOptions: 'force_size=on' },
+  { format: 'vhd', variant: 'fixed', qemu: 'vpc', qemuOptions: 'subformat=fixed,force_size=on' },
+  { format: 'vmdk', qemu: 'vmdk' },
+  { format: 'vmdk', variant: 'flat', qemu: 'vmdk', qemuOptions: 'subformat=monolithicFlat' },
+  { format: 'vmdk', variant: 'split-sparse', qemu: 'vmdk', qemuOptions: 'subformat=twoGbMaxExtentSparse' },
+  { format: 'vmdk', variant: 'split-flat', qemu: 'vmdk', qemuOptions: 'subformat=twoGbMaxExtentFlat' },
+  { format: 'vmdk', qemu: 'vmdk', qemuOptions: 'zeroed_grain=on' },
 ]
 
 const SIZE = 20 * 1024 ** 2 + 3 * 512

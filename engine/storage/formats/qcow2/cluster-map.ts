@@ -115,6 +115,12 @@ export class Qcow2Map implements ClusterMap {
     }
   }
 
+  /** What programs that do not know us noted about the contents, such as dirty bitmaps, is not true any more. */
+  modified(): void {
+    if (this.#clearsAutoclear) this.file.writeAt(88, new Uint8Array(8))
+    this.#clearsAutoclear = false
+  }
+
   allocate(): number {
     return this.#refcounts.allocate(1) * this.#clusterBytes
   }
@@ -184,7 +190,10 @@ export class Qcow2Map implements ClusterMap {
 
   commit(): void {
     const isDirty = this.#l2.isDirty || this.#refcounts.isDirty || this.#l1Dirty.size > 0
-    if (isDirty || this.#clearsAutoclear) this.#prepare()
+    if (isDirty) {
+      this.#refcounts.write()
+      this.#l2.write('new')
+    }
     this.file.sync()
     if (!isDirty) return
     this.#l2.write('known')
@@ -201,13 +210,6 @@ export class Qcow2Map implements ClusterMap {
 
   #l1Bytes(at: number): Uint8Array {
     return new Uint8Array(this.#l1.buffer, this.#l1.byteOffset + at, 8)
-  }
-
-  #prepare(): void {
-    if (this.#clearsAutoclear) this.file.writeAt(88, new Uint8Array(8))
-    this.#clearsAutoclear = false
-    this.#refcounts.write()
-    this.#l2.write('new')
   }
 
   #countDown(cluster: number): void {

@@ -60,33 +60,45 @@ export const qcow2: DiskFormat = {
     file.writeAt(0, start)
   },
 
-  compressor(file, context) {
-    const { image, map, header } = openQcow2(file, context)
+  compressor(file, request, files) {
+    this.create!(file, request, files)
+    const { image, map, header } = openQcow2(file, {
+      writable: true,
+      repairing: false,
+      openBacking: () => {
+        throw unusable(file.path, 'a compressed image stands alone')
+      },
+    })
     const clusterBytes = 2 ** header.clusterBits
     return {
-      image,
       clusterBytes,
       add(cluster, bytes) {
         const packed = deflateRawSync(bytes, { windowBits: 12 })
         if (packed.length < bytes.length) map.addPacked(cluster, packed)
-        else image.write((cluster * clusterBytes) / SECTOR_BYTES, bytes.length / SECTOR_BYTES, bytes)
+        else {
+          const sector = (cluster * clusterBytes) / SECTOR_BYTES
+          const count = Math.min(bytes.length / SECTOR_BYTES, image.sectorCount - sector)
+          image.write(sector, count, bytes.subarray(0, count * SECTOR_BYTES))
+        }
+        if (map.crowded) map.commit()
       },
+      finish: () => image.flush(),
     }
   },
 }
 
 function openQcow2(
   file: HostFile,
-  context: OpenContext,
+  context: Pick<OpenContext, 'writable' | 'repairing' | 'openBacking'>,
 ): { image: DiskImage; map: Qcow2Map; header: Qcow2Header } {
   const header = readQcow2Header(file)
   if (header.sizeBytes % SECTOR_BYTES !== 0)
     throw unusable(file.path, `its disk size of ${header.sizeBytes} bytes is not a multiple of 512`)
   if (context.writable && header.isCorrupt && !context.repairing)
     throw unusable(file.path, 'its tables were found damaged; check it with repair, or open it read-only')
+  const map = new Qcow2Map(file, header)
   const { backingFile, backingFormat } = header
   const backing = backingFile === null ? null : context.openBacking(backingFile, formatOf(backingFormat))
-  const map = new Qcow2Map(file, header)
   const image = new MappedImage(
     file,
     map,
@@ -97,6 +109,7 @@ function openQcow2(
       variant: `v${header.version}`,
       clusterBytes: 2 ** header.clusterBits,
       backingFile,
+      identity: null,
       snapshots: header.snapshots.map(({ id, name, createdAt, stateBytes }) => ({
         id,
         name,

@@ -27,6 +27,7 @@ export const raw: DiskFormat = {
       variant: 'flat',
       clusterBytes: null,
       backingFile: null,
+      identity: null,
       snapshots: [],
       files: [file.path],
     })
