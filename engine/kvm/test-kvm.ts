@@ -22,11 +22,14 @@ export function missingKvm(): string | null {
 }
 
 /** A test that needs /dev/kvm, of whatever kind. */
-export function itWithKvm(name: string, run: () => void | Promise<void>): void {
+export function itWithKvm(
+  name: string,
+  run: (skip: (reason: string) => never) => void | Promise<void>,
+): void {
   it(name, async ({ skip }) => {
     const missing = missingKvm()
     if (missing !== null) skip(missing)
-    await run()
+    await run((reason) => skip(`not on this machine: ${reason}`))
   })
 }
 
