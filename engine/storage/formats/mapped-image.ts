@@ -40,6 +40,8 @@ export interface ClusterMap {
   /** Returns when data and map are on the host's disk. */
   commit(): void
   check(repair: boolean): CheckReport
+  /** Makes the disk larger in place, at once and whole, where the format can. */
+  grow?(sizeBytes: number): boolean
 }
 
 /** A run of bytes that one call reads or writes. */
@@ -236,6 +238,10 @@ export class MappedImage implements DiskImage {
 
   check(repair: boolean): CheckReport {
     return this.map.check(repair && !this.readonly)
+  }
+
+  resize(sizeBytes: number): boolean {
+    return sizeBytes > this.sectorCount * SECTOR_BYTES && (this.map.grow?.(sizeBytes) ?? false)
   }
 
   flush(): void {

@@ -108,7 +108,9 @@ function closed(image: DiskImage): void {
 const title = ({ format, variant, clusterBytes, qemuOptions }: Kind): string =>
   [format, variant, clusterBytes && `${clusterBytes} byte clusters`, qemuOptions].filter(Boolean).join(' ')
 
-describe.skipIf(qemuImgMissing)(`images and qemu-img${qemuImgMissing && `: ${qemuImgMissing}`}`, () => {
+describe('images and qemu-img', () => {
+  beforeEach(({ skip }) => skip(qemuImgMissing !== '', qemuImgMissing))
+
   describe.each(WRITABLE)('%s', (kind) => {
     it(`${title(kind)}: ours are right to QEMU, also after it wrote to them`, () => {
       const path = join(folder, 'ours.img')
