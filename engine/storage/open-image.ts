@@ -5,6 +5,7 @@ import type { FloppyImage } from './floppy-image.ts'
 import { MAX_DISK_BYTES } from './formats/create-disk.ts'
 import type { FormatName } from './formats/disk-image.ts'
 import { readUpTo } from './formats/fields.ts'
+import { floppyFormatOf, unpackFloppy } from './formats/floppy-archive.ts'
 import { formatOf } from './formats/formats.ts'
 import { openDisk } from './formats/open-disk.ts'
 import { type HostFile, unusable } from './host-file.ts'
@@ -49,6 +50,8 @@ export function openDiskImage(path: string, options: OpenImageOptions = {}): Blo
  * GRUB's does: it is then the next larger format, write-protected.
  */
 export function openFloppyImage(path: string, options: OpenImageOptions = {}): FloppyImage {
+  const archive = openFloppyArchive(path, options)
+  if (archive) return archive
   let geometry: FloppyGeometry | undefined
   const image = open(path, options, SECTOR_BYTES, (file) => {
     geometry = FLOPPY_GEOMETRIES.get(file.size) ?? bootFloppyFormat(file)
@@ -57,6 +60,25 @@ export function openFloppyImage(path: string, options: OpenImageOptions = {}): F
   })
   if (!geometry) throw unusable(path, unknownFloppy(0))
   return { image, geometry }
+}
+
+/** A floppy in an archive, which the guest may write when that is ephemeral; null when the file is none. */
+function openFloppyArchive(path: string, options: OpenImageOptions): FloppyImage | null {
+  const file = new HostImageFiles(options.lockFolder).open(path, false)
+  try {
+    const format = floppyFormatOf(readUpTo(file, 0, SECTOR_BYTES))
+    if (!format) {
+      file.close()
+      return null
+    }
+    const floppy = unpackFloppy(file, format)
+    const image = options.ephemeral && !options.readonly ? new EphemeralImage(floppy) : floppy
+    return { image, geometry: floppy.geometry }
+  } catch (error) {
+    file.close()
+    if (error instanceof DiskError) throw unusable(path, error.reason, error)
+    throw error
+  }
 }
 
 /** The format that a shortened boot floppy stands for; undefined when it looks truncated. */
