@@ -105,6 +105,7 @@ class Pc implements Machine {
       },
     )
     this.#cpu = createProcessor({
+      accel: config.accel,
       model,
       memory: this.#memory,
       ports: this.#ports,
