@@ -416,7 +416,12 @@ export class SoftVcpu implements Vcpu {
         'slow-write': slow.deviceWrites,
       },
       interrupts,
-      cpu: { tlbMisses: mmu.misses, tlbFlushes: mmu.flushes, ...code.stats },
+      cpu: {
+        tlbMisses: mmu.misses,
+        tlbFlushes: mmu.flushes,
+        ...code.stats,
+        ...this.translatorStats(),
+      },
     }
   }
 
