@@ -1,4 +1,18 @@
-import { type Expr, add, and, i32, isConst, load, ltU, ne, or, select, shl, sub, xor } from '../wasm/expression.ts'
+import {
+  type Expr,
+  add,
+  and,
+  i32,
+  isConst,
+  load,
+  ltU,
+  ne,
+  or,
+  select,
+  shl,
+  sub,
+  xor,
+} from '../wasm/expression.ts'
 import { type FunctionBuilder } from '../wasm/function-builder.ts'
 import {
   type Flags,

@@ -62,4 +62,3 @@ function tryOut(step: Step, flat: boolean): Effect {
   const { readsFlags, setsFlags, kinds } = semantics
   return { reads: readsFlags, defines: setsFlags ? 31 - Math.clz32(kinds) : -1 }
 }
-

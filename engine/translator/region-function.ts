@@ -196,8 +196,7 @@ class RegionEmitter {
 
   #settleBudget(): void {
     const semantics = this.#semantics
-    if (semantics.pending > 0)
-      this.#fn.set(Local.BUDGET, sub(local(Local.BUDGET), i32(semantics.pending)))
+    if (semantics.pending > 0) this.#fn.set(Local.BUDGET, sub(local(Local.BUDGET), i32(semantics.pending)))
     semantics.pending = 0
   }
 

@@ -80,7 +80,8 @@ export class RegionSemantics extends Semantics {
     this.fn.recycleTemps()
     let split = ''
     if (description.split)
-      for (const operand of operands) if (operand.kind === 'immediate') split = description.split(operand.value)
+      for (const operand of operands)
+        if (operand.kind === 'immediate') split = description.split(operand.value)
     Object.assign(this, { size, addressSize, stackSize, repeat, split })
     this.#unitCheck(UNIT_BIT[description.unit])
     description.meaning(this, ...operands.map((operand) => this.#operand(operand)))

@@ -58,7 +58,8 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
     interrupts: { acknowledge: () => pendingVectors.shift() ?? 0xff },
     fpu: options.fpu ?? NO_FPU,
     ...(entriesUntilHot !== undefined && {
-      translator: (host: TranslatorHost) => new RegionTranslator(host, { entriesUntilHot, pausesWhenRewritten: false }),
+      translator: (host: TranslatorHost) =>
+        new RegionTranslator(host, { entriesUntilHot, pausesWhenRewritten: false }),
     }),
     readTimeStamp: () => ({ low: 0, high: 0 }),
     writeTimeStamp: () => {},
