@@ -66,6 +66,8 @@ export function partsOf(flags: Flags, at: FlagLocals): [local: number, value: Ex
     case 'inc':
     case 'dec':
       parts.push([at.left, flags.carry])
+      break
+    case 'logic':
   }
   return parts
 }
