@@ -24,22 +24,22 @@ export function unpackLzhuf(packed: Uint8Array, maxBytes: number): Uint8Array {
   let at = WINDOW - LONGEST
   const out = new Uint8Array(maxBytes)
   let done = 0
+  // What does not fit is not stored: a copy may run over the end.
   const put = (byte: number): void => {
     out[done++] = byte
     window[at] = byte
     at = (at + 1) % WINDOW
   }
-  while (done < maxBytes && !bits.isAtEnd) {
+  for (; done < out.length && !bits.isAtEnd;) {
     const symbol = tree.decode(bits)
     if (symbol < 256) put(symbol)
     else {
       const from = at - readDistance(bits, distances) - 1
-      const length = symbol - 256 + SHORTEST
-      for (let index = 0; index < length && done < maxBytes; index++)
+      for (let index = 0; index < symbol - 256 + SHORTEST; index++)
         put(window[(from + index) & (WINDOW - 1)]!)
     }
   }
-  return out.subarray(0, done)
+  return out.subarray(0, Math.min(done, out.length))
 }
 
 class BitReader {
