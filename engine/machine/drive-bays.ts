@@ -34,7 +34,7 @@ interface Bay {
 }
 
 type InsertOptions = { readonly?: boolean; ephemeral?: boolean }
-type MediumOptions = InsertOptions & Partial<Pick<DriveConfig, 'format' | 'allowed'>>
+type MediumOptions = InsertOptions & Partial<Pick<DriveConfig, 'format' | 'allowed' | 'overlay'>>
 
 /**
  * The drives of a machine and the media in them. Opens every image of a configuration, or none: a failure

@@ -8,6 +8,7 @@ import { readUpTo } from './formats/fields.ts'
 import { floppyFormatOf, unpackFloppy } from './formats/floppy-archive.ts'
 import { formatOf } from './formats/formats.ts'
 import { openDisk } from './formats/open-disk.ts'
+import { openOverlay } from './formats/overlay.ts'
 import { type HostFile, unusable } from './host-file.ts'
 import { HostImageFiles } from './image-files.ts'
 import { packedFormat } from './packed-format.ts'
@@ -22,6 +23,11 @@ export interface OpenImageOptions {
   format?: FormatName | 'auto'
   /** Files outside of an image's folder that the user allowed images to build on. */
   confirmed?: readonly string[]
+  /**
+   * File that takes the writes to a disk: a qcow2 image over it, made when it is missing. With `ephemeral`, what it
+   * holds from earlier is thrown away.
+   */
+  overlay?: string | undefined
   /** Where lock notes are kept; see image-lock.ts. */
   lockFolder?: string
 }
@@ -35,14 +41,24 @@ const CD_PADDING_BYTES = 150 * CD_SECTOR_BYTES
 
 /** Opens a disk image of any format. Throws `file-unusable` with the reason and what to do; nothing is created. */
 export function openDiskImage(path: string, options: OpenImageOptions = {}): BlockImage {
-  const { readonly = false, ephemeral = false, format = 'auto', confirmed = [], lockFolder } = options
+  const {
+    readonly = false,
+    ephemeral = false,
+    format = 'auto',
+    confirmed = [],
+    overlay,
+    lockFolder,
+  } = options
   const files = new HostImageFiles(lockFolder)
-  const image = openDisk(files, path, { format, writable: !readonly && !ephemeral, confirmed })
+  const image =
+    overlay === undefined || readonly
+      ? openDisk(files, path, { format, writable: !readonly && !ephemeral, confirmed })
+      : openOverlay(files, path, overlay, { format, confirmed, isFresh: ephemeral })
   if (image.sectorCount > MAX_DISK_BYTES / SECTOR_BYTES) {
     image.close()
     throw unusable(path, 'it is larger than 2 TiB, the most that a disk of this PC can have')
   }
-  return ephemeral && !readonly ? new EphemeralImage(image) : image
+  return ephemeral && !readonly && overlay === undefined ? new EphemeralImage(image) : image
 }
 
 /**
