@@ -279,7 +279,7 @@ describe('images and qemu-img', () => {
     qemuImg('create', '-q', '-f', 'qcow2', '-o', 'lazy_refcounts=on', path, `${SIZE}`)
     // As QEMU's own test 039 does it: the process dies before it writes the counts.
     spawnSync('qemu-io', ['-f', 'qcow2', '-c', 'write -P 7 0 512', '-c', 'flush', '-c', 'sigraise 9', path])
-    expect(() => qemuCheck('qcow2', path)).toThrow()
+    expect(() => qemuCheck('qcow2', path)).toThrow(/refcount/i)
     const shadow = new Shadow(new Random(7))
     shadow.bytes.fill(7, 0, 512)
     const reader = open(path, 'qcow2', false)
