@@ -41,6 +41,7 @@ export const VmDisplay = v.strictObject({
   pauseOnBlur: v.optional(v.boolean(), false),
 })
 export type VmDisplay = v.InferOutput<typeof VmDisplay>
+export const USUAL_DISPLAY: VmDisplay = v.parse(VmDisplay, {})
 
 const groupName = v.pipe(
   v.string(),
@@ -92,6 +93,8 @@ export const VmSummary = v.object({
   icon: v.picklist(VM_ICONS),
   group: v.string(),
   tags: v.array(v.string()),
+  notes: v.string(),
+  display: VmDisplay,
   memoryMiB: v.nullable(v.number()),
   cpuModel: v.nullable(v.string()),
   drives: v.array(v.object({ kind: v.picklist(['floppy', 'disk', 'cdrom']), name: v.nullable(v.string()) })),

@@ -6,7 +6,7 @@ import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
 import type { MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
-import type { VmSummary } from '../../engine/protocol/vm.ts'
+import { USUAL_DISPLAY, type VmSummary } from '../../engine/protocol/vm.ts'
 import type { MachineThread } from '../../engine/service/machine-thread.ts'
 import type { MachineViews } from '../../engine/service/machine-views.ts'
 import { serveViews } from '../vm-process/view-server.ts'
@@ -104,6 +104,8 @@ export class WebDisplay {
       icon: 'pc',
       group: '',
       tags: [],
+      notes: '',
+      display: USUAL_DISPLAY,
       memoryMiB,
       cpuModel,
       drives: drives.map((drive) => ({

@@ -8,7 +8,7 @@ import { withFiles, type DriveConfig } from '../../engine/protocol/machine-confi
 import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
-import { VmRecord, type VmSettings, type VmSummary } from '../../engine/protocol/vm.ts'
+import { USUAL_DISPLAY, VmRecord, type VmSettings, type VmSummary } from '../../engine/protocol/vm.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { Images } from './images.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
@@ -288,7 +288,7 @@ export class HostService<P extends VmProcess> {
   async #summary(entry: LibraryEntry): Promise<VmSummary> {
     const { id } = entry
     if ('problem' in entry) return { ...INACCESSIBLE, id, name: id, reason: entry.problem }
-    const { name, icon, group, tags, machine } = entry.record
+    const { name, icon, group, tags, notes, display, machine } = entry.record
     const status = this.supervisor.status(id)
     const isSaved = status.state === 'off' && (await exists(this.#statePath(id)))
     return {
@@ -297,6 +297,8 @@ export class HostService<P extends VmProcess> {
       icon,
       group,
       tags,
+      notes,
+      display,
       ...(isSaved ? { state: 'saved', reason: null } : status),
       memoryMiB: machine.memoryMiB,
       cpuModel: machine.cpuModel,
@@ -310,6 +312,8 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   icon: 'pc',
   group: '',
   tags: [],
+  notes: '',
+  display: USUAL_DISPLAY,
   memoryMiB: null,
   cpuModel: null,
   drives: [],

@@ -25,6 +25,8 @@ export interface MachineView {
   releaseAll(): void
   screenText(): Promise<ScreenText>
   type(text: string): Promise<void>
+  /** The picture as PNG, in the guest's own pixels. */
+  snapshot(): Promise<Blob>
   /** @param canvas one that nothing was drawn on yet */
   open(id: string, canvas: HTMLCanvasElement): Promise<void>
 }
@@ -38,6 +40,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
   const client = shallowRef<RpcClient<ViewContract> | null>(null)
   let worker: Worker | null = null
   let disposed = false
+  const waiting: ((picture: Blob) => void)[] = []
 
   async function open(id: string, canvas: HTMLCanvasElement): Promise<void> {
     const link = await transport.openView(id)
@@ -63,6 +66,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     const started = new Worker(new URL('../display/display.worker.ts', import.meta.url), { type: 'module' })
     started.addEventListener('message', ({ data }: MessageEvent<FromDisplayWorker>) => {
       if (data.kind === 'drawn') view.notify('acknowledge', { sequence: data.sequence })
+      else if (data.kind === 'picture') waiting.shift()?.(data.picture)
       else size.value = { width: data.width, height: data.height, aspectRatio: data.aspectRatio }
     })
     return started
@@ -89,6 +93,12 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     releaseAll: () => client.value?.notify('releaseAll', undefined),
     screenText: async () => running().call('screenText', undefined),
     type: async (text) => running().call('type', { text }),
+    snapshot: () =>
+      new Promise((resolve, reject) => {
+        if (!worker) return reject(new RpcError('not-running'))
+        waiting.push(resolve)
+        worker.postMessage({ kind: 'snapshot' } satisfies ToDisplayWorker)
+      }),
     open,
   }
 }

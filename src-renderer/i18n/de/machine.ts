@@ -131,6 +131,8 @@ export const machine: Record<keyof typeof english, string> = {
   'log.error': 'Fehler',
   'log.empty': 'Das Protokoll ist leer.',
   'log.none': 'Nichts im Protokoll passt dazu.',
+  'log.again': 'Neu laden',
+  'keys.host': 'Host',
   'log.label': 'Protokoll der Maschine',
 
   'error.state.off': 'ausgeschaltet',

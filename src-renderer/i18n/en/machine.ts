@@ -128,6 +128,8 @@ export const machine = {
   'log.error': 'Errors',
   'log.empty': 'The log is empty.',
   'log.none': 'Nothing in the log matches.',
+  'log.again': 'Load again',
+  'keys.host': 'Host',
   'log.label': 'Log of the machine',
 
   'error.state.off': 'switched off',
