@@ -98,12 +98,17 @@ export class VmLibrary {
     const taken = new Set<string>()
     const copies = new Map<string, string>()
     const { machine } = record
-    for (const { kind, path } of machine.drives)
-      if (path !== null && (kind === 'disk' || !isAbsolute(path)) && !copies.has(path))
-        copies.set(path, freeName(basename(path), taken))
     const inside = (path: string): boolean => !isAbsolute(path)
+    const copyOf = (path: string): void => {
+      if (!copies.has(path)) copies.set(path, freeName(basename(path), taken))
+    }
+    for (const { kind, path, overlay } of machine.drives) {
+      // What takes the writes is copied; a disk that is only read below it can be shared.
+      if (overlay !== undefined) copyOf(overlay)
+      else if (kind === 'disk' && path !== null) copyOf(path)
+    }
     withFiles(machine, (path) => {
-      if (inside(path) && !copies.has(path)) copies.set(path, freeName(basename(path), taken))
+      if (inside(path)) copyOf(path)
       return path
     })
     const copy = { ...record, name, machine: withFiles(machine, (path) => copies.get(path) ?? path) }

@@ -15,6 +15,7 @@ export function errorText(error: unknown, t: Translate): string {
     option: '',
     name: '',
     holder: '',
+    accelerator: '',
     ...Object.fromEntries(Object.entries(error.details).map(([name, value]) => [name, String(value)])),
   }
   const state = `error.state.${values['state']}`

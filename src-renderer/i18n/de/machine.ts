@@ -144,6 +144,7 @@ export const machine: Record<keyof typeof english, string> = {
   'error.state.inaccessible': 'nicht benutzbar',
   'error.file-unusable': 'Die Datei {path} ist nicht benutzbar: {reason}.',
   'error.option-invalid': 'Die Einstellung „{option}“ ist nicht benutzbar: {reason}.',
+  'error.accelerator-unusable': 'Die Maschine kann nicht mit {accelerator} laufen: {reason}.',
   'error.state-invalid': 'Der gesicherte Zustand ist nicht benutzbar: {reason}.',
   'error.state-too-new': 'Der gesicherte Zustand stammt von einer neueren Version.',
   'error.vm-unknown': 'Diese Maschine ist nicht mehr in der Bibliothek.',

@@ -141,6 +141,7 @@ export const machine = {
   'error.state.inaccessible': 'not usable',
   'error.file-unusable': 'The file {path} cannot be used: {reason}.',
   'error.option-invalid': 'The setting “{option}” cannot be used: {reason}.',
+  'error.accelerator-unusable': 'The machine cannot run under {accelerator}: {reason}.',
   'error.state-invalid': 'The saved state cannot be used: {reason}.',
   'error.state-too-new': 'The saved state was made by a newer version.',
   'error.vm-unknown': 'This machine is no longer in the library.',
