@@ -239,6 +239,32 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     expect(front.errors).toEqual([])
   })
 
+  it('keeps machines in groups, finds them by their tags, and starts several at once', async () => {
+    const { page } = front
+    await create('Second')
+    await page.getByTestId('settings').click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Group').fill('Games/1993')
+    await dialog.getByLabel('Tags').fill('shooter')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('treeitem', { name: 'Games' }).waitFor()
+    await page.getByRole('treeitem', { name: '1993' }).waitFor()
+    await page.getByRole('searchbox', { name: 'Search machines' }).fill('shooter off')
+    await page.locator('[data-machine=vitrine-diagnostics]').waitFor({ state: 'detached' })
+    await page.getByRole('searchbox', { name: 'Search machines' }).fill('')
+    await page.locator('[data-machine=vitrine-diagnostics]').click({ modifiers: ['Control'] })
+    const bulk = page.getByRole('toolbar', { name: '2 machines selected' })
+    await bulk.getByRole('button', { name: 'Start' }).click()
+    for (const id of ['second', 'vitrine-diagnostics'])
+      await page.locator(`[data-machine=${id}]`).getByText('Running').waitFor()
+    await page.locator('[data-machine=second] img').waitFor() // a small picture of its screen
+    await front.screenshot('list')
+    await bulk.getByRole('button', { name: 'Power off' }).click()
+    for (const id of ['second', 'vitrine-diagnostics'])
+      await page.locator(`[data-machine=${id}]`).getByText('Off').waitFor()
+    expect(front.errors).toEqual([])
+  })
+
   it('clones a machine, removes it, and brings it back', async () => {
     const { page } = front
     const more = async (entry: string) => {
