@@ -43,12 +43,21 @@ export function vitrine(args: readonly string[], input = ''): Promise<Outcome> {
   })
 }
 
+/** The accelerator that VITRINE_ACCEL names, for tests that do not name one: see scripts/test-kvm.mjs. */
+function accelerator(args: readonly string[]): string[] {
+  const name = process.env.VITRINE_ACCEL
+  return name && !args.includes('--accel') ? ['--accel', name] : []
+}
+
 const lastLines = (text: string): string => text.trim().split('\n').slice(-12).join('\n')
 
 /** Boots a guest, does the steps and expects that all of them came to pass. */
 export async function boot({ args, steps, seconds = 120, input = '' }: Run): Promise<Outcome> {
   const step = steps.flatMap((text) => ['--do', text])
-  const outcome = await vitrine(['run', ...args, '--timeout', String(seconds), ...step], input)
+  const outcome = await vitrine(
+    ['run', ...accelerator(args), ...args, '--timeout', String(seconds), ...step],
+    input,
+  )
   const said = `steps: ${steps.join(', ')}\n${lastLines(outcome.stderr)}\n${lastLines(outcome.stdout)}`
   expect(outcome.status, said).toBe(0)
   return outcome
