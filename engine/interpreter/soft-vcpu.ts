@@ -26,11 +26,34 @@ import { TaskSwitch } from '../vcpu/task-switch.ts'
 import type { InterruptSource, Vcpu, VcpuCounters, VcpuExit } from '../vcpu/vcpu.ts'
 import { SlowAccess } from './access.ts'
 import { BulkStrings } from './bulk.ts'
-import { CodeCache, type CodeVariant, LINK_STUB, SCRATCH } from './code-cache.ts'
+import { CodeCache, type CodeVariant, LINK_STUB, SCRATCH, type TranslatedCode } from './code-cache.ts'
 import type { Interpreter } from './generator.ts'
 import { RECORD_SHIFT, Why } from './record.ts'
 
 type Run = (record: number, budget: number) => number
+
+/** Where a place that is entered often lies. */
+export interface HotPlace {
+  hostPage: number
+  offset: number
+  mode: CodeVariant
+}
+
+/** Makes code of places that are entered often. */
+export interface Translator extends TranslatedCode {
+  /** A head has counted down; it must be set to something else, sooner or later. */
+  hot(head: number, place: HotPlace): void
+  stats(): Record<string, number>
+}
+
+/** What translated code shares with the interpreter. */
+export interface TranslatorHost {
+  code: CodeCache
+  memory: WebAssembly.Memory
+  /** The interpreter's functions, then those of regions. */
+  table: WebAssembly.Table
+  fpu: FpuExports
+}
 /** Functions of the FPU module that generated code calls. */
 export type FpuExports = Record<string, (...args: number[]) => number>
 
@@ -42,6 +65,8 @@ export interface SoftVcpuConfig {
   ports: PortMap
   interrupts: InterruptSource
   fpu: FpuExports
+  /** Without it everything is interpreted. */
+  translator?: (host: TranslatorHost) => Translator
   /** Highest CPUID leaf shown. */
   leafLimit?: number
   /** True when the time of a run is over, whatever is left of its budget. */
@@ -97,6 +122,7 @@ export class SoftVcpu implements Vcpu {
   readonly #interrupts: InterruptSource
   readonly #jumpCache: Int32Array
   readonly #run: Run
+  #translator: Translator | null = null
   readonly #fetched = new Uint8Array(16)
   #fault: CpuFault | null = null
   #interruptRequested = false
@@ -133,6 +159,7 @@ export class SoftVcpu implements Vcpu {
     escape: 0,
     fault: 0,
     raise: 0,
+    hot: 0,
     system: 0,
     step: 0,
     interrupt: 0,
@@ -254,6 +281,13 @@ export class SoftVcpu implements Vcpu {
       },
       fpu: this.config.fpu,
     })
+    const { translator, fpu } = this.config
+    if (translator) {
+      const table = instance.exports['table'] as WebAssembly.Table
+      const { code } = this
+      this.#translator = translator({ code, memory: this.#memory.memory.wasm, table, fpu })
+      code.translated = this.#translator
+    }
     return instance.exports['run'] as Run
   }
 
@@ -304,6 +338,11 @@ export class SoftVcpu implements Vcpu {
     return this.#retired
   }
 
+  /** What the translator has done, by name; empty without one. */
+  translatorStats(): Record<string, number> {
+    return this.#translator?.stats() ?? {}
+  }
+
   get halted(): boolean {
     return this.#halted
   }
@@ -349,7 +388,12 @@ export class SoftVcpu implements Vcpu {
         'slow-write': slow.deviceWrites,
       },
       interrupts,
-      cpu: { tlbMisses: mmu.misses, tlbFlushes: mmu.flushes, ...code.stats },
+      cpu: {
+        tlbMisses: mmu.misses,
+        tlbFlushes: mmu.flushes,
+        ...code.stats,
+        ...this.translatorStats(),
+      },
     }
   }
 
@@ -445,6 +489,9 @@ export class SoftVcpu implements Vcpu {
             ? code.branchTarget(state.word(State.RUN_START), eipBase)
             : code.eipOf(record, eipBase)
         return true
+      case Why.HOT:
+        exits.hot++
+        return this.#hot(record, eipBase)
       case Why.STALE: {
         exits.stale++
         const eip = code.eipOf(record, eipBase)
@@ -478,6 +525,24 @@ export class SoftVcpu implements Vcpu {
     state.eip = code.eipOf(record, eipBase)
     const vector = why - Why.RAISE
     return this.exceptions.raise(vector === Vector.GP ? generalProtection() : new CpuFault(vector))
+  }
+
+  /** A head has been entered often. Goes on there, translated or not. */
+  #hot(head: number, eipBase: number): number | boolean {
+    const { code } = this
+    const eip = code.eipOf(head, eipBase)
+    try {
+      const { hostPage, offset, variant } = this.#place(eip)
+      if (code.nearlyFull || code.headAt(hostPage, offset, variant) !== head) {
+        // The page has been decoded anew since: another head stands for this place.
+        code.setHead(head, -1, 0x7fffffff)
+        return this.#enterAt(eip)
+      }
+      this.#translator!.hot(head, { hostPage, offset, mode: variant })
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+    }
+    return this.#enterAt(eip)
   }
 
   /** Finds the second page of an instruction that lies in two. */
@@ -534,7 +599,9 @@ export class SoftVcpu implements Vcpu {
     const place = this.#place(eip)
     if (place.hostPage < 0) return 0
     if (code.nearlyFull) code.flush()
-    const record = code.recordAt(place.hostPage, place.offset, place.variant)
+    const record = this.#translator
+      ? code.headAt(place.hostPage, place.offset, place.variant)
+      : code.recordAt(place.hostPage, place.offset, place.variant)
     const eipBase = (eip - place.offset) | 0
     state.setWord(State.EIP_BASE, eipBase)
     const cache = this.#jumpCache
