@@ -18,7 +18,7 @@ const steps = [
   tests('states and the probe', ['--project', 'conformance', 'test/conformance/kvm']),
   tests('guests that any KVM runs', ['--project', 'guests', 'test/guests/kvm.test.ts']),
 ]
-const everyGuest = tests('every guest', ['--project', 'guests', '--project', 'guests-long'], {
+const everyGuest = tests('every guest', ['--project', 'guests'], {
   VITRINE_ACCEL: 'kvm',
 })
 const isLimited = stderr.includes('KVM is limited')

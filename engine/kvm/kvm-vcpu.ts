@@ -276,6 +276,8 @@ export class KvmVcpu implements Vcpu {
     this.#msrs.restore(saved.msrs)
     this.#interruptRequested = saved.interrupt
     this.#nmiRequested = saved.nmi
+    // KVM reads page-directory pointers from memory when it is given CR3.
+    this.#slots.update()
     try {
       this.#give(saved)
     } catch (cause) {
