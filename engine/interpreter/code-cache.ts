@@ -159,6 +159,13 @@ export class CodeCache {
     return record
   }
 
+  /** Every crossing must be looked at again. */
+  forgetKeys(): void {
+    for (const crossing of this.#crossings.keys())
+      if (this.isCrossing(crossing)) this.#view.setInt32(crossing + Record.IMMEDIATE, NO_KEY, true)
+    this.#localCrossings.clear()
+  }
+
   /** Another address space: crossings between pages that are not global must be looked at again. */
   forgetLocal(): void {
     for (const crossing of this.#localCrossings)

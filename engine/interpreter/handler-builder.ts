@@ -334,6 +334,14 @@ export class HandlerBuilder extends Semantics {
     this.#ended = true
   }
 
+  /** Goes to State.EIP, where a system operation of the current record left it. */
+  enter(): void {
+    this.fn.recycleTemps()
+    this.#offset = 0
+    this.#retireRun()
+    this.lookUp(this.fn.let(load(i32(State.EIP), 4)))
+  }
+
   /** Goes to an EIP through the jump cache; the run before is accounted for. */
   lookUp(target: Expr): void {
     const { fn } = this

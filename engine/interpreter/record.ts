@@ -61,6 +61,8 @@ export const Why = {
   FAULT: 6,
   /** A system operation has set State.EIP. */
   SYSTEM: 7,
+  /** Cold handlers only: a system operation has set State.EIP, and perhaps the mode; go on there. */
+  ENTER: 8,
   /** Plus the vector: an exception without error code. */
   RAISE: 0x100,
 } as const

@@ -6,7 +6,7 @@ import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
 import { AC, ID, IF, RF, TF, VIF, VIP } from '../isa/flags.ts'
 import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
-import { CS, DS, EDX, ES, FS, GS, JUMP_CACHE, JUMP_CACHE_BYTES, LDTR, SS, State, TR } from '../isa/state.ts'
+import { CS, DS, EDX, ES, FS, GS, LDTR, SS, State, TR } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import { Breakpoints } from '../vcpu/breakpoints.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
@@ -25,7 +25,8 @@ import { TaskSwitch } from '../vcpu/task-switch.ts'
 import type { InterruptSource, Vcpu, VcpuCounters, VcpuExit } from '../vcpu/vcpu.ts'
 import { SlowAccess } from './access.ts'
 import { BulkStrings } from './bulk.ts'
-import { CodeCache, type CodeVariant, LINK_STUB, SCRATCH } from './code-cache.ts'
+import { CodeCache, LINK_STUB, SCRATCH } from './code-cache.ts'
+import { CodeFinder, type CodePlace } from './code-finder.ts'
 import type { Interpreter } from './generator.ts'
 import { RECORD_SHIFT, Why } from './record.ts'
 
@@ -71,20 +72,6 @@ const DRAIN = 1 << 29
 const MAX_BUDGET = 1 << 28
 /** Error summary bit of the x87 status word. */
 const FPU_ERROR = 0x80
-const GENERATIONS = 1 << 15
-const MAX_LOCAL_ENTRIES = 8192
-const MAX_FETCHED_PAGES = 8192
-/** Tag of a jump-cache entry that is not in use; never a JUMP_KEY. */
-const NO_KEY = -1
-
-/** Where an EIP leads: a page of linear memory and the variant to decode it as. */
-interface CodePlace {
-  /** Linear-memory page, or -1 where no direct memory is. */
-  hostPage: number
-  offset: number
-  variant: CodeVariant
-  linear: number
-}
 
 /**
  * The software processor: runs generated code over decoded records and does what that code leaves to it:
@@ -107,7 +94,7 @@ export class SoftVcpu implements Vcpu {
   readonly #breakpoints: Breakpoints
   readonly #privilege: Privilege
   readonly #interrupts: InterruptSource
-  readonly #jumpCache: Int32Array
+  readonly #finder: CodeFinder
   readonly #run: Run
   readonly #fetched = new Uint8Array(16)
   #fault: CpuFault | null = null
@@ -121,19 +108,6 @@ export class SoftVcpu implements Vcpu {
   #running = false
   #suppressTrap = false
   #drained = 0
-  #generation = 1
-  #codeIds = new Map<number, Map<number, number>>()
-  #nextCodeId = 1
-  #modeKey = { base: -1, limit: -1, flags: -1 }
-  #fetchPage = -1
-  #fetchHost = -1
-  #fetchUser = false
-  #fetchGlobal = false
-  /** Pages that code was fetched from since the last generation: linear page numbers, large ones as ~(linear >>> 22). */
-  readonly #fetchedPages = new Set<number>()
-  /** Entries of the jump cache that hold targets in pages that are not global. */
-  readonly #localEntries = new Int32Array(MAX_LOCAL_ENTRIES)
-  #localCount = 0
   #retired = 0
   /** Budget at the start of the run under way, for exact counts within it. */
   #runBudget = 0
@@ -150,7 +124,6 @@ export class SoftVcpu implements Vcpu {
     interrupt: 0,
     halt: 0,
   }
-  #variant: CodeVariant = { code32: false, stack32: false, flat: false, low: 0, high: 4096 }
 
   constructor(private readonly config: SoftVcpuConfig) {
     const { memory, isa, model, interpreter } = config
@@ -206,7 +179,7 @@ export class SoftVcpu implements Vcpu {
     this.slow = new SlowAccess(state, memory, this.mmu, this.segmentation, this.code)
     this.#breakpoints = new Breakpoints(state)
     this.#bulk = new BulkStrings(state, memory)
-    this.#jumpCache = new Int32Array(memory.memory.wasm.buffer, JUMP_CACHE, JUMP_CACHE_BYTES / 4)
+    this.#finder = new CodeFinder(state, memory, this.mmu, this.segmentation, this.code)
     this.#wire(tasks)
     this.#run = this.#instantiate(interpreter)
     this.reset()
@@ -215,15 +188,16 @@ export class SoftVcpu implements Vcpu {
   #wire(tasks: TaskSwitch): void {
     tasks.onLoadCr3 = (cr3) => this.control.setCr3(cr3)
     tasks.onDebugTrap = () => this.#pendDebug(0x8000)
-    this.segmentation.onChange = () => this.#updateMode()
-    this.control.onChange = () => this.#updateMode()
-    this.mmu.onFlush = (globals) => (globals ? this.#forgetTranslations() : this.#forgetLocal())
-    this.mmu.onInvalidate = (linear) => this.#forgetPage(linear)
+    const finder = this.#finder
+    this.segmentation.onChange = () => finder.noteModeChange()
+    this.control.onChange = () => this.updateFpuTrap()
+    this.mmu.onFlush = (globals) => (globals ? finder.forgetAll() : finder.forgetLocal())
+    this.mmu.onInvalidate = (linear) => finder.forgetPage(linear)
     this.control.onDebugChange = () => this.updateBreakpoints()
     this.mmu.watch = this.#breakpoints
     this.portIo.onAccess = (port, size) => this.#breakpoints.port(port, size)
     this.code.onCodePage = (page) => this.mmu.protectPage(page)
-    this.code.onFlush = () => this.#forgetTranslations()
+    this.code.onFlush = () => finder.forgetAll()
     this.#memory.observe({
       remapped: () => this.mmu.flush(true),
       written: (offset, length) => {
@@ -294,7 +268,7 @@ export class SoftVcpu implements Vcpu {
     this.#debugPending = false
     this.#breakpoints.refresh()
     this.mmu.flush(true)
-    this.#updateMode()
+    this.updateFpuTrap()
   }
 
   /** Architectural state, between two runs. */
@@ -321,11 +295,12 @@ export class SoftVcpu implements Vcpu {
     this.#nmiRequested = saved.nmi
     this.#interruptRequested = saved.interrupt
     this.#debugPending = saved.debugPending
-    this.#modeKey = { base: -1, limit: -1, flags: -1 }
+    this.segmentation.refresh()
+    this.#finder.forgetMode()
     this.code.flush()
     this.#privilege.set(this.state.cpl & 3)
     this.mmu.flush(true)
-    this.#updateMode()
+    this.updateFpuTrap()
   }
 
   get retired(): number {
@@ -427,7 +402,7 @@ export class SoftVcpu implements Vcpu {
   #runCode(budget: number): boolean {
     let record: number
     try {
-      record = this.#recordAt(this.state.eip)
+      record = this.#finder.find(this.state.eip)
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
     }
@@ -490,14 +465,14 @@ export class SoftVcpu implements Vcpu {
         this.slow.drop()
         const fault = this.#fault!
         this.#fault = null
-        return this.exceptions.raise(fault)
+        return this.exceptions.raise(fault) && this.#goOn()
       }
       case Why.SYSTEM:
         exits.system++
         if (this.#fault) {
           const fault = this.#fault
           this.#fault = null
-          return this.exceptions.raise(fault, this.#faultCause)
+          return this.exceptions.raise(fault, this.#faultCause) && this.#goOn()
         }
         this.#retired++
         return true
@@ -505,19 +480,38 @@ export class SoftVcpu implements Vcpu {
     exits.raise++
     state.eip = code.eipOf(record, eipBase)
     const vector = why - Why.RAISE
-    return this.exceptions.raise(vector === Vector.GP ? generalProtection() : new CpuFault(vector))
+    const fault = vector === Vector.GP ? generalProtection() : new CpuFault(vector)
+    return this.exceptions.raise(fault) && this.#goOn()
+  }
+
+  /** True when nothing stands between this instruction and the next: no interrupt, trap, shadow or stop. */
+  get #undisturbed(): boolean {
+    const { state } = this
+    return (
+      !this.#stopRequested &&
+      !this.#nmiRequested &&
+      !this.#debugPending &&
+      !(this.#interruptRequested && state.systemFlags & IF) &&
+      !this.#needsStep()
+    )
+  }
+
+  /** After an exception was delivered: the record of its handler, or true when something comes first. */
+  #goOn(): number | boolean {
+    return !this.#undisturbed || this.#enterAt(this.state.eip)
   }
 
   /** Finds the second page of an instruction that lies in two. */
   #cross(record: number): number | boolean {
     const { state, code } = this
+    const finder = this.#finder
     const eip = state.eip
     try {
-      const { linear, offset, variant } = this.#place(eip)
+      const { linear, offset, variant } = finder.place(eip)
       const next = eip + 4096 - offset
       if (next > state.limit(CS)) return this.#step()
-      const firstGlobal = this.#fetchGlobal
-      const second = this.#fetchFrom((linear + 4096 - offset) >>> 0)
+      const firstGlobal = finder.lastGlobal
+      const second = finder.fetchFrom((linear + 4096 - offset) >>> 0)
       if (second < 0) return this.#step()
       const local = !firstGlobal || !this.mmu.lastGlobal
       return code.cross(record, { second, key: state.word(State.JUMP_KEY), local, flat: variant.flat }, () =>
@@ -534,7 +528,7 @@ export class SoftVcpu implements Vcpu {
     const { state } = this
     state.eip = eip
     try {
-      const record = this.#recordAt(eip)
+      const record = this.#finder.find(eip)
       return record === 0 ? this.#step() : record
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
@@ -545,134 +539,13 @@ export class SoftVcpu implements Vcpu {
   #link(from: number, eipBase: number): number | boolean {
     const { code } = this
     try {
-      const place = this.#place(code.eipOf(from, eipBase))
+      const place = this.#finder.place(code.eipOf(from, eipBase))
       if (code.nearlyFull) code.flush()
       else return code.link(from, place.hostPage, place.variant)
     } catch (fault) {
       if (!(fault instanceof CpuFault)) throw fault
     }
     return this.#enterAt(code.branchTarget(from, eipBase))
-  }
-
-  // Finding code.
-
-  /** The record for an EIP, entered into the jump cache; 0 when it must be stepped. Throws fetch faults. */
-  #recordAt(eip: number): number {
-    const { code, state } = this
-    const place = this.#place(eip)
-    if (place.hostPage < 0) return 0
-    if (code.nearlyFull) code.flush()
-    const record = code.recordAt(place.hostPage, place.offset, place.variant)
-    const eipBase = (eip - place.offset) | 0
-    state.setWord(State.EIP_BASE, eipBase)
-    const cache = this.#jumpCache
-    const entry = ((eip ^ (eip >>> 12)) & (JUMP_CACHE_BYTES / 16 - 1)) * 4
-    cache[entry] = eip
-    cache[entry + 1] = state.word(State.JUMP_KEY)
-    cache[entry + 2] = record
-    cache[entry + 3] = eipBase
-    if (!this.#fetchGlobal && this.#localCount < MAX_LOCAL_ENTRIES)
-      this.#localEntries[this.#localCount++] = entry
-    return record
-  }
-
-  #place(eip: number): CodePlace {
-    const { state } = this
-    const limit = state.limit(CS)
-    if (eip > limit) throw generalProtection()
-    const linear = (state.base(CS) + eip) >>> 0
-    const offset = linear & 0xfff
-    const start = eip - offset
-    const variant = this.#variant
-    variant.low = start < 0 ? -start : 0
-    variant.high = Math.min(4096, limit + 1 - start)
-    const page = linear >>> 12
-    const user = state.cpl === 3
-    if (page !== this.#fetchPage || user !== this.#fetchUser) {
-      this.#fetchHost = this.#fetchFrom(linear)
-      this.#fetchPage = page
-      this.#fetchUser = user
-      this.#fetchGlobal = this.mmu.lastGlobal
-    }
-    return { hostPage: this.#fetchHost, offset, variant, linear }
-  }
-
-  /** Linear-memory page that code at a linear address is read from, -1 where no memory is. */
-  #fetchFrom(linear: number): number {
-    const { mmu } = this
-    const physical = mmu.translate(linear, 'fetch', this.state.cpl === 3)
-    const pages = this.#fetchedPages
-    if (pages.size >= MAX_FETCHED_PAGES) this.#forgetTranslations()
-    pages.add(linear >>> 12)
-    if (mmu.lastLarge) pages.add(~(linear >>> 22))
-    const host = this.#memory.readOffset(Math.floor(physical / 4096))
-    return host < 0 ? -1 : host / 4096
-  }
-
-  /** Another address space: what lies in global pages stays, which is the kernel of most systems. */
-  #forgetLocal(): void {
-    if (this.#localCount === MAX_LOCAL_ENTRIES) return this.#forgetTranslations()
-    this.#fetchPage = -1
-    for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + 1] = NO_KEY
-    this.#localCount = 0
-    this.code.forgetLocal()
-  }
-
-  /** Most pages that are invalidated one by one hold no code. */
-  #forgetPage(linear: number): void {
-    const pages = this.#fetchedPages
-    if (pages.has(linear >>> 12) || pages.has(~(linear >>> 22))) this.#forgetTranslations()
-  }
-
-  #forgetTranslations(): void {
-    this.#fetchPage = -1
-    this.#fetchedPages.clear()
-    this.#localCount = 0
-    this.#generation++
-    if (this.#generation >= GENERATIONS) {
-      this.#generation = 1
-      this.#jumpCache.fill(0)
-    }
-    this.#setJumpKey()
-  }
-
-  /** Recomputes what decoded code depends on after segments, privilege or control registers changed. */
-  #updateMode(): void {
-    const { state, segmentation } = this
-    const variant = this.#variant
-    variant.code32 = state.code32
-    variant.stack32 = state.stack32
-    variant.flat = segmentation.flat
-    const flags =
-      (variant.code32 ? 1 : 0) |
-      (variant.stack32 ? 2 : 0) |
-      (variant.flat ? 4 : 0) |
-      (state.cpl === 3 ? 8 : 0)
-    const [base, limit] = [state.base(CS), state.limit(CS)]
-    const mode = this.#modeKey
-    if (mode.base !== base || mode.limit !== limit || mode.flags !== flags) {
-      this.#modeKey = { base, limit, flags }
-      this.#setJumpKey()
-    }
-    this.updateFpuTrap()
-  }
-
-  #setJumpKey(): void {
-    const { base, limit, flags } = this.#modeKey
-    const major = (base >>> 0) * 16 + flags
-    let byLimit = this.#codeIds.get(major)
-    if (!byLimit) this.#codeIds.set(major, (byLimit = new Map()))
-    let id = byLimit.get(limit)
-    if (id === undefined) {
-      if (this.#nextCodeId === 0xffff) {
-        this.#codeIds.clear()
-        this.#codeIds.set(major, (byLimit = new Map()))
-        this.#nextCodeId = 1
-        this.#jumpCache.fill(0)
-      }
-      byLimit.set(limit, (id = this.#nextCodeId++))
-    }
-    this.state.setWord(State.JUMP_KEY, (this.#generation << 16) | id)
   }
 
   // Single steps.
@@ -690,7 +563,7 @@ export class SoftVcpu implements Vcpu {
     let place: CodePlace
     try {
       if (this.#codeBreakpoint(eip, shadow !== 0)) return this.exceptions.raise(new CpuFault(Vector.DB))
-      place = this.#place(eip)
+      place = this.#finder.place(eip)
       instruction = this.#decodeAt(eip)
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
@@ -769,10 +642,10 @@ export class SoftVcpu implements Vcpu {
     }
     const inPage = 0x1000 - ((base + eip) & 0xfff)
     fetch(Math.min(available, inPage))
-    let result = this.#decoder.decode(this.#fetched, 0, bytes, this.#variant)
+    let result = this.#decoder.decode(this.#fetched, 0, bytes, this.#finder.variant)
     if (result === 'truncated' && bytes < available) {
       fetch(available)
-      result = this.#decoder.decode(this.#fetched, 0, bytes, this.#variant)
+      result = this.#decoder.decode(this.#fetched, 0, bytes, this.#finder.variant)
     }
     if (result === 'undefined') throw invalidOpcode()
     if (typeof result === 'string') throw generalProtection()
@@ -831,6 +704,7 @@ export class SoftVcpu implements Vcpu {
       case Outcome.SHADOW:
         // MOV SS and POP SS hold traps back too, STI only interrupts.
         this.#suppressTrap = op !== SystemOp.STI
+        this.#finder.settleMode()
         if (
           !this.#interruptRequested &&
           !this.#nmiRequested &&
@@ -843,10 +717,18 @@ export class SoftVcpu implements Vcpu {
       case Outcome.LEAVE:
         // INT clears TF before a trap could be taken.
         if (SOFTWARE_INTERRUPTS.has(op)) this.#suppressTrap = true
-        return Why.SYSTEM
+        return this.#whyLeave()
     }
-    if (this.#stopRequested || state.word(State.JUMP_KEY) !== key) return Why.SYSTEM
-    return Why.NEXT
+    this.#finder.settleMode()
+    if (this.#stopRequested) return Why.SYSTEM
+    return state.word(State.JUMP_KEY) === key ? Why.NEXT : this.#whyLeave()
+  }
+
+  /** State.EIP is right: generated code may look there for itself unless something comes first. */
+  #whyLeave(): number {
+    if (this.#stepping || !this.#undisturbed) return Why.SYSTEM
+    this.#finder.settleMode()
+    return Why.ENTER
   }
 
   // FPU and debugging.
