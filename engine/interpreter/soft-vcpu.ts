@@ -1,4 +1,3 @@
-import * as v from 'valibot'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { parseSaved } from '../base/saved-state.ts'
@@ -6,7 +5,7 @@ import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
 import { AC, ID, IF, RF, TF, VIF, VIP } from '../isa/flags.ts'
 import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
-import { CS, DS, EDX, ES, FS, GS, LDTR, SS, State, TR } from '../isa/state.ts'
+import { CS, State } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import { Breakpoints } from '../vcpu/breakpoints.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
@@ -21,6 +20,8 @@ import { MAX_BATCH, PortIo } from '../vcpu/port-io.ts'
 import { Privilege } from '../vcpu/privilege.ts'
 import { Segmentation } from '../vcpu/segmentation.ts'
 import { Outcome, SystemUnit } from '../vcpu/system-unit.ts'
+import { setPowerOnState } from '../vcpu/power-on.ts'
+import { SAVED_VCPU, type SavedVcpu } from '../vcpu/saved-vcpu.ts'
 import { TaskSwitch } from '../vcpu/task-switch.ts'
 import type { InterruptSource, Vcpu, VcpuCounters, VcpuExit } from '../vcpu/vcpu.ts'
 import { SlowAccess } from './access.ts'
@@ -29,19 +30,6 @@ import { CodeCache, LINK_STUB, SCRATCH } from './code-cache.ts'
 import { CodeFinder, type CodePlace } from './code-finder.ts'
 import type { Interpreter } from './generator.ts'
 import { RECORD_SHIFT, Why } from './record.ts'
-
-const word = v.pipe(v.number(), v.integer())
-const SAVED_VCPU = v.object({
-  version: v.literal(1),
-  words: v.pipe(v.instance(Uint8Array), v.length(State.END)),
-  msrs: v.pipe(v.array(v.tuple([word, word, word])), v.maxLength(1000)),
-  pdpt: v.pipe(v.array(word), v.length(8)),
-  halted: v.boolean(),
-  nmi: v.boolean(),
-  interrupt: v.boolean(),
-  debugPending: v.boolean(),
-})
-export type SavedVcpu = v.InferOutput<typeof SAVED_VCPU>
 
 type Run = (record: number, budget: number) => number
 /** Functions of the FPU module that generated code calls. */
@@ -244,29 +232,15 @@ export class SoftVcpu implements Vcpu {
   }
 
   reset(): void {
-    const { state, segmentation, config } = this
-    state.words.fill(0, State.GPR >> 2, State.END >> 2)
-    state.eflags = 2
-    state.setWord(State.CR0, CR0.ET | (config.model.features.has('486') ? CR0.CD | CR0.NW : 0))
-    state.setGpr(EDX, config.model.signature)
-    state.setWord(State.FPU_CONTROL, 0x40)
-    state.setWord(State.FPU_TAG, 0x5555)
-    state.setWord(State.MXCSR, 0x1f80)
-    state.setWord(State.DEBUG + 24, 0xffff0ff0)
-    state.setWord(State.DEBUG + 28, 0x400)
-    state.setWord(State.GDTR + 4, 0xffff)
-    state.setWord(State.IDTR + 4, 0xffff)
+    setPowerOnState(this.state, this.config.model)
     this.msrs.reset()
     this.#privilege.set(0)
-    for (const index of [ES, SS, DS, FS, GS]) segmentation.setCache(index, 0, 0, 0xffff, 0x93)
-    segmentation.setCache(CS, 0xf000, 0xffff0000 | 0, 0xffff, 0x93)
-    segmentation.setCache(LDTR, 0, 0, 0xffff, 0x82)
-    segmentation.setCache(TR, 0, 0, 0xffff, 0x8b)
-    state.eip = 0xfff0
     this.#halted = false
     this.#nmiRequested = false
     this.#debugPending = false
     this.#breakpoints.refresh()
+    this.segmentation.refresh()
+    this.#finder.forgetMode()
     this.mmu.flush(true)
     this.updateFpuTrap()
   }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { bundled } from '../host/locations.ts'
 import { addLibraryCommands } from './library-commands.ts'
+import { mediaCommand } from './media-command.ts'
 import { planRun, type DriveArgument, type RawRunOptions } from './run-options.ts'
 import { EXIT, run } from './runner.ts'
 import { STEP_HELP } from './steps.ts'
@@ -93,6 +94,7 @@ async function main(argv: string[]): Promise<number> {
   const add = (command: Command) => program.addCommand(command.copyInheritedSettings(program))
   add(runCommand((result) => (status = result)))
   addLibraryCommands(add, (result) => (status = result))
+  add(mediaCommand((result) => (status = result)))
   try {
     await program.parseAsync(argv)
   } catch (error) {

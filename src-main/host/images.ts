@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import { Media } from '../../engine/service/media/media.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { safeFileName } from './library.ts'
 
@@ -88,7 +89,15 @@ async function describe(id: string, path: string): Promise<ImageChoice> {
     if (!found.size) throw new Error('it is empty')
     return found
   })
-  const kind = size <= LARGEST_FLOPPY ? 'floppy' : (await isIso(path)) ? 'cdrom' : 'disk'
+  const format = new Media().formatOf(path)
+  const isContainer = format !== null && format !== 'raw'
+  const kind = isContainer
+    ? 'disk'
+    : size <= LARGEST_FLOPPY
+      ? 'floppy'
+      : (await isIso(path))
+        ? 'cdrom'
+        : 'disk'
   return { id, name: basename(path), bytes: size, kind }
 }
 

@@ -33,6 +33,14 @@ describe('library', () => {
     expect(await library.get(id)).toEqual(record('Café Noir 3.1'))
   })
 
+  it('notes what a disk is before a guest can make it look like something else', async () => {
+    const machine = { version: 1, drives: [{ kind: 'disk', path: 'c.img' }] }
+    const id = await library.create(v.parse(VmRecord, { version: 1, name: 'DOS', machine }), {
+      'c.img': new Uint8Array(1024),
+    })
+    expect((await library.get(id)).machine.drives[0]!.format).toBe('raw')
+  })
+
   it('keeps machines of one name apart, and names without a letter possible', async () => {
     const ids = [
       await library.create(record('DOS')),

@@ -2,7 +2,13 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { basename, extname, isAbsolute, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
-import { findIssue, withFiles, type MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { Media } from '../../engine/service/media/media.ts'
+import {
+  findIssue,
+  withFiles,
+  type DriveConfig,
+  type MachineConfig,
+} from '../../engine/protocol/machine-config.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmId, VmRecord } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
@@ -102,7 +108,8 @@ export class VmLibrary {
   }
 
   async #write(id: string, record: VmRecord): Promise<void> {
-    await writeFileAtomically(this.#path(id, RECORD), JSON.stringify(record, null, 2) + '\n')
+    const machine = withFormats(record.machine, (path) => (isAbsolute(path) ? path : this.#path(id, path)))
+    await writeFileAtomically(this.#path(id, RECORD), JSON.stringify({ ...record, machine }, null, 2) + '\n')
   }
 
   /** A folder that reads like the name, and is nobody else's. */
@@ -152,4 +159,18 @@ function describeProblem(error: unknown): string {
   if (isCode(error, 'EACCES')) return `${RECORD} may not be read`
   if (error instanceof SyntaxError) return `${RECORD} is damaged: ${error.message}`
   return error instanceof Error ? error.message : String(error)
+}
+
+/**
+ * Notes what each disk's file is while its contents are still the user's: a guest can make a raw disk look like
+ * another format, and an image names files of the host.
+ */
+function withFormats(machine: MachineConfig, place: (path: string) => string): MachineConfig {
+  const media = new Media()
+  const drives = machine.drives.map((drive): DriveConfig => {
+    if (drive.kind !== 'disk' || drive.format !== 'auto' || drive.path === null) return drive
+    // What cannot be read now is told by its contents when the machine starts.
+    return { ...drive, format: media.formatOf(place(drive.path)) ?? 'auto' }
+  })
+  return { ...machine, drives }
 }

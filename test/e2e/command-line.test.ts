@@ -125,3 +125,38 @@ describe.skipIf(reason)('the library on the command line', () => {
     })
   })
 })
+
+describe.skipIf(reason)('vitrine media', () => {
+  it('makes, converts, resizes, compacts and checks images', async () => {
+    expect((await vitrine('media', 'create', 'a.qcow2', '--size', '8M')).status).toBe(0)
+    expect((await vitrine('media', 'convert', 'a.qcow2', 'b.vdi')).status).toBe(0)
+    expect((await vitrine('media', 'resize', 'b.vdi', '16M')).status).toBe(0)
+    expect((await vitrine('media', 'compact', 'b.vdi')).status).toBe(0)
+    expect(await vitrine('media', 'check', 'b.vdi')).toMatchObject({
+      status: 0,
+      stdout: 'b.vdi: no damage\n',
+    })
+    const info = JSON.parse((await vitrine('media', 'info', 'b.vdi', '--json')).stdout) as object
+    expect(info).toMatchObject({ format: 'vdi', variant: 'dynamic', sizeBytes: 16 * 2 ** 20, backing: null })
+  })
+
+  it.each<[string, string[], RegExp]>([
+    ['a file that is there', ['convert', 'blank.img', 'empty.img'], /empty\.img: there is a file/],
+    ['a size that is none', ['create', 'x.img', '--size', 'large'], /--size large: it is not a size/],
+    ['a size between sectors', ['create', 'x.img', '--size', '1000'], /multiple of 512/],
+    ['a variant that is none', ['create', 'x.vdi', '--size', '1M', '--variant', 'thin'], /dynamic, fixed/],
+    [
+      'a format that is none',
+      ['create', 'x.img', '--size', '1M', '--format', 'zip'],
+      /Allowed choices are raw/,
+    ],
+    ['a missing file', ['info', 'none.img'], /none\.img: there is no such file/],
+  ])('refuses %s in one line, and creates nothing', async (_, args, line) => {
+    const before = (await readdir(folder)).toSorted()
+    const { status, stdout, stderr } = await vitrine('media', ...args)
+    expect([status, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(line)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+    expect((await readdir(folder)).toSorted()).toEqual(before)
+  })
+})

@@ -15,6 +15,11 @@ export interface DiskImage extends BlockImage {
   extentAt(sector: number, limit: number): Extent
   /** Looks for damage and, when `repair` is set, mends what can be mended. Throws `DiskError`. */
   check(repair: boolean): CheckReport
+  /**
+   * Gives the disk another size in place, at once and whole, where the format can. Says whether it did; the image
+   * has to be opened again then.
+   */
+  resize?(sizeBytes: number): boolean
 }
 
 export interface Extent {
@@ -76,6 +81,8 @@ export interface OpenContext {
 /** What to make. All sizes are whole sectors. */
 export interface CreateRequest {
   readonly sizeBytes: number
+  /** Name that the image will have, where its file has another for now. */
+  readonly name?: string
   /** Kind within the format; the format's usual one when absent. */
   readonly variant?: string | undefined
   readonly clusterBytes?: number | undefined

@@ -41,3 +41,12 @@ export const asciiAt = (bytes: Uint8Array, at: number, length: number): string =
     'latin1',
   )
 export const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit
+const ZEROS = new Uint8Array(64 * 1024)
+
+export function isAllZero(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += ZEROS.length) {
+    const part = bytes.subarray(at, at + ZEROS.length)
+    if (Buffer.compare(part, ZEROS.subarray(0, part.length)) !== 0) return false
+  }
+  return true
+}

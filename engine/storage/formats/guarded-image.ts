@@ -70,6 +70,10 @@ export class GuardedImage implements DiskImage {
     return this.image.check(repair)
   }
 
+  resize(sizeBytes: number): boolean {
+    return this.image.resize?.(sizeBytes) ?? false
+  }
+
   flush(): void {
     this.image.flush()
   }

@@ -218,6 +218,26 @@ export class Qcow2Map implements ClusterMap {
     if (count === 1) this.#l2.drop(cluster * this.#clusterBytes)
   }
 
+  /** Within the clusters that the L1 table has; the rest of them is zeros. */
+  grow(sizeBytes: number): boolean {
+    const { l1Entries, l1Position } = this.header
+    const entries = Math.ceil(sizeBytes / (this.#clusterBytes * this.#entriesPerTable))
+    const room = Math.ceil(Math.max(1, l1Entries) / this.#entriesPerTable) * this.#entriesPerTable
+    if (entries > room) return false
+    if (entries > l1Entries) {
+      const added = new Uint8Array((entries - l1Entries) * 8)
+      this.file.writeAt(l1Position + l1Entries * 8, added)
+    }
+    this.commit()
+    const fields = new Uint8Array(16)
+    this.file.readAt(24, fields)
+    viewOf(fields).setBigUint64(0, BigInt(sizeBytes))
+    viewOf(fields).setUint32(12, Math.max(entries, l1Entries))
+    this.file.writeAt(24, fields)
+    this.file.sync()
+    return true
+  }
+
   check(repair: boolean): CheckReport {
     this.commit()
     const { file, header } = this

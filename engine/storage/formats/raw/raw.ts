@@ -22,7 +22,7 @@ export const raw: DiskFormat = {
         file.path,
         `its size of ${file.size} bytes is not a multiple of 512; it is truncated or no disk image`,
       )
-    return new FlatImage(file, 0, file.size / SECTOR_BYTES, {
+    return new RawDisk(file, 0, file.size / SECTOR_BYTES, {
       format: 'raw',
       variant: 'flat',
       clusterBytes: null,
@@ -45,7 +45,7 @@ export class FlatImage implements DiskImage {
 
   /** Takes over the file. */
   constructor(
-    private readonly file: HostFile,
+    protected readonly file: HostFile,
     private readonly start: number,
     readonly sectorCount: number,
     readonly details: ImageDetails,
@@ -84,5 +84,14 @@ export class FlatImage implements DiskImage {
 
   close(): void {
     this.file.close()
+  }
+}
+
+/** A file that is the disk and nothing else. */
+class RawDisk extends FlatImage {
+  resize(sizeBytes: number): boolean {
+    this.file.truncate(sizeBytes)
+    this.file.sync()
+    return true
   }
 }

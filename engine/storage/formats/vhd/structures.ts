@@ -113,7 +113,7 @@ function parentLocators(file: HostFile, view: DataView): { names: string[]; end:
 function utf16(bytes: Uint8Array, endian: 'big' | 'little'): string {
   const units = Buffer.from(bytes.subarray(0, bytes.length & ~1))
   const text = (endian === 'big' ? units.swap16() : units).toString('utf16le')
-  return text.replace(/\0.*$/s, '').replaceAll('\\', '/')
+  return text.replace(/\0.*$/s, '').replaceAll('\\', '/').replace(/^\.\//, '')
 }
 
 const utf16Bytes = (text: string, endian: 'big' | 'little'): Buffer => {

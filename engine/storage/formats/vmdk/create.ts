@@ -39,7 +39,7 @@ export function createVmdk(
       'only a sparse VMDK can be over a parent, which has to be a VMDK; take qcow2 instead',
     )
   const sectors = sizeBytes / SECTOR_BYTES
-  const name = basename(file.path)
+  const name = request.name ?? basename(file.path)
   const parent = backing && identity !== null ? { contentId: identity, name: backing.name } : null
   const text = (extents: string[]): string =>
     encodeDescriptor({ createType: CREATE_TYPES[variant], sectors, extents, parent })

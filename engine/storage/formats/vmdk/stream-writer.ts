@@ -31,7 +31,7 @@ export class StreamWriter implements Compressor {
 
   constructor(
     private readonly file: HostFile,
-    { sizeBytes, backing }: CreateRequest,
+    { sizeBytes, backing, name = basename(file.path) }: CreateRequest,
   ) {
     if (backing) throw unusable(file.path, 'a stream-optimised VMDK stands alone')
     this.#sectors = sizeBytes / SECTOR_BYTES
@@ -41,7 +41,7 @@ export class StreamWriter implements Compressor {
     const descriptor = encodeDescriptor({
       createType: CREATE_TYPES.stream,
       sectors: this.#sectors,
-      extents: [`RDONLY ${this.#sectors} SPARSE "${basename(file.path)}"`],
+      extents: [`RDONLY ${this.#sectors} SPARSE "${name}"`],
       parent: null,
     })
     file.writeAt(SECTOR_BYTES, Buffer.from(descriptor, 'utf8'))

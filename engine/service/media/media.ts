@@ -1,0 +1,252 @@
+import * as fs from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
+import { EngineError } from '../../base/errors.ts'
+import { DiskError } from '../../storage/block-image.ts'
+import { MAX_DISK_BYTES } from '../../storage/formats/create-disk.ts'
+import {
+  type BackingReference,
+  type CheckReport,
+  type DiskImage,
+  type FormatName,
+  type InternalSnapshot,
+  SECTOR_BYTES,
+} from '../../storage/formats/disk-image.ts'
+import { formatNamed, formatOfFile } from '../../storage/formats/formats.ts'
+import { openDisk } from '../../storage/formats/open-disk.ts'
+import { unusable } from '../../storage/host-file.ts'
+import { HostImageFiles, type ImageFiles } from '../../storage/image-files.ts'
+import type { Progress } from './copy-disk.ts'
+import { makeImage } from './new-image.ts'
+
+export type { Progress } from './copy-disk.ts'
+
+/** What there is to know of an image, for `vitrine media info --json` and the media manager. */
+export interface MediaInfo {
+  path: string
+  format: FormatName
+  variant: string
+  /** Size of the disk that a guest sees. */
+  sizeBytes: number
+  /** Space that its files take on the host. */
+  storedBytes: number
+  clusterBytes: number | null
+  files: string[]
+  snapshots: InternalSnapshot[]
+  /** What it builds on; null when it stands alone. */
+  backing: MediaInfo | null
+}
+
+export interface SourceOptions {
+  /** What the file is; told by its contents when absent. */
+  format?: FormatName | undefined
+  /** Files outside of an image's folder that it may build on. */
+  allowed?: readonly string[]
+}
+
+export interface TargetOptions {
+  format: FormatName
+  variant?: string | undefined
+  clusterBytes?: number | undefined
+  compress?: boolean | undefined
+  /** Whether a file of the name is replaced. */
+  replaces?: boolean | undefined
+  backing?: { path: string; format?: FormatName | undefined } | undefined
+}
+
+/** Work on images that no machine uses. All throw `file-unusable`, leaving every file as it was. */
+export class Media {
+  constructor(private readonly files: ImageFiles = new HostImageFiles()) {}
+
+  info(path: string, options: SourceOptions = {}): MediaInfo {
+    const image = this.#open(path, options, false)
+    try {
+      return describe(image)
+    } finally {
+      image.close()
+    }
+  }
+
+  /** What a file's contents are, to be noted before any guest writes them; null for one that cannot be read now. */
+  formatOf(path: string): FormatName | null {
+    try {
+      const file = this.files.open(path, false)
+      try {
+        return formatOfFile(file).name
+      } finally {
+        file.close()
+      }
+    } catch (error) {
+      if (error instanceof EngineError || error instanceof DiskError) return null
+      throw error
+    }
+  }
+
+  /** @param sizeBytes of the disk; the backing file's size when null */
+  *create(
+    path: string,
+    sizeBytes: number | null,
+    target: TargetOptions,
+    options: SourceOptions = {},
+  ): Generator<Progress, void> {
+    const backing = target.backing ? this.#backing(path, target.backing, options) : undefined
+    try {
+      const size = sizeBytes ?? (backing ? backing.image.sectorCount * SECTOR_BYTES : null)
+      if (size === null) throw unusable(path, 'give its size')
+      yield* this.#make(path, size, target, backing, null, options)
+    } finally {
+      backing?.image.close()
+    }
+  }
+
+  *convert(
+    from: string,
+    to: string,
+    target: TargetOptions,
+    options: SourceOptions = {},
+  ): Generator<Progress, void> {
+    const source = this.#open(from, options, false)
+    try {
+      const backing = target.backing ? this.#backing(to, target.backing, options) : undefined
+      try {
+        yield* this.#make(to, source.sectorCount * SECTOR_BYTES, target, backing, source, options)
+      } finally {
+        backing?.image.close()
+      }
+    } finally {
+      source.close()
+    }
+  }
+
+  /**
+   * Gives a disk another size; what is new reads as zeros.
+   * @param mayCut whether the end of the disk may be lost
+   */
+  *resize(
+    path: string,
+    sizeBytes: number,
+    mayCut: boolean,
+    options: SourceOptions = {},
+  ): Generator<Progress, void> {
+    if (sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0 || sizeBytes > MAX_DISK_BYTES)
+      throw unusable(path, `a disk of ${sizeBytes} bytes: it has to be a multiple of 512, up to 2 TiB`)
+    const image = this.#open(path, options, true)
+    try {
+      const now = image.sectorCount * SECTOR_BYTES
+      if (sizeBytes < now && !mayCut)
+        throw unusable(path, `it has ${now} bytes: making it smaller loses its end; say that it may be cut`)
+      if (sizeBytes === now || image.resize?.(sizeBytes)) return
+      yield* this.#rewrite(path, image, sizeBytes, false)
+    } finally {
+      image.close()
+    }
+  }
+
+  /** Writes an image anew without what reads as zeros or as its backing file anyway. */
+  *compact(path: string, compress: boolean, options: SourceOptions = {}): Generator<Progress, void> {
+    const image = this.#open(path, options, !compress)
+    try {
+      yield* this.#rewrite(path, image, image.sectorCount * SECTOR_BYTES, compress)
+    } finally {
+      image.close()
+    }
+  }
+
+  check(path: string, repair: boolean, options: SourceOptions = {}): CheckReport {
+    const image = this.#open(path, options, repair, true)
+    try {
+      return image.check(repair)
+    } finally {
+      image.close()
+    }
+  }
+
+  #open(
+    path: string,
+    { format, allowed = [] }: SourceOptions,
+    writable: boolean,
+    repairing = false,
+  ): DiskImage {
+    return openDisk(this.files, path, { format: format ?? 'auto', writable, repairing, confirmed: allowed })
+  }
+
+  *#make(
+    path: string,
+    sizeBytes: number,
+    { format, variant, clusterBytes, compress = false, replaces = false }: TargetOptions,
+    backing: BackingReference | undefined,
+    source: DiskImage | null,
+    { allowed = [] }: SourceOptions,
+  ): Generator<Progress, void> {
+    const image = {
+      format,
+      request: { sizeBytes, variant, clusterBytes, backing },
+      compress: compress || variant === 'stream',
+      confirmed: allowed,
+    }
+    yield* makeImage(this.files, path, image, source, replaces)
+  }
+
+  /** The same image again, with another size or without what it need not hold. */
+  *#rewrite(path: string, image: DiskImage, sizeBytes: number, compress: boolean): Generator<Progress, void> {
+    const { details, backing } = image
+    if (details.snapshots.length > 0)
+      throw unusable(path, 'it holds snapshots, which would be lost; delete them or convert it to a new file')
+    if (details.files.length > 1)
+      throw unusable(
+        path,
+        'it lies in several files, which cannot be replaced as one; convert it to a new file',
+      )
+    const reference =
+      backing && details.backingFile !== null
+        ? { name: details.backingFile, format: backing.details.format, image: backing }
+        : undefined
+    const request = {
+      sizeBytes,
+      variant: details.variant,
+      clusterBytes: details.clusterBytes ?? undefined,
+      backing: reference,
+    }
+    const confirmed = backing ? [backing.name] : []
+    yield* makeImage(this.files, path, { format: details.format, request, compress, confirmed }, image, true)
+  }
+
+  /** The backing file by the name that an image at `path` gives it. */
+  #backing(
+    path: string,
+    { path: backingPath, format }: NonNullable<TargetOptions['backing']>,
+    options: SourceOptions,
+  ): BackingReference {
+    const image = this.#open(backingPath, { ...options, format }, false)
+    const folder = this.files.realPath(dirname(resolve(path))) ?? dirname(resolve(path))
+    const name = relative(folder, this.files.realPath(backingPath) ?? resolve(backingPath))
+    return { name, format: image.details.format, image }
+  }
+}
+
+function describe(image: DiskImage): MediaInfo {
+  const { format, variant, clusterBytes, files, snapshots } = image.details
+  return {
+    path: image.name,
+    format,
+    variant,
+    sizeBytes: image.sectorCount * SECTOR_BYTES,
+    storedBytes: files.reduce((sum, file) => sum + storedBytes(file), 0),
+    clusterBytes,
+    files: [...files],
+    snapshots: [...snapshots],
+    backing: image.backing && describe(image.backing),
+  }
+}
+
+/** Holes do not count. */
+function storedBytes(path: string): number {
+  return fs.statSync(path).blocks * 512
+}
+
+/** Formats that images can be made in, with their variants, the usual one first. */
+export function makableFormats(): { format: FormatName; variants: readonly string[] }[] {
+  return (['raw', 'qcow2', 'vdi', 'vhd', 'vmdk'] as const).map((format) => ({
+    format,
+    variants: formatNamed(format).variants,
+  }))
+}

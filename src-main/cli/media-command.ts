@@ -1,0 +1,214 @@
+import { extname } from 'node:path'
+import { Command, Option } from 'commander'
+import {
+  makableFormats,
+  Media,
+  type MediaInfo,
+  type Progress,
+  type SourceOptions,
+  type TargetOptions,
+} from '../../engine/service/media/media.ts'
+import { DISK_FORMATS, type DriveConfig } from '../../engine/protocol/machine-config.ts'
+import { UsageError } from './usage-error.ts'
+
+type Format = Exclude<DriveConfig['format'], 'auto'>
+
+interface Common {
+  from?: Format
+  allow?: string[]
+  json?: boolean
+}
+
+interface Target {
+  format?: Format
+  variant?: string
+  cluster?: string
+  backing?: string
+  backingFormat?: Format
+  compress?: boolean
+  force?: boolean
+}
+
+const READABLE = DISK_FORMATS.filter((format): format is Format => format !== 'auto')
+const MAKABLE = makableFormats()
+const BY_ENDING: Record<string, Format> = {
+  '.qcow2': 'qcow2',
+  '.vdi': 'vdi',
+  '.vhd': 'vhd',
+  '.vmdk': 'vmdk',
+}
+
+const print = (text: string): void => void process.stdout.write(text + '\n')
+
+/** `vitrine media …`: work on disk images that no machine uses. */
+export function mediaCommand(finish: (status: number) => void): Command {
+  const media = new Media()
+  const command = new Command('media')
+    .summary('create, convert, resize, compact and check disk images')
+    .description(
+      `Works on disk images that no machine uses. An image is never half made: what goes wrong or is stopped leaves
+everything as it was. Sizes are in bytes, or with K, M, G or T.
+
+${MAKABLE.map(({ format, variants }) => `  ${format.padEnd(6)} ${variants.join(', ')}`).join('\n')}
+VHDX and Parallels images are read.`,
+    )
+
+  add('info', '<file>', 'what an image is, and what it builds on').action((file: string, options: Common) =>
+    show(media.info(file, sourceOf(options)), options),
+  )
+
+  withTarget(add('create', '<file>', 'make an empty disk'))
+    .option('--size <N>', 'size of the disk; that of the backing file when absent')
+    .action(async (file: string, options: Common & Target & { size?: string }) => {
+      const size = options.size === undefined ? null : parseSize('--size', options.size)
+      if (size === null && options.backing === undefined)
+        throw new UsageError('--size: give the size of the disk')
+      await carryOut(media.create(file, size, targetOf(file, options), sourceOf(options)))
+      show(media.info(file, { ...sourceOf(options), format: targetOf(file, options).format }), options)
+    })
+
+  withTarget(add('convert', '<in> <out>', 'copy a disk into a new image of another format or variant'))
+    .option('--compress', 'compress the clusters (qcow2; vmdk of the variant stream always does)')
+    .action(async (from: string, to: string, options: Common & Target) => {
+      await carryOut(media.convert(from, to, targetOf(to, options), sourceOf(options)))
+      show(media.info(to, { ...sourceOf(options), format: targetOf(to, options).format }), options)
+    })
+
+  add('resize', '<file> <size>', 'give a disk another size')
+    .option('--cut', 'the end of the disk may be lost')
+    .action(async (file: string, size: string, options: Common & { cut?: boolean }) => {
+      await carryOut(media.resize(file, parseSize('size', size), options.cut ?? false, sourceOf(options)))
+      show(media.info(file, sourceOf(options)), options)
+    })
+
+  add('compact', '<file>', 'give back the space of clusters that are all zeros')
+    .option('--compress', 'compress the clusters (qcow2, and vmdk of the variant stream)')
+    .action(async (file: string, options: Common & { compress?: boolean }) => {
+      const before = media.info(file, sourceOf(options)).storedBytes
+      await carryOut(media.compact(file, options.compress ?? false, sourceOf(options)))
+      const info = media.info(file, sourceOf(options))
+      if (!options.json) print(`${inBytes(before)} before, ${inBytes(info.storedBytes)} now`)
+      else print(JSON.stringify({ ...info, storedBytesBefore: before }, null, 2))
+    })
+
+  add('check', '<file>', 'look for damage in an image')
+    .option('--repair', 'mend what can be mended')
+    .action((file: string, options: Common & { repair?: boolean }) => {
+      const report = media.check(file, options.repair ?? false, sourceOf(options))
+      const isSound = report.damage.length === 0 || report.repaired
+      if (options.json) print(JSON.stringify({ path: file, ...report, sound: isSound }, null, 2))
+      else {
+        for (const line of report.damage) print(`${file}: ${line}${report.repaired ? ' (mended)' : ''}`)
+        if (report.leakedBytes > 0)
+          print(
+            `${file}: ${inBytes(report.leakedBytes)} are used by nothing${report.repaired ? ' (given back)' : ''}`,
+          )
+        if (report.damage.length === 0) print(`${file}: no damage`)
+      }
+      if (!isSound) finish(1)
+    })
+
+  function add(name: string, args: string, summary: string): Command {
+    return command
+      .command(`${name} ${args}`)
+      .summary(summary)
+      .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`)
+      .addOption(
+        new Option('--from <FORMAT>', 'what the file is; told by its contents when absent').choices(READABLE),
+      )
+      .option(
+        '--allow <FILE>',
+        'a file outside of its folder that the image may build on; repeatable',
+        collect,
+      )
+      .option('--json', 'print JSON')
+  }
+
+  return command
+}
+
+const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value]
+
+const withTarget = (command: Command): Command =>
+  command
+    .addOption(
+      new Option(
+        '--format <FORMAT>',
+        "format of the new image; by its name's ending when absent, or raw",
+      ).choices(MAKABLE.map(({ format }) => format)),
+    )
+    .option('--variant <NAME>', 'kind within the format')
+    .option('--cluster <N>', 'size of the clusters (qcow2: 512 to 2M)')
+    .option('--backing <FILE>', 'image that shows where the new one holds nothing')
+    .addOption(new Option('--backing-format <FORMAT>', 'what the backing file is').choices(READABLE))
+    .option('--force', 'replace a file of the same name')
+
+function sourceOf({ from, allow }: Common): SourceOptions {
+  return { format: from, ...(allow && { allowed: allow }) }
+}
+
+function targetOf(path: string, options: Target): TargetOptions {
+  const { format, variant, cluster, backing, backingFormat, compress, force } = options
+  return {
+    format: format ?? BY_ENDING[extname(path).toLowerCase()] ?? 'raw',
+    variant,
+    clusterBytes: cluster === undefined ? undefined : parseSize('--cluster', cluster),
+    backing: backing === undefined ? undefined : { path: backing, format: backingFormat },
+    compress,
+    replaces: force,
+  }
+}
+
+const UNITS = 'KMGT'
+
+/** Bytes of a size such as 512, 360K or 1.5G. Throws `UsageError`. */
+export function parseSize(option: string, text: string): number {
+  const [, number, unit = ''] = /^(\d{1,15}(?:\.\d{1,6})?)([KMGT]?)i?B?$/i.exec(text) ?? []
+  const bytes = Number(number) * 1024 ** (unit ? UNITS.indexOf(unit.toUpperCase()) + 1 : 0)
+  if (!Number.isSafeInteger(bytes))
+    throw new UsageError(`${option} ${text}: it is not a size such as 1474560, 360K, 64M or 1.5G`)
+  return bytes
+}
+
+function inBytes(bytes: number): string {
+  const power = Math.min(UNITS.length, Math.floor(Math.log2(Math.max(1, bytes)) / 10))
+  if (power === 0) return `${bytes} bytes`
+  return `${(bytes / 1024 ** power).toFixed(1).replace(/\.0$/, '')} ${UNITS[power - 1]}iB`
+}
+
+function show(info: MediaInfo, { json }: Common): void {
+  if (json) return print(JSON.stringify(info, null, 2))
+  for (let layer: MediaInfo | null = info; layer; layer = layer.backing) {
+    print(layer === info ? layer.path : `over ${layer.path}`)
+    print(`  format    ${layer.format} (${layer.variant})`)
+    print(`  disk      ${inBytes(layer.sizeBytes)} (${layer.sizeBytes} bytes)`)
+    print(`  on host   ${inBytes(layer.storedBytes)}`)
+    if (layer.clusterBytes !== null) print(`  clusters  ${inBytes(layer.clusterBytes)}`)
+    for (const file of layer.files.slice(1)) print(`  extent    ${file}`)
+    for (const { id, name, createdAt } of layer.snapshots)
+      print(`  snapshot  ${id} ${name} (${new Date(createdAt * 1000).toISOString()})`)
+  }
+}
+
+/** Does the work bit by bit, shows how far it is, and stops when the user says so. */
+async function carryOut(work: Generator<Progress, void>): Promise<void> {
+  let isStopped = false
+  const stop = (): void => void (isStopped = true)
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  const isTerminal = process.stderr.isTTY === true
+  let lastAt = 0
+  try {
+    for (const { done, total } of work) {
+      const now = Date.now()
+      if (now - lastAt < 100) continue
+      lastAt = now
+      if (isTerminal) process.stderr.write(`\r${Math.floor((done / total) * 100)} %`)
+      // Signals come in between.
+      await new Promise((resolve) => setImmediate(resolve))
+      if (isStopped) throw new UsageError('stopped; nothing was changed')
+    }
+  } finally {
+    if (isTerminal) process.stderr.write('\r     \r')
+    process.off('SIGINT', stop).off('SIGTERM', stop)
+  }
+}
