@@ -1,3 +1,5 @@
+import { RECORDS } from '../isa/state.ts'
+
 /**
  * A decoded instruction, 32 bytes in the linear memory at State's RECORDS and up. The interpreter runs
  * straight from one to the next. Field offsets:
@@ -28,6 +30,9 @@ export const Record = {
 
 export const RECORD_BYTES = 32
 export const RECORD_SHIFT = 5
+
+/** The record that unresolved links point at. */
+export const LINK_STUB = RECORDS
 
 /** Handlers that are not instructions. */
 export const Handler = {

@@ -26,10 +26,10 @@ import { TaskSwitch } from '../vcpu/task-switch.ts'
 import type { InterruptSource, Vcpu, VcpuCounters, VcpuExit } from '../vcpu/vcpu.ts'
 import { SlowAccess } from './access.ts'
 import { BulkStrings } from './bulk.ts'
-import { CodeCache, LINK_STUB, SCRATCH } from './code-cache.ts'
+import { CodeCache, SCRATCH } from './code-cache.ts'
 import { CodeFinder, type CodePlace } from './code-finder.ts'
 import type { Interpreter } from './generator.ts'
-import { RECORD_SHIFT, Why } from './record.ts'
+import { LINK_STUB, RECORD_SHIFT, Why } from './record.ts'
 
 type Run = (record: number, budget: number) => number
 /** Functions of the FPU module that generated code calls. */
@@ -123,8 +123,9 @@ export class SoftVcpu implements Vcpu {
         (model.features.has('cpuid') ? 0 : ID) |
         (model.cr4Mask & CR4.VME ? 0 : VIF | VIP),
     )
-    this.#decoder = new Decoder(buildOpcodeTable(isa, model.features))
-    this.code = new CodeCache(memory, this.#decoder, interpreter.handlers)
+    const table = buildOpcodeTable(isa, model.features)
+    this.#decoder = new Decoder(table)
+    this.code = new CodeCache(memory, table, this.#decoder, interpreter.handlers)
     const { state } = this
     this.mmu = new Mmu(state, memory, this.code)
     this.segmentation = new Segmentation(state, this.mmu)
