@@ -164,6 +164,7 @@ function emitColdCall(fn: FunctionBuilder, builder: HandlerBuilder, firstCold: n
   fn.push(sub(load(rec, 2, Record.HANDLER), i32(firstCold)))
   fn.callIndirect(INDIRECT_TYPE)
   fn.pop(Local.WHY)
+  fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
   fn.if(local(Local.WHY))
   builder.leaveIf(ne(local(Local.WHY), i32(Why.ENTER)))
   loadLocals(fn)

@@ -5,7 +5,7 @@ import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
 import { AC, ID, IF, RF, TF, VIF, VIP } from '../isa/flags.ts'
 import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
-import { CS, State } from '../isa/state.ts'
+import { Attention, CS, State } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import { Breakpoints } from '../vcpu/breakpoints.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
@@ -86,9 +86,6 @@ export class SoftVcpu implements Vcpu {
   readonly #run: Run
   readonly #fetched = new Uint8Array(16)
   #fault: CpuFault | null = null
-  #interruptRequested = false
-  #nmiRequested = false
-  #stopRequested = false
   #halted = false
   #stepping = false
   #portAccesses = 0
@@ -219,7 +216,7 @@ export class SoftVcpu implements Vcpu {
         },
         writeBack: (): number => {
           this.slow.writeBack()
-          if (!this.#stopRequested || this.#drained !== 0) return 0
+          if (!this.#attends(Attention.STOP) || this.#drained !== 0) return 0
           this.#drained = DRAIN
           return DRAIN
         },
@@ -237,8 +234,8 @@ export class SoftVcpu implements Vcpu {
     this.msrs.reset()
     this.#privilege.set(0)
     this.#halted = false
-    this.#nmiRequested = false
-    this.#debugPending = false
+    this.#attend(Attention.NMI, false)
+    this.#attend(Attention.DEBUG, false)
     this.#breakpoints.refresh()
     this.segmentation.refresh()
     this.#finder.forgetMode()
@@ -254,9 +251,9 @@ export class SoftVcpu implements Vcpu {
       msrs: this.msrs.save(),
       pdpt: this.mmu.pdpt,
       halted: this.#halted,
-      nmi: this.#nmiRequested,
-      interrupt: this.#interruptRequested,
-      debugPending: this.#debugPending,
+      nmi: this.#attends(Attention.NMI),
+      interrupt: this.#attends(Attention.INTERRUPT),
+      debugPending: this.#attends(Attention.DEBUG),
     }
   }
 
@@ -267,9 +264,9 @@ export class SoftVcpu implements Vcpu {
     this.msrs.restore(saved.msrs)
     this.mmu.pdpt = saved.pdpt
     this.#halted = saved.halted
-    this.#nmiRequested = saved.nmi
-    this.#interruptRequested = saved.interrupt
-    this.#debugPending = saved.debugPending
+    this.#attend(Attention.NMI, saved.nmi)
+    this.#attend(Attention.INTERRUPT, saved.interrupt)
+    this.#attend(Attention.DEBUG, saved.debugPending)
     this.segmentation.refresh()
     this.#finder.forgetMode()
     this.code.flush()
@@ -287,17 +284,17 @@ export class SoftVcpu implements Vcpu {
   }
 
   setInterruptRequest(high: boolean): void {
-    this.#interruptRequested = high
+    this.#attend(Attention.INTERRUPT, high)
     if (high && this.state.systemFlags & IF) this.requestStop()
   }
 
   raiseNmi(): void {
-    this.#nmiRequested = true
+    this.#attend(Attention.NMI, true)
     this.requestStop()
   }
 
   requestStop(): void {
-    this.#stopRequested = true
+    this.#attend(Attention.STOP, true)
   }
 
   register(index: number): number {
@@ -337,17 +334,20 @@ export class SoftVcpu implements Vcpu {
 
   run(budget: number): VcpuExit {
     let left = Math.min(budget, MAX_BUDGET)
-    this.#stopRequested = false
+    this.#attend(Attention.STOP, false)
     for (;;) {
-      if (this.#nmiRequested || (this.#interruptRequested && this.state.systemFlags & IF)) {
+      if (
+        this.#attends(Attention.NMI) ||
+        (this.#attends(Attention.INTERRUPT) && this.state.systemFlags & IF)
+      ) {
         if (!this.state.word(State.SHADOW) && !this.#takeInterrupt()) return 'shutdown'
       }
-      if (this.#debugPending) {
-        this.#debugPending = false
+      if (this.#attends(Attention.DEBUG)) {
+        this.#attend(Attention.DEBUG, false)
         if (!this.exceptions.raise(new CpuFault(Vector.DB), 'external')) return 'shutdown'
       }
       if (this.#halted) return 'halt'
-      if (this.#stopRequested || left < 0) return 'stop'
+      if (this.#attends(Attention.STOP) || left < 0) return 'stop'
       const before = this.#retired
       const ok = this.#needsStep() ? this.#step() : this.#runCode(left)
       left -= this.#retired - before
@@ -360,8 +360,8 @@ export class SoftVcpu implements Vcpu {
     this.#halted = false
     this.exits.interrupt++
     let vector: number
-    if (this.#nmiRequested) {
-      this.#nmiRequested = false
+    if (this.#attends(Attention.NMI)) {
+      this.#attend(Attention.NMI, false)
       vector = Vector.NMI
     } else vector = this.#interrupts.acknowledge()
     return this.exceptions.raise(new CpuFault(vector), 'external')
@@ -395,7 +395,7 @@ export class SoftVcpu implements Vcpu {
       const next = this.#handleExit(why)
       if (typeof next === 'boolean') return next
       record = next
-      if (left < 0 || this.#stopRequested) return this.#settle(record)
+      if (left < 0 || this.#attends(Attention.STOP)) return this.#settle(record)
     }
   }
 
@@ -459,14 +459,22 @@ export class SoftVcpu implements Vcpu {
     return this.exceptions.raise(fault) && this.#goOn()
   }
 
+  #attends(bits: number): boolean {
+    return (this.state.word(State.ATTENTION) & bits) !== 0
+  }
+
+  #attend(bit: number, on: boolean): void {
+    const { state } = this
+    const word = state.word(State.ATTENTION)
+    state.setWord(State.ATTENTION, on ? word | bit : word & ~bit)
+  }
+
   /** True when nothing stands between this instruction and the next: no interrupt, trap, shadow or stop. */
   get #undisturbed(): boolean {
     const { state } = this
     return (
-      !this.#stopRequested &&
-      !this.#nmiRequested &&
-      !this.#debugPending &&
-      !(this.#interruptRequested && state.systemFlags & IF) &&
+      !this.#attends(Attention.STOP | Attention.NMI | Attention.DEBUG) &&
+      !(this.#attends(Attention.INTERRUPT) && state.systemFlags & IF) &&
       !this.#needsStep()
     )
   }
@@ -550,11 +558,13 @@ export class SoftVcpu implements Vcpu {
     const key = state.word(State.JUMP_KEY)
     state.setWord(State.JUMP_KEY, 0)
     this.#stepping = true
+    this.#attend(Attention.STEP, true)
     this.portIo.batch = trap || this.#breakpoints.enabled ? 1 : MAX_BATCH
     this.#runBudget = 0
     this.#drained = 0
     const why = this.#run(record, 0)
     this.#stepping = false
+    this.#attend(Attention.STEP, false)
     if (state.word(State.JUMP_KEY) === 0) state.setWord(State.JUMP_KEY, key)
     return this.#afterStep(why, eipBase, eip, trap)
   }
@@ -646,6 +656,10 @@ export class SoftVcpu implements Vcpu {
 
   #systemCall(op: number, a: number, b: number): number {
     const { state, code } = this
+    if (op === SystemOp.ENTER_CODE) {
+      this.#finder.noteModeChange()
+      return this.#whyLeave()
+    }
     const record = state.word(State.RECORD)
     const eip = code.eipOf(record, state.word(State.EIP_BASE))
     const key = state.word(State.JUMP_KEY)
@@ -681,8 +695,7 @@ export class SoftVcpu implements Vcpu {
         this.#suppressTrap = op !== SystemOp.STI
         this.#finder.settleMode()
         if (
-          !this.#interruptRequested &&
-          !this.#nmiRequested &&
+          !this.#attends(Attention.INTERRUPT | Attention.NMI) &&
           !(state.systemFlags & TF) &&
           state.word(State.JUMP_KEY) === key
         )
@@ -695,7 +708,7 @@ export class SoftVcpu implements Vcpu {
         return this.#whyLeave()
     }
     this.#finder.settleMode()
-    if (this.#stopRequested) return Why.SYSTEM
+    if (this.#attends(Attention.STOP)) return Why.SYSTEM
     return state.word(State.JUMP_KEY) === key ? Why.NEXT : this.#whyLeave()
   }
 
@@ -742,10 +755,8 @@ export class SoftVcpu implements Vcpu {
   #pendDebug(bits: number): void {
     const { state } = this
     state.setWord(State.DEBUG + 24, state.word(State.DEBUG + 24) | bits)
-    this.#debugPending = true
+    this.#attend(Attention.DEBUG, true)
   }
-
-  #debugPending = false
 
   /** Debug registers have changed, by an instruction or from a saved state. */
   updateBreakpoints(): void {
