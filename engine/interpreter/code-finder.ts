@@ -85,7 +85,7 @@ export class CodeFinder {
     const place = this.place(eip)
     if (place.hostPage < 0) return 0
     if (code.nearlyFull) code.flush()
-    const record = code.recordAt(place.hostPage, place.offset, place.variant)
+    const record = code.entryAt(place.hostPage, place.offset, place.variant)
     const eipBase = (eip - place.offset) | 0
     state.setWord(State.EIP_BASE, eipBase)
     const cache = this.#jumpCache
@@ -133,6 +133,11 @@ export class CodeFinder {
   }
 
   // Forgetting.
+
+  /** The code at an EIP may have changed. */
+  forget(eip: number): void {
+    this.#jumpCache[entryOf(eip) + 1] = NO_KEY
+  }
 
   /** Another address space: what lies in global pages stays, which is the kernel of most systems. */
   forgetLocal(): void {

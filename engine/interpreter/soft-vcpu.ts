@@ -26,12 +26,35 @@ import { TaskSwitch } from '../vcpu/task-switch.ts'
 import type { InterruptSource, Vcpu, VcpuCounters, VcpuExit } from '../vcpu/vcpu.ts'
 import { SlowAccess } from './access.ts'
 import { BulkStrings } from './bulk.ts'
-import { CodeCache, SCRATCH } from './code-cache.ts'
+import { CodeCache, type CodeVariant, SCRATCH, type TranslatedCode } from './code-cache.ts'
 import { CodeFinder, type CodePlace } from './code-finder.ts'
 import type { Interpreter } from './generator.ts'
 import { LINK_STUB, RECORD_SHIFT, Why } from './record.ts'
 
 type Run = (record: number, budget: number) => number
+
+/** Where a place that is entered often lies. */
+export interface HotPlace {
+  hostPage: number
+  offset: number
+  mode: CodeVariant
+}
+
+/** Makes code of places that are entered often. */
+export interface Translator extends TranslatedCode {
+  /** A head has counted down; it must be set to something else, sooner or later. */
+  hot(head: number, place: HotPlace): void
+  stats(): Record<string, number>
+}
+
+/** What translated code shares with the interpreter. */
+export interface TranslatorHost {
+  code: CodeCache
+  memory: WebAssembly.Memory
+  /** The interpreter's functions, then those of regions. */
+  table: WebAssembly.Table
+  fpu: FpuExports
+}
 /** Functions of the FPU module that generated code calls. */
 export type FpuExports = Record<string, (...args: number[]) => number>
 
@@ -43,6 +66,8 @@ export interface SoftVcpuConfig {
   ports: PortMap
   interrupts: InterruptSource
   fpu: FpuExports
+  /** Without it everything is interpreted. */
+  translator?: (host: TranslatorHost) => Translator
   /** Highest CPUID leaf shown. */
   leafLimit?: number
   /** True when the time of a run is over, whatever is left of its budget. */
@@ -84,6 +109,7 @@ export class SoftVcpu implements Vcpu {
   readonly #interrupts: InterruptSource
   readonly #finder: CodeFinder
   readonly #run: Run
+  #translator: Translator | null = null
   readonly #fetched = new Uint8Array(16)
   #fault: CpuFault | null = null
   #halted = false
@@ -104,6 +130,7 @@ export class SoftVcpu implements Vcpu {
     escape: 0,
     fault: 0,
     raise: 0,
+    hot: 0,
     system: 0,
     step: 0,
     interrupt: 0,
@@ -226,16 +253,24 @@ export class SoftVcpu implements Vcpu {
       },
       fpu: this.config.fpu,
     })
+    const { translator, fpu } = this.config
+    if (translator) {
+      const table = instance.exports['table'] as WebAssembly.Table
+      const { code } = this
+      this.#translator = translator({ code, memory: this.#memory.memory.wasm, table, fpu })
+      code.translated = this.#translator
+    }
     return instance.exports['run'] as Run
   }
 
   reset(): void {
+    const requested = this.#attends(Attention.INTERRUPT)
     setPowerOnState(this.state, this.config.model)
+    // A line keeps its level.
+    this.#attend(Attention.INTERRUPT, requested)
     this.msrs.reset()
     this.#privilege.set(0)
     this.#halted = false
-    this.#attend(Attention.NMI, false)
-    this.#attend(Attention.DEBUG, false)
     this.#breakpoints.refresh()
     this.segmentation.refresh()
     this.#finder.forgetMode()
@@ -264,6 +299,7 @@ export class SoftVcpu implements Vcpu {
     this.msrs.restore(saved.msrs)
     this.mmu.pdpt = saved.pdpt
     this.#halted = saved.halted
+    this.state.setWord(State.ATTENTION, 0)
     this.#attend(Attention.NMI, saved.nmi)
     this.#attend(Attention.INTERRUPT, saved.interrupt)
     this.#attend(Attention.DEBUG, saved.debugPending)
@@ -277,6 +313,11 @@ export class SoftVcpu implements Vcpu {
 
   get retired(): number {
     return this.#retired
+  }
+
+  /** What the translator has done, by name; empty without one. */
+  translatorStats(): Record<string, number> {
+    return this.#translator?.stats() ?? {}
   }
 
   get halted(): boolean {
@@ -324,7 +365,12 @@ export class SoftVcpu implements Vcpu {
         'slow-write': slow.deviceWrites,
       },
       interrupts,
-      cpu: { tlbMisses: mmu.misses, tlbFlushes: mmu.flushes, ...code.stats },
+      cpu: {
+        tlbMisses: mmu.misses,
+        tlbFlushes: mmu.flushes,
+        ...code.stats,
+        ...this.translatorStats(),
+      },
     }
   }
 
@@ -423,10 +469,13 @@ export class SoftVcpu implements Vcpu {
             ? code.branchTarget(state.word(State.RUN_START), eipBase)
             : code.eipOf(record, eipBase)
         return true
+      case Why.HOT:
+        exits.hot++
+        return this.#hot(record, eipBase)
       case Why.STALE: {
         exits.stale++
         const eip = code.eipOf(record, eipBase)
-        const fresh = this.#enterAt(eip)
+        const fresh = this.#enterAnew(eip)
         if (typeof fresh === 'number') code.replace(record, fresh)
         return fresh
       }
@@ -484,6 +533,24 @@ export class SoftVcpu implements Vcpu {
     return !this.#undisturbed || this.#enterAt(this.state.eip)
   }
 
+  /** A head has been entered often. Goes on there, translated or not. */
+  #hot(head: number, eipBase: number): number | boolean {
+    const { code } = this
+    const eip = code.eipOf(head, eipBase)
+    try {
+      const { hostPage, offset, variant } = this.#finder.place(eip)
+      if (code.nearlyFull || code.headAt(hostPage, offset, variant) !== head) {
+        // The page has been decoded anew since: another head stands for this place.
+        code.setHead(head, -1, 0x7fffffff)
+        return this.#enterAnew(eip)
+      }
+      this.#translator!.hot(head, { hostPage, offset, mode: variant })
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+    }
+    return this.#enterAt(eip)
+  }
+
   /** Finds the second page of an instruction that lies in two. */
   #cross(record: number): number | boolean {
     const { state, code } = this
@@ -516,6 +583,12 @@ export class SoftVcpu implements Vcpu {
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
     }
+  }
+
+  /** The same where the jump cache may hold a record that is out of date. */
+  #enterAnew(eip: number): number | boolean {
+    this.#finder.forget(eip)
+    return this.#enterAt(eip)
   }
 
   /** Resolves the branch at `from`, whose page is the one being executed. */

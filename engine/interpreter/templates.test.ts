@@ -7,11 +7,11 @@ import { RECORDS } from '../isa/state.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import { encodeRecord } from './encode-record.ts'
 import { allForms, formKey, formOf } from './form.ts'
-import { RECORD_BYTES } from './record.ts'
+import { Handler, RECORD_BYTES } from './record.ts'
 import { Templates } from './templates.ts'
 
 const table = buildOpcodeTable(describeAll(), CPU_MODELS.max.features)
-const handlers = new Map([...allForms(table).keys()].map((key, i) => [key, i + 6]))
+const handlers = new Map([...allForms(table).keys()].map((key, i) => [key, i + Handler.FIRST_INSTRUCTION]))
 const PREFIXES = [0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]
 
 /** Reproducible: a linear congruential generator (Numerical Recipes). */

@@ -9,11 +9,12 @@ import { KvmVcpu, type KvmVcpuConfig } from '../kvm/kvm-vcpu.ts'
 import { probeLimitation } from '../kvm/probe.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
+import { RegionTranslator } from '../translator/translator.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
 
 /** What a processor is connected to, whichever accelerator runs it. */
-export type ProcessorWiring = Omit<SoftVcpuConfig, 'isa' | 'interpreter' | 'fpu'> &
+export type ProcessorWiring = Omit<SoftVcpuConfig, 'isa' | 'interpreter' | 'fpu' | 'translator'> &
   Omit<KvmVcpuConfig, 'limitation'>
 
 export interface Processor {
@@ -30,9 +31,12 @@ export function createProcessor(accel: MachineConfig['accel'], wiring: Processor
     const found = tryKvm(accel === 'kvm', wiring)
     if (typeof found !== 'string') return found
     if (accel === 'kvm') throw new EngineError('accelerator-unusable', { accelerator: 'kvm', reason: found })
-    return { cpu: softProcessor(wiring), accelerator: { name: 'interpreter', reason: found } }
+    return { cpu: softProcessor(wiring, false), accelerator: { name: 'interpreter', reason: found } }
   }
-  return { cpu: softProcessor(wiring), accelerator: { name: 'interpreter', reason: 'it was asked for' } }
+  return {
+    cpu: softProcessor(wiring, accel === 'jit'),
+    accelerator: { name: accel, reason: 'it was asked for' },
+  }
 }
 
 /** KVM's processor, or the reason why not. @param always take a limited one too */
@@ -57,12 +61,13 @@ function tryKvm(always: boolean, wiring: ProcessorWiring): Processor | string {
   }
 }
 
-function softProcessor(wiring: ProcessorWiring): SoftVcpu {
+function softProcessor(wiring: ProcessorWiring, translates: boolean): SoftVcpu {
   const isa = describeAll()
   return new SoftVcpu({
     ...wiring,
     isa,
     interpreter: loadInterpreter(isa, wiring.model, artifact),
+    ...(translates && { translator: (host) => new RegionTranslator(host) }),
     fpu: loadFpu(wiring.memory.memory.wasm, fpuBytes()) as never,
   })
 }
