@@ -530,7 +530,7 @@ export class SoftVcpu implements Vcpu {
 
   /** After an exception was delivered: the record of its handler, or true when something comes first. */
   #goOn(): number | boolean {
-    return !this.#undisturbed || this.#enterAt(this.state.eip)
+    return this.#stepping || !this.#undisturbed || this.#enterAt(this.state.eip)
   }
 
   /** A head has been entered often. Goes on there, translated or not. */
@@ -636,10 +636,11 @@ export class SoftVcpu implements Vcpu {
     this.#runBudget = 0
     this.#drained = 0
     const why = this.#run(record, 0)
-    this.#stepping = false
     this.#attend(Attention.STEP, false)
     if (state.word(State.JUMP_KEY) === 0) state.setWord(State.JUMP_KEY, key)
-    return this.#afterStep(why, eipBase, eip, trap)
+    const alive = this.#afterStep(why, eipBase, eip, trap)
+    this.#stepping = false
+    return alive
   }
 
   #afterStep(why: number, eipBase: number, eip: number, trap: boolean): boolean {

@@ -160,11 +160,13 @@ function describeSegments(isa: InstructionSet): void {
         const offset = b.load(b.memory(s.segment(), address, b.size, false), b.size)
         const next = b.let(zeroExtend(add(address, i32(b.size)), b.addressSize))
         const selector = b.load(b.memory(s.segment(), next, 2, false), 2)
+        // Before the shortcut, which would leave the rest without it.
+        const register = d.registerAddress()
         loadSegment(b, i32(segmentAt(index)), selector, () => d.write(offset))
         b.setWord(State.FPU_SCRATCH, offset)
         b.system(
           SystemOp.LOAD_FAR_POINTER,
-          or(d.registerAddress(), i32(b.size << 16)),
+          or(register, i32(b.size << 16)),
           or(i32(index), shl(selector, i32(8))),
         )
       },

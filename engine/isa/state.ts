@@ -143,7 +143,7 @@ export const FPU_DATA = 0x8000
  * within the code segment, is mapped, executable and decoded.
  */
 export const JUMP_CACHE = 0x20000
-export const JUMP_CACHE_ENTRIES = 4096
+export const JUMP_CACHE_ENTRIES = 16384
 export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
 
 /**
