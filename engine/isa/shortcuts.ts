@@ -15,20 +15,7 @@ import {
   sub,
   xor,
 } from '../wasm/expression.ts'
-import {
-  AC,
-  ARITHMETIC,
-  DIRECTION,
-  ID,
-  IF,
-  IOPL,
-  NT,
-  RF,
-  TF,
-  VM,
-  arithmeticFlags,
-  zeroExtend,
-} from './flags.ts'
+import { AC, DIRECTION, ID, IF, IOPL, NT, RF, TF, VM, arithmeticFlags, zeroExtend } from './flags.ts'
 import type { Semantics } from './semantics.ts'
 import { CS, INTERRUPT_COUNTS, Segment, State, segmentAt } from './state.ts'
 
