@@ -183,6 +183,8 @@ class Pc implements Machine {
       }
     } finally {
       this.#clock.stop(idleNs)
+      // Bytes that the guest has sent are told before how the run ended.
+      for (const uart of this.#board.uarts) uart.flush()
     }
   }
 
