@@ -182,13 +182,9 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     const contents = (await readFile(IMAGE)).toString('base64')
     // A browser does not tell where a file lies, and the double takes its name for that.
     const name = kind === 'web' ? 'kolibri-test.img' : IMAGE
+    const file = `new File([Uint8Array.from(atob('${contents}'), (c) => c.charCodeAt(0))], ${JSON.stringify(name)})`
     const data = await page.evaluateHandle(
-      ([name, text]) => {
-        const transfer = new DataTransfer()
-        transfer.items.add(new File([Uint8Array.from(atob(text!), (c) => c.charCodeAt(0))], name!))
-        return transfer
-      },
-      [name, contents],
+      `(() => { const transfer = new DataTransfer(); transfer.items.add(${file}); return transfer })()`,
     )
     await page.dispatchEvent('main', 'drop', { dataTransfer: data })
     await page.getByTestId('create-and-start').click()
@@ -315,7 +311,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await page.getByRole('tab', { name: 'Für alte Systeme' }).click()
     await page.getByText('NT 4 bleibt bei mehr als 2 im Setup stehen.').waitFor()
     await front.screenshot('german')
-    expect(await page.evaluate(() => document.documentElement.lang)).toBe('de')
+    expect(await page.locator('html').getAttribute('lang')).toBe('de')
   })
 
   it('survives the end of a machine’s process, says why, and starts it again', async () => {
