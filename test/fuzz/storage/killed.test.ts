@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDisk } from '../../../engine/storage/formats/create-disk.ts'
 import { openDisk } from '../../../engine/storage/formats/open-disk.ts'
 import { HostImageFiles } from '../../../engine/storage/image-files.ts'
-import { endlessProgram } from '../../support/storage/endless-writer.ts'
+import { endlessProgram } from '../../support/storage/endless-program.ts'
 import { Random } from '../../support/storage/random.ts'
 
 /** Processes that are killed while they write; RELIABILITY: 100 for a change, 5,000 a night. */
@@ -21,13 +22,8 @@ let program: string
 beforeAll(async () => {
   folder = fs.mkdtempSync(join(tmpdir(), 'vitrine-killed-'))
   program = join(folder, 'writer.mjs')
-  const writer = join(import.meta.dirname, '../../support/storage/endless-writer.ts')
   await build({
-    stdin: {
-      contents: `import { writeEndlessly } from ${JSON.stringify(writer)}
-        writeEndlessly(process.argv[2], process.argv[3], Number(process.argv[4]))`,
-      resolveDir: import.meta.dirname,
-    },
+    entryPoints: [join(import.meta.dirname, '../../support/storage/endless-writer.ts')],
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -45,7 +41,7 @@ async function writeAndKill(path: string, seed: number, lifeMs: number): Promise
   let told = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (told += text))
   const ended = new Promise((resolve) => child.once('close', resolve))
-  while (told === '') await delay(5)
+  await once(child.stdout, 'data')
   await delay(lifeMs)
   child.kill('SIGKILL')
   await ended
