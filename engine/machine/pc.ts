@@ -323,7 +323,7 @@ class Pc implements Machine {
         bootOrder: boot.length > 0 ? boot : DEFAULT_BOOT,
         acpi: apic,
         apic,
-        menuDelayMs: 0,
+        menuDelayMs: this.#config.knobs.bootMenuMs ?? 0,
         ...(kernel ? { kernel } : {}),
       },
       this.#clock,
