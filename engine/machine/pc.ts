@@ -14,6 +14,7 @@ import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
+import type { Accelerator } from '../protocol/vm.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
@@ -55,6 +56,7 @@ class Pc implements Machine {
   readonly #cpu: Vcpu
   readonly #loop: RunLoop
   readonly #config: MachineConfig
+  readonly #accelerator: Accelerator
   readonly #bays: DriveBays
   #tscOffset = 0
   #firmware: Firmware | null = null
@@ -104,13 +106,14 @@ class Pc implements Machine {
         diskFault: () => {},
       },
     )
-    this.#cpu = createProcessor({
+    const { cpu, accelerator } = createProcessor(config.accel, {
       model,
       memory: this.#memory,
       ports: this.#ports,
       interrupts: this.#board,
       leafLimit: config.knobs.cpuidLimit ?? Infinity,
       isDue: () => this.#loop.isDue,
+      timeLeftNs: () => this.#loop.timeLeftNs,
       readTimeStamp: () => {
         const ticks = Math.floor(this.#clock.nowNs * TSC_GHZ) + this.#tscOffset
         return { low: ticks >>> 0, high: Math.floor(ticks / 2 ** 32) >>> 0 }
@@ -123,7 +126,9 @@ class Pc implements Machine {
         : {}),
       ferr: (high) => this.#board.isa[13]!.set(high),
     })
-    this.#loop = new RunLoop(this.#cpu, this.#clock, () => this.#pending !== null)
+    this.#cpu = cpu
+    this.#accelerator = accelerator
+    this.#loop = new RunLoop(cpu, this.#clock, () => this.#pending !== null)
     this.#bays.attach(this.#board.fdc, this.#board.ide)
     this.#mapBackdoor()
     this.#fillCmos()
@@ -208,6 +213,7 @@ class Pc implements Machine {
 
   stats(): MachineStats {
     return {
+      accelerator: this.#accelerator,
       instructions: this.#cpu.retired,
       guestNs: this.#clock.nowNs,
       accesses: {},

@@ -155,4 +155,31 @@ describe('images and qemu-img', () => {
       again.close()
     })
   })
+
+  describe.each([
+    { format: 'vhdx', qemu: 'vhdx', qemuOptions: 'subformat=dynamic' },
+    { format: 'vhdx', qemu: 'vhdx', qemuOptions: 'subformat=fixed' },
+    { format: 'vhdx', qemu: 'vhdx', qemuOptions: 'block_size=1M' },
+    { format: 'parallels', qemu: 'parallels' },
+    { format: 'parallels', qemu: 'parallels', qemuOptions: 'cluster_size=64k' },
+  ] as const)('%s', (kind: Kind) => {
+    it(`${title(kind)}: QEMU's are read right by us`, () => {
+      const path = join(folder, 'theirs.img')
+      qemuImg(
+        'create',
+        '-q',
+        '-f',
+        kind.qemu,
+        ...(kind.qemuOptions ? ['-o', kind.qemuOptions] : []),
+        path,
+        `${SIZE}`,
+      )
+      const shadow = new Shadow(new Random(3))
+      shadow.writeQemu(kind, path, 40)
+      const image = open(path, kind.format, false)
+      shadow.expectIn(image)
+      image.close()
+      expect(() => open(path, kind.format, true)).toThrow(/can only be read/)
+    })
+  })
 })
