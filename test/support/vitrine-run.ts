@@ -105,12 +105,12 @@ export async function photograph(
   const step = [...steps, ...looks.flat()].flatMap((text) => ['--do', text])
   const enough = new AbortController()
   const ended = vitrine(['run', ...ACCELERATOR, ...args, ...step], dialogue, enough.signal)
-  let isOver = false
-  void ended.finally(() => (isOver = true))
+  const isOver = (afterMs: number): Promise<boolean> =>
+    Promise.race([ended.then(() => true), delay(afterMs).then(() => false)])
   try {
     for (let index = 0; ; index++) {
       // A picture is whole once the next one is begun.
-      while (!existsSync(file(index + 1)) && !isOver) await delay(100)
+      while (!existsSync(file(index + 1)) && !(await isOver(100)));
       if (!existsSync(file(index))) {
         const { status, stderr } = await ended
         throw new Error(`no picture ${index}, status ${status}: ${lastLines(stderr)}`)

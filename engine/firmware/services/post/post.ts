@@ -198,14 +198,14 @@ function* controllerCommand(command: number, data?: number): Service {
 }
 
 /** F12 as the keyboard sends it, before and after the controller translates. */
-const F12_CODES = [0x07, 0x58]
+const F12_CODES = new Set([0x07, 0x58])
 const ACKNOWLEDGE = 0xfa
 
 function* keyboard(): Service {
   let wantsMenu = false
   // What was pressed since power-on is lost to the reset of the controller; F12 shall count.
   for (let tries = 0; tries < 16 && (yield* in8(0x64)) & 1; tries++)
-    if (F12_CODES.includes(yield* in8(0x60))) wantsMenu = true
+    if (F12_CODES.has(yield* in8(0x60))) wantsMenu = true
   yield* controllerCommand(0xaa)
   yield* controllerByte()
   // Translation, system flag (which tells a reset from power-on), keyboard interrupt; mouse off.
@@ -216,7 +216,7 @@ function* keyboard(): Service {
   for (let tries = 0; tries < 16; tries++) {
     const byte = yield* controllerByte()
     if (byte === null || byte === ACKNOWLEDGE) break
-    if (F12_CODES.includes(byte)) wantsMenu = true
+    if (F12_CODES.has(byte)) wantsMenu = true
   }
   if (wantsMenu) yield* storeKey(KEY_F12)
 }
