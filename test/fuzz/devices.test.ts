@@ -49,7 +49,7 @@ function hammer(subject: Subject, cases: number): void {
 }
 
 describe('a device that is hammered keeps its word', () => {
-  it.each(wanted)('$name', (subject) => hammer(subject, SETTINGS.cases))
+  it.each(wanted)('$name', (subject) => hammer(subject, SETTINGS.cases / (subject.cost ?? 1)))
 })
 
 describe.runIf(SETTINGS.isWanted(MACHINE.name))('all devices that are hammered at once', () => {

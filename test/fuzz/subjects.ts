@@ -11,6 +11,8 @@ export interface Range {
 /** One device as the harness hammers it. */
 export interface Subject {
   name: string
+  /** How many times longer its cases take than others': it gets so many times fewer. */
+  cost?: number
   /** Devices put back to power-on at the start of each case. */
   devices: readonly string[]
   ports: readonly Range[]
@@ -214,6 +216,7 @@ export const SUBJECTS: readonly Subject[] = [
   },
   {
     name: 'vga',
+    cost: 10,
     devices: ['vga', 'vga-pci'],
     ports: [
       range(0x3c0, 16),
@@ -233,6 +236,7 @@ export const SUBJECTS: readonly Subject[] = [
   },
   {
     name: 'dispi',
+    cost: 10,
     devices: ['vga', 'vga-pci'],
     ports: [range(0x1ce, 3)],
     memory: [range(0xa0000, 0x10000), range(PLACES.frameBuffer, 0x1000000)],
@@ -317,6 +321,7 @@ export const SUBJECTS: readonly Subject[] = [
   },
   {
     name: 'firmware',
+    cost: 4,
     devices: ['firmware'],
     ports: [range(0xf00, 128)],
     moves: [callFirmware],
