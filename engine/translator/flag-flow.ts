@@ -2,7 +2,7 @@ import { formKey, formOf } from '../interpreter/form.ts'
 import { I32, type ValueType } from '../wasm/expression.ts'
 import { FunctionBuilder } from '../wasm/function-builder.ts'
 import { KIND_COUNT, STORED } from './flag-kind.ts'
-import type { Block, Region, Step } from './region.ts'
+import { type Block, type Region, type Step, successorsOf } from './region.ts'
 import { RegionSemantics } from './region-semantics.ts'
 import { Local } from './register-file.ts'
 
@@ -25,8 +25,8 @@ export class FlagFlow {
     for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
       const block = blocks[number]!
       const out = this.#after(block, kinds[number]!, mode.flat)
-      for (const successor of [block.next, block.taken]) {
-        if (successor < 0 || (kinds[successor]! | out) === kinds[successor]) continue
+      for (const successor of successorsOf(block)) {
+        if ((kinds[successor]! | out) === kinds[successor]) continue
         kinds[successor]! |= out
         queue.push(successor)
       }
