@@ -16,8 +16,7 @@ import {
   xor,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
-import { INDIRECT_TYPE } from '../wasm/module-writer.ts'
-import { Handler, Record, Why } from '../interpreter/record.ts'
+import { Why } from '../interpreter/record.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { JUMP_CACHE, JUMP_CACHE_ENTRIES, State } from '../isa/state.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
@@ -74,6 +73,7 @@ class RegionEmitter {
     fn.branchTable(local(Local.FLAGS_KIND), byKind, byKind[STORED]!)
     for (let kind = KIND_COUNT - 1; kind >= 0; kind--) {
       fn.end()
+      if (!(this.#semantics.kindsSeen & (1 << kind))) continue
       const flags = flagsOf(kind, FLAG_LOCALS)
       fn.store(i32(State.FLAGS_RESULT), resultWord(flags), 4)
       fn.store(i32(State.FLAGS_AUX), auxWord(flags), 4)
@@ -116,14 +116,7 @@ class RegionEmitter {
     fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE), target))
     fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE + 4), load(i32(State.JUMP_KEY), 4)))
     fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
-    fn.set(Local.EXIT, load(entry, 4, JUMP_CACHE + 8))
-    const record = local(Local.EXIT)
-    fn.if(and(geS(budget, i32(0)), eq(load(record, 2, Record.HANDLER), i32(Handler.REGION))))
-    fn.push(budget)
-    fn.push(load(record, 4, Record.IMMEDIATE))
-    fn.returnCallIndirect(INDIRECT_TYPE)
-    fn.end()
-    fn.store(i32(State.RECORD), record, 4)
+    fn.store(i32(State.RECORD), load(entry, 4, JUMP_CACHE + 8), 4)
     fn.return(i32(Why.NEXT))
     fn.end()
     fn.store(i32(State.EIP), target, 4)

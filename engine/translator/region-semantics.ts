@@ -61,6 +61,8 @@ export class RegionSemantics extends Semantics {
   setsFlags = false
   /** Kinds of flags that the locals may hold, one bit each; FLAGS_KIND tells which where there are several. */
   kinds = 1 << STORED
+  /** Every kind that there has been. */
+  kindsSeen = 1 << STORED
 
   constructor(
     fn: FunctionBuilder,
@@ -162,6 +164,7 @@ export class RegionSemantics extends Semantics {
     this.setsFlags = true
     this.#setParts(flags)
     this.kinds = 1 << kindOf(flags)
+    this.kindsSeen |= this.kinds
   }
 
   /** All at once: a part may be computed from what another replaces. */

@@ -39,12 +39,11 @@ export class RegionTranslator implements Translator {
       imports: [...helpers.keys()].map((name) => helperImport(name)),
       functions: [fn],
       exports: new Map([['region', 0]]),
-      importsTable: true,
       memoryPages: [1, 65536],
     })
-    const { memory, table, fpu } = this.#host
+    const { memory, fpu } = this.#host
     const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), {
-      env: { memory, table },
+      env: { memory },
       fpu,
     })
     this.#store.add(head, region, instance.exports['region'] as () => number)
