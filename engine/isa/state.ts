@@ -37,6 +37,9 @@ export const State = {
   CR4: 0xcc,
   /** Bit 0: the instruction just finished blocks interrupts for one more (STI, MOV SS, POP SS). */
   SHADOW: 0xd0,
+  /** Entries of translated regions and instructions retired in them, since somebody last looked. */
+  REGION_ENTRIES: 0xd4,
+  REGION_RETIRED: 0xd8,
 
   /** ES CS SS DS FS GS LDTR TR: SEGMENT_BYTES each, laid out by Segment. */
   SEGMENTS: 0x100,

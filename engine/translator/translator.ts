@@ -17,6 +17,8 @@ export class RegionTranslator implements Translator {
   #bytes = 0
   #instructions = 0
   #compileMs = 0
+  #entries = 0
+  #retired = 0
 
   constructor(host: TranslatorHost, { entriesUntilHot = 1000, pausesWhenRewritten = true } = {}) {
     this.entriesUntilHot = entriesUntilHot
@@ -61,8 +63,16 @@ export class RegionTranslator implements Translator {
     this.#store.flush()
   }
 
+  /** A run of generated code has ended. */
+  noteRun(entries: number, retired: number): void {
+    this.#entries += entries
+    this.#retired += retired
+  }
+
   stats(): Record<string, number> {
     return {
+      regionEntries: this.#entries,
+      translatedInstructions: this.#retired,
       regions: this.#regions,
       liveRegions: this.#store.size,
       regionBytes: this.#bytes,
