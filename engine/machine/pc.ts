@@ -15,6 +15,7 @@ import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
+import type { DiskFaultListener } from '../storage/block-image.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
@@ -34,6 +35,8 @@ const TSC_GHZ = 1
 /** How long a firmware call may still take before a state is saved: two seconds of guest time. */
 const FIRMWARE_TRIES = 2000
 const FIRMWARE_SLICE_NS = 1_000_000
+/** A guest that waits for longer than this has nothing more to write for now. */
+const LONG_IDLE_NS = 500_000_000
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
 /** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
@@ -103,7 +106,7 @@ class Pc implements Machine {
         resetCpu: () => this.#ask('cpu'),
         powerOff: () => this.#ask('power-off'),
         debugExit: (status) => this.#ask({ debugExit: status }),
-        diskFault: () => {},
+        diskFault: this.#diskFault,
       },
     )
     const { cpu, accelerator } = createProcessor(config.accel, {
@@ -155,6 +158,9 @@ class Pc implements Machine {
     return this.#board.uarts
   }
 
+  /** What the host failed is the drive's to tell its guest. */
+  readonly #diskFault: DiskFaultListener = () => {}
+
   run(sliceNs: number): RunOutcome {
     this.#clock.start()
     let idleNs = 0
@@ -183,6 +189,7 @@ class Pc implements Machine {
       }
     } finally {
       this.#clock.stop(idleNs)
+      this.#bays.settle(performance.now(), idleNs > LONG_IDLE_NS, this.#diskFault)
     }
   }
 

@@ -57,6 +57,7 @@ interface Run {
 /** A disk whose clusters lie where a map says, over a backing image or over zeros. */
 export class MappedImage implements DiskImage {
   readonly sectorBytes = SECTOR_BYTES
+  readonly holdsBack = true
   /** The last cluster that was unpacked: small reads in a row need it again and again. */
   #unpacked: { cluster: number; bytes: Uint8Array } | null = null
 
