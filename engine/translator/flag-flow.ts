@@ -1,10 +1,7 @@
 import { formKey, formOf } from '../interpreter/form.ts'
-import { I32, type ValueType } from '../wasm/expression.ts'
-import { FunctionBuilder } from '../wasm/function-builder.ts'
-import { KIND_COUNT, STORED } from './flag-kind.ts'
+import { STORED } from './flag-kind.ts'
 import { type Block, type Region, type Step, successorsOf } from './region.ts'
-import { RegionSemantics } from './region-semantics.ts'
-import { Local } from './register-file.ts'
+import { nowhere } from './nowhere.ts'
 
 /** What an instruction does to flags, apart from their value. */
 interface Effect {
@@ -55,9 +52,7 @@ export class FlagFlow {
 
 /** Translates an instruction into nowhere to see what becomes of the flags. */
 function tryOut(step: Step, flat: boolean): Effect {
-  const fn = new FunctionBuilder(1, Array<ValueType>(Local.COUNT).fill(I32))
-  const byKind = Array<number>(KIND_COUNT).fill(fn.block())
-  const semantics = new RegionSemantics(fn, { byKind, dynamic: fn.block(), helperIndex: () => 0 })
+  const semantics = nowhere()
   semantics.translate(step, flat)
   const { readsFlags, setsFlags, kinds } = semantics
   return { reads: readsFlags, defines: setsFlags ? 31 - Math.clz32(kinds) : -1 }

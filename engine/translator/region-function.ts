@@ -21,6 +21,7 @@ import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { JUMP_CACHE, JUMP_CACHE_ENTRIES, State } from '../isa/state.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
 import type { FlagFlow } from './flag-flow.ts'
+import { halvesOf } from './nowhere.ts'
 import { type Block, type Region, branchTarget, successorsOf } from './region.ts'
 import { FLAG_LOCALS, RegionSemantics } from './region-semantics.ts'
 import { Local } from './register-file.ts'
@@ -67,7 +68,11 @@ class RegionEmitter {
     const byKind: Label[] = []
     for (let kind = 0; kind < KIND_COUNT; kind++) byKind.push(fn.block())
     const dynamic = fn.block()
-    this.#semantics = new RegionSemantics(fn, { byKind, dynamic, helperIndex: this.helperIndex })
+    this.#semantics = new RegionSemantics(
+      fn,
+      { byKind, dynamic, helperIndex: this.helperIndex },
+      halvesOf(this.region),
+    )
     this.#tree(0)
     fn.end()
     fn.branchTable(local(Local.FLAGS_KIND), byKind, byKind[STORED]!)

@@ -170,7 +170,8 @@ function matchReturns(blocks: Block[], blockAt: (offset: number) => number): voi
     for (const number of seen) {
       const block = blocks[number]!
       const { returns } = block
-      if (nameOf(block) === 'RET' && returns.length < MAX_RETURNS && !returns.includes(site)) returns.push(site)
+      if (nameOf(block) === 'RET' && returns.length < MAX_RETURNS && !returns.includes(site))
+        returns.push(site)
       // Calls within the callee come back to it.
       const ways = nameOf(block) === 'CALL' ? [blockAt(block.end)] : [block.next, block.taken]
       for (const way of ways) if (way >= 0) seen.add(way)

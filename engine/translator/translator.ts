@@ -20,7 +20,7 @@ export class RegionTranslator implements Translator {
   #entries = 0
   #retired = 0
 
-  constructor(host: TranslatorHost, { entriesUntilHot = 1000, pausesWhenRewritten = true } = {}) {
+  constructor(host: TranslatorHost, { entriesUntilHot = 3000, pausesWhenRewritten = true } = {}) {
     this.entriesUntilHot = entriesUntilHot
     this.#host = host
     this.#store = new RegionStore(host.code, host.table, pausesWhenRewritten)
