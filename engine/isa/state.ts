@@ -39,6 +39,9 @@ export const State = {
   SHADOW: 0xd0,
   /** What must be looked at before the next instruction, of Attention: generated code takes no shortcuts then. */
   ATTENTION: 0xd4,
+  /** Entries of translated regions and instructions retired in them, since somebody last looked. */
+  REGION_ENTRIES: 0xd8,
+  REGION_RETIRED: 0xdc,
 
   /** ES CS SS DS FS GS LDTR TR: SEGMENT_BYTES each, laid out by Segment. */
   SEGMENTS: 0x100,

@@ -366,6 +366,18 @@ export class Mmu implements MemoryObserver {
     else view.setUint32(host, value, true)
   }
 
+  /**
+   * The bytes from a linear address on, up to `length` or the end of the page, where they are memory and nothing
+   * wants to know of single accesses; else null. Throws the page fault.
+   */
+  block(linear: number, length: number, use: 'read' | 'write', user: boolean): Uint8Array | null {
+    linear >>>= 0
+    if (this.watch?.watches(linear >>> 12)) return null
+    const host = this.hostAddress(linear, use, user)
+    if (host < 0 || (use === 'write' && this.code.holdsCode(Math.floor(host / 4096)))) return null
+    return this.memory.memory.bytes.subarray(host, host + Math.min(length, 0x1000 - (linear & 0xfff)))
+  }
+
   /** Makes sure that a write of `size` bytes will not fault; a fault on the second page names its first byte. */
   probeWrite(linear: number, size: number, user = false): void {
     linear >>>= 0
