@@ -50,6 +50,11 @@ export interface CodeCacheStats {
   flushes: number
 }
 
+/** Says which instructions only the runtime may do, by their offset in a page. */
+export interface CodeGaps {
+  needsGap(offset: number): boolean
+}
+
 /** Ends a straight run for good. */
 const LEAVES = new Set(['JMP', 'JMPI', 'RET', 'RETF', 'IRET', 'JMPF', 'JMPFI', 'HLT', 'UD2'])
 
@@ -84,6 +89,7 @@ export class CodeCache {
     memory: MemoryMap,
     private readonly decoder: Decoder,
     private readonly handlers: ReadonlyMap<string, number>,
+    private readonly gaps: CodeGaps,
   ) {
     this.#view = memory.memory.view
     this.#bytes = memory.memory.bytes
@@ -333,7 +339,8 @@ export class CodeCache {
       !ended &&
       run.length < MAX_RUN &&
       offset < mode.high &&
-      (index[offset] === 0 || offset === start)
+      (index[offset] === 0 || offset === start) &&
+      !this.gaps.needsGap(offset)
     ) {
       const instruction = this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
       if (typeof instruction === 'string') break
@@ -365,6 +372,10 @@ export class CodeCache {
       this.#view.setInt32(record + Record.LINK, variant.index[offset]!, true)
     } else if (offset >= 4096) {
       this.#writeGoto(record, offset)
+    } else if (this.gaps.needsGap(offset)) {
+      this.#writeSpecial(record, Handler.ESCAPE, offset)
+      variant.index[offset] = record
+      this.#cover(variant.page, offset, 1)
     } else {
       const host = variant.page.hostPage * 4096
       const result =

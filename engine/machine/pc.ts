@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { EngineError } from '../base/errors.ts'
+import { CpuTarget } from '../debugger/cpu-target.ts'
 import type { Line } from '../base/line.ts'
 import { MemoryMap } from '../bus/memory-map.ts'
 import { PortMap } from '../bus/port-map.ts'
@@ -56,6 +57,7 @@ class Pc implements Machine {
   readonly #loop: RunLoop
   readonly #config: MachineConfig
   readonly #bays: DriveBays
+  readonly #debugTarget: CpuTarget | null
   #tscOffset = 0
   #firmware: Firmware | null = null
   #pending: MachineEvent | null = null
@@ -124,6 +126,8 @@ class Pc implements Machine {
       ferr: (high) => this.#board.isa[13]!.set(high),
     })
     this.#loop = new RunLoop(this.#cpu, this.#clock, () => this.#pending !== null)
+    const { debug } = this.#cpu
+    this.#debugTarget = debug && new CpuTarget(debug, this.#memory)
     this.#bays.attach(this.#board.fdc, this.#board.ide)
     this.#mapBackdoor()
     this.#fillCmos()
@@ -148,6 +152,10 @@ class Pc implements Machine {
 
   get serial() {
     return this.#board.uarts
+  }
+
+  get debugTarget() {
+    return this.#debugTarget
   }
 
   run(sliceNs: number): RunOutcome {

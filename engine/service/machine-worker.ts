@@ -37,7 +37,7 @@ class ThreadHost implements LoopHost {
   }
 }
 
-function main(port: MessagePort, { config, state, kick }: ThreadStart): void {
+function main(port: MessagePort, { config, state, waitForDebugger, kick }: ThreadStart): void {
   const host = new ThreadHost(port, kick)
   try {
     const machine = createMachine(config)
@@ -48,7 +48,7 @@ function main(port: MessagePort, { config, state, kick }: ThreadStart): void {
       throw error
     }
     host.post({ kind: 'ready', serialPorts: machine.serial.length })
-    new MachineLoop(machine, host).run()
+    new MachineLoop(machine, host, waitForDebugger).run()
   } catch (error) {
     host.post({ kind: 'refused', error: describeError(error) })
   }

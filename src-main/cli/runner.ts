@@ -7,6 +7,7 @@ import type { MachineState } from '../../engine/protocol/vm-contract.ts'
 import { bundled } from '../host/locations.ts'
 import { checkInputFile, checkOutputFile } from './input-file.ts'
 import { encodePng } from './png.ts'
+import { GdbServer } from './gdb-server.ts'
 import { inputFiles, outputFiles, type RunPlan } from './run-options.ts'
 import { openSerial, type SerialLink } from './serial.ts'
 import type { Step } from './steps.ts'
@@ -34,6 +35,7 @@ class Run {
   #views = new MachineViews()
   #display: WebDisplay | null = null
   #links: (SerialLink | null)[] = []
+  #gdb: GdbServer | null = null
   #stop = new AbortController()
   /** Set by whatever ends the run first. */
   #status: number | null = null
@@ -52,8 +54,10 @@ class Run {
         onFrame: (view, buffer) => this.#views.onFrame(view, buffer),
         onPointer: (absolute) => this.#views.onPointer(absolute),
         onStats: (stats) => this.#views.onStats(stats),
+        onDebugger: (bytes, taken) => this.#gdb?.send(bytes, taken),
+        onDebuggerClosed: () => this.#gdb?.hangUp(),
       },
-      state,
+      { state, waitForDebugger: plan.waitGdb },
     )
     this.#views.attach(this.#thread, await this.#thread.ready)
     if (plan.display === 'web') this.#display = await WebDisplay.open(this.#thread, this.#views, plan.config)
@@ -66,6 +70,7 @@ class Run {
     process.once('SIGTERM', onSignal)
     try {
       await this.#openLinks()
+      await this.#openGdb()
       await this.#steps()
     } finally {
       if (timer) clearTimeout(timer)
@@ -73,6 +78,7 @@ class Run {
       process.off('SIGTERM', onSignal)
       await this.#thread.powerOff()
       for (const link of this.#links) link?.close()
+      this.#gdb?.close()
       await this.#display?.close()
     }
     if (plan.stats !== null) await this.#writeStats(plan.stats, this.#thread.stats)
@@ -87,6 +93,15 @@ class Run {
     }
     // What the guest said before its ports were connected is in the memory for `wait`.
     if (this.#links[0] && this.#serialText) this.#links[0].fromGuest(Buffer.from(this.#serialText, 'latin1'))
+  }
+
+  async #openGdb(): Promise<void> {
+    const { gdb, waitGdb } = this.plan
+    if (!gdb) return
+    this.#gdb = new GdbServer(gdb, this.#thread)
+    const port = await this.#gdb.listen()
+    const waits = waitGdb ? '; the guest waits for it' : ''
+    process.stderr.write(`vitrine: for GDB: target remote ${gdb.host}:${port}${waits}\n`)
   }
 
   async #steps(): Promise<void> {
