@@ -33,6 +33,18 @@ interface Variant {
   page: CodePage
   /** Record by page offset, 0 for none. */
   index: Int32Array
+  /** Heads by the page offset that they stand before. */
+  heads: Map<number, number>
+}
+
+/** What was translated from code, and must not outlive it. */
+export interface TranslatedCode {
+  /** How often a head is entered before it is hot. */
+  readonly entriesUntilHot: number
+  /** Bytes [start, end) of a linear-memory page have changed. */
+  written(hostPage: number, start: number, end: number): void
+  /** Nothing that was decoded is valid any more, heads included. */
+  flushed(): void
 }
 
 interface CodePage {
@@ -84,6 +96,7 @@ export class CodeCache {
   onCodePage: (hostPage: number) => void = () => {}
   /** Called when everything was dropped. */
   onFlush: () => void = () => {}
+  translated: TranslatedCode | null = null
 
   constructor(
     memory: MemoryMap,
@@ -113,7 +126,10 @@ export class CodeCache {
     const target = this.#view.getInt32(from + Record.IMMEDIATE, true)
     const mask = this.#view.getInt32(from + Record.DISPLACEMENT, true)
     let record: number
-    if (target >= mode.low && target < mode.high) record = this.recordAt(hostPage, target, mode)
+    const back = target <= this.#view.getUint16(from + Record.PAGE_OFFSET, true)
+    if (target >= mode.low && target < mode.high)
+      record =
+        back && this.translated ? this.headAt(hostPage, target, mode) : this.recordAt(hostPage, target, mode)
     else {
       record = this.#allocate()
       this.#writeSpecial(record, Handler.GOTO, 0)
@@ -124,11 +140,71 @@ export class CodeCache {
     return record
   }
 
+  // Heads: places that may be worth translating.
+
+  /** The head of a place: what stands before its record and counts how often it is entered. */
+  headAt(hostPage: number, offset: number, mode: CodeVariant): number {
+    const variant = this.#variant(hostPage, mode)
+    const record = variant.index[offset]! || this.#decodeRun(variant, offset)
+    let head = variant.heads.get(offset)
+    if (head === undefined) {
+      variant.heads.set(offset, (head = this.#allocate()))
+      this.#writeSpecial(head, Handler.HEAD, offset)
+      this.#view.setInt32(head + Record.IMMEDIATE, this.translated?.entriesUntilHot ?? 0, true)
+    }
+    this.#view.setInt32(head + Record.LINK, record, true)
+    return head
+  }
+
+  /** Lets straight code come by a head, where it would go on in the interpreter for good. */
+  plantHead(hostPage: number, offset: number, mode: CodeVariant): void {
+    if (offset >= mode.high) return
+    const variant = this.#variant(hostPage, mode)
+    const record = variant.index[offset]!
+    const instruction = this.decodeAt(hostPage, offset, mode)
+    if (record === 0 || instruction === null || variant.heads.has(offset) || this.nearlyFull) return
+    const copy = this.#allocate()
+    this.#encode(copy, instruction, formOf(instruction, mode.flat), offset)
+    const behind = this.#allocate()
+    this.#writeSpecial(behind, Handler.CONTINUE, offset + instruction.length)
+    this.#view.setInt32(behind + Record.LINK, record + RECORD_BYTES, true)
+    variant.index[offset] = copy
+    this.#goOnAt(record, this.headAt(hostPage, offset, mode))
+  }
+
+  /** Calls translated code from now on, or counts again from `entries` where `slot` is negative. */
+  setHead(head: number, slot: number, entries = 0): void {
+    this.#view.setUint16(head + Record.HANDLER, slot < 0 ? Handler.HEAD : Handler.REGION, true)
+    this.#view.setInt32(head + Record.IMMEDIATE, slot < 0 ? entries : slot, true)
+  }
+
+  /** What stands behind a head. */
+  behind(head: number): number {
+    return this.#view.getInt32(head + Record.LINK, true)
+  }
+
+  /** The instruction at an offset of a page, or null where none lies in the page that may be translated. */
+  decodeAt(hostPage: number, offset: number, mode: CodeVariant): Instruction | null {
+    if (offset < mode.low || offset >= mode.high || this.gaps.needsGap(offset)) return null
+    const host = hostPage * 4096
+    const result = this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
+    return typeof result === 'string' ? null : result
+  }
+
+  /** True once the branch has led somewhere. */
+  wasTaken(branch: number): boolean {
+    return this.#view.getInt32(branch + Record.LINK, true) !== LINK_STUB
+  }
+
+  #goOnAt(record: number, next: number): void {
+    this.#view.setUint16(record + Record.HANDLER, Handler.CONTINUE, true)
+    this.#view.setInt32(record + Record.LINK, next, true)
+  }
+
   /** Sends a stale record on to what took its place. */
   replace(stale: number, record: number): void {
     if (this.#view.getUint16(stale + Record.HANDLER, true) !== Handler.STALE) return
-    this.#view.setUint16(stale + Record.HANDLER, Handler.CONTINUE, true)
-    this.#view.setInt32(stale + Record.LINK, record, true)
+    this.#goOnAt(stale, record)
   }
 
   isCrossing(record: number): boolean {
@@ -230,6 +306,7 @@ export class CodeCache {
       if (!page) continue
       const start = Math.max(0, host - hostPage * 4096)
       const end = Math.min(4096, host + length - hostPage * 4096)
+      this.translated?.written(hostPage, start, end)
       if (end - start === 4096) this.#dropPage(page)
       else this.#dropRange(page, start, end)
     }
@@ -286,6 +363,7 @@ export class CodeCache {
     this.#localCrossings.clear()
     this.#holdsCode.fill(0)
     this.#next = FIRST
+    this.translated?.flushed()
     this.onFlush()
   }
 
@@ -312,7 +390,7 @@ export class CodeCache {
       (mode.high << 16)
     let variant = page.variants.get(key)
     if (!variant) {
-      variant = { mode: { ...mode }, page, index: new Int32Array(4096) }
+      variant = { mode: { ...mode }, page, index: new Int32Array(4096), heads: new Map() }
       page.variants.set(key, variant)
     }
     return variant

@@ -393,35 +393,6 @@ export class HandlerBuilder extends Semantics {
     return this.let(callOf(this.frame.helperIndex(name), I32, ...args))
   }
 
-  copyIn(operand: Operand, to: number, bytes: number): void {
-    this.#copy(operand, bytes, false, (host, at, size) =>
-      this.fn.store(i32(to + at), load(host, size, at), size),
-    )
-  }
-
-  copyOut(operand: Operand, from: number, bytes: number): void {
-    this.#copy(operand, bytes, true, (host, at, size) =>
-      this.fn.store(host, load(i32(from + at), size), size, at),
-    )
-  }
-
-  /** Pieces of at most 16 bytes, all translated before the first is moved. */
-  #copy(
-    operand: Operand,
-    bytes: number,
-    write: boolean,
-    move: (host: Expr, at: number, size: number) => void,
-  ): void {
-    const address = this.let(operand.address())
-    const pieces: [host: Expr, at: number, sizes: number][] = []
-    for (let at = 0; at < bytes;) {
-      const size = bytes - at >= 8 ? 8 : bytes - at >= 4 ? 4 : 2
-      pieces.push([this.memory(operand.segment(), add(address, i32(at)), size, write), at, size])
-      at += size
-    }
-    for (const [host, at, size] of pieces) move(sub(host, i32(at)), at, size)
-  }
-
   /** x87, MMX and SSE instructions need CR0 and CR4 to allow them, and no error pending. */
   #unitCheck(): void {
     const bit = UNIT_BIT[this.#form.description.unit]

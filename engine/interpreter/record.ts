@@ -43,7 +43,11 @@ export const Handler = {
   CONTINUE: 4,
   /** Stands before an instruction that lies in two pages, which follows it: valid while JUMP_KEY is the immediate. Not an instruction. */
   CROSS: 5,
-  FIRST_INSTRUCTION: 6,
+  /** Stands before a place that may be worth translating: counts the immediate down, then goes on at the link. Not an instruction. */
+  HEAD: 6,
+  /** A head that has been translated: calls the function whose number in the table is the immediate. Not an instruction. */
+  REGION: 7,
+  FIRST_INSTRUCTION: 8,
 } as const
 
 /** Why generated code came back. */
@@ -61,6 +65,8 @@ export const Why = {
   FAULT: 6,
   /** A system operation has set State.EIP. */
   SYSTEM: 7,
+  /** A head has been entered often. */
+  HOT: 8,
   /** Plus the vector: an exception without error code. */
   RAISE: 0x100,
 } as const

@@ -1,4 +1,3 @@
-import * as v from 'valibot'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { parseSaved } from '../base/saved-state.ts'
@@ -6,7 +5,7 @@ import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
 import { AC, ID, IF, RF, TF, VIF, VIP } from '../isa/flags.ts'
 import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
-import { CS, DS, EDX, ES, FS, GS, JUMP_CACHE, JUMP_CACHE_BYTES, LDTR, SS, State, TR } from '../isa/state.ts'
+import { CS, JUMP_CACHE, JUMP_CACHE_BYTES, State } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import { Breakpoints } from '../vcpu/breakpoints.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
@@ -21,30 +20,42 @@ import { MAX_BATCH, PortIo } from '../vcpu/port-io.ts'
 import { Privilege } from '../vcpu/privilege.ts'
 import { Segmentation } from '../vcpu/segmentation.ts'
 import { Outcome, SystemUnit } from '../vcpu/system-unit.ts'
+import { setPowerOnState } from '../vcpu/power-on.ts'
+import { SAVED_VCPU, type SavedVcpu } from '../vcpu/saved-vcpu.ts'
 import { TaskSwitch } from '../vcpu/task-switch.ts'
 import type { DebuggableCpu } from '../vcpu/debuggable.ts'
 import { Stops } from '../vcpu/stops.ts'
 import type { InterruptSource, Vcpu, VcpuCounters, VcpuExit } from '../vcpu/vcpu.ts'
 import { SlowAccess } from './access.ts'
 import { BulkStrings } from './bulk.ts'
-import { CodeCache, type CodeVariant, LINK_STUB, SCRATCH } from './code-cache.ts'
+import { CodeCache, type CodeVariant, LINK_STUB, SCRATCH, type TranslatedCode } from './code-cache.ts'
 import type { Interpreter } from './generator.ts'
 import { RECORD_SHIFT, Why } from './record.ts'
 
-const word = v.pipe(v.number(), v.integer())
-const SAVED_VCPU = v.object({
-  version: v.literal(1),
-  words: v.pipe(v.instance(Uint8Array), v.length(State.END)),
-  msrs: v.pipe(v.array(v.tuple([word, word, word])), v.maxLength(1000)),
-  pdpt: v.pipe(v.array(word), v.length(8)),
-  halted: v.boolean(),
-  nmi: v.boolean(),
-  interrupt: v.boolean(),
-  debugPending: v.boolean(),
-})
-export type SavedVcpu = v.InferOutput<typeof SAVED_VCPU>
-
 type Run = (record: number, budget: number) => number
+
+/** Where a place that is entered often lies. */
+export interface HotPlace {
+  hostPage: number
+  offset: number
+  mode: CodeVariant
+}
+
+/** Makes code of places that are entered often. */
+export interface Translator extends TranslatedCode {
+  /** A head has counted down; it must be set to something else, sooner or later. */
+  hot(head: number, place: HotPlace): void
+  stats(): Record<string, number>
+}
+
+/** What translated code shares with the interpreter. */
+export interface TranslatorHost {
+  code: CodeCache
+  memory: WebAssembly.Memory
+  /** The interpreter's functions, then those of regions. */
+  table: WebAssembly.Table
+  fpu: FpuExports
+}
 /** Functions of the FPU module that generated code calls. */
 export type FpuExports = Record<string, (...args: number[]) => number>
 
@@ -56,6 +67,8 @@ export interface SoftVcpuConfig {
   ports: PortMap
   interrupts: InterruptSource
   fpu: FpuExports
+  /** Without it everything is interpreted. */
+  translator?: (host: TranslatorHost) => Translator
   /** Highest CPUID leaf shown. */
   leafLimit?: number
   /** True when the time of a run is over, whatever is left of its budget. */
@@ -112,6 +125,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   readonly #interrupts: InterruptSource
   readonly #jumpCache: Int32Array
   readonly #run: Run
+  #translator: Translator | null = null
   readonly #fetched = new Uint8Array(16)
   #fault: CpuFault | null = null
   #interruptRequested = false
@@ -150,6 +164,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     escape: 0,
     fault: 0,
     raise: 0,
+    hot: 0,
     system: 0,
     step: 0,
     interrupt: 0,
@@ -281,29 +296,20 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       },
       fpu: this.config.fpu,
     })
+    const { translator, fpu } = this.config
+    if (translator) {
+      const table = instance.exports['table'] as WebAssembly.Table
+      const { code } = this
+      this.#translator = translator({ code, memory: this.#memory.memory.wasm, table, fpu })
+      code.translated = this.#translator
+    }
     return instance.exports['run'] as Run
   }
 
   reset(): void {
-    const { state, segmentation, config } = this
-    state.words.fill(0, State.GPR >> 2, State.END >> 2)
-    state.eflags = 2
-    state.setWord(State.CR0, CR0.ET | (config.model.features.has('486') ? CR0.CD | CR0.NW : 0))
-    state.setGpr(EDX, config.model.signature)
-    state.setWord(State.FPU_CONTROL, 0x40)
-    state.setWord(State.FPU_TAG, 0x5555)
-    state.setWord(State.MXCSR, 0x1f80)
-    state.setWord(State.DEBUG + 24, 0xffff0ff0)
-    state.setWord(State.DEBUG + 28, 0x400)
-    state.setWord(State.GDTR + 4, 0xffff)
-    state.setWord(State.IDTR + 4, 0xffff)
+    setPowerOnState(this.state, this.config.model)
     this.msrs.reset()
     this.#privilege.set(0)
-    for (const index of [ES, SS, DS, FS, GS]) segmentation.setCache(index, 0, 0, 0xffff, 0x93)
-    segmentation.setCache(CS, 0xf000, 0xffff0000 | 0, 0xffff, 0x93)
-    segmentation.setCache(LDTR, 0, 0, 0xffff, 0x82)
-    segmentation.setCache(TR, 0, 0, 0xffff, 0x8b)
-    state.eip = 0xfff0
     this.#halted = false
     this.#nmiRequested = false
     this.#debugPending = false
@@ -345,6 +351,11 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   get retired(): number {
     return this.#retired
+  }
+
+  /** What the translator has done, by name; empty without one. */
+  translatorStats(): Record<string, number> {
+    return this.#translator?.stats() ?? {}
   }
 
   get halted(): boolean {
@@ -396,7 +407,12 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         'slow-write': slow.deviceWrites,
       },
       interrupts,
-      cpu: { tlbMisses: mmu.misses, tlbFlushes: mmu.flushes, ...code.stats },
+      cpu: {
+        tlbMisses: mmu.misses,
+        tlbFlushes: mmu.flushes,
+        ...code.stats,
+        ...this.translatorStats(),
+      },
     }
   }
 
@@ -517,6 +533,9 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
             ? code.branchTarget(state.word(State.RUN_START), eipBase)
             : code.eipOf(record, eipBase)
         return true
+      case Why.HOT:
+        exits.hot++
+        return this.#hot(record, eipBase)
       case Why.STALE: {
         exits.stale++
         const eip = code.eipOf(record, eipBase)
@@ -554,6 +573,24 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     state.eip = code.eipOf(record, eipBase)
     const vector = why - Why.RAISE
     return this.exceptions.raise(vector === Vector.GP ? generalProtection() : new CpuFault(vector))
+  }
+
+  /** A head has been entered often. Goes on there, translated or not. */
+  #hot(head: number, eipBase: number): number | boolean {
+    const { code } = this
+    const eip = code.eipOf(head, eipBase)
+    try {
+      const { hostPage, offset, variant } = this.#place(eip)
+      if (code.nearlyFull || code.headAt(hostPage, offset, variant) !== head) {
+        // The page has been decoded anew since: another head stands for this place.
+        code.setHead(head, -1, 0x7fffffff)
+        return this.#enterAt(eip)
+      }
+      this.#translator!.hot(head, { hostPage, offset, mode: variant })
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+    }
+    return this.#enterAt(eip)
   }
 
   /** Finds the second page of an instruction that lies in two. */
@@ -610,7 +647,9 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     const place = this.#place(eip)
     if (place.hostPage < 0) return 0
     if (code.nearlyFull) code.flush()
-    const record = code.recordAt(place.hostPage, place.offset, place.variant)
+    const record = this.#translator
+      ? code.headAt(place.hostPage, place.offset, place.variant)
+      : code.recordAt(place.hostPage, place.offset, place.variant)
     const eipBase = (eip - place.offset) | 0
     state.setWord(State.EIP_BASE, eipBase)
     const cache = this.#jumpCache

@@ -15,6 +15,8 @@ import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
+import type { Accelerator } from '../protocol/vm.ts'
+import type { DiskFaultListener } from '../storage/block-image.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
@@ -34,6 +36,8 @@ const TSC_GHZ = 1
 /** How long a firmware call may still take before a state is saved: two seconds of guest time. */
 const FIRMWARE_TRIES = 2000
 const FIRMWARE_SLICE_NS = 1_000_000
+/** A guest that waits for longer than this has nothing more to write for now. */
+const LONG_IDLE_NS = 500_000_000
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
 /** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
@@ -56,6 +60,7 @@ class Pc implements Machine {
   readonly #cpu: Vcpu
   readonly #loop: RunLoop
   readonly #config: MachineConfig
+  readonly #accelerator: Accelerator
   readonly #bays: DriveBays
   readonly #debugTarget: CpuTarget | null
   #tscOffset = 0
@@ -103,16 +108,17 @@ class Pc implements Machine {
         resetCpu: () => this.#ask('cpu'),
         powerOff: () => this.#ask('power-off'),
         debugExit: (status) => this.#ask({ debugExit: status }),
-        diskFault: () => {},
+        diskFault: this.#diskFault,
       },
     )
-    this.#cpu = createProcessor({
+    const { cpu, accelerator } = createProcessor(config.accel, {
       model,
       memory: this.#memory,
       ports: this.#ports,
       interrupts: this.#board,
       leafLimit: config.knobs.cpuidLimit ?? Infinity,
       isDue: () => this.#loop.isDue,
+      timeLeftNs: () => this.#loop.timeLeftNs,
       readTimeStamp: () => {
         const ticks = Math.floor(this.#clock.nowNs * TSC_GHZ) + this.#tscOffset
         return { low: ticks >>> 0, high: Math.floor(ticks / 2 ** 32) >>> 0 }
@@ -125,9 +131,10 @@ class Pc implements Machine {
         : {}),
       ferr: (high) => this.#board.isa[13]!.set(high),
     })
-    this.#loop = new RunLoop(this.#cpu, this.#clock, () => this.#pending !== null)
-    const { debug } = this.#cpu
-    this.#debugTarget = debug && new CpuTarget(debug, this.#memory)
+    this.#cpu = cpu
+    this.#accelerator = accelerator
+    this.#loop = new RunLoop(cpu, this.#clock, () => this.#pending !== null)
+    this.#debugTarget = cpu.debug && new CpuTarget(cpu.debug, this.#memory)
     this.#bays.attach(this.#board.fdc, this.#board.ide)
     this.#mapBackdoor()
     this.#fillCmos()
@@ -158,6 +165,9 @@ class Pc implements Machine {
     return this.#debugTarget
   }
 
+  /** What the host failed is the drive's to tell its guest. */
+  readonly #diskFault: DiskFaultListener = () => {}
+
   run(sliceNs: number): RunOutcome {
     this.#clock.start()
     let idleNs = 0
@@ -186,6 +196,7 @@ class Pc implements Machine {
       }
     } finally {
       this.#clock.stop(idleNs)
+      this.#bays.settle(performance.now(), idleNs > LONG_IDLE_NS, this.#diskFault)
     }
   }
 
@@ -216,6 +227,7 @@ class Pc implements Machine {
 
   stats(): MachineStats {
     return {
+      accelerator: this.#accelerator,
       instructions: this.#cpu.retired,
       guestNs: this.#clock.nowNs,
       accesses: {},

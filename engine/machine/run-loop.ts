@@ -6,6 +6,8 @@ export interface LoopCpu {
   run(budget: number): VcpuExit
   requestStop(): void
   readonly retired: number
+  /** Null for a processor that is stopped by time and not by a count. */
+  readonly retiredNow: number | null
 }
 
 export type LoopExit =
@@ -31,6 +33,7 @@ const MIN_SLEEP_NS = 30_000
 export class RunLoop {
   #rate = FIRST_RATE
   #deadlineNs = Infinity
+  readonly #longestNs: number
 
   constructor(
     private readonly cpu: LoopCpu,
@@ -38,6 +41,8 @@ export class RunLoop {
     /** True when the machine has something to do at once: a reset, power off, an exit. */
     private readonly hasEvent: () => boolean,
   ) {
+    // A budget of instructions is a guess; a processor that keeps to its time needs no second look.
+    this.#longestNs = cpu.retiredNow === null ? Infinity : MAX_STRETCH_NS
     // A timer that is armed for earlier than the run under way expects ends it.
     clock.timers.onChange = () => {
       if (clock.timers.earliestNs < this.#deadlineNs) cpu.requestStop()
@@ -49,6 +54,11 @@ export class RunLoop {
     return this.clock.nowNs >= this.#deadlineNs
   }
 
+  /** What is left of the run under way, in ns. */
+  get timeLeftNs(): number {
+    return this.#deadlineNs - this.clock.nowNs
+  }
+
   /** Runs for at most `sliceNs` of guest time, which is host time. */
   run(sliceNs: number): LoopExit {
     const { clock, cpu } = this
@@ -58,7 +68,7 @@ export class RunLoop {
       if (clock.timers.earliestNs <= now) clock.timers.runDue(now)
       if (this.hasEvent()) return { kind: 'event' }
       if (now >= end) return { kind: 'slice' }
-      const stretch = Math.min(clock.timers.earliestNs, end, now + MAX_STRETCH_NS) - now
+      const stretch = Math.min(clock.timers.earliestNs, end, now + this.#longestNs) - now
       this.#deadlineNs = now + stretch
       const before = cpu.retired
       const exit = cpu.run(Math.max(MIN_BUDGET, Math.floor(stretch * this.#rate)))

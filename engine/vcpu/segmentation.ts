@@ -31,6 +31,28 @@ const REAL_ACCESS = 0x93
 /** In virtual-8086 mode the same at privilege level 3. */
 const V86_ACCESS = 0xf3
 
+/** Writes a segment cache with what is derived from it. */
+export function fillCache(
+  { words }: CpuState,
+  index: number,
+  { selector, base, limit, access }: Pick<Descriptor, 'base' | 'limit' | 'access'> & { selector: number },
+): void {
+  const at = segmentAt(index) >> 2
+  words[at + (Segment.BASE >> 2)] = base
+  words[at + (Segment.LIMIT >> 2)] = limit
+  words[at + (Segment.ACCESS >> 2)] = access
+  words[at + (Segment.SELECTOR >> 2)] = selector
+  // Below these counts any access of up to 16 bytes is inside; the rest is checked exactly.
+  const plain =
+    access !== 0 &&
+    isSegment(access) &&
+    limit >>> 0 >= 15 &&
+    (access & (Access.CODE | Access.EXPAND_DOWN)) !== Access.EXPAND_DOWN
+  const count = plain ? (limit >>> 0) - 14 : 0
+  words[at + (Segment.READ_COUNT >> 2)] = plain && isReadable(access) ? count : 0
+  words[at + (Segment.WRITE_COUNT >> 2)] = plain && isWritableData(access) ? count : 0
+}
+
 /** Segment registers, descriptor tables and the checks on accesses through them (SDM vol. 3, chapters 3 and 5). */
 export class Segmentation {
   /** Called when CS, SS, DS or ES have changed in a way that decoded code depends on. */
@@ -43,21 +65,7 @@ export class Segmentation {
 
   /** Fills a segment cache. `access` 0 makes it null: every use faults. */
   setCache(index: number, selector: number, base: number, limit: number, access: number): void {
-    const { words } = this.state
-    const at = segmentAt(index) >> 2
-    words[at + (Segment.BASE >> 2)] = base
-    words[at + (Segment.LIMIT >> 2)] = limit
-    words[at + (Segment.ACCESS >> 2)] = access
-    words[at + (Segment.SELECTOR >> 2)] = selector
-    // Below these counts any access of up to 16 bytes is inside; the rest is checked exactly.
-    const plain =
-      access !== 0 &&
-      isSegment(access) &&
-      limit >>> 0 >= 15 &&
-      (access & (Access.CODE | Access.EXPAND_DOWN)) !== Access.EXPAND_DOWN
-    const count = plain ? (limit >>> 0) - 14 : 0
-    words[at + (Segment.READ_COUNT >> 2)] = plain && isReadable(access) ? count : 0
-    words[at + (Segment.WRITE_COUNT >> 2)] = plain && isWritableData(access) ? count : 0
+    fillCache(this.state, index, { selector, base, limit, access })
     if (index <= DS) this.onChange()
   }
 
