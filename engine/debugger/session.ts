@@ -11,7 +11,7 @@ import {
   number,
   toHex,
 } from './packet.ts'
-import type { DebugTarget, PointKind } from './target.ts'
+import type { DebugTarget, PointKind, RegisterDescription } from './target.ts'
 
 /** What a session does to the machine that it debugs. */
 export interface DebuggedMachine {
@@ -163,10 +163,7 @@ export class GdbSession {
       case '?':
         return this.#stopReply()
       case 'g':
-        return this.machine.target.features
-          .flatMap(({ registers }) => registers)
-          .map((_, index) => toHex(this.machine.target.readRegister(index)))
-          .join('')
+        return this.#registers.map((_, index) => toHex(this.machine.target.readRegister(index))).join('')
       case 'G':
         return this.#writeAll(rest)
       case 'p':
@@ -235,13 +232,13 @@ export class GdbSession {
 
   // Registers.
 
-  get #registerCount(): number {
-    return this.machine.target.features.reduce((sum, { registers }) => sum + registers.length, 0)
+  get #registers(): RegisterDescription[] {
+    return this.machine.target.features.flatMap(({ registers }) => registers)
   }
 
   #readOne(text: string): string {
     const index = number(text)
-    if (index === null || index >= this.#registerCount) return ERROR.malformed
+    if (index === null || index >= this.#registers.length) return ERROR.malformed
     return toHex(this.machine.target.readRegister(index))
   }
 
@@ -249,13 +246,14 @@ export class GdbSession {
     const [name, hex] = text.split('=')
     const index = number(name)
     const value = fromHex(hex ?? '')
-    if (index === null || index >= this.#registerCount || !value) return ERROR.malformed
+    if (index === null || index >= this.#registers.length || !value) return ERROR.malformed
     return this.#write(index, value) ? OK : ERROR.refused
   }
 
   /** Values that a register has already are left alone: some can only be read. */
   #write(index: number, value: Uint8Array): boolean {
     const { target } = this.machine
+    if (index < 0) return false
     const now = target.readRegister(index)
     if (now.length !== value.length) return false
     return now.every((byte, i) => byte === value[i]) || target.writeRegister(index, value)
@@ -266,7 +264,7 @@ export class GdbSession {
     if (!bytes) return ERROR.malformed
     let at = 0
     let written = true
-    for (let index = 0; index < this.#registerCount && at < bytes.length; index++) {
+    for (let index = 0; index < this.#registers.length && at < bytes.length; index++) {
       const { length } = this.machine.target.readRegister(index)
       if (at + length > bytes.length) return ERROR.malformed
       written = this.#write(index, bytes.subarray(at, at + length)) && written
@@ -319,7 +317,13 @@ export class GdbSession {
       if (address === null) return ERROR.malformed
       const bytes = new Uint8Array(4)
       new DataView(bytes.buffer).setUint32(0, address, true)
-      if (!this.#write(EIP, bytes)) return ERROR.refused
+      if (
+        !this.#write(
+          this.#registers.findIndex(({ name }) => name === 'eip'),
+          bytes,
+        )
+      )
+        return ERROR.refused
     }
     return this.#go(single)
   }
@@ -365,6 +369,3 @@ export class GdbSession {
     if (!this.machine.isRunning) this.machine.resume()
   }
 }
-
-/** Number of EIP among the registers of the i386 feature. */
-const EIP = 8
