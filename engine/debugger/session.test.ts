@@ -6,7 +6,7 @@ import type { DebugTarget } from './target.ts'
 
 /** Two registers and 64 KiB of memory. */
 function connect() {
-  const registers = [Uint8Array.of(1, 0, 0, 0), Uint8Array.of(2, 0, 0, 0)]
+  const registers: Uint8Array[] = [Uint8Array.of(1, 0, 0, 0), Uint8Array.of(2, 0, 0, 0)]
   const memory = new Uint8Array(0x10000)
   const calls: string[] = []
   let reason: StopReason = { kind: 'step' }
