@@ -1,3 +1,4 @@
+import type { DebugTarget } from '../debugger/target.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import type { Display } from '../devices/display.ts'
 import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
@@ -54,6 +55,8 @@ export interface Machine {
   readonly keyboard: KeyboardInput
   readonly mouse: MouseInput
   readonly serial: SerialEnd[]
+  /** For a debugger, between two runs; null where the accelerator has no way in. */
+  readonly debugTarget: DebugTarget | null
   /** Runs the guest for at most `sliceNs` of host time. */
   run(sliceNs: number): RunOutcome
   /** Hard reset, as by the button on the case. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { EngineError } from '../base/errors.ts'
+import { CpuTarget } from '../debugger/cpu-target.ts'
 import type { Line } from '../base/line.ts'
 import { MemoryMap } from '../bus/memory-map.ts'
 import { PortMap } from '../bus/port-map.ts'
@@ -63,6 +64,7 @@ class Pc implements Machine {
   readonly #accelerator: Accelerator
   readonly #bays: DriveBays
   readonly #debugFiles: DebugFile[] = []
+  readonly #debugTarget: CpuTarget | null
   #tscOffset = 0
   #firmware: Firmware | null = null
   #pending: MachineEvent | null = null
@@ -135,6 +137,7 @@ class Pc implements Machine {
     this.#cpu = cpu
     this.#accelerator = accelerator
     this.#loop = new RunLoop(cpu, this.#clock, () => this.#pending !== null)
+    this.#debugTarget = cpu.debug && new CpuTarget(cpu.debug, this.#memory)
     this.#bays.attach(this.#board.fdc, this.#board.ide)
     this.#openDebugFiles()
     this.#mapBackdoor()
@@ -160,6 +163,10 @@ class Pc implements Machine {
 
   get serial() {
     return this.#board.uarts
+  }
+
+  get debugTarget() {
+    return this.#debugTarget
   }
 
   /** What the host failed is the drive's to tell its guest. */

@@ -4,6 +4,7 @@ import { describeError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { VmStats } from '../protocol/vm.ts'
 import { BufferPool, FramePump } from './frame-pump.ts'
+import { DebuggerLink } from './debugger-link.ts'
 import type { FromMachine, Picture, RequestName, Requests, ToMachine } from './thread-messages.ts'
 
 /** Long enough that the way in and out of the machine does not count, short enough for input to feel immediate. */
@@ -43,18 +44,26 @@ export class MachineLoop {
   #nextStatsNs = 0
   #lastStats = { atNs: 0, instructions: 0, sleptNs: 0, frames: 0 }
   #sleptNs = 0
+  readonly #debugger: DebuggerLink
 
+  /** @param waits it stands before its first instruction until a debugger, or somebody else, lets it go */
   constructor(
     private readonly machine: Machine,
     private readonly host: LoopHost,
+    waits = false,
   ) {
+    if (waits) this.#state = { kind: 'paused' }
+    this.#debugger = new DebuggerLink(machine, host, {
+      isRunning: () => this.#state.kind === 'running',
+      setState: (kind) => this.#setState({ kind }),
+    })
     machine.serial.forEach((end, port) => end.onOutput((bytes) => this.#noteSerial(port, bytes)))
     this.#lastStats.atNs = host.nowNs()
   }
 
   /** Returns when the machine has ended; the machine is closed then. */
   run(): void {
-    this.#setState({ kind: 'running' })
+    this.#setState(this.#state)
     try {
       while (this.#alive) this.#turn()
     } catch (error) {
@@ -62,6 +71,7 @@ export class MachineLoop {
     }
     try {
       this.#flushSerial()
+      this.#debugger.ended(this.#state.kind === 'debug-exit' ? this.#state.status : 0)
       this.#showFrames(true)
       this.host.post({ kind: 'stats', stats: this.#stats() })
     } catch {
@@ -107,7 +117,7 @@ export class MachineLoop {
       case 'idle':
         return this.#sleep(Math.min(outcome.wakeNs, this.#untilNextFrameNs()))
       case 'stopped':
-        return this.#sleep(this.#untilNextFrameNs())
+        return this.#debugger.stopped()
       case 'powered-off':
         return this.#setState({ kind: 'off' })
       case 'debug-exit':
@@ -149,6 +159,12 @@ export class MachineLoop {
       case 'watch-stats':
         this.#watched = message.on
         return
+      case 'debugger-attach':
+        return this.#debugger.attach()
+      case 'debugger':
+        return this.#debugger.receive(message.bytes)
+      case 'debugger-detach':
+        return this.#debugger.detach()
       case 'request':
         return this.#answer(message.id, message.name, message.args)
     }
@@ -168,7 +184,8 @@ export class MachineLoop {
       if (this.#state.kind === 'running') this.#setState({ kind: 'paused' })
     },
     resume: () => {
-      if (this.#state.kind === 'paused') this.#setState({ kind: 'running' })
+      // What a debugger has stopped only the debugger sets going.
+      if (this.#state.kind === 'paused' && !this.#debugger.holds) this.#setState({ kind: 'running' })
     },
     reset: () => this.machine.reset(),
     powerButton: () => this.machine.pressPowerButton(),

@@ -19,6 +19,9 @@ export interface MachineListener {
   onFrame?(view: number, buffer: ArrayBuffer): void
   onPointer?(absolute: boolean): void
   onStats?(stats: VmStats): void
+  /** Bytes for the debugger; `taken` says that what it sent last has been dealt with. */
+  onDebugger?(bytes: Uint8Array, taken: boolean): void
+  onDebuggerClosed?(): void
 }
 
 interface Waiting {
@@ -45,9 +48,9 @@ export class MachineThread {
     script: string,
     config: MachineConfig,
     private readonly listener: MachineListener,
-    state: Uint8Array | null = null,
+    { state = null, waitForDebugger = false }: Partial<Pick<ThreadStart, 'state' | 'waitForDebugger'>> = {},
   ) {
-    const workerData: ThreadStart = { config, state, kick: this.#kick.buffer }
+    const workerData: ThreadStart = { config, state, waitForDebugger, kick: this.#kick.buffer }
     const worker = new Worker(script, { workerData, name: 'machine' })
     this.#worker = worker
     this.ready = new Promise((resolve, reject) => {
@@ -164,6 +167,10 @@ export class MachineThread {
       case 'stats':
         this.#stats = message.stats
         return this.listener.onStats?.(message.stats)
+      case 'debugger':
+        return this.listener.onDebugger?.(message.bytes, message.taken)
+      case 'debugger-closed':
+        return this.listener.onDebuggerClosed?.()
       case 'answer':
       case 'error': {
         const waiting = this.#waiting.get(message.id)

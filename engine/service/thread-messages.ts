@@ -44,6 +44,10 @@ export type ToMachine =
   /** A frame's buffer, to be used again. */
   | { kind: 'buffer'; buffer: ArrayBuffer }
   | { kind: 'watch-stats'; on: boolean }
+  /** A debugger has connected, says something, has gone. */
+  | { kind: 'debugger-attach' }
+  | { kind: 'debugger'; bytes: Uint8Array }
+  | { kind: 'debugger-detach' }
 
 /** An error that crossed threads: its code and details when it has them. */
 export interface ThreadError {
@@ -61,12 +65,18 @@ export type FromMachine =
   | { kind: 'frame'; view: number; buffer: ArrayBuffer }
   | { kind: 'pointer'; absolute: boolean }
   | { kind: 'stats'; stats: VmStats }
+  /** For the debugger; `taken` says that what it sent last has been dealt with. */
+  | { kind: 'debugger'; bytes: Uint8Array; taken: boolean }
+  /** The session with the debugger is over. */
+  | { kind: 'debugger-closed' }
 
 /** What the thread starts with. */
 export interface ThreadStart {
   config: MachineConfig
   /** A saved state to go on from. */
   state: Uint8Array | null
+  /** It stands before its first instruction until a debugger lets it go. */
+  waitForDebugger: boolean
   /** One word: not zero when messages wait. */
   kick: SharedArrayBuffer
 }

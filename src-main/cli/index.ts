@@ -42,7 +42,7 @@ function runCommand(finish: (status: number) => void): Command {
     .option('--debug-console <FILE>', 'bytes written to port E9h')
     .option('--debug-exit', 'a write of v to port F4h ends the run with status (v << 1) | 1')
     .option('--port-log <PORT=FILE>', 'bytes written to a port; repeatable', collect)
-    .option('--gdb <tcp:HOST:PORT>', 'GDB remote stub')
+    .option('--gdb <tcp:HOST:PORT>', 'GDB remote stub, on this computer only; port 0 takes one that is free')
     .option('--wait-gdb', 'stop before the first instruction until a debugger says go')
     .option('--display <KIND>', 'none (default) or web: the screen as a page of this computer')
     .option('--do <STEP>', 'something to do; repeatable, done in order (see below)', collect)

@@ -8,6 +8,7 @@ import type { MachineState } from '../../engine/protocol/vm-contract.ts'
 import { bundled } from '../host/locations.ts'
 import { checkInputFile, checkOutputFile } from './input-file.ts'
 import { encodePng } from '../../engine/service/png.ts'
+import { GdbServer } from './gdb-server.ts'
 import { inputFiles, outputFiles, type RunPlan } from './run-options.ts'
 import { openSerial } from './serial.ts'
 import type { Step } from './steps.ts'
@@ -35,6 +36,7 @@ class Run {
   #views = new MachineViews()
   #display: WebDisplay | null = null
   #links: (SerialLink | null)[] = []
+  #gdb: GdbServer | null = null
   #stop = new AbortController()
   /** Set by whatever ends the run first. */
   #status: number | null = null
@@ -53,8 +55,10 @@ class Run {
         onFrame: (view, buffer) => this.#views.onFrame(view, buffer),
         onPointer: (absolute) => this.#views.onPointer(absolute),
         onStats: (stats) => this.#views.onStats(stats),
+        onDebugger: (bytes, taken) => this.#gdb?.send(bytes, taken),
+        onDebuggerClosed: () => this.#gdb?.hangUp(),
       },
-      state,
+      { state, waitForDebugger: plan.waitGdb },
     )
     this.#views.attach(this.#thread, await this.#thread.ready)
     this.#tellAccelerator()
@@ -68,6 +72,7 @@ class Run {
     process.once('SIGTERM', onSignal)
     try {
       await this.#openLinks()
+      await this.#openGdb()
       await this.#steps()
     } finally {
       if (timer) clearTimeout(timer)
@@ -75,6 +80,7 @@ class Run {
       process.off('SIGTERM', onSignal)
       await this.#thread.powerOff()
       for (const link of this.#links) link?.close()
+      this.#gdb?.close()
       await this.#display?.close()
     }
     if (plan.stats !== null) await this.#writeStats(plan.stats, this.#thread.stats)
@@ -97,6 +103,15 @@ class Run {
     }
     // What the guest said before its ports were connected is in the memory for `wait`.
     if (this.#links[0] && this.#serialText) this.#links[0].fromGuest(Buffer.from(this.#serialText, 'latin1'))
+  }
+
+  async #openGdb(): Promise<void> {
+    const { gdb, waitGdb } = this.plan
+    if (!gdb) return
+    this.#gdb = new GdbServer(gdb, this.#thread)
+    const port = await this.#gdb.listen()
+    const waits = waitGdb ? '; the guest waits for it' : ''
+    process.stderr.write(`vitrine: for GDB: target remote ${gdb.host}:${port}${waits}\n`)
   }
 
   async #steps(): Promise<void> {

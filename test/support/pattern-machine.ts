@@ -74,6 +74,8 @@ export class PatternMachine implements Machine {
 
   mouse = { move: () => {}, moveTo: () => {}, absolute: false }
 
+  readonly debugTarget = null
+
   serial = [0, 1].map((port) => ({
     onOutput: (listener: (bytes: Uint8Array) => void) => {
       this.#serialOut[port] = listener
