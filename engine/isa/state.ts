@@ -156,6 +156,8 @@ export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
 export const TLB = 0x100000
 export const TLB_BYTES = 0x400000
 export const Tlb = { READ_SUPERVISOR: 1, WRITE_SUPERVISOR: 2, READ_USER: 4, WRITE_USER: 8 } as const
+/** A permission to write shifted by this: it holds, but the page has decoded code, so each write is checked. */
+export const TLB_CHECKED_SHIFT = 4
 
 /** Decoded instructions, see interpreter/record.ts. */
 export const RECORDS = 0x600000
