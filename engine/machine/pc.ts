@@ -20,6 +20,7 @@ import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
 import { Board } from './board.ts'
+import { DebugFile } from './debug-file.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
@@ -61,6 +62,7 @@ class Pc implements Machine {
   readonly #config: MachineConfig
   readonly #accelerator: Accelerator
   readonly #bays: DriveBays
+  readonly #debugFiles: DebugFile[] = []
   #tscOffset = 0
   #firmware: Firmware | null = null
   #pending: MachineEvent | null = null
@@ -91,6 +93,7 @@ class Pc implements Machine {
       rom,
       {
         apic,
+        hpet: false,
         serialPorts: config.serialPorts,
         floppyDrives: this.#bays.floppyTypes,
         ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
@@ -133,6 +136,7 @@ class Pc implements Machine {
     this.#accelerator = accelerator
     this.#loop = new RunLoop(cpu, this.#clock, () => this.#pending !== null)
     this.#bays.attach(this.#board.fdc, this.#board.ide)
+    this.#openDebugFiles()
     this.#mapBackdoor()
     this.#fillCmos()
     if (config.firmware) this.#mapFwCfg()
@@ -280,6 +284,7 @@ class Pc implements Machine {
   close(): void {
     for (const uart of this.#board.uarts) uart.flush()
     this.#board.debugConsole.flush()
+    for (const file of this.#debugFiles) file.close()
     this.#cpu.close()
     this.#bays.close()
   }
@@ -338,7 +343,7 @@ class Pc implements Machine {
         bootOrder: boot.length > 0 ? boot : DEFAULT_BOOT,
         acpi: apic,
         apic,
-        menuDelayMs: 0,
+        menuDelayMs: this.#config.knobs.bootMenuMs ?? 0,
         ...(kernel ? { kernel } : {}),
       },
       this.#clock,
@@ -360,6 +365,24 @@ class Pc implements Machine {
       ramBytes: memoryMiB * MIB,
       acpi,
     })
+  }
+
+  /** Port E9h and logged ports. The processor writes to ports in order, and so does each file. */
+  #openDebugFiles(): void {
+    const open = (path: string): DebugFile => {
+      const file = new DebugFile(path)
+      this.#debugFiles.push(file)
+      return file
+    }
+    const { console: path, portLogs } = this.#config.debug
+    if (path !== undefined) {
+      const file = open(path)
+      this.#board.debugConsole.onOutput((bytes) => file.write(bytes))
+    }
+    for (const log of portLogs) {
+      const file = open(log.path)
+      this.#ports.onWrite(log.port, (byte) => file.write(Uint8Array.of(byte)))
+    }
   }
 
   #mapBackdoor(): void {
