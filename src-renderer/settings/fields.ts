@@ -111,6 +111,12 @@ export const FIELDS: readonly Field[] = [
   { id: 'memory', category: 'memory', at: ['machine', 'memoryMiB'], control: { kind: 'memory' } },
 
   { id: 'boot', category: 'start', at: ['machine', 'boot'], control: { kind: 'boot' } },
+  {
+    id: 'bootMenu',
+    category: 'start',
+    at: knob('bootMenuMs'),
+    control: { kind: 'number', least: 0, most: 60_000, unit: 'unit.ms', optional: true },
+  },
   { id: 'reboot', category: 'start', at: ['machine', 'reboot'], control: { kind: 'toggle' } },
   {
     id: 'firmware',

@@ -52,6 +52,8 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.boot': 'Starten von',
   'setting.boot.help':
     'Laufwerksarten in der Reihenfolge, in der sie versucht werden. Die erste, die etwas Startbares hat, gewinnt.',
+  'setting.bootMenu': 'Auf das Startmenü warten',
+  'setting.bootMenu.help': 'Millisekunden, in denen F12 das Startmenü der Firmware öffnet.',
   'setting.firmware': 'Firmware',
   'setting.firmware.help': 'Ein BIOS-Abbild anstelle des eingebauten, zum Beispiel SeaBIOS.',
   'setting.vgaBios': 'Grafik-BIOS',
@@ -104,6 +106,7 @@ export const settings: Record<keyof typeof english, string> = {
   'unit.mib': 'MiB',
   'unit.ips': 'je Sekunde',
   'unit.us': 'µs',
+  'unit.ms': 'ms',
   'unit.minutes': 'Minuten',
   'choice.max': 'Neuester (alles)',
   'choice.auto': 'Automatisch',

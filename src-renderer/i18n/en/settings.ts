@@ -50,6 +50,8 @@ export const settings = {
   'setting.boot': 'Start from',
   'setting.boot.help':
     'Kinds of drives in the order in which they are tried. The first that has something to start wins.',
+  'setting.bootMenu': 'Wait for the boot menu',
+  'setting.bootMenu.help': 'Milliseconds in which F12 opens the boot menu of the firmware.',
   'setting.firmware': 'Firmware',
   'setting.firmware.help': 'A BIOS image in place of the built-in one, for instance SeaBIOS.',
   'setting.vgaBios': 'Video BIOS',
@@ -100,6 +102,7 @@ export const settings = {
   'unit.mib': 'MiB',
   'unit.ips': 'a second',
   'unit.us': 'µs',
+  'unit.ms': 'ms',
   'unit.minutes': 'minutes',
   'choice.max': 'Newest (everything)',
   'choice.auto': 'Automatic',
