@@ -23,6 +23,8 @@ export interface PortClaim {
 /** The 64 Ki I/O ports. */
 export class PortMap {
   #claims = new Array<Claim | undefined>(0x10000)
+  /** Who hears what is written to a port; null while nobody does, which is nearly always. */
+  #watchers: Map<number, (byte: number) => void> | null = null
 
   /** Claims a range of ports. Throws `bus-overlap` when one of them is taken. */
   map(range: PortRange, device: BusDevice): PortClaim {
@@ -47,8 +49,19 @@ export class PortMap {
     return true
   }
 
+  /** Tells of each byte that is written to a port, whoever answers there. Such a port loses its bulk path. */
+  watch(port: number, listener: (byte: number) => void): void {
+    this.#watchers ??= new Map()
+    const earlier = this.#watchers.get(port)
+    this.#watchers.set(port, (byte) => {
+      earlier?.(byte)
+      listener(byte)
+    })
+  }
+
   /** The bulk path of the data port at `port`: only where a claim starts, and only if its device has one. */
   bulk(port: number): BulkPort | undefined {
+    if (this.#watchers?.has(port)) return undefined
     const claim = this.#claims[port]
     return claim?.base === port ? bulkPort(claim.device) : undefined
   }
@@ -64,12 +77,19 @@ export class PortMap {
   }
 
   write(port: number, value: number, size: AccessSize): void {
+    if (this.#watchers !== null)
+      for (let at = 0; at < size; at++)
+        this.#watchers.get((port + at) & 0xffff)?.((value >>> (8 * at)) & 0xff)
+    this.#write(port, value, size)
+  }
+
+  #write(port: number, value: number, size: AccessSize): void {
     const claim = this.#claims[port]
     if (claim && size <= claim.width && port - claim.base + size <= claim.length)
       return claim.device.write(port - claim.base, value, size)
     if (size === 1) return
     const half = (size >> 1) as AccessSize
-    this.write(port, half === 1 ? value & 0xff : value & 0xffff, half)
-    this.write((port + half) & 0xffff, value >>> (8 * half), half)
+    this.#write(port, half === 1 ? value & 0xff : value & 0xffff, half)
+    this.#write((port + half) & 0xffff, value >>> (8 * half), half)
   }
 }

@@ -7,7 +7,7 @@ import { type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
 import type { DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
-import type { BlockImage } from '../storage/block-image.ts'
+import type { BlockImage, DiskFaultListener } from '../storage/block-image.ts'
 import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
 import { MeteredImage } from '../storage/metered-image.ts'
 import { openCdImage, openDiskImage, openFloppyImage } from '../storage/open-image.ts'
@@ -44,7 +44,10 @@ export class DriveBays {
   #channels: readonly IdeChannel[] = []
 
   /** Throws `file-unusable` or `option-invalid`. */
-  constructor(private readonly config: MachineConfig) {
+  constructor(
+    private readonly config: MachineConfig,
+    private readonly onFault: DiskFaultListener = () => {},
+  ) {
     try {
       for (const slot of assignDrives(config.drives)) this.#bays.push(this.#openBay(slot))
       if (!this.#find('floppy0'))
@@ -132,6 +135,7 @@ export class DriveBays {
             ...(position >= 0 ? { ide: { channel: position >> 1, slave: (position & 1) === 1 } } : {}),
           },
           () => this.#contents(bay),
+          (operation, error) => this.onFault({ drive: bay.id, operation, error }),
         )
       })
   }

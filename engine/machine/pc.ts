@@ -13,14 +13,16 @@ import type { BootPlacement } from '../firmware/loaders/placement.ts'
 import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
-import type { MachineConfig } from '../protocol/machine-config.ts'
+import type { Knobs, MachineConfig } from '../protocol/machine-config.ts'
+import type { DiskFaultListener } from '../storage/block-image.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
 import { Board } from './board.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
-import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
+import type { DriveStatus, HostFault, Machine, MachineStats, RunOutcome } from './machine.ts'
+import { PortFiles } from './port-files.ts'
 import { createProcessor } from './processor.ts'
 import { restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
 import { RomSpace } from './rom-space.ts'
@@ -59,6 +61,8 @@ class Pc implements Machine {
   #tscOffset = 0
   #firmware: Firmware | null = null
   #pending: MachineEvent | null = null
+  readonly #portFiles: PortFiles
+  #onFault: (fault: HostFault) => void = () => {}
   #apicBase = 0xfee00900
 
   constructor(config: MachineConfig) {
@@ -77,7 +81,9 @@ class Pc implements Machine {
     this.#loadRoms(rom)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
-    this.#bays = new DriveBays(config)
+    const diskFault: DiskFaultListener = ({ drive, operation, error: { path, reason } }) =>
+      this.#onFault({ drive, operation, path, reason })
+    this.#bays = new DriveBays(config, diskFault)
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
     this.#board = new Board(
       this.#clock,
@@ -86,12 +92,12 @@ class Pc implements Machine {
       rom,
       {
         apic,
-        hpet: false,
+        hpet: config.knobs.hpet ?? false,
         serialPorts: config.serialPorts,
         floppyDrives: this.#bays.floppyTypes,
         ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
         ideInterruptDelayNs: (config.knobs.ideInterruptDelayUs ?? 0) * 1000,
-        unixNs: BigInt(config.knobs.startTimeMs ?? Date.now()) * NS_PER_MS,
+        unixNs: BigInt(clockMs(config.knobs)) * NS_PER_MS,
         debugExit: config.debug.exit,
       },
       {
@@ -102,7 +108,7 @@ class Pc implements Machine {
         resetCpu: () => this.#ask('cpu'),
         powerOff: () => this.#ask('power-off'),
         debugExit: (status) => this.#ask({ debugExit: status }),
-        diskFault: () => {},
+        diskFault,
       },
     )
     this.#cpu = createProcessor({
@@ -124,13 +130,21 @@ class Pc implements Machine {
         : {}),
       ferr: (high) => this.#board.isa[13]!.set(high),
     })
-    this.#loop = new RunLoop(this.#cpu, this.#clock, () => this.#pending !== null)
+    this.#loop = new RunLoop(
+      this.#cpu,
+      this.#clock,
+      () => this.#pending !== null,
+      config.knobs.instructionsPerSecond,
+    )
     this.#bays.attach(this.#board.fdc, this.#board.ide)
     this.#mapBackdoor()
     this.#fillCmos()
     if (config.firmware) this.#mapFwCfg()
     else this.#mapFirmware(apic)
     for (const device of this.#board.devices) device.reset()
+    this.#portFiles = new PortFiles(config.debug, this.#ports, this.#clock, (path, reason) =>
+      this.#onFault({ drive: null, operation: 'write', path, reason }),
+    )
   }
 
   // Machine.
@@ -216,6 +230,10 @@ class Pc implements Machine {
     }
   }
 
+  onFault(listener: (fault: HostFault) => void): void {
+    this.#onFault = listener
+  }
+
   save(): Uint8Array {
     this.#finishFirmwareCall()
     return saveMachine(this.#stateful())
@@ -257,7 +275,7 @@ class Pc implements Machine {
         save: () => ({ tscOffset: this.#tscOffset, apicBase: this.#apicBase }),
         restore: ({ tscOffset, apicBase }) => {
           this.#tscOffset = tscOffset
-          this.#apicBase = apicBase
+          this.#setApicBase(apicBase)
         },
       },
     }
@@ -265,7 +283,7 @@ class Pc implements Machine {
 
   close(): void {
     for (const uart of this.#board.uarts) uart.flush()
-    this.#board.debugConsole.flush()
+    this.#portFiles.close()
     this.#cpu.close()
     this.#bays.close()
   }
@@ -323,6 +341,7 @@ class Pc implements Machine {
         cdroms: this.#bays.firmwareDisks('cdrom'),
         bootOrder: boot.length > 0 ? boot : DEFAULT_BOOT,
         acpi: apic,
+        hpet: apic && (this.#config.knobs.hpet ?? false),
         apic,
         menuDelayMs: 0,
         ...(kernel ? { kernel } : {}),
@@ -398,6 +417,13 @@ class Pc implements Machine {
     this.#apicBase = value
     this.#board.localApic?.setEnabled((value & 0x800) !== 0)
   }
+}
+
+/** What the guest's clock shows at power-on, in ms since 1970. */
+function clockMs({ startTimeMs = Date.now(), localTime, utcOffsetMinutes }: Knobs): number {
+  if (!localTime) return startTimeMs
+  const offsetMinutes = utcOffsetMinutes ?? -new Date(startTimeMs).getTimezoneOffset()
+  return startTimeMs + offsetMinutes * 60_000
 }
 
 function readImage(path: string): Uint8Array {

@@ -1,5 +1,5 @@
 import type { Frame } from '../devices/display.ts'
-import type { Machine, RunOutcome } from '../machine/machine.ts'
+import type { HostFault, Machine, RunOutcome } from '../machine/machine.ts'
 import { describeError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { VmStats } from '../protocol/vm.ts'
@@ -13,6 +13,9 @@ const FRAME_NS = 1_000_000_000 / 60
 const QUIET_FRAME_NS = 100_000_000
 const QUIET_AFTER_FRAMES = 30
 const STATS_NS = 1_000_000_000
+/** How long the same fault is not told again. */
+const FAULT_NS = 60_000_000_000
+const MAX_FAULTS = 100
 
 /** What the loop needs of the thread that it blocks. */
 export interface LoopHost {
@@ -40,6 +43,8 @@ export class MachineLoop {
   #absolute = false
   #serial = new Map<number, Uint8Array[]>()
   #watched = false
+  /** When each fault was last told. */
+  #faults = new Map<string, number>()
   #nextStatsNs = 0
   #lastStats = { atNs: 0, instructions: 0, sleptNs: 0, frames: 0 }
   #sleptNs = 0
@@ -49,6 +54,7 @@ export class MachineLoop {
     private readonly host: LoopHost,
   ) {
     machine.serial.forEach((end, port) => end.onOutput((bytes) => this.#noteSerial(port, bytes)))
+    machine.onFault((fault) => this.#noteFault(fault))
     this.#lastStats.atNs = host.nowNs()
   }
 
@@ -218,6 +224,16 @@ export class MachineLoop {
     const { absolute } = this.machine.mouse
     if (absolute !== this.#absolute) this.host.post({ kind: 'pointer', absolute })
     this.#absolute = absolute
+  }
+
+  /** A guest that tries again and again does not tell the user again and again. */
+  #noteFault(fault: HostFault): void {
+    const key = `${fault.path} ${fault.operation} ${fault.reason}`
+    const nowNs = this.host.nowNs()
+    if (nowNs - (this.#faults.get(key) ?? -Infinity) < FAULT_NS) return
+    if (this.#faults.size >= MAX_FAULTS) this.#faults.clear()
+    this.#faults.set(key, nowNs)
+    this.host.post({ kind: 'fault', fault })
   }
 
   #noteSerial(port: number, bytes: Uint8Array): void {

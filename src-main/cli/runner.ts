@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MachineThread } from '../../engine/service/machine-thread.ts'
+import { MachineThread, type HostFault } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { VmStats } from '../../engine/protocol/vm.ts'
 import type { MachineState } from '../../engine/protocol/vm-contract.ts'
@@ -52,6 +52,7 @@ class Run {
         onFrame: (view, buffer) => this.#views.onFrame(view, buffer),
         onPointer: (absolute) => this.#views.onPointer(absolute),
         onStats: (stats) => this.#views.onStats(stats),
+        onFault: (fault) => this.#onFault(fault),
       },
       state,
     )
@@ -162,6 +163,11 @@ class Run {
     this.#views.onSerial(port, bytes)
     this.#links[port]?.fromGuest(bytes)
     this.#serialText = (this.#serialText + this.#decoder.decode(bytes)).slice(-SERIAL_MEMORY)
+  }
+
+  #onFault({ drive, operation, path, reason }: HostFault): void {
+    const failed = { read: 'a read', write: 'a write', flush: 'a flush' }[operation] ?? operation
+    process.stderr.write(`vitrine: ${path}: ${reason}; ${failed} ${drive ? `of ${drive} ` : ''}failed\n`)
   }
 
   #onState(state: MachineState): void {
