@@ -14,7 +14,7 @@ const ENGINE = {
   fpu: ['base', 'memory', 'isa'],
   vcpu: ['base', 'memory', 'bus', 'isa'],
   interpreter: ['base', 'memory', 'bus', 'wasm', 'isa', 'fpu', 'vcpu'],
-  translator: ['base', 'memory', 'bus', 'wasm', 'isa', 'fpu', 'vcpu'],
+  translator: ['base', 'memory', 'bus', 'wasm', 'isa', 'fpu', 'vcpu', 'interpreter'],
   kvm: ['base', 'memory', 'bus', 'isa', 'vcpu'],
   // What a medium is, but nothing that opens one.
   devices: [

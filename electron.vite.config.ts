@@ -20,8 +20,8 @@ export default defineConfig({
       outDir: 'out',
       emptyOutDir: false,
       sourcemap: true,
-      // Native and optional: looked for when a pty is asked for.
-      externalizeDeps: { include: ['node-pty'] },
+      // Native and optional: looked for when KVM or a pty is asked for.
+      externalizeDeps: { include: ['koffi', 'node-pty'] },
       rolldownOptions: {
         input: {
           'main/index': 'src-main/desktop/index.ts',

@@ -5,7 +5,7 @@ const project = (name: string, include: string[], testTimeout = 10_000) => ({
   test: { name, include, testTimeout, hookTimeout: 120_000 },
 })
 
-/** Guests measure time: they run one after the other, with the host to themselves. */
+/** These open a browser on the built app: one after the other, with the host to themselves. */
 const alone = (name: string, include: string[], testTimeout: number) => ({
   test: { ...project(name, include, testTimeout).test, fileParallelism: false },
 })
@@ -21,8 +21,8 @@ export default defineConfig({
         'tools/**/*.test.ts',
       ]),
       project('conformance', ['test/conformance/**/*.test.ts'], 600_000),
-      alone('guests', ['test/guests/**/*.test.ts'], 900_000),
-      alone('guests-long', ['test/guests-long/**/*.test.ts'], 900_000),
+      project('guests', ['test/guests/**/*.test.ts'], 900_000),
+      project('guests-disk', ['test/guests-disk/**/*.test.ts'], 3_600_000),
       alone('e2e', ['test/e2e/**/*.test.ts'], 120_000),
       { plugins: [checkedIndexing()], ...project('fuzz', ['test/fuzz/**/*.test.ts'], 3_600_000) },
     ],

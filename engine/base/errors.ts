@@ -5,6 +5,7 @@ export interface EngineErrorDetails {
   'state-too-new': { device: string; found: number; supported: number }
   'file-unusable': { path: string; reason: string }
   'option-invalid': { option: string; reason: string }
+  'accelerator-unusable': { accelerator: string; reason: string }
 }
 
 /** Guest actions never throw this; only what a user or another program handed us does. */

@@ -35,6 +35,20 @@ export interface MemoryObserver {
   remapped(firstPage: number, pageCount: number): void
   /** A device wrote these linear-memory bytes: code decoded from them is stale. */
   written(offset: number, length: number): void
+  /** Somebody wants to know what was written to these pages: an observer that notes it elsewhere says so now. */
+  collectDirty?(firstPage: number, pageCount: number): void
+}
+
+/** Pages in a row that are reached in the same way, one after the other in linear memory. */
+export interface PageRun {
+  firstPage: number
+  pageCount: number
+  /** Linear-memory offset that reads of the first page reach. */
+  offset: number
+  /** Writes go to the same place. */
+  isWritable: boolean
+  /** Writes are to be noted. */
+  tracksDirty: boolean
 }
 
 const PAGES = 1 << 20
@@ -121,6 +135,30 @@ export class MemoryMap {
   /** True when a write to this page would be direct once noted. */
   needsNote(page: number): boolean {
     return page < PAGES && this.#writeOffset[page] === DEVICE && !!this.#owner[page]?.dirty
+  }
+
+  /** What of a range of pages can be read directly, in order of addresses. */
+  directRuns(firstPage: number, pageCount: number): PageRun[] {
+    const runs: PageRun[] = []
+    let last: PageRun | undefined
+    for (let page = firstPage; page < firstPage + pageCount; page++) {
+      const offset = this.readOffset(page)
+      if (offset < 0) {
+        last = undefined
+        continue
+      }
+      const tracksDirty = !!this.#owner[page]?.dirty
+      const isWritable = tracksDirty || this.writeOffset(page) === offset
+      if (
+        last &&
+        offset === last.offset + last.pageCount * PAGE_SIZE &&
+        last.isWritable === isWritable &&
+        last.tracksDirty === tracksDirty
+      )
+        last.pageCount++
+      else runs.push((last = { firstPage: page, pageCount: 1, offset, isWritable, tracksDirty }))
+    }
+    return runs
   }
 
   /** One access as a device or the slow path of a CPU makes it, within one page. */
@@ -215,6 +253,7 @@ export class MemoryMap {
     const pages: number[] = []
     const { dirty, base } = region
     if (!dirty) return pages
+    for (const observer of this.#observers) observer.collectDirty?.(base >>> PAGE_SHIFT, dirty.length)
     const first = base >>> PAGE_SHIFT
     for (let index = 0; index < dirty.length; index++) {
       if (!dirty[index]) continue

@@ -1,4 +1,4 @@
-import { I32, add, and, eq, i32, load, local, shrU, sub } from '../wasm/expression.ts'
+import { I32, add, and, eq, geS, i32, load, local, ltS, ne, shrU, sub } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { type FunctionImport, INDIRECT_TYPE, writeModule } from '../wasm/module-writer.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
@@ -103,6 +103,10 @@ function hotFunction(list: [string, Form[]][], helperIndex: Frame['helperIndex']
   emitContinue(fn, top)
   fn.end()
   emitCross(fn, builder, top)
+  fn.end()
+  emitHead(fn, builder, top)
+  fn.end()
+  emitRegionCall(fn, builder, top)
   for (const [, forms] of list) {
     fn.end()
     builder.build(forms)
@@ -154,6 +158,35 @@ function emitCross(fn: FunctionBuilder, builder: HandlerBuilder, top: Label): vo
   builder.leave(Why.ESCAPE)
 }
 
+/** HEAD: counts down to the moment when its place is worth translating. */
+function emitHead(fn: FunctionBuilder, builder: HandlerBuilder, top: Label): void {
+  const rec = local(Local.REC)
+  const left = local(Local.ENTRY)
+  fn.set(Local.ENTRY, sub(load(rec, 4, Record.IMMEDIATE), i32(1)))
+  fn.store(rec, left, 4, Record.IMMEDIATE)
+  fn.if(ltS(left, i32(0)))
+  builder.leave(Why.HOT)
+  fn.end()
+  fn.set(Local.REC, load(rec, 4, Record.LINK))
+  fn.set(Local.START, rec)
+  fn.branch(top)
+}
+
+/** REGION: translated code takes the budget and says where to go on. */
+function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label): void {
+  const rec = local(Local.REC)
+  fn.push(local(Local.BUDGET))
+  fn.push(load(rec, 4, Record.IMMEDIATE))
+  fn.callIndirect(INDIRECT_TYPE)
+  fn.pop(Local.WHY)
+  fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
+  builder.leaveIf(local(Local.WHY))
+  fn.set(Local.REC, load(i32(State.RECORD), 4))
+  fn.set(Local.START, rec)
+  fn.branchIf(top, geS(local(Local.BUDGET), i32(0)))
+  builder.leave(Why.BUDGET)
+}
+
 /** Cold forms find the state of the run in memory. */
 function emitColdCall(fn: FunctionBuilder, builder: HandlerBuilder, firstCold: number): void {
   const rec = local(Local.REC)
@@ -164,7 +197,12 @@ function emitColdCall(fn: FunctionBuilder, builder: HandlerBuilder, firstCold: n
   fn.push(sub(load(rec, 2, Record.HANDLER), i32(firstCold)))
   fn.callIndirect(INDIRECT_TYPE)
   fn.pop(Local.WHY)
-  builder.leaveIf(local(Local.WHY))
+  fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
+  fn.if(local(Local.WHY))
+  builder.leaveIf(ne(local(Local.WHY), i32(Why.ENTER)))
+  loadLocals(fn)
+  builder.enter()
+  fn.end()
   builder.next()
 }
 

@@ -1,3 +1,5 @@
+import { RECORDS } from '../isa/state.ts'
+
 /**
  * A decoded instruction, 32 bytes in the linear memory at State's RECORDS and up. The interpreter runs
  * straight from one to the next. Field offsets:
@@ -29,6 +31,9 @@ export const Record = {
 export const RECORD_BYTES = 32
 export const RECORD_SHIFT = 5
 
+/** The record that unresolved links point at. */
+export const LINK_STUB = RECORDS
+
 /** Handlers that are not instructions. */
 export const Handler = {
   /** Stands at the end of an unresolved link: the runtime finds where the branch at FROM leads. */
@@ -43,7 +48,11 @@ export const Handler = {
   CONTINUE: 4,
   /** Stands before an instruction that lies in two pages, which follows it: valid while JUMP_KEY is the immediate. Not an instruction. */
   CROSS: 5,
-  FIRST_INSTRUCTION: 6,
+  /** Stands before a place that may be worth translating: counts the immediate down, then goes on at the link. Not an instruction. */
+  HEAD: 6,
+  /** A head that has been translated: calls the function whose number in the table is the immediate. Not an instruction. */
+  REGION: 7,
+  FIRST_INSTRUCTION: 8,
 } as const
 
 /** Why generated code came back. */
@@ -61,6 +70,10 @@ export const Why = {
   FAULT: 6,
   /** A system operation has set State.EIP. */
   SYSTEM: 7,
+  /** A head has been entered often. */
+  HOT: 8,
+  /** Cold handlers only: a system operation has set State.EIP, and perhaps the mode; go on there. */
+  ENTER: 9,
   /** Plus the vector: an exception without error code. */
   RAISE: 0x100,
 } as const

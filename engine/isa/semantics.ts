@@ -1,4 +1,18 @@
-import { type Expr, add, and, i32, isConst, ltU, ne, or, select, shl, sub, xor } from '../wasm/expression.ts'
+import {
+  type Expr,
+  add,
+  and,
+  i32,
+  isConst,
+  load,
+  ltU,
+  ne,
+  or,
+  select,
+  shl,
+  sub,
+  xor,
+} from '../wasm/expression.ts'
 import { type FunctionBuilder } from '../wasm/function-builder.ts'
 import {
   type Flags,
@@ -32,6 +46,9 @@ export interface Operand {
   /** State address of a register operand. */
   registerAddress(): Expr
 }
+
+/** True for the segment of an access that needs none: base 0, limit 4 GiB. */
+export const isFlatSegment = (segment: Expr): boolean => isConst(segment) && segment.value === 0
 
 export type Repeat = 'none' | 'rep' | 'repne'
 
@@ -101,12 +118,16 @@ export abstract class Semantics {
   abstract retire(count: Expr): void
   /** Ends the instruction with an operation that works on the whole processor (see SystemOp). */
   abstract system(op: SystemOp, a?: Expr, b?: Expr): void
+  /**
+   * Ends the instruction with what `prepare` queues and `end` does, when the condition holds and so does what
+   * `prepare` gives. What follows the shortcut must be right without it: whoever cannot end an instruction
+   * halfway leaves it out.
+   */
+  shortcut(_condition: Expr, _prepare: () => Expr | void, _end?: () => void): void {}
+  /** Ends a shortcut with a load of CS, whose limit and rights stay, and a jump to an EIP there. */
+  enterCode(_selector: Expr, _base: Expr, _eip: Expr): void {}
   /** Calls a function of the FPU module, whose state is in memory, with i32 arguments and result. */
   abstract helper(name: string, ...args: Expr[]): Expr
-  /** Copies a memory operand's bytes to State addresses, and back. */
-  abstract copyIn(operand: Operand, to: number, bytes: number): void
-  abstract copyOut(operand: Operand, from: number, bytes: number): void
-
   /** Queues a write until nothing can fault any more. */
   later(value: Expr, put: (value: Expr) => void): void {
     this.#pending.push({ value, put })
@@ -220,6 +241,37 @@ export abstract class Semantics {
   }
 
   abstract load(address: Expr, size: number): Expr
+
+  /** Copies a memory operand's bytes to State addresses. */
+  copyIn(operand: Operand, to: number, bytes: number): void {
+    this.#copy(operand, bytes, false, (host, at, size) =>
+      this.fn.store(i32(to + at), load(host, size, at), size),
+    )
+  }
+
+  /** Copies bytes from State addresses to a memory operand. */
+  copyOut(operand: Operand, from: number, bytes: number): void {
+    this.#copy(operand, bytes, true, (host, at, size) =>
+      this.fn.store(host, load(i32(from + at), size), size, at),
+    )
+  }
+
+  /** Pieces of at most 16 bytes, all translated before the first is moved. */
+  #copy(
+    operand: Operand,
+    bytes: number,
+    write: boolean,
+    move: (host: Expr, at: number, size: number) => void,
+  ): void {
+    const address = this.let(operand.address())
+    const pieces: [host: Expr, at: number, sizes: number][] = []
+    for (let at = 0; at < bytes;) {
+      const size = bytes - at >= 8 ? 8 : bytes - at >= 4 ? 4 : 2
+      pieces.push([this.memory(operand.segment(), add(address, i32(at)), size, write), at, size])
+      at += size
+    }
+    for (const [host, at, size] of pieces) move(sub(host, i32(at)), at, size)
+  }
 
   /** SS for the stack's own memory operands. */
   get stackSegment(): Expr {

@@ -1,13 +1,12 @@
-import { type Expr, V128, add, and, i32, isConst, load, vector, zeroVector } from '../wasm/expression.ts'
-import { GP, type Operand, type Semantics } from './semantics.ts'
+import { type Expr, V128, add, and, i32, load, vector, zeroVector } from '../wasm/expression.ts'
+import { GP, type Operand, type Semantics, isFlatSegment } from './semantics.ts'
 import { Segment, State } from './state.ts'
 
 /** Effective address of a memory operand, #GP(0) when its linear address is not aligned to 16. */
 export function alignedAddress(b: Semantics, operand: Operand): Expr {
   const address = b.let(operand.address())
   const segment = operand.segment()
-  // A constant stands for flat segments, whose base is 0.
-  const linear = isConst(segment) ? address : add(address, load(segment, 4, Segment.BASE))
+  const linear = isFlatSegment(segment) ? address : add(address, load(segment, 4, Segment.BASE))
   b.raiseIf(and(linear, i32(15)), GP)
   return address
 }

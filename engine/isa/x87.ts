@@ -1,7 +1,7 @@
-import { type Expr, add, and, eqz, i32, isConst, load, or, select } from '../wasm/expression.ts'
+import { type Expr, add, and, eqz, i32, load, or, select } from '../wasm/expression.ts'
 import type { InstructionSet, Options } from './description.ts'
 import { ARITHMETIC, CONDITION_USES, VM, condition } from './flags.ts'
-import type { Operand, Semantics } from './semantics.ts'
+import { type Operand, type Semantics, isFlatSegment } from './semantics.ts'
 import { CS, DS, EAX, Segment, State, segmentAt } from './state.ts'
 
 const SCRATCH = i32(State.FPU_SCRATCH)
@@ -33,7 +33,7 @@ function remember(b: Semantics, opcode: Expr, memory?: { operand: Operand; addre
   if (!memory) return
   const segment = memory.operand.segment()
   // Flat accesses do not say which segment they went through; the usual one stands for it.
-  const selector = isConst(segment) ? i32(segmentAt(DS)) : segment
+  const selector = isFlatSegment(segment) ? i32(segmentAt(DS)) : segment
   keep(State.FPU_DP, memory.address)
   keep(State.FPU_DS, load(add(selector, i32(Segment.SELECTOR)), 4))
 }

@@ -78,9 +78,11 @@ export class MachineClock implements Clock {
       // A longer gap is a pause, or a host that was asleep: the guest does not notice it.
       const counted = Math.min(gap, this.#allowedGapNs)
       if (this.#wasIdle) {
-        // An idle guest measures nothing: all that was held back is made good.
-        this.#guestNs += counted + this.#heldBackNs
-        this.#heldBackNs = 0
+        // An idle guest measures nothing, so what was held back is made good; but no faster than its time passes
+        // anyway: a leap would have a key that is just being pressed repeat itself.
+        const made = Math.min(this.#heldBackNs, counted)
+        this.#guestNs += counted + made
+        this.#heldBackNs -= made
       } else {
         const step = Math.min(counted, MIN_STEP_NS)
         this.#guestNs += step

@@ -1,3 +1,4 @@
+import type { Accelerator } from '../protocol/vm.ts'
 import type { Display } from '../devices/display.ts'
 import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
 import type { MouseInput } from '../devices/mouse/mouse-input.ts'
@@ -45,6 +46,7 @@ export interface DriveStatus {
 }
 
 export interface MachineStats {
+  accelerator: Accelerator
   instructions: number
   guestNs: number
   /** Exits by reason, e.g. pio-read, mmio-write, halt, interrupt-window. */

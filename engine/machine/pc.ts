@@ -14,6 +14,7 @@ import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import type { Knobs, MachineConfig } from '../protocol/machine-config.ts'
+import type { Accelerator } from '../protocol/vm.ts'
 import type { DiskFaultListener } from '../storage/block-image.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
@@ -33,8 +34,10 @@ const NS_PER_MS = 1_000_000n
 const TSC_GHZ = 1
 
 /** How long a firmware call may still take before a state is saved: two seconds of guest time. */
-const FIRMWARE_TRIES = 2000
+const FIRMWARE_NS = 2_000_000_000
 const FIRMWARE_SLICE_NS = 1_000_000
+/** A guest that waits for longer than this has nothing more to write for now. */
+const LONG_IDLE_NS = 500_000_000
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
 /** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
@@ -57,6 +60,7 @@ class Pc implements Machine {
   readonly #cpu: Vcpu
   readonly #loop: RunLoop
   readonly #config: MachineConfig
+  readonly #accelerator: Accelerator
   readonly #bays: DriveBays
   #tscOffset = 0
   #firmware: Firmware | null = null
@@ -81,9 +85,7 @@ class Pc implements Machine {
     this.#loadRoms(rom)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
-    const diskFault: DiskFaultListener = ({ drive, operation, error: { path, reason } }) =>
-      this.#onFault({ drive, operation, path, reason })
-    this.#bays = new DriveBays(config, diskFault)
+    this.#bays = new DriveBays(config, this.#diskFault)
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
     this.#board = new Board(
       this.#clock,
@@ -108,16 +110,17 @@ class Pc implements Machine {
         resetCpu: () => this.#ask('cpu'),
         powerOff: () => this.#ask('power-off'),
         debugExit: (status) => this.#ask({ debugExit: status }),
-        diskFault,
+        diskFault: this.#diskFault,
       },
     )
-    this.#cpu = createProcessor({
+    const { cpu, accelerator } = createProcessor(config.accel, {
       model,
       memory: this.#memory,
       ports: this.#ports,
       interrupts: this.#board,
       leafLimit: config.knobs.cpuidLimit ?? Infinity,
       isDue: () => this.#loop.isDue,
+      timeLeftNs: () => this.#loop.timeLeftNs,
       readTimeStamp: () => {
         const ticks = Math.floor(this.#clock.nowNs * TSC_GHZ) + this.#tscOffset
         return { low: ticks >>> 0, high: Math.floor(ticks / 2 ** 32) >>> 0 }
@@ -130,8 +133,10 @@ class Pc implements Machine {
         : {}),
       ferr: (high) => this.#board.isa[13]!.set(high),
     })
+    this.#cpu = cpu
+    this.#accelerator = accelerator
     this.#loop = new RunLoop(
-      this.#cpu,
+      cpu,
       this.#clock,
       () => this.#pending !== null,
       config.knobs.instructionsPerSecond,
@@ -165,6 +170,10 @@ class Pc implements Machine {
     return this.#board.uarts
   }
 
+  /** What the host failed is the drive's to tell its guest. */
+  readonly #diskFault: DiskFaultListener = ({ drive, operation, error: { path, reason } }) =>
+    this.#onFault({ drive, operation, path, reason })
+
   run(sliceNs: number): RunOutcome {
     this.#clock.start()
     let idleNs = 0
@@ -193,6 +202,9 @@ class Pc implements Machine {
       }
     } finally {
       this.#clock.stop(idleNs)
+      this.#bays.settle(performance.now(), idleNs > LONG_IDLE_NS)
+      // Bytes that the guest has sent are told before how the run ended.
+      for (const uart of this.#board.uarts) uart.flush()
     }
   }
 
@@ -223,6 +235,7 @@ class Pc implements Machine {
 
   stats(): MachineStats {
     return {
+      accelerator: this.#accelerator,
       instructions: this.#cpu.retired,
       guestNs: this.#clock.nowNs,
       accesses: {},
@@ -247,7 +260,8 @@ class Pc implements Machine {
   /** A call to the firmware is no state that can be saved; it takes some thousand instructions at most. */
   #finishFirmwareCall(): void {
     this.#clock.start()
-    for (let tries = 0; this.#firmware?.busy && this.#pending === null && tries < FIRMWARE_TRIES; tries++)
+    const untilNs = this.#clock.nowNs + FIRMWARE_NS
+    while (this.#firmware?.busy && this.#pending === null && this.#clock.nowNs < untilNs)
       this.#loop.run(FIRMWARE_SLICE_NS)
     this.#clock.stop(0)
     if (this.#firmware?.busy)

@@ -1,21 +1,73 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { EngineError } from '../base/errors.ts'
 import { loadFpu } from '../fpu/fpu.ts'
 import { loadInterpreter } from '../interpreter/prebuilt.ts'
 import { SoftVcpu, type SoftVcpuConfig } from '../interpreter/soft-vcpu.ts'
 import { describeAll } from '../isa/index.ts'
+import { Kvm } from '../kvm/kvm.ts'
+import { KvmVcpu, type KvmVcpuConfig } from '../kvm/kvm-vcpu.ts'
+import { probeLimitation } from '../kvm/probe.ts'
+import type { MachineConfig } from '../protocol/machine-config.ts'
+import type { Accelerator } from '../protocol/vm.ts'
+import { RegionTranslator } from '../translator/translator.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
 
 /** What a processor is connected to, whichever accelerator runs it. */
-export type ProcessorWiring = Omit<SoftVcpuConfig, 'isa' | 'interpreter' | 'fpu'>
+export type ProcessorWiring = Omit<SoftVcpuConfig, 'isa' | 'interpreter' | 'fpu' | 'translator'> &
+  Omit<KvmVcpuConfig, 'limitation'>
 
-/** Makes the processor; nothing else in the machine knows which kind it is. */
-export function createProcessor(wiring: ProcessorWiring): Vcpu {
+export interface Processor {
+  cpu: Vcpu
+  accelerator: Accelerator
+}
+
+/**
+ * Makes the processor; nothing else in the machine knows which kind it is. `auto` is KVM where a probe finds that
+ * it can run everything. Throws `accelerator-unusable` when KVM was asked for and there is none.
+ */
+export function createProcessor(accel: MachineConfig['accel'], wiring: ProcessorWiring): Processor {
+  if (accel === 'kvm' || accel === 'auto') {
+    const found = tryKvm(accel === 'kvm', wiring)
+    if (typeof found !== 'string') return found
+    if (accel === 'kvm') throw new EngineError('accelerator-unusable', { accelerator: 'kvm', reason: found })
+    return { cpu: softProcessor(wiring, false), accelerator: { name: 'interpreter', reason: found } }
+  }
+  return {
+    cpu: softProcessor(wiring, accel === 'jit'),
+    accelerator: { name: accel, reason: 'it was asked for' },
+  }
+}
+
+/** KVM's processor, or the reason why not. @param always take a limited one too */
+function tryKvm(always: boolean, wiring: ProcessorWiring): Processor | string {
+  let kvm: Kvm
+  try {
+    kvm = Kvm.open()
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+  try {
+    const cannot = probeLimitation(kvm)
+    const limitation = cannot === null ? null : `KVM is limited on this host: it cannot ${cannot}`
+    if (limitation !== null && !always) return limitation
+    return {
+      cpu: new KvmVcpu(kvm, { ...wiring, limitation }),
+      accelerator: { name: 'kvm', reason: limitation ?? 'KVM is there and whole' },
+    }
+  } finally {
+    // The virtual machine has a descriptor of its own.
+    kvm.close()
+  }
+}
+
+function softProcessor(wiring: ProcessorWiring, translates: boolean): SoftVcpu {
   const isa = describeAll()
   return new SoftVcpu({
     ...wiring,
     isa,
     interpreter: loadInterpreter(isa, wiring.model, artifact),
+    ...(translates && { translator: (host) => new RegionTranslator(host) }),
     fpu: loadFpu(wiring.memory.memory.wasm, fpuBytes()) as never,
   })
 }

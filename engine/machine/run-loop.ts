@@ -6,6 +6,8 @@ export interface LoopCpu {
   run(budget: number): VcpuExit
   requestStop(): void
   readonly retired: number
+  /** Null for a processor that is stopped by time and not by a count. */
+  readonly retiredNow: number | null
 }
 
 export type LoopExit =
@@ -36,6 +38,7 @@ export class RunLoop {
   /** Guest time for which the instructions so far pay under the cap. */
   #paidUntilNs = 0
   #retiredPaid = 0
+  readonly #longestNs: number
 
   constructor(
     private readonly cpu: LoopCpu,
@@ -45,6 +48,8 @@ export class RunLoop {
     /** Cap on instructions per second of guest time, for systems that time loops. */
     private readonly instructionsPerSecond = Infinity,
   ) {
+    // A budget of instructions is a guess; a processor that keeps to its time needs no second look.
+    this.#longestNs = cpu.retiredNow === null ? Infinity : MAX_STRETCH_NS
     // A timer that is armed for earlier than the run under way expects ends it.
     clock.timers.onChange = () => {
       if (clock.timers.earliestNs < this.#deadlineNs) cpu.requestStop()
@@ -56,6 +61,11 @@ export class RunLoop {
     return this.clock.nowNs >= this.#deadlineNs
   }
 
+  /** What is left of the run under way, in ns. */
+  get timeLeftNs(): number {
+    return this.#deadlineNs - this.clock.nowNs
+  }
+
   /** Runs for at most `sliceNs` of guest time, which is host time. */
   run(sliceNs: number): LoopExit {
     const { clock, cpu } = this
@@ -65,7 +75,7 @@ export class RunLoop {
       if (clock.timers.earliestNs <= now) clock.timers.runDue(now)
       if (this.hasEvent()) return { kind: 'event' }
       if (now >= end) return { kind: 'slice' }
-      const stretch = Math.min(clock.timers.earliestNs, end, now + MAX_STRETCH_NS) - now
+      const stretch = Math.min(clock.timers.earliestNs, end, now + this.#longestNs) - now
       const waitNs = this.#untilAllowedNs(now)
       if (waitNs > 0)
         return { kind: 'idle', wakeNs: Math.min(waitNs, clock.timers.earliestNs - now, end - now) }

@@ -57,9 +57,14 @@ export const ScreenText = v.nullable(
 )
 export type ScreenText = v.InferOutput<typeof ScreenText>
 
+/** What runs the guest's instructions, and why it was chosen. */
+export const Accelerator = v.object({ name: v.picklist(['jit', 'interpreter', 'kvm']), reason: v.string() })
+export type Accelerator = v.InferOutput<typeof Accelerator>
+
 const counters = v.record(v.string(), count)
 /** Once a second while somebody watches. */
 export const VmStats = v.object({
+  accelerator: Accelerator,
   instructions: count,
   /** Over the last second. */
   instructionsPerSecond: count,

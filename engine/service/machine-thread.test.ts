@@ -26,7 +26,7 @@ const WORKER = `
   const mode = workerData.config.firmware
   if (mode === 'refuse') post({ kind: 'refused', error: { code: 'file-unusable', details: { path: 'a', reason: 'locked' } } })
   else {
-    post({ kind: 'ready', serialPorts: 2 })
+    post({ kind: 'ready', serialPorts: 2, accelerator: { name: 'interpreter', reason: 'a test' } })
     post({ kind: 'state', state: { kind: 'running' } })
     if (mode === 'throw') setTimeout(() => { throw new Error('out of luck') }, 20)
     if (mode === 'exit') setTimeout(() => process.exit(3), 20)

@@ -3,7 +3,7 @@ import type { MachineConfig } from '../protocol/machine-config.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import { keystrokeFor } from '../protocol/keyboard.ts'
-import type { VmStats } from '../protocol/vm.ts'
+import type { Accelerator, VmStats } from '../protocol/vm.ts'
 import type { HostFault } from '../machine/machine.ts'
 import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from './thread-messages.ts'
 
@@ -43,6 +43,7 @@ export class MachineThread {
   #nextId = 1
   #state: MachineState | null = null
   #stats: VmStats | null = null
+  #accelerator: Accelerator | null = null
 
   /** @param script file of the bundled machine-worker.ts */
   constructor(
@@ -56,8 +57,10 @@ export class MachineThread {
     this.#worker = worker
     this.ready = new Promise((resolve, reject) => {
       worker.on('message', (message: FromMachine) => {
-        if (message.kind === 'ready') resolve(message.serialPorts)
-        else if (message.kind === 'refused') reject(new RpcError(message.error.code, message.error.details))
+        if (message.kind === 'ready') {
+          this.#accelerator = message.accelerator
+          resolve(message.serialPorts)
+        } else if (message.kind === 'refused') reject(new RpcError(message.error.code, message.error.details))
         else this.#receive(message)
       })
       worker.on('error', (error) => {
@@ -80,6 +83,11 @@ export class MachineThread {
   /** The last state told, null before the machine runs. */
   get state(): MachineState | null {
     return this.#state
+  }
+
+  /** What runs the guest; null before it is ready. */
+  get accelerator(): Accelerator | null {
+    return this.#accelerator
   }
 
   /** The last statistics told; those of its whole life once it has ended. */

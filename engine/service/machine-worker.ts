@@ -47,7 +47,8 @@ function main(port: MessagePort, { config, state, kick }: ThreadStart): void {
       machine.close()
       throw error
     }
-    host.post({ kind: 'ready', serialPorts: machine.serial.length })
+    const { accelerator } = machine.stats()
+    host.post({ kind: 'ready', serialPorts: machine.serial.length, accelerator })
     new MachineLoop(machine, host).run()
   } catch (error) {
     host.post({ kind: 'refused', error: describeError(error) })

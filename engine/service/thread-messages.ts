@@ -1,7 +1,7 @@
 import type { DriveStatus, HostFault } from '../machine/machine.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
-import type { ScreenText, VmStats } from '../protocol/vm.ts'
+import type { Accelerator, ScreenText, VmStats } from '../protocol/vm.ts'
 
 /** The picture at one moment, for screenshots. */
 export interface Picture {
@@ -52,7 +52,7 @@ export interface ThreadError {
 }
 
 export type FromMachine =
-  | { kind: 'ready'; serialPorts: number }
+  | { kind: 'ready'; serialPorts: number; accelerator: Accelerator }
   | { kind: 'refused'; error: ThreadError }
   | { kind: 'state'; state: MachineState }
   | { kind: 'answer'; id: number; value: unknown }

@@ -26,15 +26,40 @@ const isWritableData = (access: number): boolean =>
   (access & (Access.SEGMENT | Access.CODE | Access.WRITABLE)) === (Access.SEGMENT | Access.WRITABLE)
 const isReadable = (access: number): boolean => !(access & Access.CODE) || (access & Access.WRITABLE) !== 0
 
+const ALL_FLAT = (1 << ES) | (1 << CS) | (1 << SS) | (1 << DS)
 /** What segments read as in real mode: present, writable, accessed data. */
 const REAL_ACCESS = 0x93
 /** In virtual-8086 mode the same at privilege level 3. */
 const V86_ACCESS = 0xf3
 
+/** Writes a segment cache with what is derived from it. */
+export function fillCache(
+  { words }: CpuState,
+  index: number,
+  { selector, base, limit, access }: Pick<Descriptor, 'base' | 'limit' | 'access'> & { selector: number },
+): void {
+  const at = segmentAt(index) >> 2
+  words[at + (Segment.BASE >> 2)] = base
+  words[at + (Segment.LIMIT >> 2)] = limit
+  words[at + (Segment.ACCESS >> 2)] = access
+  words[at + (Segment.SELECTOR >> 2)] = selector
+  // Below these counts any access of up to 16 bytes is inside; the rest is checked exactly.
+  const plain =
+    access !== 0 &&
+    isSegment(access) &&
+    limit >>> 0 >= 15 &&
+    (access & (Access.CODE | Access.EXPAND_DOWN)) !== Access.EXPAND_DOWN
+  const count = plain ? (limit >>> 0) - 14 : 0
+  words[at + (Segment.READ_COUNT >> 2)] = plain && isReadable(access) ? count : 0
+  words[at + (Segment.WRITE_COUNT >> 2)] = plain && isWritableData(access) ? count : 0
+}
+
 /** Segment registers, descriptor tables and the checks on accesses through them (SDM vol. 3, chapters 3 and 5). */
 export class Segmentation {
   /** Called when CS, SS, DS or ES have changed in a way that decoded code depends on. */
   onChange: () => void = () => {}
+  /** One bit for each of ES, CS, SS and DS that is flat. */
+  #flatSegments = 0
 
   constructor(
     private readonly state: CpuState,
@@ -43,22 +68,10 @@ export class Segmentation {
 
   /** Fills a segment cache. `access` 0 makes it null: every use faults. */
   setCache(index: number, selector: number, base: number, limit: number, access: number): void {
-    const { words } = this.state
-    const at = segmentAt(index) >> 2
-    words[at + (Segment.BASE >> 2)] = base
-    words[at + (Segment.LIMIT >> 2)] = limit
-    words[at + (Segment.ACCESS >> 2)] = access
-    words[at + (Segment.SELECTOR >> 2)] = selector
-    // Below these counts any access of up to 16 bytes is inside; the rest is checked exactly.
-    const plain =
-      access !== 0 &&
-      isSegment(access) &&
-      limit >>> 0 >= 15 &&
-      (access & (Access.CODE | Access.EXPAND_DOWN)) !== Access.EXPAND_DOWN
-    const count = plain ? (limit >>> 0) - 14 : 0
-    words[at + (Segment.READ_COUNT >> 2)] = plain && isReadable(access) ? count : 0
-    words[at + (Segment.WRITE_COUNT >> 2)] = plain && isWritableData(access) ? count : 0
-    if (index <= DS) this.onChange()
+    fillCache(this.state, index, { selector, base, limit, access })
+    if (index > DS) return
+    this.#noteFlat(index)
+    this.onChange()
   }
 
   /** Real and virtual-8086 mode: the base is the selector times 16; limit and rights stay in real mode. */
@@ -179,17 +192,25 @@ export class Segmentation {
 
   /** All of ES, CS, SS, DS as decoded code may assume them in flat mode. */
   get flat(): boolean {
+    return this.#flatSegments === ALL_FLAT && this.state.stack32
+  }
+
+  /** After State was replaced as a whole. */
+  refresh(): void {
+    for (const index of [ES, CS, SS, DS]) this.#noteFlat(index)
+    this.onChange()
+  }
+
+  /** A flat segment reaches all 4 GiB from 0; those for data are writable too. */
+  #noteFlat(index: number): void {
     const { state } = this
-    for (const index of [CS, SS, DS, ES])
-      if (state.base(index) !== 0 || state.limit(index) !== 0xffffffff || state.access(index) === 0)
-        return false
-    return (
-      state.stack32 &&
-      isWritableData(state.access(DS)) &&
-      isWritableData(state.access(ES)) &&
-      isWritableData(state.access(SS)) &&
-      ((state.access(DS) | state.access(ES) | state.access(SS)) & Access.EXPAND_DOWN) === 0
-    )
+    const access = state.access(index)
+    const flat =
+      state.base(index) === 0 &&
+      state.limit(index) === 0xffffffff &&
+      (index === CS ? access !== 0 : isWritableData(access) && !(access & Access.EXPAND_DOWN))
+    if (flat) this.#flatSegments |= 1 << index
+    else this.#flatSegments &= ~(1 << index)
   }
 }
 

@@ -8,7 +8,7 @@ const VOID = 0x40
 
 /** Builds one function body: statements over expressions, with temporaries that can be recycled. */
 export class FunctionBuilder {
-  readonly body = new ByteWriter()
+  body = new ByteWriter()
   /** Types of parameters and locals, by index. */
   readonly types: ValueType[]
   #depth = 0
@@ -120,6 +120,13 @@ export class FunctionBuilder {
     this.body.byte(0)
   }
 
+  /** The same in place of returning: the callee's result is this function's. */
+  returnCallIndirect(typeIndex: number): void {
+    this.body.byte(0x13)
+    this.body.unsigned(typeIndex)
+    this.body.byte(0)
+  }
+
   /** Takes the value on the stack. */
   pop(index: number): void {
     this.body.byte(0x21)
@@ -144,6 +151,14 @@ export class FunctionBuilder {
   memoryCopy(to: Expr, from: Expr, length: Expr): void {
     for (const e of [to, from, length]) emit(this.body, e)
     for (const b of [0xfc, 10, 0, 0]) this.body.byte(b)
+  }
+
+  /** Puts statements before everything that has been emitted: what they are may follow from the rest. */
+  prepend(emitStatements: (fn: FunctionBuilder) => void): void {
+    const rest = this.body
+    this.body = new ByteWriter()
+    emitStatements(this)
+    this.body.append(rest)
   }
 
   #open(op: number): Label {

@@ -14,11 +14,15 @@ export interface ModuleParts {
   functions: readonly FunctionBuilder[]
   /** Exported name by index into `functions`. */
   exports: ReadonlyMap<string, number>
-  /** Functions, by index into `functions`, that fill an internal table for call_indirect. */
+  /** Functions, by index into `functions`, that fill a table for call_indirect, exported as "table". */
   table?: readonly number[]
+  /** The table is that of another module: "env"."table". */
+  importsTable?: boolean
   /** Pages (64 KiB) of the imported shared memory "env"."memory": at least, at most. */
   memoryPages: [minimum: number, maximum: number]
 }
+
+const FUNCTION_REFERENCES = 0x70
 
 /** Interned function types. */
 class TypeSection {
@@ -69,12 +73,17 @@ export function writeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   }
   section(1, (to) => types.write(to))
   section(2, (to) => {
-    to.unsigned(parts.imports.length + 1)
+    to.unsigned(parts.imports.length + (parts.importsTable ? 2 : 1))
     to.name('env')
     to.name('memory')
     to.byte(2)
     to.byte(3) // shared, with a maximum
     for (const pages of parts.memoryPages) to.unsigned(pages)
+    if (parts.importsTable) {
+      to.name('env')
+      to.name('table')
+      for (const byte of [1, FUNCTION_REFERENCES, 0, 0]) to.byte(byte)
+    }
     parts.imports.forEach((i, index) => {
       to.name(i.module)
       to.name(i.name)
@@ -90,12 +99,17 @@ export function writeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   if (table)
     section(4, (to) => {
       to.unsigned(1)
-      to.byte(0x70)
+      to.byte(FUNCTION_REFERENCES)
       to.byte(0)
       to.unsigned(table.length)
     })
   section(7, (to) => {
-    to.unsigned(parts.exports.size)
+    to.unsigned(parts.exports.size + (table ? 1 : 0))
+    if (table) {
+      to.name('table')
+      to.byte(1)
+      to.unsigned(0)
+    }
     for (const [name, index] of parts.exports) {
       to.name(name)
       to.byte(0)

@@ -164,7 +164,7 @@ function positive(option: string, text: string): number {
   return number
 }
 
-/** `FILE[,readonly][,ephemeral][,bus=…][,format=…][,allow=…]`; a comma in a file name is written twice. */
+/** `FILE[,readonly][,ephemeral][,bus=…][,format=…][,allow=…][,overlay=…]`; a comma in a file name is written twice. */
 function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInput['drives']>[number] {
   const [path = '', ...options] = text.split(/(?<!,),(?!,)/).map((part) => part.replaceAll(',,', ','))
   const wrong = (reason: string) => new UsageError(`--${kind} ${text}: ${reason}`)
@@ -182,10 +182,11 @@ function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInp
     else if (name === 'geometry' && /^\d{1,5}\/\d{1,3}\/\d{1,2}$/.test(value ?? '')) {
       const [cylinders = 0, heads = 0, sectors = 0] = value!.split('/').map(Number)
       drive.geometry = { cylinders, heads, sectors }
-    } else if (name === 'allow' && value) drive.allowed = [...(drive.allowed ?? []), value]
+    } else if (name === 'overlay' && value) drive.overlay = value
+    else if (name === 'allow' && value) drive.allowed = [...(drive.allowed ?? []), value]
     else
       throw wrong(
-        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, geometry=C/H/S, allow=FILE`,
+        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, geometry=C/H/S, allow=FILE, overlay=FILE`,
       )
   }
   return drive

@@ -57,6 +57,7 @@ class Run {
       state,
     )
     this.#views.attach(this.#thread, await this.#thread.ready)
+    this.#tellAccelerator()
     if (plan.display === 'web') this.#display = await WebDisplay.open(this.#thread, this.#views, plan.config)
     const timer =
       plan.timeoutMs === null
@@ -78,6 +79,14 @@ class Run {
     }
     if (plan.stats !== null) await this.#writeStats(plan.stats, this.#thread.stats)
     return this.#status ?? EXIT.ok
+  }
+
+  /** Which accelerator was chosen and why, unless it is just what was asked for. */
+  #tellAccelerator(): void {
+    const { accel } = this.plan.config
+    const { accelerator } = this.#thread
+    if (accelerator && (accel === 'auto' || accel === 'kvm'))
+      process.stderr.write(`vitrine: accelerator ${accelerator.name}: ${accelerator.reason}\n`)
   }
 
   async #openLinks(): Promise<void> {

@@ -9,12 +9,14 @@ export function errorLine(error: unknown): string {
       ? (error.details as Record<string, unknown>)
       : null
   if ('code' in error && details) {
-    const { path, option, device, reason, id, state } = details
+    const { path, option, accelerator, device, reason, id, state } = details
     switch (error.code) {
       case 'file-unusable':
         return `${String(path)}: ${String(reason)}`
       case 'option-invalid':
         return `${String(option)}: ${String(reason)}`
+      case 'accelerator-unusable':
+        return `--accel ${String(accelerator)}: ${String(reason)}`
       case 'state-invalid':
         return `the saved state cannot be used: ${String(device)}: ${String(reason)}`
       case 'state-too-new':

@@ -18,6 +18,8 @@ export function errorText(error: unknown): string {
       return `The file ${text('path')} cannot be used: ${text('reason')}.`
     case 'option-invalid':
       return `The setting “${text('option')}” cannot be used: ${text('reason')}.`
+    case 'accelerator-unusable':
+      return `The machine cannot run under ${text('accelerator').toUpperCase()}: ${text('reason')}.`
     case 'vm-unknown':
       return 'This machine is no longer in the library.'
     case 'vm-inaccessible':

@@ -13,4 +13,14 @@ describe('other firmware in place of ours', () => {
     const floppy = ['--floppy', `${await guestImages.mikeos()},ephemeral`]
     return { args: ['--firmware', await guestImages.seabios128(), ...vga, ...floppy], steps: ['wait:MikeOS'] }
   })
+
+  boots('U-Boot comes to its prompt', async () => ({
+    args: ['--firmware', await guestImages.uBoot(), '--serial', 'stdio'],
+    steps: ['wait:U-Boot 2023\\.01', 'wait:^=> '],
+  }))
+
+  boots('GRUB runs as firmware and shows its menu', async () => ({
+    args: ['--firmware', await guestImages.grubFirmware()],
+    steps: ['wait:GNU GRUB +version 2\\.06'],
+  }))
 })

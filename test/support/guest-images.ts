@@ -3,7 +3,16 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { buildInitrd, buildIsolinuxCd, buildSyslinuxFloppy, type Contents } from './guests/builders.ts'
-import { cacheFolder, debianPackage, dependencyOf, GuestMissing, once } from './guests/packages.ts'
+import {
+  cacheFolder,
+  debianPackage,
+  dependencyOf,
+  GuestMissing,
+  KEYRING,
+  mainArchives,
+  once,
+  runTool,
+} from './guests/packages.ts'
 
 export { GuestMissing }
 
@@ -91,6 +100,18 @@ async function installer(): Promise<{ kernel: string; initrd: string }> {
   }
 }
 
+/** A hard disk with a small Debian, built once in some minutes: user root, password vitrine. */
+async function debianDisk(): Promise<string> {
+  return image('debian-12-i386.img', async (draft) => {
+    if (process.getuid?.() !== 0) throw new GuestMissing('building a Debian disk needs root, to mount it')
+    const [archive] = await mainArchives()
+    if (!archive) throw new GuestMissing('this machine has no Debian archive')
+    const script = join(import.meta.dirname, 'guests/debian-disk.sh')
+    const args = [script, draft, archive.suite, archive.mirror, KEYRING]
+    await runTool('unshare', ['--mount', 'sh', ...args], { debian: 'util-linux', timeoutMs: 1_800_000 })
+  })
+}
+
 /** Every guest of the tests by name. Each call gives paths, or throws GuestMissing with the reason. */
 export const guestImages = {
   memtest: () => packageFile('memtest86+', 'boot/memtest86+ia32.bin'),
@@ -101,6 +122,7 @@ export const guestImages = {
   ipxeCd: () => packageFile('ipxe', 'usr/lib/ipxe/ipxe.iso'),
   invaders: () => packageFile('grub-invaders', 'boot/invaders.exec'),
   gnumach,
+  debianDisk,
   installer,
   smallLinux,
   hdtFloppy,

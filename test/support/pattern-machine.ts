@@ -114,7 +114,16 @@ export class PatternMachine implements Machine {
 
   stats(): MachineStats {
     const guestNs = performance.now() * 1e6
-    return { instructions: this.#keys, guestNs, exits: { halt: 1 }, interrupts: {}, accesses: {}, cpu: {} }
+    const accelerator = { name: 'interpreter' as const, reason: 'a pattern has no instructions' }
+    return {
+      accelerator,
+      instructions: this.#keys,
+      guestNs,
+      exits: { halt: 1 },
+      interrupts: {},
+      accesses: {},
+      cpu: {},
+    }
   }
 
   save = () => new TextEncoder().encode(this.#lines.join('\n'))

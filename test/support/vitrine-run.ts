@@ -8,6 +8,8 @@ import { GuestMissing } from './guests/packages.ts'
 import { readPng, type Picture } from './png-reader.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../out/cli/index.js')
+/** VITRINE_ACCEL=interpreter boots all guests on that accelerator; without it the program chooses. */
+const ACCELERATOR = process.env.VITRINE_ACCEL ? ['--accel', process.env.VITRINE_ACCEL] : []
 
 export interface Run {
   /** Arguments of `vitrine run`, without steps. */
@@ -16,9 +18,12 @@ export interface Run {
   steps: readonly string[]
   /** Given up after this many seconds. */
   seconds?: number
-  /** Text for the guest's COM1, when `--serial stdio` is among the arguments. */
-  input?: string
+  /** What is said on the guest's COM1, when `--serial stdio` is among the arguments. */
+  dialogue?: Dialogue
 }
+
+/** In order: what the guest says, and what is typed in answer. */
+export type Dialogue = readonly (readonly [hears: RegExp, answers: string])[]
 
 export interface Outcome {
   status: number | null
@@ -27,28 +32,37 @@ export interface Outcome {
 }
 
 /** Runs the built command line to its end. */
-export function vitrine(args: readonly string[], input = ''): Promise<Outcome> {
+export function vitrine(args: readonly string[], dialogue: Dialogue = []): Promise<Outcome> {
   if (!existsSync(PROGRAM)) throw new Error('out/cli/index.js is not there: run npm run build first')
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: 'pipe' })
     let stdout = ''
     let stderr = ''
-    child.stdout.setEncoding('latin1').on('data', (text: string) => (stdout += text))
+    let answered = 0
+    let heardUpTo = 0
+    child.stdout.setEncoding('latin1').on('data', (text: string) => {
+      stdout += text
+      const [hears, answers] = dialogue[answered] ?? []
+      if (!hears?.test(stdout.slice(heardUpTo))) return
+      answered++
+      heardUpTo = stdout.length
+      child.stdin.write(answers)
+    })
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
     child.on('error', reject)
     child.on('close', (status) => resolve({ status, stdout, stderr }))
     child.stdin.on('error', () => {}) // it may have ended before it read everything
-    if (input === '') child.stdin.end()
-    else child.stdin.write(input)
+    if (dialogue.length === 0) child.stdin.end()
   })
 }
 
 const lastLines = (text: string): string => text.trim().split('\n').slice(-12).join('\n')
 
 /** Boots a guest, does the steps and expects that all of them came to pass. */
-export async function boot({ args, steps, seconds = 120, input = '' }: Run): Promise<Outcome> {
+export async function boot({ args, steps, seconds = 120, dialogue = [] }: Run): Promise<Outcome> {
   const step = steps.flatMap((text) => ['--do', text])
-  const outcome = await vitrine(['run', ...args, '--timeout', String(seconds), ...step], input)
+  const limit = ['--timeout', String(seconds)]
+  const outcome = await vitrine(['run', ...ACCELERATOR, ...args, ...limit, ...step], dialogue)
   const said = `steps: ${steps.join(', ')}\n${lastLines(outcome.stderr)}\n${lastLines(outcome.stdout)}`
   expect(outcome.status, said).toBe(0)
   return outcome

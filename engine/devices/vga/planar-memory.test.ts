@@ -143,14 +143,38 @@ describe('addressing', () => {
       if (address >= 0xa0000 && address < 0xc0000) expect(adapter.peek(address)).toBe(0xff)
   })
 
-  it('answers nothing while display memory is disabled', () => {
+  it('answers whatever the RAM enable bit says, as clones do', () => {
     const adapter = powerOn()
-    adapter.poke(0xa0000, 0x42)
     adapter.out(0x3c2, 0xe1)
-    expect(adapter.peek(0xa0000)).toBe(0xff)
-    adapter.poke(0xa0000, 0)
-    adapter.out(0x3c2, 0xe3)
+    adapter.poke(0xa0000, 0x42)
     expect(adapter.peek(0xa0000)).toBe(0x42)
+  })
+
+  it('goes odd/even only where sequencer and graphics controller agree, and then without GR6 bit 1', () => {
+    const adapter = powerOn()
+    adapter.sequencer(4, 0)
+    adapter.sequencer(2, 4)
+    adapter.graphics(5, 0)
+    adapter.graphics(6, 0)
+    adapter.graphics(4, 2)
+    // A font goes into plane 2 byte by byte.
+    for (const at of [0, 1, 2]) adapter.poke(0xa0000 + at, 0x10 + at)
+    expect([0, 1, 2].map((at) => adapter.peek(0xa0000 + at))).toEqual([0x10, 0x11, 0x12])
+
+    adapter.sequencer(2, 3)
+    adapter.graphics(5, 0x10)
+    adapter.graphics(6, 0x0c)
+    adapter.graphics(4, 0)
+    adapter.poke(0xb8002, 0x41)
+    adapter.poke(0xb8003, 0x07)
+    adapter.graphics(5, 0)
+    adapter.sequencer(4, 4)
+    // Character and attribute lie at one offset of planes 0 and 1.
+    const planes = [0, 1].map((plane) => {
+      adapter.graphics(4, plane)
+      return adapter.peek(0xb8002)
+    })
+    expect(planes).toEqual([0x41, 0x07])
   })
 
   it('puts even addresses into planes 0 and 2 and odd ones into 1 and 3 with odd/even addressing', () => {

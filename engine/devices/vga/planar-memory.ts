@@ -1,7 +1,7 @@
 import type { AccessSize, BusDevice } from '../../bus/bus-device.ts'
 import { floating } from '../../bus/bus-device.ts'
 import { PAGE_SHIFT } from '../../memory/layout.ts'
-import { GR, MISC, SR, type VgaRegisters } from './registers.ts'
+import { GR, SR, type VgaRegisters } from './registers.ts'
 
 /** One byte in all four plane positions. */
 const replicate = (byte: number): number => Math.imul(byte, 0x01010101)
@@ -30,6 +30,11 @@ const WINDOW_LENGTH = [0x20000, 0x10000, 0x08000, 0x08000]
  * handles at once: the same offset of all planes, plane 0 in the low byte. Chain-4 therefore is plain
  * consecutive bytes, as in later VGA chips; the IBM VGA spread them over every fourth offset, which only a
  * program that mixes chained and planar access to the same picture could tell.
+ *
+ * IBM asks programs to set odd/even addressing alike in three registers and to enable the RAM in a fourth. Clones
+ * and virtual machines do with less, and firmware written for them (GRUB's) relies on it: writes go odd/even when
+ * sequencer and graphics controller agree on it, address bit 0 then always chooses the plane, and the RAM answers
+ * whatever bit 1 of the miscellaneous output register says.
  * @see IBM VGA Technical Reference, "Graphics Controller"
  */
 export class PlanarMemory implements BusDevice {
@@ -77,13 +82,13 @@ export class PlanarMemory implements BusDevice {
     const isVbe = bank !== null
     const map = isVbe ? 1 : (graphics[GR.miscellaneous]! >> 2) & 3
     this.#windowStart = WINDOW_START[map]!
-    this.#windowLength = isVbe || registers.misc & MISC.ramEnable ? WINDOW_LENGTH[map]! : 0
+    this.#windowLength = WINDOW_LENGTH[map]!
     this.#base = (bank ?? 0) << 16
     this.#limit = limit
     this.#isChain4 = !isVbe && (sequencer[SR.memoryMode]! & 8) !== 0
-    this.#writesOddEven = !isVbe && !(sequencer[SR.memoryMode]! & 4)
     this.#readsOddEven = !isVbe && (graphics[GR.mode]! & 0x10) !== 0
-    this.#replacesA0 = !isVbe && (graphics[GR.miscellaneous]! & 2) !== 0
+    this.#writesOddEven = this.#readsOddEven && !(sequencer[SR.memoryMode]! & 4)
+    this.#replacesA0 = !isVbe && ((graphics[GR.miscellaneous]! & 2) !== 0 || this.#writesOddEven)
     this.#mapMask = EXPANDED[sequencer[SR.mapMask]!]!
     this.#writeMode = graphics[GR.mode]! & 3
     this.#rotate = graphics[GR.dataRotate]! & 7

@@ -47,7 +47,7 @@ export const AR = {
 } as const
 
 /** Miscellaneous output register (3C2h). */
-export const MISC = { colorPorts: 0x01, ramEnable: 0x02, clockShift: 2 } as const
+export const MISC = { colorPorts: 0x01, clockShift: 2 } as const
 
 const SR_MASKS = [0x03, 0x3d, 0x0f, 0x3f, 0x0e]
 const GR_MASKS = [0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff]
@@ -112,6 +112,8 @@ export class VgaRegisters {
     this.sequencerIndex = this.graphicsIndex = this.crtcIndex = this.attributeIndex = 0
     this.attributeExpectsData = false
     for (const block of [this.sequencer, this.graphics, this.crtc, this.attribute]) block.fill(0)
+    // What IBM leaves undefined: firmware for virtual machines counts on seeing all planes.
+    this.attribute[AR.planeEnable] = 0x0f
     this.generation++
   }
 

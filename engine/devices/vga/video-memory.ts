@@ -1,7 +1,7 @@
 import type { MemoryMap, RegionHandle } from '../../bus/memory-map.ts'
 import { KIB, PAGE_SHIFT, PAGE_SIZE, VRAM_BASE, VRAM_BYTES } from '../../memory/layout.ts'
 import { PlanarMemory } from './planar-memory.ts'
-import { GR, MISC, SR, type VgaRegisters } from './registers.ts'
+import { GR, SR, type VgaRegisters } from './registers.ts'
 
 export const BANK_BYTES = 64 * KIB
 
@@ -186,9 +186,8 @@ export class VideoMemory {
 }
 
 /** True when the graphics controller does nothing to what is written and read. */
-function isTransparent({ graphics, misc }: VgaRegisters): boolean {
+function isTransparent({ graphics }: VgaRegisters): boolean {
   return (
-    (misc & MISC.ramEnable) !== 0 &&
     graphics[GR.enableSetReset] === 0 &&
     graphics[GR.dataRotate] === 0 &&
     graphics[GR.bitMask] === 0xff &&
@@ -214,7 +213,7 @@ function plainTextBase(registers: VgaRegisters): number | null {
     sequencer[SR.mapMask] === 0x03 &&
     (graphics[GR.mode]! & 0x10) !== 0 &&
     !(graphics[GR.readMapSelect]! & 2) &&
-    (graphics[GR.miscellaneous]! & 0x0a) === 0x0a &&
+    (graphics[GR.miscellaneous]! & 0x08) !== 0 &&
     isTransparent(registers)
   if (!isPlain) return null
   return graphics[GR.miscellaneous]! & 4 ? 0xb8000 : 0xb0000

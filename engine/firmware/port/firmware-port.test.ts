@@ -39,8 +39,9 @@ describe('a call', () => {
       r.setCarry(true)
       return answer(DONE)
     })
-    const channel = begin(0x10, { eax: 0xaabbccdd })
     expect(port.busy).toBe(false)
+    const channel = begin(0x10, { eax: 0xaabbccdd })
+    expect(port.busy).toBe(true)
 
     expect(ports.read(channel, 4)).toBe(COMMAND.done)
     expect(port.busy).toBe(true)

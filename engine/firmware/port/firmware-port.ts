@@ -155,12 +155,10 @@ export class FirmwarePort {
     }))
   }
 
-  /** True while a call is in progress, which cannot be saved. */
+  /** True while a call is in progress, its registers being handed over included: that cannot be saved. */
   get busy(): boolean {
     const { nowNs } = this.clock
-    return this.#channels.some(
-      ({ state, lastUseNs }) => state !== 'free' && state !== 'header' && nowNs - lastUseNs < ABANDONED_NS,
-    )
+    return this.#channels.some(({ state, lastUseNs }) => state !== 'free' && nowNs - lastUseNs < ABANDONED_NS)
   }
 
   reset(): void {

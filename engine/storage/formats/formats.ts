@@ -2,13 +2,15 @@ import type { HostFile } from '../host-file.ts'
 import { type DiskFormat, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { readUpTo } from './fields.ts'
 import { qcow2 } from './qcow2/qcow2.ts'
+import { parallels } from './parallels/parallels.ts'
 import { raw } from './raw/raw.ts'
 import { vdi } from './vdi/vdi.ts'
 import { vhd } from './vhd/vhd.ts'
+import { vhdx } from './vhdx/vhdx.ts'
 import { vmdk } from './vmdk/vmdk.ts'
 
 /** All formats, in the order in which a file is asked whether it is one; raw is what is left. */
-export const FORMATS: readonly DiskFormat[] = [qcow2, vdi, vhd, vmdk, raw]
+export const FORMATS: readonly DiskFormat[] = [qcow2, vdi, vhd, vmdk, vhdx, parallels, raw]
 
 export function formatNamed(name: FormatName): DiskFormat {
   return FORMATS.find((format) => format.name === name) ?? raw

@@ -9,6 +9,9 @@ import {
 } from './disk-image.ts'
 import { readPadded } from './fields.ts'
 
+/** How far behind the end of its file a cluster may lie that a table has: programs leave an end of zeros away. */
+const MAX_GAP_BYTES = 64 * 1024 ** 2
+
 /** What a `ClusterMap` says of a cluster that is at no position of the file. */
 export const ABSENT = -1 // what lies below shows through, or zeros
 export const ZEROS = -2
@@ -54,6 +57,7 @@ interface Run {
 /** A disk whose clusters lie where a map says, over a backing image or over zeros. */
 export class MappedImage implements DiskImage {
   readonly sectorBytes = SECTOR_BYTES
+  readonly holdsBack = true
   /** The last cluster that was unpacked: small reads in a row need it again and again. */
   #unpacked: { cluster: number; bytes: Uint8Array } | null = null
 
@@ -143,6 +147,9 @@ export class MappedImage implements DiskImage {
       const at = start + done - cluster * this.clusterBytes
       const bytes = Math.min(this.clusterBytes - at, from.length - done)
       const owned = this.map.locateOwned(cluster)
+      // A damaged table must not make the file grow to any size.
+      if (owned > this.file.size + MAX_GAP_BYTES)
+        throw new DiskError('io', this.name, 'its tables lead out of the file; check it')
       if (owned < 0 && bytes < this.clusterBytes && !this.#readsAsZeros(cluster)) {
         finish()
         this.#rewriteCluster(cluster, at, from.subarray(done, done + bytes))

@@ -7,7 +7,8 @@ import { describeAll } from '../../../engine/isa/index.ts'
 import { GuestMemory } from '../../../engine/memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../../../engine/memory/layout.ts'
 import { CPU_MODELS, type CpuModel } from '../../../engine/vcpu/model.ts'
-import type { FpuExports } from '../../../engine/interpreter/soft-vcpu.ts'
+import type { FpuExports, TranslatorHost } from '../../../engine/interpreter/soft-vcpu.ts'
+import { RegionTranslator } from '../../../engine/translator/translator.ts'
 
 const RAM_MIB = 16
 
@@ -27,6 +28,8 @@ export interface TestProcessor {
 export interface TestProcessorOptions {
   model?: CpuModel
   fpu?: FpuExports
+  /** Entries after which code is translated; everything is interpreted without it. */
+  entriesUntilHot?: number
 }
 
 /** Instructions of the register files that other suites cover call helpers that are not needed here. */
@@ -36,6 +39,7 @@ let generated: { model: CpuModel; interpreter: Interpreter } | null = null
 
 export function buildProcessor(options: TestProcessorOptions = {}): TestProcessor {
   const model = options.model ?? CPU_MODELS.max
+  const { entriesUntilHot } = options
   const isa = describeAll()
   const table = buildOpcodeTable(isa, model.features)
   if (generated?.model !== model) generated = { model, interpreter: generateInterpreter(table) }
@@ -53,6 +57,10 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
     ports,
     interrupts: { acknowledge: () => pendingVectors.shift() ?? 0xff },
     fpu: options.fpu ?? NO_FPU,
+    ...(entriesUntilHot !== undefined && {
+      translator: (host: TranslatorHost) =>
+        new RegionTranslator(host, { entriesUntilHot, pausesWhenRewritten: false }),
+    }),
     readTimeStamp: () => ({ low: 0, high: 0 }),
     writeTimeStamp: () => {},
     ferr: () => {},

@@ -20,7 +20,7 @@ export function cacheFolder(...parts: string[]): string {
 export async function runTool(
   program: string,
   args: readonly string[],
-  options: { folder?: string; input?: string; debian?: string } = {},
+  options: { folder?: string; input?: string; debian?: string; timeoutMs?: number } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const done = (error: ExecFileException | null, stdout: string, stderr: string): void => {
@@ -33,7 +33,8 @@ export async function runTool(
       }
     }
     const settings = { ...(options.folder === undefined ? {} : { cwd: options.folder }), maxBuffer: 1 << 26 }
-    const child = execFile(program, args, { ...settings, encoding: 'utf8', timeout: 600_000 }, done)
+    const timeout = options.timeoutMs ?? 600_000
+    const child = execFile(program, args, { ...settings, encoding: 'utf8', timeout }, done)
     child.stdin?.on('error', () => {}) // a program that ends early does not read all of it
     child.stdin?.end(options.input ?? '')
   })
@@ -121,21 +122,25 @@ async function i386Options(): Promise<string[]> {
   return options
 }
 
-const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
+/** Keys of the Debian archive; part of the package debian-archive-keyring. */
+export const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
-/** This machine's own Debian sources, component main, without the security archive. */
-async function mainSources(): Promise<string> {
+/** This machine's own Debian archives with component main, the security archive left out. */
+export async function mainArchives(): Promise<{ mirror: string; suite: string }[]> {
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)'
   const targets = await runTool('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], {
     debian: 'apt',
   })
-  const signed = existsSync(KEYRING) ? `[signed-by=${KEYRING}] ` : ''
-  const lines = new Set(
-    targets
-      .split('\n')
-      .filter((line) => /\/debian\/? \S+ main$/.test(line))
-      .map((line) => `deb ${signed}${line}`),
-  )
+  const lines = new Set(targets.split('\n').filter((line) => /\/debian\/? \S+ main$/.test(line)))
   if (lines.size === 0) throw new GuestMissing('this machine has no Debian package lists (apt-get update)')
-  return [...lines, ''].join('\n')
+  return [...lines].map((line) => {
+    const [mirror = '', suite = ''] = line.split(' ')
+    return { mirror, suite }
+  })
+}
+
+async function mainSources(): Promise<string> {
+  const signed = existsSync(KEYRING) ? `[signed-by=${KEYRING}] ` : ''
+  const archives = await mainArchives()
+  return archives.map(({ mirror, suite }) => `deb ${signed}${mirror} ${suite} main\n`).join('')
 }

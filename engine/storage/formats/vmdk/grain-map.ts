@@ -141,7 +141,7 @@ export class GrainMap implements ClusterMap {
     this.file.sync()
   }
 
-  /** Position of the second copy of a table. */
+  /** Position of the second copy of a table; one that a damaged directory has out of the file is left alone. */
   #copy(position: number): number | null {
     const redundant = this.#redundant
     if (!redundant) return null
@@ -153,7 +153,8 @@ export class GrainMap implements ClusterMap {
           redundant.getUint32(at, true) * SECTOR_BYTES,
         )
     }
-    return this.#copies.get(position) || null
+    const copy = this.#copies.get(position) ?? 0
+    return copy > 0 && copy < Math.max(this.#end, this.file.size) ? copy : null
   }
 
   #writeDirectories(): void {

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+import { MachineClock } from './machine-clock.ts'
+
+const MS = 1_000_000
+
+/** A clock on a host whose time and whose guest's progress the test sets. */
+function clockOf(counts: boolean) {
+  const host = { ns: 0, instructions: 0 }
+  const clock = new MachineClock(
+    () => host.ns,
+    () => (counts ? host.instructions : null),
+  )
+  return { host, clock }
+}
+
+describe('time of a running guest', () => {
+  it('does not leap when the host was busy elsewhere', () => {
+    const { host, clock } = clockOf(true)
+    clock.start()
+    host.ns += 700 * MS
+    host.instructions += 1000
+    expect(clock.nowNs).toBeLessThan(2 * MS)
+  })
+
+  it('is the host’s when the processor cannot count what it does', () => {
+    const { host, clock } = clockOf(false)
+    clock.start()
+    host.ns += 4 * MS
+    expect(clock.nowNs).toBe(4 * MS)
+  })
+
+  it('makes good while the guest idles what was held back, at twice the speed at most', () => {
+    const { host, clock } = clockOf(true)
+    clock.start()
+    host.ns += 300 * MS
+    clock.stop(25 * MS)
+    const before = clock.nowNs
+    for (let wakes = 0; wakes < 20; wakes++) {
+      host.ns += 25 * MS
+      const last = clock.nowNs
+      clock.start()
+      expect(clock.nowNs - last).toBeLessThanOrEqual(50 * MS)
+      clock.stop(25 * MS)
+    }
+    expect(clock.nowNs - before).toBeGreaterThan(790 * MS)
+    expect(clock.nowNs).toBeLessThanOrEqual(host.ns)
+  })
+})

@@ -1,0 +1,47 @@
+import { DiskError } from '../block-image.ts'
+import type { HostFile } from '../host-file.ts'
+import type { CheckReport } from './disk-image.ts'
+import { ABSENT, type ClusterMap } from './mapped-image.ts'
+
+/** The map of a format that is only read: where each cluster lies, known from the start. */
+export class ReadOnlyMap implements ClusterMap {
+  readonly crowded = false
+
+  /** @param locate position of a cluster, or `ABSENT` or `ZEROS` */
+  constructor(
+    private readonly file: HostFile,
+    readonly locate: (cluster: number) => number,
+  ) {}
+
+  locateOwned(): number {
+    return ABSENT
+  }
+
+  unpack(): void {
+    throw this.#refusal()
+  }
+
+  modified(): void {
+    throw this.#refusal()
+  }
+
+  allocate(): number {
+    throw this.#refusal()
+  }
+
+  assign(): void {
+    throw this.#refusal()
+  }
+
+  abandon(): void {}
+
+  commit(): void {}
+
+  check(): CheckReport {
+    return { damage: [], leakedBytes: 0, repaired: false }
+  }
+
+  #refusal(): DiskError {
+    return new DiskError('readonly', this.file.path, 'images of its format can only be read')
+  }
+}

@@ -1,0 +1,214 @@
+import {
+  I32,
+  type ValueType,
+  add,
+  and,
+  eq,
+  geS,
+  i32,
+  load,
+  local,
+  ne,
+  shl,
+  shrU,
+  sub,
+  xor,
+} from '../wasm/expression.ts'
+import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
+import { INDIRECT_TYPE } from '../wasm/module-writer.ts'
+import { Handler, Record, Why } from '../interpreter/record.ts'
+import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
+import { JUMP_CACHE, JUMP_CACHE_ENTRIES, State } from '../isa/state.ts'
+import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
+import type { FlagFlow } from './flag-flow.ts'
+import { type Block, type Region, branchTarget } from './region.ts'
+import { FLAG_LOCALS, RegionSemantics } from './region-semantics.ts'
+import { Local } from './register-file.ts'
+import { type Structure, structureOf } from './structure.ts'
+
+const LOCAL_TYPES: ValueType[] = Array<ValueType>(Local.COUNT).fill(I32)
+
+/**
+ * One region as a function (budget) → why. It runs until it is left: 0 when the interpreter goes on at
+ * State.RECORD, Why.JUMP when State.EIP is not in the jump cache. State.BUDGET is what is left of the budget.
+ */
+export function emitRegion(
+  region: Region,
+  flagFlow: FlagFlow,
+  helperIndex: (name: string) => number,
+): FunctionBuilder {
+  return new RegionEmitter(region, flagFlow, helperIndex).function()
+}
+
+class RegionEmitter {
+  readonly #fn = new FunctionBuilder(1, LOCAL_TYPES)
+  readonly #structure: Structure
+  readonly #kinds: readonly number[]
+  readonly #labels = new Map<number, Label>()
+  readonly #loops = new Map<number, Label>()
+  #semantics!: RegionSemantics
+
+  constructor(
+    private readonly region: Region,
+    flagFlow: FlagFlow,
+    private readonly helperIndex: (name: string) => number,
+  ) {
+    // A branch to where it would go anyway makes two edges, and a merge of its target.
+    const successors = region.blocks.map(({ next, taken }) => [next, taken].filter((block) => block >= 0))
+    this.#structure = structureOf({ successors })
+    this.#kinds = flagFlow.kindsAtEntry(region)
+  }
+
+  function(): FunctionBuilder {
+    const fn = this.#fn
+    const finish = fn.block()
+    const byKind: Label[] = []
+    for (let kind = 0; kind < KIND_COUNT; kind++) byKind.push(fn.block())
+    const dynamic = fn.block()
+    this.#semantics = new RegionSemantics(fn, { byKind, dynamic, helperIndex: this.helperIndex })
+    this.#tree(0)
+    fn.end()
+    fn.branchTable(local(Local.FLAGS_KIND), byKind, byKind[STORED]!)
+    for (let kind = KIND_COUNT - 1; kind >= 0; kind--) {
+      fn.end()
+      const flags = flagsOf(kind, FLAG_LOCALS)
+      fn.store(i32(State.FLAGS_RESULT), resultWord(flags), 4)
+      fn.store(i32(State.FLAGS_AUX), auxWord(flags), 4)
+      fn.branch(finish)
+    }
+    fn.end()
+    this.#finish()
+    this.#start()
+    return fn
+  }
+
+  #start(): void {
+    this.#fn.prepend((fn) => {
+      this.#semantics.registers.loadAll(fn)
+      for (const [index, address] of [
+        [Local.EIP_BASE, State.EIP_BASE],
+        [Local.READ_BIT, State.READ_BIT],
+        [Local.WRITE_BIT, State.WRITE_BIT],
+        [Local.FLAGS_RESULT, State.FLAGS_RESULT],
+        [Local.FLAGS_RIGHT, State.FLAGS_AUX],
+      ] as const)
+        fn.set(index, load(i32(address), 4))
+    })
+  }
+
+  /** Everything is written back; then to a record, or to an EIP through the jump cache. */
+  #finish(): void {
+    const fn = this.#fn
+    const budget = local(Local.BUDGET)
+    this.#semantics.registers.storeWritten()
+    fn.store(i32(State.BUDGET), budget, 4)
+    fn.if(local(Local.EXIT))
+    fn.store(i32(State.RECORD), local(Local.EXIT), 4)
+    fn.return(i32(Why.NEXT))
+    fn.end()
+    const target = local(Local.TARGET)
+    fn.set(Local.ENTRY, shl(and(xor(target, shrU(target, i32(12))), i32(JUMP_CACHE_ENTRIES - 1)), i32(4)))
+    const entry = local(Local.ENTRY)
+    const unknown = fn.block()
+    fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE), target))
+    fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE + 4), load(i32(State.JUMP_KEY), 4)))
+    fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
+    fn.set(Local.EXIT, load(entry, 4, JUMP_CACHE + 8))
+    const record = local(Local.EXIT)
+    fn.if(and(geS(budget, i32(0)), eq(load(record, 2, Record.HANDLER), i32(Handler.REGION))))
+    fn.push(budget)
+    fn.push(load(record, 4, Record.IMMEDIATE))
+    fn.returnCallIndirect(INDIRECT_TYPE)
+    fn.end()
+    fn.store(i32(State.RECORD), record, 4)
+    fn.return(i32(Why.NEXT))
+    fn.end()
+    fn.store(i32(State.EIP), target, 4)
+    fn.push(i32(Why.JUMP))
+  }
+
+  /** A block and what it dominates. */
+  #tree(block: number): void {
+    const fn = this.#fn
+    const merges = this.#structure.children[block]!.filter((child) => this.#structure.isMerge[child])
+    if (!this.#structure.isLoop[block]) return this.#within(block, merges)
+    this.#settleBudget()
+    this.#loops.set(block, fn.loop())
+    this.#within(block, merges)
+    fn.end()
+  }
+
+  #within(block: number, merges: readonly number[]): void {
+    const fn = this.#fn
+    const [outermost, ...rest] = merges
+    if (outermost === undefined) return this.#block(block)
+    this.#labels.set(outermost, fn.block())
+    this.#within(block, rest)
+    fn.end()
+    this.#semantics.pending = 0
+    this.#tree(outermost)
+  }
+
+  #block(number: number): void {
+    const { region } = this
+    const block = region.blocks[number]!
+    const semantics = this.#semantics
+    // A block that is reached along the tree alone has the kinds that its predecessor left.
+    semantics.kinds = this.#kinds[number]!
+    let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
+    for (const step of block.steps) ending = semantics.translate(step, region.mode.flat)
+    const state = { kinds: semantics.kinds, pending: semantics.pending }
+    switch (ending.kind) {
+      case 'next':
+        return this.#goOn(number, block.next)
+      case 'relative':
+        return this.#goOn(number, block.taken, true)
+      case 'conditional': {
+        this.#fn.if(ending.taken)
+        this.#goOn(number, block.taken, true)
+        this.#fn.end()
+        Object.assign(semantics, state)
+        return this.#goOn(number, block.next)
+      }
+      case 'indirect':
+        this.#fn.set(Local.TARGET, ending.target)
+        semantics.leaveRegion()
+    }
+  }
+
+  /** The way from a block to another, straight on or by its branch; -1 leads out of the region. */
+  #goOn(from: number, to: number, jumps = false): void {
+    const fn = this.#fn
+    const block = this.region.blocks[from]!
+    const semantics = this.#semantics
+    if (to < 0 || this.#structure.leaves(from, to)) return this.#leaveTo(block, jumps)
+    semantics.noteKind(this.#kinds[to]!)
+    if (this.#structure.repeats(from, to)) {
+      this.#settleBudget()
+      fn.branchIf(this.#loops.get(to)!, geS(local(Local.BUDGET), i32(0)))
+      return this.#leaveTo(block, jumps)
+    }
+    const label = this.#labels.get(to)
+    if (label === undefined) return this.#tree(to)
+    this.#settleBudget()
+    fn.branch(label)
+  }
+
+  #settleBudget(): void {
+    const semantics = this.#semantics
+    if (semantics.pending > 0) this.#fn.set(Local.BUDGET, sub(local(Local.BUDGET), i32(semantics.pending)))
+    semantics.pending = 0
+  }
+
+  #leaveTo({ steps, end, stop }: Block, jumps: boolean): void {
+    const fn = this.#fn
+    const last = steps.at(-1)!
+    const relative = last.instruction.operands.find(({ kind }) => kind === 'relative')
+    if (!jumps && stop !== 0) fn.set(Local.EXIT, i32(stop))
+    else {
+      const target = add(local(Local.EIP_BASE), i32(jumps ? branchTarget(last) : end))
+      fn.set(Local.TARGET, jumps && relative ? zeroExtend(target, relative.size) : target)
+    }
+    this.#semantics.leaveRegion()
+  }
+}

@@ -1,0 +1,346 @@
+import {
+  type Expr,
+  I32,
+  add,
+  and,
+  callOf,
+  eq,
+  eqz,
+  geU,
+  gtU,
+  i32,
+  isConst,
+  load,
+  local,
+  shl,
+  shrU,
+  sub,
+} from '../wasm/expression.ts'
+import type { DecodedOperand, MemoryOperand } from '../isa/decoder.ts'
+import { UNIT_BIT } from '../isa/description.ts'
+import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
+import { type Operand, Semantics } from '../isa/semantics.ts'
+import { CS, DS, FS, SS, Segment, State, TLB, gprAt, segmentAt } from '../isa/state.ts'
+import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
+import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
+import type { Step } from './region.ts'
+import { Local, RegisterFile } from './register-file.ts'
+
+export const FLAG_LOCALS = { result: Local.FLAGS_RESULT, left: Local.FLAGS_LEFT, right: Local.FLAGS_RIGHT }
+/** Flat accesses name no segment. */
+const FLAT = 0
+/** FS and GS may lie anywhere; CS cannot be written, and not always read, however flat it is. */
+const isFlat = (segment: number): boolean => segment < FS && segment !== CS
+
+/** How an instruction ends a block. */
+export type Ending =
+  | { kind: 'next' }
+  | { kind: 'relative' }
+  | { kind: 'conditional'; taken: Expr }
+  | { kind: 'indirect'; target: Expr }
+
+/** Where the surrounding function is left. */
+export interface Exits {
+  /** By kind of flags: the label behind which they are stored. */
+  byKind: readonly Label[]
+  /** The kind is in FLAGS_KIND. */
+  dynamic: Label
+  helperIndex(name: string): number
+}
+
+/** The meaning of instructions with registers and flags in locals, one instruction after the other. */
+export class RegionSemantics extends Semantics {
+  readonly registers: RegisterFile
+  #step!: Step
+  #flat = false
+  #ending: Ending = { kind: 'next' }
+  /** Instructions done since the budget was last brought up to date. */
+  pending = 0
+  /** True once an instruction has read flags, or set them. */
+  readsFlags = false
+  setsFlags = false
+  /** Kinds of flags that the locals may hold, one bit each; FLAGS_KIND tells which where there are several. */
+  kinds = 1 << STORED
+
+  constructor(
+    fn: FunctionBuilder,
+    private readonly exits: Exits,
+  ) {
+    super(fn)
+    this.registers = new RegisterFile(fn)
+  }
+
+  /** Emits one instruction but for what it does to the flow of control. */
+  translate(step: Step, flat: boolean): Ending {
+    this.#step = step
+    this.#flat = flat
+    this.#ending = { kind: 'next' }
+    const { instruction } = step
+    const { description, size, addressSize, stackSize, repeat, operands } = instruction
+    this.fn.recycleTemps()
+    let split = ''
+    if (description.split)
+      for (const operand of operands)
+        if (operand.kind === 'immediate') split = description.split(operand.value)
+    Object.assign(this, { size, addressSize, stackSize, repeat, split })
+    this.#unitCheck(UNIT_BIT[description.unit])
+    description.meaning(this, ...operands.map((operand) => this.#operand(operand)))
+    this.commit()
+    this.pending++
+    return this.#ending
+  }
+
+  /** Leaves before the current instruction, which the interpreter then does. */
+  #leave(): void {
+    const { fn } = this
+    fn.set(Local.EXIT, i32(this.#step.record))
+    this.leaveRegion()
+  }
+
+  /** Leaves with EXIT or TARGET set. */
+  leaveRegion(): void {
+    const { fn, pending } = this
+    if (pending > 0) fn.set(Local.BUDGET, sub(local(Local.BUDGET), i32(pending)))
+    const kind = this.#knownKind()
+    fn.branch(kind < 0 ? this.exits.dynamic : this.exits.byKind[kind]!)
+  }
+
+  #leaveIf(condition: Expr): void {
+    this.fn.if(condition)
+    this.#leave()
+    this.fn.end()
+  }
+
+  // State.
+
+  register(index: number, size: number): Expr {
+    return this.let(this.registers.read(gprAt(index, size), size))
+  }
+
+  protected putRegister(index: number, size: number, value: Expr): void {
+    this.registers.write(gprAt(index, size), size, value)
+  }
+
+  word(address: number): Expr {
+    return this.let(load(i32(address), 4))
+  }
+
+  protected putWord(address: number, value: Expr): void {
+    this.fn.store(i32(address), value, 4)
+  }
+
+  load(address: Expr, size: number): Expr {
+    return this.let(load(address, size))
+  }
+
+  // Flags.
+
+  #knownKind(): number {
+    return this.kinds & (this.kinds - 1) ? -1 : 31 - Math.clz32(this.kinds)
+  }
+
+  flags(): Flags {
+    this.readsFlags = true
+    if (this.#knownKind() < 0) this.#makeStored()
+    return flagsOf(this.#knownKind(), FLAG_LOCALS)
+  }
+
+  /** Ways with different kinds of flags have met, and now somebody reads them. */
+  #makeStored(): void {
+    const { fn } = this
+    for (let kind = 1; kind < KIND_COUNT; kind++) {
+      if (!(this.kinds & (1 << kind))) continue
+      const flags = flagsOf(kind, FLAG_LOCALS)
+      fn.if(eq(local(Local.FLAGS_KIND), i32(kind)))
+      this.#setParts({ kind: 'stored', result: resultWord(flags), aux: auxWord(flags) })
+      fn.end()
+    }
+    this.kinds = 1 << STORED
+  }
+
+  protected putFlags(flags: Flags): void {
+    this.setsFlags = true
+    this.#setParts(flags)
+    this.kinds = 1 << kindOf(flags)
+  }
+
+  /** All at once: a part may be computed from what another replaces. */
+  #setParts(flags: Flags): void {
+    const parts = partsOf(flags, FLAG_LOCALS)
+    for (const [, value] of parts) this.fn.push(value)
+    for (const [index] of parts.reverse()) this.fn.pop(index)
+  }
+
+  /** Makes FLAGS_KIND say what the locals hold, where the way leads to code that takes several kinds. */
+  noteKind(wanted: number): void {
+    const kind = this.#knownKind()
+    if (kind >= 0 && wanted !== this.kinds) this.fn.set(Local.FLAGS_KIND, i32(kind))
+  }
+
+  // Memory.
+
+  segmentCache(index: number): Expr {
+    return i32(this.#flat && isFlat(index) ? FLAT : segmentAt(index))
+  }
+
+  stringSource(): Expr {
+    const source = this.#step.instruction.operands.find(({ kind }) => kind === 'string')
+    return this.segmentCache(source?.kind === 'string' ? source.segment : DS)
+  }
+
+  stack(address: Expr, size: number, write: boolean): Expr {
+    return this.memory(this.segmentCache(SS), address, size, write)
+  }
+
+  /** The TLB in line. What it does not answer, the interpreter does. */
+  memory(segment: Expr, address: Expr, size: number, write: boolean): Expr {
+    const { fn } = this
+    const effective = this.let(address)
+    const [linear, entry] = [local(Local.LINEAR), local(Local.ENTRY)]
+    const done = fn.block()
+    const missed = fn.block()
+    if (isConst(segment) && segment.value === FLAT) fn.set(Local.LINEAR, effective)
+    else {
+      fn.branchIf(missed, geU(effective, load(segment, 4, write ? Segment.WRITE_COUNT : Segment.READ_COUNT)))
+      fn.set(Local.LINEAR, add(effective, load(segment, 4, Segment.BASE)))
+    }
+    fn.set(Local.ENTRY, load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB))
+    fn.branchIf(missed, eqz(and(entry, local(write ? Local.WRITE_BIT : Local.READ_BIT))))
+    if (size > 1) fn.branchIf(missed, gtU(and(linear, i32(0xfff)), i32(0x1000 - size)))
+    fn.branch(done)
+    fn.end()
+    this.#leave()
+    fn.end()
+    return this.let(add(linear, and(entry, i32(-0x1000))))
+  }
+
+  // Operands.
+
+  #operand(operand: DecodedOperand): Operand {
+    const { size } = operand
+    switch (operand.kind) {
+      case 'register': {
+        const { address } = operand
+        const read = (): Expr => this.let(this.registers.read(address, size))
+        return {
+          size,
+          isRegister: true,
+          read,
+          readForWrite: read,
+          write: (value) => this.later(value, (v) => this.registers.write(address, size, v)),
+          registerAddress: () => i32(address),
+          address: missing,
+          segment: missing,
+        }
+      }
+      case 'memory':
+        return this.#memoryOperand(operand)
+      case 'immediate': {
+        const read = (): Expr => i32(operand.value)
+        return { ...NO_OPERAND, size, read, readForWrite: read }
+      }
+      default:
+        return { ...NO_OPERAND, size }
+    }
+  }
+
+  #memoryOperand(operand: MemoryOperand): Operand {
+    const { size } = operand
+    const { addressSize } = this.#step.instruction
+    const address = (): Expr => {
+      const base = this.registers.read(operand.base, 4)
+      const index = shl(this.registers.read(operand.index, 4), i32(operand.scale))
+      return zeroExtend(add(add(base, index), i32(operand.displacement)), addressSize)
+    }
+    const flat = this.#flat && addressSize === 4 && isFlat(operand.segment)
+    const segment = (): Expr => i32(flat ? FLAT : segmentAt(operand.segment))
+    const host = (write: boolean): Expr => this.memory(segment(), address(), size, write)
+    let translated: Expr | null = null
+    return {
+      size,
+      isRegister: false,
+      read: () => this.let(load(host(false), size)),
+      readForWrite: () => this.let(load((translated = host(true)), size)),
+      write: (value) => this.fn.store(translated ?? host(true), value, size),
+      address,
+      segment,
+      registerAddress: missing,
+    }
+  }
+
+  // Ends of an instruction.
+
+  raiseIf(condition: Expr): void {
+    this.#leaveIf(condition)
+  }
+
+  thisEip(): Expr {
+    return this.let(add(local(Local.EIP_BASE), i32(this.#step.offset)))
+  }
+
+  nextEip(): Expr {
+    return this.let(add(local(Local.EIP_BASE), i32(this.#step.offset + this.#step.instruction.length)))
+  }
+
+  jumpRelative(): void {
+    this.commit()
+    this.#ending = { kind: 'relative' }
+  }
+
+  branchRelative(condition: Expr): void {
+    const taken = this.let(condition)
+    this.commit()
+    this.#ending = { kind: 'conditional', taken }
+  }
+
+  jumpTo(eip: Expr): void {
+    const target = this.let(zeroExtend(eip, this.size))
+    this.commit()
+    this.#ending = { kind: 'indirect', target }
+  }
+
+  helper(name: string, ...args: Expr[]): Expr {
+    return this.let(callOf(this.exits.helperIndex(name), I32, ...args))
+  }
+
+  /** x87, MMX and SSE instructions need CR0 and CR4 to allow them, and no error pending. */
+  #unitCheck(bit: number): void {
+    if (bit !== 0) this.#leaveIf(and(load(i32(State.FPU_TRAP), 4), i32(bit)))
+  }
+
+  // What no translated instruction does: region.ts leaves those out.
+
+  again(): void {
+    missing()
+  }
+
+  skipIf(): void {
+    missing()
+  }
+
+  bulk(): Expr {
+    return missing()
+  }
+
+  retire(): void {
+    missing()
+  }
+
+  system(): void {
+    missing()
+  }
+}
+
+function missing(): never {
+  throw new Error('no translated instruction has such a part')
+}
+
+const NO_OPERAND = {
+  isRegister: false,
+  read: missing,
+  readForWrite: missing,
+  write: missing,
+  address: missing,
+  segment: missing,
+  registerAddress: missing,
+} as const

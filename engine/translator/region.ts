@@ -1,0 +1,157 @@
+import type { CodeCache, CodeVariant } from '../interpreter/code-cache.ts'
+import type { Instruction } from '../isa/decoder.ts'
+
+/** One instruction of a region. */
+export interface Step {
+  readonly instruction: Instruction
+  /** Place in the page. */
+  readonly offset: number
+  /** The interpreter's record of it, where the region leaves before it. */
+  readonly record: number
+}
+
+/** Straight code. How it goes on is decided by its last step, or by what follows it. */
+export interface Block {
+  readonly steps: Step[]
+  /** Offset after the last step. */
+  readonly end: number
+  /** In-region block that is reached by going straight on; -1 for none. */
+  next: number
+  /** In-region block that the branch at the end leads to; -1 for none. */
+  taken: number
+  /** Record of the instruction at `end` where the interpreter must do it; 0 for none. */
+  readonly stop: number
+}
+
+export interface Region {
+  readonly hostPage: number
+  readonly mode: CodeVariant
+  /** Block 0 is where the region is entered. */
+  readonly blocks: Block[]
+  /** Bytes of the page that the region was made from, as [start, end) pairs. */
+  readonly ranges: readonly (readonly [start: number, end: number])[]
+}
+
+/** Functions of 8 to 16 KiB are what the host's compiler takes well. */
+const MAX_STEPS = 220
+
+const CONDITIONAL = /^(J[A-Z]{1,2}|JCXZ|LOOP(E|NE)?)$/
+const UNCONDITIONAL = new Set(['JMP', 'JMPI', 'CALL', 'CALLI', 'RET'])
+
+/** Can be part of a region: does not work on the whole processor, and does not repeat. */
+const isTranslatable = ({ description, repeat }: Instruction): boolean =>
+  description.rare !== true && repeat === 'none'
+
+export const isConditional = ({ description: { name } }: Instruction): boolean =>
+  name !== 'JMP' && CONDITIONAL.test(name)
+const isUnconditional = ({ description: { name } }: Instruction): boolean => UNCONDITIONAL.has(name)
+
+/** Where a relative branch leads, as an offset from the start of its page. */
+export function branchTarget({ instruction, offset }: Step): number {
+  const [operand] = instruction.operands
+  return offset + instruction.length + (operand?.kind === 'relative' ? operand.value : 0)
+}
+
+/**
+ * The code around a place that is entered often: what can be reached from it within the page, nearest first, by
+ * ways that have been taken. Null when not even its first instruction can be translated.
+ */
+export function findRegion(
+  code: CodeCache,
+  hostPage: number,
+  start: number,
+  mode: CodeVariant,
+): Region | null {
+  const steps = new Map<number, Step>()
+  const leaders = new Set([start])
+  const stops = new Map<number, number>()
+  const queue = [start]
+  const lead = (offset: number): void => {
+    if (offset < mode.low || offset >= mode.high || leaders.has(offset)) return
+    leaders.add(offset)
+    queue.push(offset)
+  }
+  for (let from = queue.shift(); from !== undefined; from = queue.shift()) {
+    let offset = from
+    while (!steps.has(offset) && steps.size < MAX_STEPS) {
+      const instruction = code.decodeAt(hostPage, offset, mode)
+      if (instruction === null) break
+      const record = code.recordAt(hostPage, offset, mode)
+      if (!isTranslatable(instruction)) {
+        stops.set(offset, record)
+        // What comes after it may be worth a region of its own.
+        if (instruction.description.ends !== true || goesOn(instruction))
+          code.plantHead(hostPage, offset + instruction.length, mode)
+        break
+      }
+      const step: Step = { instruction, offset, record }
+      steps.set(offset, step)
+      offset += instruction.length
+      if (isConditional(instruction)) {
+        if (code.wasTaken(record) && staysInPage(step, mode)) lead(branchTarget(step))
+        lead(offset)
+        break
+      }
+      if (isUnconditional(instruction)) {
+        if (instruction.description.name === 'JMP' && staysInPage(step, mode)) lead(branchTarget(step))
+        break
+      }
+    }
+  }
+  return steps.has(start) ? formBlocks({ hostPage, start, mode: { ...mode }, steps, stops, leaders }) : null
+}
+
+/** System instructions that go on with the next one, mostly. */
+const LEAVES = new Set(['JMPF', 'JMPFI', 'CALLF', 'CALLFI', 'RETF', 'IRET', 'UD2'])
+const goesOn = ({ description: { name } }: Instruction): boolean => !LEAVES.has(name)
+
+/** A branch with a 16-bit operand wraps at 64 KiB, which in 32-bit code may be anywhere. */
+const staysInPage = ({ instruction }: Step, mode: CodeVariant): boolean =>
+  !mode.code32 || instruction.operands.every((o) => o.kind !== 'relative' || o.size === 4)
+
+interface Found {
+  hostPage: number
+  start: number
+  mode: CodeVariant
+  steps: ReadonlyMap<number, Step>
+  stops: ReadonlyMap<number, number>
+  leaders: ReadonlySet<number>
+}
+
+function formBlocks({ hostPage, start, mode, steps, stops, leaders }: Found): Region {
+  const blocks: Block[] = []
+  const numbers = new Map<number, number>()
+  const starts = [start, ...[...leaders].filter((o) => o !== start && steps.has(o)).sort((a, b) => a - b)]
+  starts.forEach((offset, i) => numbers.set(offset, i))
+  for (const offset of starts) {
+    const own: Step[] = []
+    let at = offset
+    for (let step = steps.get(at); step && (at === offset || !leaders.has(at)); step = steps.get(at)) {
+      own.push(step)
+      at += step.instruction.length
+      if (isConditional(step.instruction) || isUnconditional(step.instruction)) break
+    }
+    const last = own.at(-1)!
+    const { name } = last.instruction.description
+    const jumps = isUnconditional(last.instruction)
+    const branches = (isConditional(last.instruction) || name === 'JMP') && staysInPage(last, mode)
+    blocks.push({
+      steps: own,
+      end: at,
+      next: jumps ? -1 : (numbers.get(at) ?? -1),
+      taken: branches ? (numbers.get(branchTarget(last)) ?? -1) : -1,
+      stop: jumps ? 0 : (stops.get(at) ?? 0),
+    })
+  }
+  return { hostPage, mode, blocks, ranges: rangesOf([...steps.values()]) }
+}
+
+function rangesOf(steps: Step[]): [start: number, end: number][] {
+  const ranges: [number, number][] = []
+  for (const { offset, instruction } of steps.sort((a, b) => a.offset - b.offset)) {
+    const last = ranges.at(-1)
+    if (last && offset <= last[1]) last[1] = Math.max(last[1], offset + instruction.length)
+    else ranges.push([offset, offset + instruction.length])
+  }
+  return ranges
+}

@@ -1,0 +1,76 @@
+import { type Expr, and, i32, load, local, or, shl, shrU } from '../wasm/expression.ts'
+import type { FunctionBuilder } from '../wasm/function-builder.ts'
+import { State } from '../isa/state.ts'
+
+/** Parameter and locals of a region's function. */
+export const Local = {
+  /** Parameter: instructions left. */
+  BUDGET: 0,
+  /** EAX to EDI. */
+  GPR: 1,
+  /** EIP of the first byte of the page. */
+  EIP_BASE: 9,
+  READ_BIT: 10,
+  WRITE_BIT: 11,
+  LINEAR: 12,
+  ENTRY: 13,
+  HOST: 14,
+  FLAGS_RESULT: 15,
+  FLAGS_LEFT: 16,
+  FLAGS_RIGHT: 17,
+  /** Which kind of flags the locals hold, where ways with different kinds have met. */
+  FLAGS_KIND: 18,
+  /** The record to go on with after the region; 0 when it is left by a jump. */
+  EXIT: 19,
+  /** EIP to go on with after a jump. */
+  TARGET: 20,
+  COUNT: 21,
+} as const
+
+const REGISTERS = 8
+const isGpr = (address: number): boolean => address >= State.GPR && address < State.GPR + REGISTERS * 8
+
+/** General registers in locals: read when the region is entered, written back when it is left. */
+export class RegisterFile {
+  #used = 0
+  #written = 0
+
+  constructor(private readonly fn: FunctionBuilder) {}
+
+  /** A register of `size` bytes by its state address, zero-extended; what is not a general register stays in memory. */
+  read(address: number, size: number): Expr {
+    if (!isGpr(address)) return address === State.ZERO ? i32(0) : load(i32(address), size)
+    const at = this.#local(address)
+    const value = local(at)
+    if (size === 4) return value
+    if (size === 2) return and(value, i32(0xffff))
+    return and(address & 7 ? shrU(value, i32(8)) : value, i32(0xff))
+  }
+
+  write(address: number, size: number, value: Expr): void {
+    if (!isGpr(address)) return this.fn.store(i32(address), value, size)
+    const at = this.#local(address)
+    this.#written |= 1 << (at - Local.GPR)
+    if (size === 4) return this.fn.set(at, value)
+    const shift = address & 7 ? 8 : 0
+    const mask = (size === 2 ? 0xffff : 0xff) << shift
+    this.fn.set(at, or(and(local(at), i32(~mask)), and(shl(value, i32(shift)), i32(mask))))
+  }
+
+  #local(address: number): number {
+    const index = (address - State.GPR) >> 3
+    this.#used |= 1 << index
+    return Local.GPR + index
+  }
+
+  /** To the start of the function, once its body is known. */
+  loadAll(fn: FunctionBuilder): void {
+    for (let i = 0; i < REGISTERS; i++)
+      if (this.#used & (1 << i)) fn.set(Local.GPR + i, load(i32(State.GPR + i * 8), 4))
+  }
+
+  storeWritten(): void {
+    for (let i = 0; i < REGISTERS; i++)
+      if (this.#written & (1 << i)) this.fn.store(i32(State.GPR + i * 8), local(Local.GPR + i), 4)
+  }
+}

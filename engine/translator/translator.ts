@@ -1,0 +1,81 @@
+import type { HotPlace, Translator, TranslatorHost } from '../interpreter/soft-vcpu.ts'
+import { I32 } from '../wasm/expression.ts'
+import { type FunctionImport, writeModule } from '../wasm/module-writer.ts'
+import { FlagFlow } from './flag-flow.ts'
+import { emitRegion } from './region-function.ts'
+import { findRegion } from './region.ts'
+import { RegionStore } from './region-store.ts'
+
+/** Makes WebAssembly of code that runs often. */
+export class RegionTranslator implements Translator {
+  /** Entries of a place before it is translated: a region takes milliseconds to make and saves nanoseconds an instruction. */
+  readonly entriesUntilHot: number
+  readonly #host: TranslatorHost
+  readonly #store: RegionStore
+  readonly #flagFlow = new FlagFlow()
+  #regions = 0
+  #bytes = 0
+  #instructions = 0
+  #compileMs = 0
+
+  constructor(host: TranslatorHost, { entriesUntilHot = 1000, pausesWhenRewritten = true } = {}) {
+    this.entriesUntilHot = entriesUntilHot
+    this.#host = host
+    this.#store = new RegionStore(host.code, host.table, pausesWhenRewritten)
+  }
+
+  hot(head: number, { hostPage, offset, mode }: HotPlace): void {
+    const { code } = this.#host
+    const began = performance.now()
+    const region = code.nearlyFull ? null : findRegion(code, hostPage, offset, mode)
+    if (region === null) return code.setHead(head, -1, 0x7fffffff)
+    const helpers = new Map<string, number>()
+    const fn = emitRegion(region, this.#flagFlow, (name) => {
+      let index = helpers.get(name)
+      if (index === undefined) helpers.set(name, (index = helpers.size))
+      return index
+    })
+    const wasm = writeModule({
+      imports: [...helpers.keys()].map((name) => helperImport(name)),
+      functions: [fn],
+      exports: new Map([['region', 0]]),
+      importsTable: true,
+      memoryPages: [1, 65536],
+    })
+    const { memory, table, fpu } = this.#host
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), {
+      env: { memory, table },
+      fpu,
+    })
+    this.#store.add(head, region, instance.exports['region'] as () => number)
+    this.#regions++
+    this.#bytes += wasm.length
+    this.#instructions += region.blocks.reduce((sum, { steps }) => sum + steps.length, 0)
+    this.#compileMs += performance.now() - began
+  }
+
+  written(hostPage: number, start: number, end: number): void {
+    this.#store.written(hostPage, start, end)
+  }
+
+  flushed(): void {
+    this.#store.flush()
+  }
+
+  stats(): Record<string, number> {
+    return {
+      regions: this.#regions,
+      liveRegions: this.#store.size,
+      regionBytes: this.#bytes,
+      regionInstructions: this.#instructions,
+      compileMs: Math.round(this.#compileMs),
+      invalidatedRegions: this.#store.invalidated,
+    }
+  }
+}
+
+/** Helpers carry their number of arguments in their name: "add/2". */
+function helperImport(name: string): FunctionImport {
+  const [base, count] = name.split('/')
+  return { module: 'fpu', name: base!, parameters: Array<typeof I32>(Number(count)).fill(I32), result: I32 }
+}

@@ -1,0 +1,23 @@
+import * as v from 'valibot'
+import { State } from '../isa/state.ts'
+
+const word = v.pipe(v.number(), v.integer())
+
+/** Architectural state of a processor, whichever accelerator ran it. */
+export const SAVED_VCPU = v.object({
+  version: v.literal(1),
+  /** Everything that CpuState describes. */
+  words: v.pipe(v.instance(Uint8Array), v.length(State.END)),
+  /** Number, low and high word of each model-specific register. */
+  msrs: v.pipe(v.array(v.tuple([word, word, word])), v.maxLength(1000)),
+  /** The four page-directory pointers of PAE as the processor holds them, two words each. */
+  pdpt: v.pipe(v.array(word), v.length(8)),
+  halted: v.boolean(),
+  /** An NMI waits. */
+  nmi: v.boolean(),
+  /** Level of INTR. */
+  interrupt: v.boolean(),
+  /** A debug trap is due before the next instruction. */
+  debugPending: v.boolean(),
+})
+export type SavedVcpu = v.InferOutput<typeof SAVED_VCPU>
