@@ -44,7 +44,8 @@ export class BlockDisk implements FirmwareDisk {
   }
 
   get changed(): boolean {
-    return this.#last !== this.#current
+    // What the guest cannot take out is always the same.
+    return this.kind !== 'disk' && this.#last !== this.#current
   }
   set changed(changed: boolean) {
     this.#last = changed ? undefined : this.#current
