@@ -23,8 +23,7 @@ export interface PortClaim {
 /** The 64 Ki I/O ports. */
 export class PortMap {
   #claims = new Array<Claim | undefined>(0x10000)
-  /** Who hears what is written to a port; null while nobody does, which is nearly always. */
-  #watchers: Map<number, (byte: number) => void> | null = null
+  #listeners = new Map<number, (byte: number) => void>()
 
   /** Claims a range of ports. Throws `bus-overlap` when one of them is taken. */
   map(range: PortRange, device: BusDevice): PortClaim {
@@ -49,19 +48,9 @@ export class PortMap {
     return true
   }
 
-  /** Tells of each byte that is written to a port, whoever answers there. Such a port loses its bulk path. */
-  watch(port: number, listener: (byte: number) => void): void {
-    this.#watchers ??= new Map()
-    const earlier = this.#watchers.get(port)
-    this.#watchers.set(port, (byte) => {
-      earlier?.(byte)
-      listener(byte)
-    })
-  }
-
   /** The bulk path of the data port at `port`: only where a claim starts, and only if its device has one. */
   bulk(port: number): BulkPort | undefined {
-    if (this.#watchers?.has(port)) return undefined
+    if (this.#listeners.has(port)) return undefined
     const claim = this.#claims[port]
     return claim?.base === port ? bulkPort(claim.device) : undefined
   }
@@ -76,10 +65,15 @@ export class PortMap {
     return (this.read(port, half) | (this.read((port + half) & 0xffff, half) << (8 * half))) >>> 0
   }
 
+  /** Tells of each byte written to a port, whatever answers there. One listener a port: a later one takes its place. */
+  onWrite(port: number, listener: (byte: number) => void): void {
+    this.#listeners.set(port, listener)
+  }
+
   write(port: number, value: number, size: AccessSize): void {
-    if (this.#watchers !== null)
+    if (this.#listeners.size > 0)
       for (let at = 0; at < size; at++)
-        this.#watchers.get((port + at) & 0xffff)?.((value >>> (8 * at)) & 0xff)
+        this.#listeners.get((port + at) & 0xffff)?.((value >>> (8 * at)) & 0xff)
     this.#write(port, value, size)
   }
 

@@ -20,10 +20,10 @@ import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
 import { Board } from './board.ts'
+import { DebugFile } from './debug-file.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, HostFault, Machine, MachineStats, RunOutcome } from './machine.ts'
-import { PortFiles } from './port-files.ts'
 import { createProcessor } from './processor.ts'
 import { restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
 import { RomSpace } from './rom-space.ts'
@@ -62,10 +62,10 @@ class Pc implements Machine {
   readonly #config: MachineConfig
   readonly #accelerator: Accelerator
   readonly #bays: DriveBays
+  readonly #debugFiles: DebugFile[] = []
   #tscOffset = 0
   #firmware: Firmware | null = null
   #pending: MachineEvent | null = null
-  readonly #portFiles: PortFiles
   #onFault: (fault: HostFault) => void = () => {}
   #apicBase = 0xfee00900
 
@@ -142,14 +142,12 @@ class Pc implements Machine {
       config.knobs.instructionsPerSecond,
     )
     this.#bays.attach(this.#board.fdc, this.#board.ide)
+    this.#openDebugFiles()
     this.#mapBackdoor()
     this.#fillCmos()
     if (config.firmware) this.#mapFwCfg()
     else this.#mapFirmware(apic)
     for (const device of this.#board.devices) device.reset()
-    this.#portFiles = new PortFiles(config.debug, this.#ports, this.#clock, (path, reason) =>
-      this.#onFault({ drive: null, operation: 'write', path, reason }),
-    )
   }
 
   // Machine.
@@ -297,7 +295,8 @@ class Pc implements Machine {
 
   close(): void {
     for (const uart of this.#board.uarts) uart.flush()
-    this.#portFiles.close()
+    this.#board.debugConsole.flush()
+    for (const file of this.#debugFiles) file.close()
     this.#cpu.close()
     this.#bays.close()
   }
@@ -357,7 +356,7 @@ class Pc implements Machine {
         acpi: apic,
         hpet: apic && (this.#config.knobs.hpet ?? false),
         apic,
-        menuDelayMs: 0,
+        menuDelayMs: this.#config.knobs.bootMenuMs ?? 0,
         ...(kernel ? { kernel } : {}),
       },
       this.#clock,
@@ -379,6 +378,24 @@ class Pc implements Machine {
       ramBytes: memoryMiB * MIB,
       acpi,
     })
+  }
+
+  /** Port E9h and logged ports. The processor writes to ports in order, and so does each file. */
+  #openDebugFiles(): void {
+    const open = (path: string): DebugFile => {
+      const file = new DebugFile(path)
+      this.#debugFiles.push(file)
+      return file
+    }
+    const { console: path, portLogs } = this.#config.debug
+    if (path !== undefined) {
+      const file = open(path)
+      this.#board.debugConsole.onOutput((bytes) => file.write(bytes))
+    }
+    for (const log of portLogs) {
+      const file = open(log.path)
+      this.#ports.onWrite(log.port, (byte) => file.write(Uint8Array.of(byte)))
+    }
   }
 
   #mapBackdoor(): void {

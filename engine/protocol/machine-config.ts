@@ -87,6 +87,8 @@ export const Knobs = v.strictObject({
   localTime: v.optional(v.boolean()),
   /** Minutes east of UTC for `localTime`; the host's zone when absent. */
   utcOffsetMinutes: v.optional(integer(-720, 840, 'utcOffsetMinutes')),
+  /** How long the built-in firmware waits for F12, which opens its boot menu; F12 pressed before counts without any wait. */
+  bootMenuMs: v.optional(integer(0, 60_000, 'bootMenuMs')),
   /** Host time at power-on in ms since 1970, for runs that must repeat; the host's clock when absent. */
   startTimeMs: v.optional(integer(0, 4_102_444_800_000, 'startTimeMs')),
 })

@@ -106,6 +106,14 @@ export class Segmentation {
     return (state.base(index) + offset) >>> 0
   }
 
+  /** Bytes from an offset that passed `check` to the end of its segment. */
+  room(index: number, offset: number): number {
+    const access = this.state.access(index)
+    const expandsDown = (access & (Access.CODE | Access.EXPAND_DOWN)) === Access.EXPAND_DOWN
+    const last = !expandsDown ? this.state.limit(index) : access & Access.BIG ? 0xffffffff : 0xffff
+    return last - (offset >>> 0) + 1
+  }
+
   /** Reads a descriptor; null when the selector lies outside of its table (or names the LDT while there is none). */
   read(selector: number): Descriptor | null {
     const { state, mmu } = this
