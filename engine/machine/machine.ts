@@ -23,6 +23,16 @@ export type RunOutcome =
   /** The debugger stopped it. */
   | { kind: 'stopped' }
 
+/** Something of the host that failed while the machine runs. The guest sees an error of its drive, and goes on. */
+export interface HostFault {
+  /** The drive, or null when it is none. */
+  drive: string | null
+  /** What was tried: read, write, flush. */
+  operation: string
+  path: string
+  reason: string
+}
+
 export type DriveKind = 'floppy' | 'disk' | 'cdrom'
 
 export interface DriveStatus {
@@ -73,6 +83,8 @@ export interface Machine {
   save(): Uint8Array
   /** Throws `state-invalid` or `state-too-new`, changing nothing. */
   restore(state: Uint8Array): void
+  /** Called when the host fails the machine: an image or a file that cannot be read or written. Replaces the listener. */
+  onFault(listener: (fault: HostFault) => void): void
   /** Flushes and closes every image. */
   close(): void
 }

@@ -1,5 +1,5 @@
 import type { Frame } from '../devices/display.ts'
-import type { Machine, RunOutcome } from '../machine/machine.ts'
+import type { HostFault, Machine, RunOutcome } from '../machine/machine.ts'
 import { describeError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { VmStats } from '../protocol/vm.ts'
@@ -14,6 +14,9 @@ const FRAME_NS = 1_000_000_000 / 60
 const QUIET_FRAME_NS = 100_000_000
 const QUIET_AFTER_FRAMES = 30
 const STATS_NS = 1_000_000_000
+/** How long the same fault is not told again. */
+const FAULT_NS = 60_000_000_000
+const MAX_FAULTS = 100
 
 /** What the loop needs of the thread that it blocks. */
 export interface LoopHost {
@@ -41,6 +44,8 @@ export class MachineLoop {
   #absolute = false
   #serial = new Map<number, Uint8Array[]>()
   #watched = false
+  /** When each fault was last told. */
+  #faults = new Map<string, number>()
   #nextStatsNs = 0
   #lastStats = { atNs: 0, instructions: 0, sleptNs: 0, frames: 0 }
   #sleptNs = 0
@@ -58,6 +63,7 @@ export class MachineLoop {
       setState: (kind) => this.#setState({ kind }),
     })
     machine.serial.forEach((end, port) => end.onOutput((bytes) => this.#noteSerial(port, bytes)))
+    machine.onFault((fault) => this.#noteFault(fault))
     this.#lastStats.atNs = host.nowNs()
   }
 
@@ -235,6 +241,16 @@ export class MachineLoop {
     const { absolute } = this.machine.mouse
     if (absolute !== this.#absolute) this.host.post({ kind: 'pointer', absolute })
     this.#absolute = absolute
+  }
+
+  /** A guest that tries again and again does not tell the user again and again. */
+  #noteFault(fault: HostFault): void {
+    const key = `${fault.path} ${fault.operation} ${fault.reason}`
+    const nowNs = this.host.nowNs()
+    if (nowNs - (this.#faults.get(key) ?? -Infinity) < FAULT_NS) return
+    if (this.#faults.size >= MAX_FAULTS) this.#faults.clear()
+    this.#faults.set(key, nowNs)
+    this.host.post({ kind: 'fault', fault })
   }
 
   #noteSerial(port: number, bytes: Uint8Array): void {

@@ -4,6 +4,7 @@ import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import { keystrokeFor } from '../protocol/keyboard.ts'
 import type { Accelerator, VmStats } from '../protocol/vm.ts'
+import type { HostFault } from '../machine/machine.ts'
 import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from './thread-messages.ts'
 
 /** How long a typed key is held, and how long nothing follows it: fast for a person, slow enough for a BIOS. */
@@ -11,6 +12,8 @@ const KEY_MS = 25
 
 /** Time for the machine to close its images when the plug is pulled, before its thread is ended. */
 const POWER_OFF_MS = 5000
+
+export type { HostFault } from '../machine/machine.ts'
 
 export interface MachineListener {
   onState?(state: MachineState): void
@@ -22,6 +25,8 @@ export interface MachineListener {
   /** Bytes for the debugger; `taken` says that what it sent last has been dealt with. */
   onDebugger?(bytes: Uint8Array, taken: boolean): void
   onDebuggerClosed?(): void
+  /** The host failed the machine: an image that cannot be read or written. The guest has seen an error. */
+  onFault?(fault: HostFault): void
 }
 
 interface Waiting {
@@ -164,6 +169,8 @@ export class MachineThread {
         return this.returnBuffer(message.buffer)
       case 'pointer':
         return this.listener.onPointer?.(message.absolute)
+      case 'fault':
+        return this.listener.onFault?.(message.fault)
       case 'stats':
         this.#stats = message.stats
         return this.listener.onStats?.(message.stats)

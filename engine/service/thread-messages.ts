@@ -1,4 +1,4 @@
-import type { DriveStatus } from '../machine/machine.ts'
+import type { DriveStatus, HostFault } from '../machine/machine.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { Accelerator, ScreenText, VmStats } from '../protocol/vm.ts'
@@ -64,6 +64,7 @@ export type FromMachine =
   | { kind: 'serial'; port: number; bytes: Uint8Array }
   | { kind: 'frame'; view: number; buffer: ArrayBuffer }
   | { kind: 'pointer'; absolute: boolean }
+  | { kind: 'fault'; fault: HostFault }
   | { kind: 'stats'; stats: VmStats }
   /** For the debugger; `taken` says that what it sent last has been dealt with. */
   | { kind: 'debugger'; bytes: Uint8Array; taken: boolean }

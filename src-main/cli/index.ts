@@ -52,7 +52,7 @@ function runCommand(finish: (status: number) => void): Command {
     .option('--no-reboot', 'end with status 2 where the guest would restart the machine')
     .option(
       '--knob <NAME=VALUE>',
-      'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, diskTablesInRom, localTime, utcOffsetMinutes, bootMenuMs, startTimeMs; repeatable',
+      'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, hpet, localTime, utcOffsetMinutes, bootMenuMs, startTimeMs; repeatable',
       collect,
     )
     .addHelpText(
@@ -60,7 +60,8 @@ function runCommand(finish: (status: number) => void): Command {
       `
 After an image come its options: ,readonly ,ephemeral (writes are thrown away) ,bus=ide|virtio
 ,format=raw|qcow2|vdi|vhd|vmdk|vhdx|parallels (told by the contents when absent; give it for a raw disk that
-guests write) ,allow=FILE (a backing file outside of the image's folder that may be read)
+guests write) ,geometry=C/H/S (what a disk reports)
+,allow=FILE (a backing file outside of the image's folder that may be read)
 ,overlay=FILE (a qcow2 image that takes the writes; made when missing, and emptied with ,ephemeral).
 A comma in a file name is written twice; --floppy none and --cdrom none are empty drives.
 

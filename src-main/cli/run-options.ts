@@ -188,11 +188,14 @@ function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInp
     else if (name === 'ephemeral' && value === undefined) drive.ephemeral = true
     else if (name === 'bus' && (value === 'ide' || value === 'virtio')) drive.bus = value
     else if (name === 'format' && isFormat(value)) drive.format = value
-    else if (name === 'overlay' && value) drive.overlay = value
+    else if (name === 'geometry' && /^\d{1,5}\/\d{1,3}\/\d{1,2}$/.test(value ?? '')) {
+      const [cylinders = 0, heads = 0, sectors = 0] = value!.split('/').map(Number)
+      drive.geometry = { cylinders, heads, sectors }
+    } else if (name === 'overlay' && value) drive.overlay = value
     else if (name === 'allow' && value) drive.allowed = [...(drive.allowed ?? []), value]
     else
       throw wrong(
-        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, allow=FILE, overlay=FILE`,
+        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, geometry=C/H/S, allow=FILE, overlay=FILE`,
       )
   }
   return drive

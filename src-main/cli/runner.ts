@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MachineThread } from '../../engine/service/machine-thread.ts'
+import { MachineThread, type HostFault } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { SerialLink } from '../../engine/service/vm-service.ts'
 import type { VmStats } from '../../engine/protocol/vm.ts'
@@ -57,6 +57,7 @@ class Run {
         onStats: (stats) => this.#views.onStats(stats),
         onDebugger: (bytes, taken) => this.#gdb?.send(bytes, taken),
         onDebuggerClosed: () => this.#gdb?.hangUp(),
+        onFault: (fault) => this.#onFault(fault),
       },
       { state, waitForDebugger: plan.waitGdb },
     )
@@ -187,6 +188,11 @@ class Run {
     this.#views.onSerial(port, bytes)
     this.#links[port]?.fromGuest(bytes)
     this.#serialText = (this.#serialText + this.#decoder.decode(bytes)).slice(-SERIAL_MEMORY)
+  }
+
+  #onFault({ drive, operation, path, reason }: HostFault): void {
+    const failed = { read: 'a read', write: 'a write', flush: 'a flush' }[operation] ?? operation
+    process.stderr.write(`vitrine: ${path}: ${reason}; ${failed} ${drive ? `of ${drive} ` : ''}failed\n`)
   }
 
   #onState(state: MachineState): void {

@@ -134,6 +134,8 @@ export class PatternMachine implements Machine {
     this.#lines = new TextDecoder().decode(state).split('\n')
   }
 
+  onFault(): void {}
+
   close(): void {}
 
   #drive(id: string) {
