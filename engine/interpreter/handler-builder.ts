@@ -436,6 +436,9 @@ export class HandlerBuilder extends Semantics {
       readForWrite: read,
       write: (value) => this.later(value, (v) => this.fn.store(at(), v, size)),
       registerAddress: at,
+      readPart: (bytes, offset) => this.let(load(at(), bytes, offset)),
+      writePart: (value, bytes, offset) =>
+        this.later(value, (v) => this.fn.store(at(), v, bytes, offset)),
       address: missing,
       segment: missing,
     }
@@ -461,6 +464,8 @@ export class HandlerBuilder extends Semantics {
       address,
       segment,
       registerAddress: missing,
+      readPart: missing,
+      writePart: missing,
     }
   }
 
@@ -475,6 +480,8 @@ export class HandlerBuilder extends Semantics {
       address: missing,
       segment: missing,
       registerAddress: missing,
+      readPart: missing,
+      writePart: missing,
     }
   }
 }
