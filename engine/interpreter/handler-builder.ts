@@ -437,8 +437,7 @@ export class HandlerBuilder extends Semantics {
       write: (value) => this.later(value, (v) => this.fn.store(at(), v, size)),
       registerAddress: at,
       readPart: (bytes, offset) => this.let(load(at(), bytes, offset)),
-      writePart: (value, bytes, offset) =>
-        this.later(value, (v) => this.fn.store(at(), v, bytes, offset)),
+      writePart: (value, bytes, offset) => this.later(value, (v) => this.fn.store(at(), v, bytes, offset)),
       address: missing,
       segment: missing,
     }
