@@ -98,7 +98,8 @@ class Streams {
   next(): Stream {
     const numbers = this.#numbers
     const names: string[] = []
-    const code: number[] = []
+    // A region is entered by a jump.
+    const code: number[] = [0xeb, 0]
     const units = numbers.below(3)
     while (names.length < INSTRUCTIONS) {
       const choice = this.#choices[numbers.below(this.#choices.length)]!
@@ -112,7 +113,7 @@ class Streams {
     }
     // Three times round, by then with the pages known: DEC of the counter, JNZ; OUT; JMP to itself.
     code.push(0xff, 0x0d, ...littleEndian(OPERANDS + OPERAND_BYTES), 0x0f, 0x85)
-    code.push(...littleEndian(-code.length - 4), 0xe6, END_PORT, 0xeb, 0xfe)
+    code.push(...littleEndian(-code.length - 2), 0xe6, END_PORT, 0xeb, 0xfe)
     return { names, code: Uint8Array.from(code), operands: this.#operands(), words: this.#state() }
   }
 
