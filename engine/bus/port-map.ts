@@ -23,6 +23,7 @@ export interface PortClaim {
 /** The 64 Ki I/O ports. */
 export class PortMap {
   #claims = new Array<Claim | undefined>(0x10000)
+  #listeners = new Map<number, (byte: number) => void>()
 
   /** Claims a range of ports. Throws `bus-overlap` when one of them is taken. */
   map(range: PortRange, device: BusDevice): PortClaim {
@@ -49,6 +50,7 @@ export class PortMap {
 
   /** The bulk path of the data port at `port`: only where a claim starts, and only if its device has one. */
   bulk(port: number): BulkPort | undefined {
+    if (this.#listeners.has(port)) return undefined
     const claim = this.#claims[port]
     return claim?.base === port ? bulkPort(claim.device) : undefined
   }
@@ -63,13 +65,25 @@ export class PortMap {
     return (this.read(port, half) | (this.read((port + half) & 0xffff, half) << (8 * half))) >>> 0
   }
 
+  /** Tells of each byte written to a port, whatever answers there. One listener a port: a later one takes its place. */
+  onWrite(port: number, listener: (byte: number) => void): void {
+    this.#listeners.set(port, listener)
+  }
+
   write(port: number, value: number, size: AccessSize): void {
+    if (this.#listeners.size > 0)
+      for (let at = 0; at < size; at++)
+        this.#listeners.get((port + at) & 0xffff)?.((value >>> (8 * at)) & 0xff)
+    this.#write(port, value, size)
+  }
+
+  #write(port: number, value: number, size: AccessSize): void {
     const claim = this.#claims[port]
     if (claim && size <= claim.width && port - claim.base + size <= claim.length)
       return claim.device.write(port - claim.base, value, size)
     if (size === 1) return
     const half = (size >> 1) as AccessSize
-    this.write(port, half === 1 ? value & 0xff : value & 0xffff, half)
-    this.write((port + half) & 0xffff, value >>> (8 * half), half)
+    this.#write(port, half === 1 ? value & 0xff : value & 0xffff, half)
+    this.#write((port + half) & 0xffff, value >>> (8 * half), half)
   }
 }

@@ -37,6 +37,11 @@ export const State = {
   CR4: 0xcc,
   /** Bit 0: the instruction just finished blocks interrupts for one more (STI, MOV SS, POP SS). */
   SHADOW: 0xd0,
+  /** What must be looked at before the next instruction, of Attention: generated code takes no shortcuts then. */
+  ATTENTION: 0xd4,
+  /** Entries of translated regions and instructions retired in them, since somebody last looked. */
+  REGION_ENTRIES: 0xd8,
+  REGION_RETIRED: 0xdc,
 
   /** ES CS SS DS FS GS LDTR TR: SEGMENT_BYTES each, laid out by Segment. */
   SEGMENTS: 0x100,
@@ -68,6 +73,22 @@ export const State = {
   /** Everything that a snapshot of the processor holds lies below. */
   END: 0x1000,
 } as const
+
+/** Bits of State.ATTENTION. */
+export const Attention = {
+  /** An interrupt is requested, whether the processor takes it or not. */
+  INTERRUPT: 1,
+  NMI: 2,
+  /** The run is to end. */
+  STOP: 4,
+  /** A debug trap is pending. */
+  DEBUG: 8,
+  /** One instruction is run by itself. */
+  STEP: 16,
+} as const
+
+/** Interrupts and exceptions delivered, by vector: 256 words. */
+export const INTERRUPT_COUNTS = 0x1000
 
 /** FXSAVE alone needs 36. */
 export const BOUNCE_SLOTS = 48
@@ -125,7 +146,7 @@ export const FPU_DATA = 0x8000
  * within the code segment, is mapped, executable and decoded.
  */
 export const JUMP_CACHE = 0x20000
-export const JUMP_CACHE_ENTRIES = 4096
+export const JUMP_CACHE_ENTRIES = 16384
 export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
 
 /**
@@ -135,6 +156,8 @@ export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
 export const TLB = 0x100000
 export const TLB_BYTES = 0x400000
 export const Tlb = { READ_SUPERVISOR: 1, WRITE_SUPERVISOR: 2, READ_USER: 4, WRITE_USER: 8 } as const
+/** A permission to write shifted by this: it holds, but the page has decoded code, so each write is checked. */
+export const TLB_CHECKED_SHIFT = 4
 
 /** Decoded instructions, see interpreter/record.ts. */
 export const RECORDS = 0x600000

@@ -7,7 +7,7 @@ import { type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
 import type { DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
-import type { BlockImage } from '../storage/block-image.ts'
+import { asDiskError, type BlockImage, type DiskFaultListener } from '../storage/block-image.ts'
 import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
 import { MeteredImage } from '../storage/metered-image.ts'
 import { openCdImage, openDiskImage, openFloppyImage } from '../storage/open-image.ts'
@@ -15,6 +15,8 @@ import { type DriveSlot, assignDrives, floppyTypeOf } from './drives.ts'
 import type { DriveKind, DriveStatus } from './machine.ts'
 
 const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave'] as const
+/** Systems of the time never flush; what their disk's tables say goes to the file after so long at most. */
+const SETTLE_MS = 1000
 const FLOPPY_IDS = ['floppy0', 'floppy1'] as const
 
 /** What a drive holds: the image as opened, counted, and how it is formatted. */
@@ -32,7 +34,7 @@ interface Bay {
 }
 
 type InsertOptions = { readonly?: boolean; ephemeral?: boolean }
-type MediumOptions = InsertOptions & Partial<Pick<DriveConfig, 'format' | 'allowed'>>
+type MediumOptions = InsertOptions & Partial<Pick<DriveConfig, 'format' | 'allowed' | 'overlay'>>
 
 /**
  * The drives of a machine and the media in them. Opens every image of a configuration, or none: a failure
@@ -42,6 +44,7 @@ export class DriveBays {
   readonly #bays: Bay[] = []
   #fdc: Fdc | null = null
   #channels: readonly IdeChannel[] = []
+  #nextSettleMs = 0
 
   /** Throws `file-unusable` or `option-invalid`. */
   constructor(private readonly config: MachineConfig) {
@@ -157,6 +160,26 @@ export class DriveBays {
       bytesRead: medium?.image.bytesRead ?? 0,
       bytesWritten: medium?.image.bytesWritten ?? 0,
     }))
+  }
+
+  /**
+   * Flushes images that keep tables in memory, once a second while they are written, so that a crash of this
+   * program costs a guest that never flushes no more than a power failure would.
+   *
+   * @param nowMs monotonic time of the host
+   * @param isIdle whether the guest may sleep for long now
+   */
+  settle(nowMs: number, isIdle: boolean, onFault: DiskFaultListener): void {
+    if (nowMs < this.#nextSettleMs && !isIdle) return
+    this.#nextSettleMs = nowMs + SETTLE_MS
+    for (const { id, medium } of this.#bays) {
+      if (!medium?.image.holdsBack) continue
+      try {
+        medium.image.flush()
+      } catch (error) {
+        onFault({ drive: id, operation: 'flush', error: asDiskError(error, medium.image.name) })
+      }
+    }
   }
 
   /** Takes a medium out. Throws `option-invalid` when the drive is none with removable media. */

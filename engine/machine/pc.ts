@@ -15,10 +15,12 @@ import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
+import type { DiskFaultListener } from '../storage/block-image.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
 import { Board } from './board.ts'
+import { DebugFile } from './debug-file.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
@@ -34,6 +36,8 @@ const TSC_GHZ = 1
 /** How long a firmware call may still take before a state is saved: two seconds of guest time. */
 const FIRMWARE_TRIES = 2000
 const FIRMWARE_SLICE_NS = 1_000_000
+/** A guest that waits for longer than this has nothing more to write for now. */
+const LONG_IDLE_NS = 500_000_000
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
 /** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
@@ -58,6 +62,7 @@ class Pc implements Machine {
   readonly #config: MachineConfig
   readonly #accelerator: Accelerator
   readonly #bays: DriveBays
+  readonly #debugFiles: DebugFile[] = []
   #tscOffset = 0
   #firmware: Firmware | null = null
   #pending: MachineEvent | null = null
@@ -88,6 +93,7 @@ class Pc implements Machine {
       rom,
       {
         apic,
+        hpet: false,
         serialPorts: config.serialPorts,
         floppyDrives: this.#bays.floppyTypes,
         ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
@@ -103,7 +109,7 @@ class Pc implements Machine {
         resetCpu: () => this.#ask('cpu'),
         powerOff: () => this.#ask('power-off'),
         debugExit: (status) => this.#ask({ debugExit: status }),
-        diskFault: () => {},
+        diskFault: this.#diskFault,
       },
     )
     const { cpu, accelerator } = createProcessor(config.accel, {
@@ -130,6 +136,7 @@ class Pc implements Machine {
     this.#accelerator = accelerator
     this.#loop = new RunLoop(cpu, this.#clock, () => this.#pending !== null)
     this.#bays.attach(this.#board.fdc, this.#board.ide)
+    this.#openDebugFiles()
     this.#mapBackdoor()
     this.#fillCmos()
     if (config.firmware) this.#mapFwCfg()
@@ -154,6 +161,9 @@ class Pc implements Machine {
   get serial() {
     return this.#board.uarts
   }
+
+  /** What the host failed is the drive's to tell its guest. */
+  readonly #diskFault: DiskFaultListener = () => {}
 
   run(sliceNs: number): RunOutcome {
     this.#clock.start()
@@ -183,6 +193,9 @@ class Pc implements Machine {
       }
     } finally {
       this.#clock.stop(idleNs)
+      this.#bays.settle(performance.now(), idleNs > LONG_IDLE_NS, this.#diskFault)
+      // Bytes that the guest has sent are told before how the run ended.
+      for (const uart of this.#board.uarts) uart.flush()
     }
   }
 
@@ -271,6 +284,7 @@ class Pc implements Machine {
   close(): void {
     for (const uart of this.#board.uarts) uart.flush()
     this.#board.debugConsole.flush()
+    for (const file of this.#debugFiles) file.close()
     this.#cpu.close()
     this.#bays.close()
   }
@@ -329,7 +343,7 @@ class Pc implements Machine {
         bootOrder: boot.length > 0 ? boot : DEFAULT_BOOT,
         acpi: apic,
         apic,
-        menuDelayMs: 0,
+        menuDelayMs: this.#config.knobs.bootMenuMs ?? 0,
         ...(kernel ? { kernel } : {}),
       },
       this.#clock,
@@ -351,6 +365,24 @@ class Pc implements Machine {
       ramBytes: memoryMiB * MIB,
       acpi,
     })
+  }
+
+  /** Port E9h and logged ports. The processor writes to ports in order, and so does each file. */
+  #openDebugFiles(): void {
+    const open = (path: string): DebugFile => {
+      const file = new DebugFile(path)
+      this.#debugFiles.push(file)
+      return file
+    }
+    const { console: path, portLogs } = this.#config.debug
+    if (path !== undefined) {
+      const file = open(path)
+      this.#board.debugConsole.onOutput((bytes) => file.write(bytes))
+    }
+    for (const log of portLogs) {
+      const file = open(log.path)
+      this.#ports.onWrite(log.port, (byte) => file.write(Uint8Array.of(byte)))
+    }
   }
 
   #mapBackdoor(): void {

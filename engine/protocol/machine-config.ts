@@ -42,6 +42,11 @@ export const DriveConfig = v.strictObject({
   format: v.optional(oneOf(DISK_FORMATS), 'auto'),
   /** Files outside of its folder that the image may build on: the user has seen and allowed their names. */
   allowed: v.optional(v.pipe(v.array(path), v.maxLength(64))),
+  /**
+   * File that takes the writes to a disk: a qcow2 image over it, made when it is missing, so that the disk itself is
+   * only read and several machines may be over it. With `ephemeral`, what it holds is thrown away at each start.
+   */
+  overlay: v.optional(path),
   /** Cylinders, heads and sectors that the disk reports; derived from its size when absent. */
   geometry: v.optional(
     v.strictObject({
@@ -82,6 +87,8 @@ export const Knobs = v.strictObject({
   localTime: v.optional(v.boolean()),
   /** Minutes east of UTC for `localTime`. */
   utcOffsetMinutes: v.optional(integer(-720, 840, 'utcOffsetMinutes')),
+  /** How long the built-in firmware waits for F12, which opens its boot menu; F12 pressed before counts without any wait. */
+  bootMenuMs: v.optional(integer(0, 60_000, 'bootMenuMs')),
   /** Host time at power-on in ms since 1970, for runs that must repeat; the host's clock when absent. */
   startTimeMs: v.optional(integer(0, 4_102_444_800_000, 'startTimeMs')),
 })
@@ -130,6 +137,8 @@ function contradiction({ drives, boot, kernel }: v.InferOutput<typeof shape>): s
     if (drive.path === null && drive.kind === 'disk') return 'a disk drive needs a file'
     if (drive.kind !== 'disk' && drive.format !== 'auto' && drive.format !== 'raw')
       return `format=${drive.format} is for disks, not for a ${drive.kind}`
+    if (drive.overlay !== undefined && (drive.kind !== 'disk' || drive.readonly))
+      return 'an overlay is for disks that are written'
   }
   if (new Set(boot).size !== boot.length) return `the boot order ${boot.join(',')} names a drive twice`
   if (kernel?.modules.length && kernel.initrd)
@@ -154,6 +163,7 @@ export function withFiles(config: MachineConfig, rename: (path: string) => strin
     ...drive,
     path: drive.path === null ? null : rename(drive.path),
     ...(drive.allowed && { allowed: drive.allowed.map(rename) }),
+    ...(drive.overlay !== undefined && { overlay: rename(drive.overlay) }),
   }))
   return {
     ...config,

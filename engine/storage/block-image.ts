@@ -19,6 +19,8 @@ export interface BlockImage {
   write(sector: number, count: number, from: Uint8Array): void
   /** Returns when what was written is on the host's disk. Throws `DiskError`. */
   flush(): void
+  /** Whether the image keeps in memory what a `flush` would write, such as tables of where things are. */
+  readonly holdsBack?: boolean
   /** Gives file and lock back; later calls of anything else throw `DiskError`. */
   close(): void
 }

@@ -5,6 +5,7 @@ export class MeteredImage implements BlockImage {
   /** Since the image was opened. */
   bytesRead = 0
   bytesWritten = 0
+  #isWritten = false
 
   constructor(private readonly image: BlockImage) {}
 
@@ -32,10 +33,17 @@ export class MeteredImage implements BlockImage {
   write(sector: number, count: number, from: Uint8Array): void {
     this.image.write(sector, count, from)
     this.bytesWritten += from.length
+    this.#isWritten = true
   }
 
   flush(): void {
     this.image.flush()
+    this.#isWritten = false
+  }
+
+  /** Whether a crash of this program would lose what was written since the last flush. */
+  get holdsBack(): boolean {
+    return this.#isWritten && (this.image.holdsBack ?? false)
   }
 
   close(): void {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EngineError } from '../base/errors.ts'
-import { DiskError } from './block-image.ts'
+import { type BlockImage, DiskError } from './block-image.ts'
 import { FLOPPY_GEOMETRIES } from './floppy-geometry.ts'
 import { openCdImage, openDiskImage, openFloppyImage } from './open-image.ts'
 
@@ -133,6 +133,54 @@ describe('a disk image', () => {
 
     expect([sectors[511], sectors[512], sectors[2047], sectors[2048]]).toEqual([0, 9, 9, 0])
     expect(fs.readFileSync(path).every((byte) => byte === 0)).toBe(true)
+  })
+})
+
+describe('a disk under an overlay', () => {
+  const sector = (image: BlockImage, number: number): number => {
+    const bytes = new Uint8Array(512)
+    image.read(number, 1, bytes)
+    return bytes[0]!
+  }
+  const write = (path: string, overlay: string, fill: number): void => {
+    const image = openDiskImage(path, { lockFolder, overlay })
+    image.write(3, 1, new Uint8Array(512).fill(fill))
+    image.flush()
+    image.close()
+  }
+
+  it('is only read, by several machines that each keep their own writes', () => {
+    const path = file('base.img', 1024 * 1024)
+    fs.mkdirSync(join(folder, 'vm'))
+    const overlays = [join(folder, 'a.qcow2'), join(folder, 'vm', 'b.qcow2')]
+    const images = overlays.map((overlay) => openDiskImage(path, { lockFolder, overlay }))
+    images.forEach((image, index) => image.write(3, 1, new Uint8Array(512).fill(index + 1)))
+    for (const image of images) {
+      image.flush()
+      image.close()
+    }
+    const again = overlays.map((overlay) => openDiskImage(path, { lockFolder, overlay }))
+    expect(again.map((image) => sector(image, 3))).toEqual([1, 2])
+    for (const image of again) image.close()
+    expect(fs.readFileSync(path).every((byte) => byte === 0)).toBe(true)
+  })
+
+  it('is as it was at every start when the overlay is thrown away', () => {
+    const path = file('base.img', 1024 * 1024)
+    const overlay = join(folder, 'a.qcow2')
+    write(path, overlay, 5)
+    const image = openDiskImage(path, { lockFolder, overlay, ephemeral: true })
+    expect(sector(image, 3)).toBe(0)
+    image.close()
+  })
+
+  it('is not taken for another one', () => {
+    const overlay = join(folder, 'a.qcow2')
+    write(file('base.img', 1024 * 1024), overlay, 5)
+    expect(reasonOf(() => openDiskImage(file('other.img', 1024 * 1024), { lockFolder, overlay }))).toMatch(
+      /it is over .*base\.img, not over .*other\.img/,
+    )
+    expect(fs.readdirSync(lockFolder)).toEqual([])
   })
 })
 

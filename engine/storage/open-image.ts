@@ -5,8 +5,10 @@ import type { FloppyImage } from './floppy-image.ts'
 import { MAX_DISK_BYTES } from './formats/create-disk.ts'
 import type { FormatName } from './formats/disk-image.ts'
 import { readUpTo } from './formats/fields.ts'
+import { floppyFormatOf, unpackFloppy } from './formats/floppy-archive.ts'
 import { formatOf } from './formats/formats.ts'
 import { openDisk } from './formats/open-disk.ts'
+import { openOverlay } from './formats/overlay.ts'
 import { type HostFile, unusable } from './host-file.ts'
 import { HostImageFiles } from './image-files.ts'
 import { packedFormat } from './packed-format.ts'
@@ -21,6 +23,11 @@ export interface OpenImageOptions {
   format?: FormatName | 'auto'
   /** Files outside of an image's folder that the user allowed images to build on. */
   confirmed?: readonly string[]
+  /**
+   * File that takes the writes to a disk: a qcow2 image over it, made when it is missing. With `ephemeral`, what it
+   * holds from earlier is thrown away.
+   */
+  overlay?: string | undefined
   /** Where lock notes are kept; see image-lock.ts. */
   lockFolder?: string
 }
@@ -34,14 +41,24 @@ const CD_PADDING_BYTES = 150 * CD_SECTOR_BYTES
 
 /** Opens a disk image of any format. Throws `file-unusable` with the reason and what to do; nothing is created. */
 export function openDiskImage(path: string, options: OpenImageOptions = {}): BlockImage {
-  const { readonly = false, ephemeral = false, format = 'auto', confirmed = [], lockFolder } = options
+  const {
+    readonly = false,
+    ephemeral = false,
+    format = 'auto',
+    confirmed = [],
+    overlay,
+    lockFolder,
+  } = options
   const files = new HostImageFiles(lockFolder)
-  const image = openDisk(files, path, { format, writable: !readonly && !ephemeral, confirmed })
+  const image =
+    overlay === undefined || readonly
+      ? openDisk(files, path, { format, writable: !readonly && !ephemeral, confirmed })
+      : openOverlay(files, path, overlay, { format, confirmed, isFresh: ephemeral })
   if (image.sectorCount > MAX_DISK_BYTES / SECTOR_BYTES) {
     image.close()
     throw unusable(path, 'it is larger than 2 TiB, the most that a disk of this PC can have')
   }
-  return ephemeral && !readonly ? new EphemeralImage(image) : image
+  return ephemeral && !readonly && overlay === undefined ? new EphemeralImage(image) : image
 }
 
 /**
@@ -49,6 +66,8 @@ export function openDiskImage(path: string, options: OpenImageOptions = {}): Blo
  * GRUB's does: it is then the next larger format, write-protected.
  */
 export function openFloppyImage(path: string, options: OpenImageOptions = {}): FloppyImage {
+  const archive = openFloppyArchive(path, options)
+  if (archive) return archive
   let geometry: FloppyGeometry | undefined
   const image = open(path, options, SECTOR_BYTES, (file) => {
     geometry = FLOPPY_GEOMETRIES.get(file.size) ?? bootFloppyFormat(file)
@@ -57,6 +76,25 @@ export function openFloppyImage(path: string, options: OpenImageOptions = {}): F
   })
   if (!geometry) throw unusable(path, unknownFloppy(0))
   return { image, geometry }
+}
+
+/** A floppy in an archive, which the guest may write when that is ephemeral; null when the file is none. */
+function openFloppyArchive(path: string, options: OpenImageOptions): FloppyImage | null {
+  const file = new HostImageFiles(options.lockFolder).open(path, false)
+  try {
+    const format = floppyFormatOf(readUpTo(file, 0, SECTOR_BYTES))
+    if (!format) {
+      file.close()
+      return null
+    }
+    const floppy = unpackFloppy(file, format)
+    const image = options.ephemeral && !options.readonly ? new EphemeralImage(floppy) : floppy
+    return { image, geometry: floppy.geometry }
+  } catch (error) {
+    file.close()
+    if (error instanceof DiskError) throw unusable(path, error.reason, error)
+    throw error
+  }
 }
 
 /** The format that a shortened boot floppy stands for; undefined when it looks truncated. */

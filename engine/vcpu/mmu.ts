@@ -1,6 +1,6 @@
 import type { MemoryMap, MemoryObserver } from '../bus/memory-map.ts'
 import type { AccessSize } from '../bus/bus-device.ts'
-import { State, TLB, TLB_BYTES, Tlb } from '../isa/state.ts'
+import { State, TLB, TLB_BYTES, TLB_CHECKED_SHIFT, Tlb } from '../isa/state.ts'
 import { CR0, CR4, type CpuState } from './cpu-state.ts'
 import { CpuFault, Vector } from './fault.ts'
 
@@ -134,7 +134,10 @@ export class Mmu implements MemoryObserver {
           ? Tlb.READ_USER
           : Tlb.READ_SUPERVISOR
     const entry = this.#tlb[page]!
-    if (entry & bit) return (linear + (entry & ~0xfff)) >>> 0
+    const host = (linear + (entry & ~0xfff)) >>> 0
+    if (entry & bit) return host
+    // Once the page has lost its code, writes are direct again.
+    if (use === 'write' && entry & (bit << TLB_CHECKED_SHIFT) && this.code.holdsCode(host >>> 12)) return host
     return this.#fill(linear, use, user, bit)
   }
 
@@ -156,11 +159,12 @@ export class Mmu implements MemoryObserver {
     const hostPage = host / 4096
     // A page that holds code is written the slow way, which checks what the write hits.
     const page = linear >>> 12
-    if (!this.watch?.watches(page) && (!write || !this.code.holdsCode(hostPage))) {
+    if (!this.watch?.watches(page)) {
+      const grant = write && this.code.holdsCode(hostPage) ? bit << TLB_CHECKED_SHIFT : bit
       const delta = (host - page * 4096) | 0
       const old = this.#tlb[page]!
       if (old === 0) this.#remember(page, walk.global)
-      this.#tlb[page] = (old !== 0 && (old & ~0xfff) === delta ? old : delta) | bit
+      this.#tlb[page] = (old !== 0 && (old & ~0xfff) === delta ? old : delta) | grant
     }
     return host + (linear & 0xfff)
   }
@@ -364,6 +368,18 @@ export class Mmu implements MemoryObserver {
     if (size === 1) view.setUint8(host, value)
     else if (size === 2) view.setUint16(host, value, true)
     else view.setUint32(host, value, true)
+  }
+
+  /**
+   * The bytes from a linear address on, up to `length` or the end of the page, where they are memory and nothing
+   * wants to know of single accesses; else null. Throws the page fault.
+   */
+  block(linear: number, length: number, use: 'read' | 'write', user: boolean): Uint8Array | null {
+    linear >>>= 0
+    if (this.watch?.watches(linear >>> 12)) return null
+    const host = this.hostAddress(linear, use, user)
+    if (host < 0 || (use === 'write' && this.code.holdsCode(Math.floor(host / 4096)))) return null
+    return this.memory.memory.bytes.subarray(host, host + Math.min(length, 0x1000 - (linear & 0xfff)))
   }
 
   /** Makes sure that a write of `size` bytes will not fault; a fault on the second page names its first byte. */

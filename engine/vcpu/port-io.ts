@@ -1,4 +1,4 @@
-import type { AccessSize } from '../bus/bus-device.ts'
+import type { AccessSize, BulkPort } from '../bus/bus-device.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { IOPL, VM } from '../isa/flags.ts'
 import { EAX, ECX, EDI, EDX, ES, ESI, SEGMENT_BYTES, State, TR, gprAt } from '../isa/state.ts'
@@ -9,6 +9,8 @@ import type { Segmentation } from './segmentation.ts'
 
 /** Repetitions of INS and OUTS between two looks at interrupts. */
 export const MAX_BATCH = 4096
+/** Shorter moves are not worth asking for in one piece. */
+const MIN_BULK_BYTES = 16
 
 /** IN, OUT, INS and OUTS with the I/O permission bitmap (SDM vol. 1, chapter 19). */
 export class PortIo {
@@ -74,9 +76,21 @@ export class PortIo {
     const segment = input ? ES : (segmentAddress - State.SEGMENTS) / SEGMENT_BYTES
     const pointer = input ? EDI : ESI
     const user = state.cpl === 3
+    const bulk = repeated && size > 1 && step > 0 && this.batch > 1 ? this.ports.bulk(port) : undefined
     for (let done = 0; left > 0 && done < this.batch; done++) {
       const offset = (state.gpr(pointer) & addressMask) >>> 0
       const linear = this.segmentation.check(segment, offset, size, input)
+      if (bulk) {
+        const room = Math.min(this.segmentation.room(segment, offset), addressMask - offset + 1)
+        const moved = this.#moveBlock(bulk, input, linear, Math.min(room, left * size), user)
+        if (moved > 0) {
+          this.onAccess(port, size)
+          this.#advance(pointer, moved, addressMask)
+          this.#advance(ECX, -(moved / size), addressMask)
+          left -= moved / size
+          continue
+        }
+      }
       if (input) {
         // The port is read only once the write is known to succeed.
         this.mmu.probeWrite(linear, size, user)
@@ -94,6 +108,16 @@ export class PortIo {
       if (repeated) this.#advance(ECX, -1, addressMask)
     }
     return left > 0
+  }
+
+  /** Moves what port and memory can in one piece. @returns bytes, a multiple of 4; 0 when it is to go one by one */
+  #moveBlock(bulk: BulkPort, input: boolean, linear: number, length: number, user: boolean): number {
+    if (length < MIN_BULK_BYTES) return 0
+    const block = this.mmu.block(linear, length, input ? 'write' : 'read', user)
+    if (!block) return 0
+    if (input) this.reads++
+    else this.writes++
+    return input ? bulk.readBlock(block) : bulk.writeBlock(block)
   }
 
   #advance(register: number, by: number, mask: number): void {

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
-import { bundled } from '../host/locations.ts'
+import { version } from '../host/locations.ts'
 import { addLibraryCommands } from './library-commands.ts'
 import { mediaCommand } from './media-command.ts'
 import { planRun, type DriveArgument, type RawRunOptions } from './run-options.ts'
@@ -53,7 +52,7 @@ function runCommand(finish: (status: number) => void): Command {
     .option('--no-reboot', 'end with status 2 where the guest would restart the machine')
     .option(
       '--knob <NAME=VALUE>',
-      'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, diskTablesInRom, localTime, utcOffsetMinutes, startTimeMs; repeatable',
+      'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, diskTablesInRom, localTime, utcOffsetMinutes, bootMenuMs, startTimeMs; repeatable',
       collect,
     )
     .addHelpText(
@@ -61,7 +60,8 @@ function runCommand(finish: (status: number) => void): Command {
       `
 After an image come its options: ,readonly ,ephemeral (writes are thrown away) ,bus=ide|virtio
 ,format=raw|qcow2|vdi|vhd|vmdk|vhdx|parallels (told by the contents when absent; give it for a raw disk that
-guests write) ,allow=FILE (a backing file outside of the image's folder that may be read).
+guests write) ,allow=FILE (a backing file outside of the image's folder that may be read)
+,overlay=FILE (a qcow2 image that takes the writes; made when missing, and emptied with ,ephemeral).
 A comma in a file name is written twice; --floppy none and --cdrom none are empty drives.
 
 ${STEP_HELP}
@@ -76,11 +76,6 @@ Exit status: 0 the guest powered off or the steps are done; 1 wrong use or an un
 
 const driveOption = (name: string, help: string, note: (text: string) => void): Option =>
   new Option(`${name} <FILE[,OPTIONS]>`, help).argParser(note)
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(bundled('..', 'package.json'), 'utf8')) as { version: string }
-  return version
-}
 
 /** @returns the exit status */
 async function main(argv: string[]): Promise<number> {

@@ -164,7 +164,7 @@ function positive(option: string, text: string): number {
   return number
 }
 
-/** `FILE[,readonly][,ephemeral][,bus=…][,format=…][,allow=…]`; a comma in a file name is written twice. */
+/** `FILE[,readonly][,ephemeral][,bus=…][,format=…][,allow=…][,overlay=…]`; a comma in a file name is written twice. */
 function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInput['drives']>[number] {
   const [path = '', ...options] = text.split(/(?<!,),(?!,)/).map((part) => part.replaceAll(',,', ','))
   const wrong = (reason: string) => new UsageError(`--${kind} ${text}: ${reason}`)
@@ -179,10 +179,11 @@ function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInp
     else if (name === 'ephemeral' && value === undefined) drive.ephemeral = true
     else if (name === 'bus' && (value === 'ide' || value === 'virtio')) drive.bus = value
     else if (name === 'format' && isFormat(value)) drive.format = value
+    else if (name === 'overlay' && value) drive.overlay = value
     else if (name === 'allow' && value) drive.allowed = [...(drive.allowed ?? []), value]
     else
       throw wrong(
-        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, allow=FILE`,
+        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, allow=FILE, overlay=FILE`,
       )
   }
   return drive

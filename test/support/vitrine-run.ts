@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { GuestMissing } from './guests/packages.ts'
 import { readPng, type Picture } from './png-reader.ts'
@@ -31,8 +32,12 @@ export interface Outcome {
   stderr: string
 }
 
-/** Runs the built command line to its end. */
-export function vitrine(args: readonly string[], dialogue: Dialogue = []): Promise<Outcome> {
+/** Runs the built command line to its end, or until it has been enough. */
+export function vitrine(
+  args: readonly string[],
+  dialogue: Dialogue = [],
+  enough?: AbortSignal,
+): Promise<Outcome> {
   if (!existsSync(PROGRAM)) throw new Error('out/cli/index.js is not there: run npm run build first')
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: 'pipe' })
@@ -49,6 +54,7 @@ export function vitrine(args: readonly string[], dialogue: Dialogue = []): Promi
       child.stdin.write(answers)
     })
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    enough?.addEventListener('abort', () => child.kill())
     child.on('error', reject)
     child.on('close', (status) => resolve({ status, stdout, stderr }))
     child.stdin.on('error', () => {}) // it may have ended before it read everything
@@ -86,24 +92,35 @@ export async function orSkip<T>(prepare: () => Promise<T>, skip: (note: string) 
 }
 
 /**
- * Boots a guest and returns the picture that it shows after a while: after the first of the given times by
- * which `ready` is content with it, else after the last.
+ * Boots a guest, looks at its screen every second and returns the first picture that `ready` is content with, else
+ * the last one before the seconds are over.
  */
 export async function photograph(
-  run: Run,
-  afterMs: readonly number[],
+  { args, steps, seconds = 120, dialogue = [] }: Run,
   ready: (picture: Picture) => boolean,
 ): Promise<Picture> {
   const folder = await mkdtemp(join(tmpdir(), 'vitrine-pictures-'))
-  const file = join(folder, 'picture.png')
+  const file = (index: number): string => join(folder, `${index}.png`)
+  const looks = Array.from({ length: seconds }, (_, index) => ['sleep:1000', `screenshot:${file(index)}`])
+  const step = [...steps, ...looks.flat()].flatMap((text) => ['--do', text])
+  const enough = new AbortController()
+  const ended = vitrine(['run', ...ACCELERATOR, ...args, ...step], dialogue, enough.signal)
+  const isOver = (afterMs: number): Promise<boolean> =>
+    Promise.race([ended.then(() => true), delay(afterMs).then(() => false)])
   try {
-    for (const [index, ms] of afterMs.entries()) {
-      await boot({ ...run, steps: [...run.steps, `sleep:${ms}`, `screenshot:${file}`] })
-      const picture = readPng(await readFile(file))
-      if (ready(picture) || index === afterMs.length - 1) return picture
+    for (let index = 0; ; index++) {
+      // A picture is whole once the next one is begun.
+      while (!existsSync(file(index + 1)) && !(await isOver(100)));
+      if (!existsSync(file(index))) {
+        const { status, stderr } = await ended
+        throw new Error(`no picture ${index}, status ${status}: ${lastLines(stderr)}`)
+      }
+      const picture = readPng(await readFile(file(index)))
+      if (ready(picture) || index === seconds - 1) return picture
     }
-    throw new Error('no time was given')
   } finally {
+    enough.abort()
+    await ended
     await rm(folder, { recursive: true })
   }
 }

@@ -7,10 +7,14 @@ import {
   type BackingReference,
   type CheckReport,
   type DiskImage,
+  type FloppyArchiveName,
   type FormatName,
+  FORMAT_NAMES,
   type InternalSnapshot,
   SECTOR_BYTES,
 } from '../../storage/formats/disk-image.ts'
+import { readUpTo } from '../../storage/formats/fields.ts'
+import { floppyFormatOf, unpackFloppy } from '../../storage/formats/floppy-archive.ts'
 import { formatNamed, formatOfFile } from '../../storage/formats/formats.ts'
 import { openDisk } from '../../storage/formats/open-disk.ts'
 import { unusable } from '../../storage/host-file.ts'
@@ -23,7 +27,7 @@ export type { Progress } from './copy-disk.ts'
 /** What there is to know of an image, for `vitrine media info --json` and the media manager. */
 export interface MediaInfo {
   path: string
-  format: FormatName
+  format: FormatName | FloppyArchiveName
   variant: string
   /** Size of the disk that a guest sees. */
   sizeBytes: number
@@ -166,7 +170,25 @@ export class Media {
     writable: boolean,
     repairing = false,
   ): DiskImage {
-    return openDisk(this.files, path, { format: format ?? 'auto', writable, repairing, confirmed: allowed })
+    const archive = format === undefined && !writable ? this.#openArchive(path) : null
+    return (
+      archive ??
+      openDisk(this.files, path, { format: format ?? 'auto', writable, repairing, confirmed: allowed })
+    )
+  }
+
+  /** A floppy in an archive; null when the file is none. */
+  #openArchive(path: string): DiskImage | null {
+    const file = this.files.open(path, false)
+    try {
+      const format = floppyFormatOf(readUpTo(file, 0, SECTOR_BYTES))
+      if (format) return unpackFloppy(file, format)
+    } catch (error) {
+      file.close()
+      throw error instanceof DiskError ? unusable(path, error.reason, error) : error
+    }
+    file.close()
+    return null
   }
 
   *#make(
@@ -189,6 +211,8 @@ export class Media {
   /** The same image again, with another size or without what it need not hold. */
   *#rewrite(path: string, image: DiskImage, sizeBytes: number, compress: boolean): Generator<Progress, void> {
     const { details, backing } = image
+    const { format } = details
+    if (!isDiskFormat(format)) throw unusable(path, 'archives of floppies can only be read; convert it')
     if (details.snapshots.length > 0)
       throw unusable(path, 'it holds snapshots, which would be lost; delete them or convert it to a new file')
     if (details.files.length > 1)
@@ -198,7 +222,7 @@ export class Media {
       )
     const reference =
       backing && details.backingFile !== null
-        ? { name: details.backingFile, format: backing.details.format, image: backing }
+        ? { name: details.backingFile, format: diskFormatOf(backing), image: backing }
         : undefined
     const request = {
       sizeBytes,
@@ -207,7 +231,7 @@ export class Media {
       backing: reference,
     }
     const confirmed = backing ? [backing.name] : []
-    yield* makeImage(this.files, path, { format: details.format, request, compress, confirmed }, image, true)
+    yield* makeImage(this.files, path, { format, request, compress, confirmed }, image, true)
   }
 
   /** The backing file by the name that an image at `path` gives it. */
@@ -216,11 +240,21 @@ export class Media {
     { path: backingPath, format }: NonNullable<TargetOptions['backing']>,
     options: SourceOptions,
   ): BackingReference {
-    const image = this.#open(backingPath, { ...options, format }, false)
+    const { allowed: confirmed = [] } = options
+    const image = openDisk(this.files, backingPath, { format: format ?? 'auto', writable: false, confirmed })
     const folder = this.files.realPath(dirname(resolve(path))) ?? dirname(resolve(path))
     const name = relative(folder, this.files.realPath(backingPath) ?? resolve(backingPath))
-    return { name, format: image.details.format, image }
+    return { name, format: diskFormatOf(image), image }
   }
+}
+
+const isDiskFormat = (name: MediaInfo['format']): name is FormatName =>
+  FORMAT_NAMES.some((known) => known === name)
+
+/** Throws `file-unusable` for an archive of a floppy, which nothing builds on. */
+function diskFormatOf({ name, details }: DiskImage): FormatName {
+  if (isDiskFormat(details.format)) return details.format
+  throw unusable(name, 'it is an archive of a floppy, not a disk that another can build on')
 }
 
 function describe(image: DiskImage): MediaInfo {

@@ -6,6 +6,9 @@ import type { ImageFiles } from '../image-files.ts'
 export const FORMAT_NAMES = ['raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'vhdx', 'parallels'] as const
 export type FormatName = (typeof FORMAT_NAMES)[number]
 
+/** Formats that archive a floppy sector by sector; they are read only. */
+export type FloppyArchiveName = 'imd' | 'td0' | 'copyqm'
+
 /** A disk kept in one of the formats, alone or over another one. */
 export interface DiskImage extends BlockImage {
   readonly details: ImageDetails
@@ -30,7 +33,7 @@ export interface Extent {
 
 /** What there is to tell about an image besides its contents. */
 export interface ImageDetails {
-  readonly format: FormatName
+  readonly format: FormatName | FloppyArchiveName
   /** Kind within the format, such as `dynamic` or `v3`; takes the same words as `CreateRequest.variant`. */
   readonly variant: string
   /** Size of the pieces in which space is given out; null where the format has none. */

@@ -18,6 +18,7 @@ export class JoinedImage implements DiskImage {
   readonly sectorBytes = SECTOR_BYTES
   readonly sectorCount: number
   readonly readonly: boolean
+  readonly holdsBack: boolean
   #isModified = false
 
   /**
@@ -34,10 +35,13 @@ export class JoinedImage implements DiskImage {
     const last = parts.at(-1)!
     this.sectorCount = last.start + last.image.sectorCount
     this.readonly = parts.some(({ image }) => image.readonly)
+    this.holdsBack = parts.some(({ image }) => image.holdsBack ?? false)
   }
 
   read(sector: number, count: number, into: Uint8Array): void {
     checkRange(this, sector, count, into.length)
+    const { start, image } = this.#part(sector)
+    if (sector + count <= start + image.sectorCount) return image.read(sector - start, count, into)
     this.#each(sector, count, (image, at, from, to) =>
       image.read(at, to - from, into.subarray(from * SECTOR_BYTES, to * SECTOR_BYTES)),
     )

@@ -28,7 +28,7 @@ function create(name: string, format: FormatName, backing?: string): void {
   const image = backing === undefined ? null : open(backing)
   createDisk(files, at(name), format, {
     sizeBytes: 4 * MIB,
-    backing: image && backing ? { name: backing, format: image.details.format, image } : undefined,
+    backing: image && backing ? { name: backing, format, image } : undefined,
   })
   image?.close()
 }

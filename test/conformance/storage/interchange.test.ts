@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DiskImage, FormatName } from '../../../engine/storage/formats/disk-image.ts'
+import { Media } from '../../../engine/service/media/media.ts'
 import { createDisk } from '../../../engine/storage/formats/create-disk.ts'
 import { openDisk } from '../../../engine/storage/formats/open-disk.ts'
 import { HostImageFiles } from '../../../engine/storage/image-files.ts'
@@ -181,5 +183,111 @@ describe('images and qemu-img', () => {
       image.close()
       expect(() => open(path, kind.format, true)).toThrow(/can only be read/)
     })
+  })
+
+  describe.each([
+    { format: 'qcow2', qemu: 'qcow2' },
+    { format: 'qcow2', clusterBytes: 4096, qemu: 'qcow2', qemuOptions: 'cluster_size=4k' },
+    { format: 'vmdk', qemu: 'vmdk' },
+  ] as const)('%s', (kind: Kind) => {
+    const base = (): string => join(folder, 'base.img')
+
+    it(`${title(kind)}: ours over QEMU's, and the other way round, show the same`, () => {
+      const shadow = new Shadow(new Random(4))
+      qemuImg('create', '-q', '-f', kind.qemu, base(), `${SIZE}`)
+      shadow.writeQemu(kind, base(), 20)
+      const below = open(base(), kind.format, false)
+      const ours = join(folder, 'ours.img')
+      const backing = { name: 'base.img', format: kind.format, image: below }
+      createDisk(files, ours, kind.format, { sizeBytes: SIZE, clusterBytes: kind.clusterBytes, backing })
+      below.close()
+      const over = open(ours, kind.format)
+      shadow.expectIn(over)
+      shadow.writeOurs(over, 20)
+      closed(over)
+      shadow.expectInQemu(kind, ours)
+
+      const theirs = join(folder, 'theirs.img')
+      const options = kind.qemuOptions ? ['-o', kind.qemuOptions] : []
+      qemuImg('create', '-q', '-f', kind.qemu, ...options, '-b', 'ours.img', '-F', kind.qemu, theirs)
+      shadow.writeQemu(kind, theirs, 10)
+      const top = open(theirs, kind.format)
+      expect(top.backing?.backing?.name).toBe(base())
+      shadow.expectIn(top)
+      shadow.writeOurs(top, 10)
+      closed(top)
+      shadow.expectInQemu(kind, theirs)
+    })
+  })
+
+  it.each([
+    ['qcow2', 'cluster_size=64k'],
+    ['qcow2', 'cluster_size=512'],
+    ['qcow2', 'cluster_size=2M'],
+    ['vmdk', 'subformat=streamOptimized'],
+  ] as const)('compressed %s images (%s) of either are right to the other', (format, options) => {
+    const kind: Kind = { format, qemu: format }
+    const shadow = new Shadow(new Random(5))
+    const plain = join(folder, 'plain.img')
+    createDisk(files, plain, 'raw', { sizeBytes: SIZE })
+    const image = open(plain, 'raw')
+    shadow.writeOurs(image, 40)
+    closed(image)
+    shadow.writeQemu({ format: 'raw', qemu: 'raw' }, plain, 20)
+    const theirs = join(folder, 'theirs.img')
+    const how = format === 'qcow2' ? ['-c'] : []
+    qemuImg('convert', '-f', 'raw', '-O', format, ...how, '-o', options, plain, theirs)
+    const read = open(theirs, format, false)
+    shadow.expectIn(read)
+    read.close()
+
+    const ours = join(folder, 'ours.img')
+    const clusterBytes = { 'cluster_size=512': 512, 'cluster_size=2M': 2 ** 21 }[options as string]
+    const variant = format === 'vmdk' ? 'stream' : undefined
+    for (const _ of new Media(files).convert(plain, ours, { format, variant, clusterBytes, compress: true }));
+    shadow.expectInQemu(kind, ours)
+
+    if (format === 'vmdk') return
+    const written = open(theirs, format)
+    shadow.writeOurs(written, 30)
+    closed(written)
+    shadow.expectInQemu(kind, theirs)
+    shadow.writeQemu(kind, theirs, 10)
+  })
+
+  it('snapshots inside of a qcow2 are listed and not touched by what is written', () => {
+    const kind: Kind = { format: 'qcow2', qemu: 'qcow2' }
+    const path = join(folder, 'image.qcow2')
+    const shadow = new Shadow(new Random(6))
+    qemuImg('create', '-q', '-f', 'qcow2', '-o', 'cluster_size=4k', path, `${SIZE}`)
+    shadow.writeQemu(kind, path, 20)
+    const then = new Shadow(new Random(0))
+    then.bytes.set(shadow.bytes)
+    qemuImg('snapshot', '-c', 'before the storm', path)
+    const image = open(path, 'qcow2')
+    expect(image.details.snapshots).toMatchObject([{ id: '1', name: 'before the storm' }])
+    shadow.writeOurs(image, 40)
+    closed(image)
+    shadow.expectInQemu(kind, path)
+    qemuImg('snapshot', '-a', 'before the storm', path)
+    then.expectInQemu(kind, path)
+  })
+
+  it('an image that QEMU did not close is mended when it is written', () => {
+    const path = join(folder, 'image.qcow2')
+    const kind: Kind = { format: 'qcow2', qemu: 'qcow2' }
+    qemuImg('create', '-q', '-f', 'qcow2', '-o', 'lazy_refcounts=on', path, `${SIZE}`)
+    // As QEMU's own test 039 does it: the process dies before it writes the counts.
+    spawnSync('qemu-io', ['-f', 'qcow2', '-c', 'write -P 7 0 512', '-c', 'flush', '-c', 'sigraise 9', path])
+    expect(() => qemuCheck('qcow2', path)).toThrow(/refcount/i)
+    const shadow = new Shadow(new Random(7))
+    shadow.bytes.fill(7, 0, 512)
+    const reader = open(path, 'qcow2', false)
+    shadow.expectIn(reader)
+    reader.close()
+    const image = open(path, 'qcow2')
+    shadow.writeOurs(image, 10)
+    closed(image)
+    shadow.expectInQemu(kind, path)
   })
 })

@@ -4,11 +4,10 @@ import { DONE, FLAG, type Outcome, type Registers } from '../../port/registers.t
 import { BDA, BDA_SEGMENT } from '../bda.ts'
 import { print } from '../console.ts'
 import type { Context } from '../context.ts'
-import { nextKey } from '../keyboard/buffer.ts'
+import { KEY_F12, nextKey } from '../keyboard/buffer.ts'
 import { type BootSource, bootSources, startSource } from './sources.ts'
 import { drawMenu, menuKey } from './menu.ts'
 
-const KEY_F12 = 0x8600
 const WAIT: Outcome = { kind: 'retry', entry: RETRY.boot }
 
 /** INT 19h (AH = 0) and INT 18h (AH = 1): finds a system and starts it, or says that there is none. */

@@ -24,9 +24,11 @@ export function* extended(r: Registers, disk: FirmwareDisk): Service<number | nu
     case 0x47:
       return yield* packet(r, disk)
     case 0x45: {
-      // Locks nothing: the medium changes only when the user says so. The count it reports is "not locked".
+      // Locks nothing: the medium changes only when the user says so. AL = 0 tells "not locked".
+      const request = r.al
+      if (request > 2) return STATUS.invalid
       r.al = 0
-      return removable || r.al <= 2 ? STATUS.ok : STATUS.invalid
+      return STATUS.ok
     }
     case 0x46:
       return removable ? STATUS.ok : STATUS.notRemovable
@@ -34,9 +36,13 @@ export function* extended(r: Registers, disk: FirmwareDisk): Service<number | nu
       return yield* driveParameters(r, disk)
     case 0x49:
       return disk.takeChanged() ? STATUS.changed : STATUS.ok
-    case 0x4e:
+    case 0x4e: {
+      // Prefetch and transfer modes: nothing that another drive would notice, so AL = 0.
+      const request = r.al
+      if (request > 6) return STATUS.invalid
       r.al = 0
-      return r.al === 1 || r.al > 6 ? STATUS.invalid : STATUS.ok
+      return STATUS.ok
+    }
     default:
       return STATUS.invalid
   }

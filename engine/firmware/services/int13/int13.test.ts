@@ -154,6 +154,15 @@ describe('extended functions', () => {
     expect([r.bx, r.ah, r.cx & 1]).toEqual([0xaa55, 0x30, 1])
   })
 
+  it('takes locks and transfer modes, and refuses those that do not exist', () => {
+    const { call, carry } = powerOn()
+    for (const ax of [0x4500, 0x4501, 0x4502, 0x4e00, 0x4e01, 0x4e06]) {
+      const r = call({ ax, dl: 0x80 })
+      expect([carry(r), r.ah, r.al]).toEqual([false, 0, 0])
+    }
+    for (const ax of [0x4503, 0x4e07]) expect(carry(call({ ax, dl: 0x80 }))).toBe(true)
+  })
+
   it('reads and writes by sector number', () => {
     const { guest, call, disk } = powerOn()
     packet(guest, 123456, 2)

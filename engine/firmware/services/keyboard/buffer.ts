@@ -1,6 +1,9 @@
 import { Packer, read, type Service, write, writeWord } from '../../port/protocol.ts'
 import { BDA, BDA_SEGMENT } from '../bda.ts'
 
+/** F12 as INT 16h gives it: opens the boot menu. */
+export const KEY_F12 = 0x8600
+
 /** The ring of 16 keys in the data area, wherever 40:80 and 40:82 say that it lies. */
 interface Ring {
   head: number

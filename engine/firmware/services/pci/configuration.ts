@@ -33,6 +33,15 @@ export function* writeConfig32(address: PciAddress, register: number, value: num
   yield* out32(DATA, value >>> 0)
 }
 
+/** What a base address register holds of all ones: its size and kind. It keeps its value. */
+export function* sizeOfWindow(address: PciAddress, register: number): Service<number> {
+  const old = yield* readConfig32(address, register)
+  yield* out32(DATA, 0xffffffff)
+  const mask = yield* in32(DATA)
+  yield* out32(DATA, old)
+  return mask
+}
+
 /** Every function on bus 0, which is the only bus of this machine. */
 export function* pciFunctions(): Service<PciAddress[]> {
   const found: PciAddress[] = []

@@ -6,6 +6,7 @@ import {
   readConfig16,
   readConfig32,
   readConfig8,
+  sizeOfWindow,
   writeConfig16,
   writeConfig32,
   writeConfig8,
@@ -69,10 +70,7 @@ function* setupPowerManagement(address: PciAddress): Service {
 function* assignWindows(address: PciAddress, cursor: Cursor): Service {
   let enable = 0
   for (let register = BAR0; register < BAR0 + 24; register += 4) {
-    const old = yield* readConfig32(address, register)
-    yield* writeConfig32(address, register, 0xffffffff)
-    const mask = yield* readConfig32(address, register)
-    yield* writeConfig32(address, register, old)
+    const mask = yield* sizeOfWindow(address, register)
     if (mask === 0 || mask === 0xffffffff) continue
     if (mask & 1) {
       const size = (~(mask & 0xfffc) + 1) & 0xffff

@@ -18,6 +18,7 @@ import { BDA, BDA_SEGMENT, CONVENTIONAL_KIB, EBDA_KIB, EBDA_SEGMENT } from '../b
 import { fromBcd } from '../../../base/bits.ts'
 import { print } from '../console.ts'
 import type { Context } from '../context.ts'
+import { KEY_F12, storeKey } from '../keyboard/buffer.ts'
 import { initializePci } from '../pci/pci-setup.ts'
 import { readCmos, ticksOf, writeCmos } from '../system/time.ts'
 import { romTables } from './tables.ts'
@@ -72,7 +73,9 @@ export function* postWithVectors(_: Registers, context: Context): Service<Outcom
   yield* adapterRoms(0xc800, 0xf000)
   yield* keyboard()
   yield* clock()
-  yield* print(`Vitrine BIOS 1.0   ${Math.floor(context.config.ramBytes / 0x100000)} MiB\n\n`)
+  yield* print(
+    `Vitrine BIOS 1.0   ${Math.floor(context.config.ramBytes / 0x100000)} MiB   F12: boot menu\n\n`,
+  )
   yield* outMany([
     [0x21, 0xb8], // timer, keyboard, second controller, diskette
     [0xa1, 0x8f], // mouse, coprocessor and disk; bit 0 opens with the first alarm
@@ -194,8 +197,15 @@ function* controllerCommand(command: number, data?: number): Service {
   yield* out8(0x60, data)
 }
 
+/** F12 as the keyboard sends it, before and after the controller translates. */
+const F12_CODES = new Set([0x07, 0x58])
+const ACKNOWLEDGE = 0xfa
+
 function* keyboard(): Service {
-  for (let tries = 0; tries < 16 && (yield* in8(0x64)) & 1; tries++) yield* in8(0x60)
+  let wantsMenu = false
+  // What was pressed since power-on is lost to the reset of the controller; F12 shall count.
+  for (let tries = 0; tries < 16 && (yield* in8(0x64)) & 1; tries++)
+    if (F12_CODES.has(yield* in8(0x60))) wantsMenu = true
   yield* controllerCommand(0xaa)
   yield* controllerByte()
   // Translation, system flag (which tells a reset from power-on), keyboard interrupt; mouse off.
@@ -203,7 +213,12 @@ function* keyboard(): Service {
   yield* controllerCommand(0xae)
   yield* controllerReady()
   yield* out8(0x60, 0xf4)
-  yield* controllerByte()
+  for (let tries = 0; tries < 16; tries++) {
+    const byte = yield* controllerByte()
+    if (byte === null || byte === ACKNOWLEDGE) break
+    if (F12_CODES.has(byte)) wantsMenu = true
+  }
+  if (wantsMenu) yield* storeKey(KEY_F12)
 }
 
 function* clock(): Service {

@@ -80,9 +80,12 @@ function extentLines(text: string, wrong: (reason: string) => Error): ExtentLine
   return extents
 }
 
-export function newContentId(): string {
-  const id = randomBytes(4).toString('hex')
-  return id === NO_PARENT ? '12345678' : id
+/** Another id of as many digits, so that it can be written over the old one. */
+export function newContentId(old = '00000000'): string {
+  for (;;) {
+    const id = randomBytes(4).toString('hex').slice(0, old.length)
+    if (id !== NO_PARENT && id !== old) return id
+  }
 }
 
 export interface NewDescriptor {

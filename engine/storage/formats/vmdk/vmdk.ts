@@ -192,7 +192,7 @@ class VmdkImage extends JoinedImage {
     backing: DiskImage | null,
   ) {
     super(file.path, parts, details, backing, () => {
-      file.writeAt(contentIdPosition, Buffer.from(newContentId(), 'latin1'))
+      file.writeAt(contentIdPosition, Buffer.from(newContentId(details.identity ?? undefined), 'latin1'))
     })
   }
 

@@ -1,0 +1,149 @@
+// Disk images against qemu-img bench, on the same files in one run: `node test/bench/storage.mjs [FOLDER [WORKLOAD]]`.
+// Both do one request after the other (depth 1), through the host's page cache, without flushes: what is compared is
+// the processor time that they take, the least of interleaved runs, because other programs disturb the clock far more.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+
+const KIB = 1024
+const MIB = 1024 ** 2
+const SIZE = 256 * MIB
+const RUNS = 3
+
+/** Names of ours and QEMU's for a format. */
+const FORMATS = [
+  ['raw', 'raw', ''],
+  ['qcow2', 'qcow2', ''],
+  ['vdi', 'vdi', ''],
+  ['vhd', 'vpc', 'force_size=on'],
+  ['vmdk', 'vmdk', ''],
+]
+
+/** Steps that are odd multiples of the size go all over the disk before they meet again. */
+const WORKLOADS = [
+  { name: 'read 1 MiB in order', bytes: MIB, step: MIB, count: 1024 },
+  { name: 'read 4 KiB scattered', bytes: 4 * KIB, step: 4 * KIB * 7919, count: 20_000 },
+  { name: 'write 1 MiB in order', bytes: MIB, step: MIB, count: 1024, write: true },
+  { name: 'write 4 KiB scattered', bytes: 4 * KIB, step: 4 * KIB * 7919, count: 20_000, write: true },
+  { name: 'write 64 KiB, new', bytes: 64 * KIB, step: 64 * KIB, count: 1024, write: true, fresh: true },
+  {
+    name: 'write 4 KiB, new, scattered',
+    bytes: 4 * KIB,
+    step: 4 * KIB * 7919,
+    count: 4000,
+    write: true,
+    fresh: true,
+  },
+]
+
+const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'vitrine-bench-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+const bundle = join(folder, 'open-image.mjs')
+await build({
+  entryPoints: [join(import.meta.dirname, '../../engine/storage/open-image.ts')],
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  outfile: bundle,
+  logLevel: 'error',
+})
+const { openDiskImage } = await import(pathToFileURL(bundle).href)
+
+const pathOf = ([ours]) => join(folder, ours)
+const lockFolder = join(folder, 'locks')
+
+function create(format) {
+  const [, qemu, options] = format
+  const path = pathOf(format)
+  rmSync(path, { force: true })
+  const given = options ? ['-o', options] : []
+  execFileSync('qemu-img', ['create', '-q', '-f', qemu, ...given, path, String(SIZE)])
+}
+
+function fill(format) {
+  const image = openDiskImage(pathOf(format), { format: format[0], lockFolder })
+  const chunk = new Uint8Array(MIB)
+  crypto.getRandomValues(chunk.subarray(0, 65536))
+  for (let at = 0; at < SIZE; at += MIB) image.write(at / 512, MIB / 512, chunk)
+  image.flush()
+  image.close()
+}
+
+/** Seconds of processor time, in program and kernel, for a workload. */
+function ours(format, { bytes, step, count, write = false }) {
+  const image = openDiskImage(pathOf(format), { format: format[0], lockFolder })
+  const buffer = new Uint8Array(bytes).fill(0x5a)
+  const began = process.cpuUsage()
+  let at = 0
+  for (let done = 0; done < count; done++) {
+    if (write) image.write(at / 512, bytes / 512, buffer)
+    else image.read(at / 512, bytes / 512, buffer)
+    at += step
+    if (at + bytes > SIZE) at = Math.floor((at % (SIZE - bytes)) / bytes) * bytes
+  }
+  const { user, system } = process.cpuUsage(began)
+  image.close()
+  return (user + system) / 1e6
+}
+
+function qemus(format, { bytes, step, count, write = false }) {
+  const how = write ? ['-w', '--pattern', '90'] : []
+  const args = [
+    'bench',
+    '-f',
+    format[1],
+    '-c',
+    String(count),
+    '-d',
+    '1',
+    '-s',
+    String(bytes),
+    '-S',
+    String(step),
+    ...how,
+    pathOf(format),
+  ]
+  return cpuSeconds(args) - START_SECONDS
+}
+
+/** Processor time of a run of qemu-img, as the shell has it. */
+function cpuSeconds(args) {
+  const shell = ['-c', 'TIMEFORMAT="%U %S"; time qemu-img "$@" >/dev/null', 'bash', ...args]
+  const { stderr } = spawnSync('bash', shell, { encoding: 'utf8' })
+  const [user, system] = stderr.trim().split(' ').map(Number)
+  return user + system
+}
+
+/** What qemu-img takes to start and open a file. */
+const START_SECONDS = Math.min(...Array.from({ length: 9 }, () => cpuSeconds(['info', process.execPath])))
+
+for (const format of FORMATS) {
+  create(format)
+  fill(format)
+}
+console.log('| workload | format | Vitrine MiB/s | QEMU MiB/s | times QEMU | times raw |')
+console.log('|---|---|---|---|---|---|')
+const wanted = process.argv[3] ?? ''
+for (const workload of WORKLOADS.filter(({ name }) => name.includes(wanted))) {
+  const speeds = new Map(FORMATS.map(([name]) => [name, { ours: [], qemus: [] }]))
+  for (let run = 0; run < RUNS; run++)
+    for (const format of FORMATS) {
+      const { ours: mine, qemus: theirs } = speeds.get(format[0])
+      for (const who of run % 2 ? ['ours', 'qemus'] : ['qemus', 'ours']) {
+        if (workload.fresh) create(format)
+        if (who === 'ours') mine.push(ours(format, workload))
+        else theirs.push(qemus(format, workload))
+      }
+    }
+  const mib = (workload.bytes * workload.count) / MIB
+  const raw = mib / Math.min(...speeds.get('raw').ours)
+  for (const [format, { ours: mine, qemus: theirs }] of speeds) {
+    const [speed, other] = [mib / Math.min(...mine), mib / Math.min(...theirs)]
+    const figures = [speed.toFixed(0), other.toFixed(0), (speed / other).toFixed(2), (speed / raw).toFixed(2)]
+    console.log(`| ${workload.name} | ${format} | ${figures.join(' | ')} |`)
+  }
+}
