@@ -33,8 +33,8 @@ export class ByteBatch {
 
   /** Delivers what waits, now. */
   flush(): void {
-    this.#timer.cancel()
     if (this.#length === 0) return
+    this.#timer.cancel()
     const bytes = this.#buffer.slice(0, this.#length)
     this.#length = 0
     this.#listener?.(bytes)

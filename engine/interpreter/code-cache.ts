@@ -1,12 +1,13 @@
 import type { MemoryMap } from '../bus/memory-map.ts'
 import { CPU_BYTES } from '../memory/layout.ts'
 import type { CodeMode, Decoder, Instruction } from '../isa/decoder.ts'
-import { RECORDS, State } from '../isa/state.ts'
-import { type Form, formKey, formOf } from './form.ts'
-import { Handler, RECORD_BYTES, Record } from './record.ts'
+import type { OpcodeTable } from '../isa/encoding.ts'
+import { RECORDS } from '../isa/state.ts'
+import { encodeRecord, writeSpecial } from './encode-record.ts'
+import { formKey, formOf } from './form.ts'
+import { Handler, LINK_STUB, RECORD_BYTES, Record } from './record.ts'
+import { Templates } from './templates.ts'
 
-/** The stub that unresolved links point at. */
-export const LINK_STUB = RECORDS
 /** Two records for running one instruction by itself. */
 export const SCRATCH = RECORDS + RECORD_BYTES
 const FIRST = RECORDS + 4 * RECORD_BYTES
@@ -62,9 +63,6 @@ export interface CodeCacheStats {
   flushes: number
 }
 
-/** Ends a straight run for good. */
-const LEAVES = new Set(['JMP', 'JMPI', 'RET', 'RETF', 'IRET', 'JMPF', 'JMPFI', 'HLT', 'UD2'])
-
 /** False when certainly no instruction lies in these bytes of the page. */
 function covered(page: CodePage, start: number, end: number): boolean {
   for (let g = start >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
@@ -81,6 +79,12 @@ export class CodeCache {
   readonly #bytes: Uint8Array
   #pages = new Map<number, CodePage>()
   readonly #holdsCode: Uint8Array
+  readonly #templates: Templates
+  /** Handlers of fused pairs by those of their halves. */
+  readonly #fused: ReadonlyMap<number, ReadonlyMap<number, number>>
+  /** The variant that was asked for last: most look-ups stay in their page. */
+  #lastVariant: Variant | null = null
+  #lastKey = 0
   /** The page that the second part of a crossing instruction was decoded from, by CROSS record. */
   readonly #crossings = new Map<number, number>()
   /** CROSS records that hold a key which is good in one address space only. */
@@ -95,14 +99,17 @@ export class CodeCache {
 
   constructor(
     memory: MemoryMap,
+    table: OpcodeTable,
     private readonly decoder: Decoder,
     private readonly handlers: ReadonlyMap<string, number>,
   ) {
+    this.#templates = new Templates(memory.memory, table, decoder, handlers)
+    this.#fused = fusedByHalves(handlers)
     this.#view = memory.memory.view
     this.#bytes = memory.memory.bytes
     this.#holdsCode = new Uint8Array(memory.memory.bytes.length / 4096)
-    this.#writeSpecial(LINK_STUB, Handler.LINK, 0)
-    this.#writeSpecial(SCRATCH + RECORD_BYTES, Handler.ESCAPE, 0)
+    writeSpecial(this.#view, LINK_STUB, Handler.LINK, 0)
+    writeSpecial(this.#view, SCRATCH + RECORD_BYTES, Handler.ESCAPE, 0)
   }
 
   holdsCode(hostPage: number): boolean {
@@ -122,16 +129,20 @@ export class CodeCache {
     let record: number
     const back = target <= this.#view.getUint16(from + Record.PAGE_OFFSET, true)
     if (target >= mode.low && target < mode.high)
-      record =
-        back && this.translated ? this.headAt(hostPage, target, mode) : this.recordAt(hostPage, target, mode)
+      record = back ? this.entryAt(hostPage, target, mode) : this.recordAt(hostPage, target, mode)
     else {
       record = this.#allocate()
-      this.#writeSpecial(record, Handler.GOTO, 0)
+      writeSpecial(this.#view, record, Handler.GOTO, 0)
       this.#view.setInt32(record + Record.IMMEDIATE, target, true)
       this.#view.setInt32(record + Record.DISPLACEMENT, mask, true)
     }
     this.#view.setInt32(from + Record.LINK, record, true)
     return record
+  }
+
+  /** What a jump to a place goes to. */
+  entryAt(hostPage: number, offset: number, mode: CodeVariant): number {
+    return this.translated ? this.headAt(hostPage, offset, mode) : this.recordAt(hostPage, offset, mode)
   }
 
   // Heads: places that may be worth translating.
@@ -143,7 +154,7 @@ export class CodeCache {
     let head = variant.heads.get(offset)
     if (head === undefined) {
       variant.heads.set(offset, (head = this.#allocate()))
-      this.#writeSpecial(head, Handler.HEAD, offset)
+      writeSpecial(this.#view, head, Handler.HEAD, offset)
       this.#view.setInt32(head + Record.IMMEDIATE, this.translated?.entriesUntilHot ?? 0, true)
     }
     this.#view.setInt32(head + Record.LINK, record, true)
@@ -158,9 +169,9 @@ export class CodeCache {
     const instruction = this.decodeAt(hostPage, offset, mode)
     if (record === 0 || instruction === null || variant.heads.has(offset) || this.nearlyFull) return
     const copy = this.#allocate()
-    this.#encode(copy, instruction, formOf(instruction, mode.flat), offset)
+    this.#encode(copy, instruction, mode.flat, offset)
     const behind = this.#allocate()
-    this.#writeSpecial(behind, Handler.CONTINUE, offset + instruction.length)
+    writeSpecial(this.#view, behind, Handler.CONTINUE, offset + instruction.length)
     this.#view.setInt32(behind + Record.LINK, record + RECORD_BYTES, true)
     variant.index[offset] = copy
     this.#goOnAt(record, this.headAt(hostPage, offset, mode))
@@ -221,7 +232,7 @@ export class CodeCache {
     if (this.#crossings.get(crossing) !== second) {
       const instruction = decode()
       const offset = view.getUint16(crossing + Record.PAGE_OFFSET, true)
-      this.#encode(record, instruction, formOf(instruction, flat), offset)
+      this.#encode(record, instruction, flat, offset)
       this.#writeGoto(record + RECORD_BYTES, offset + instruction.length)
       const page = this.#page(second)
       const tail = offset + instruction.length - 4096
@@ -235,6 +246,13 @@ export class CodeCache {
     return record
   }
 
+  /** Every crossing must be looked at again. */
+  forgetKeys(): void {
+    for (const crossing of this.#crossings.keys())
+      if (this.isCrossing(crossing)) this.#view.setInt32(crossing + Record.IMMEDIATE, NO_KEY, true)
+    this.#localCrossings.clear()
+  }
+
   /** Another address space: crossings between pages that are not global must be looked at again. */
   forgetLocal(): void {
     for (const crossing of this.#localCrossings)
@@ -244,7 +262,7 @@ export class CodeCache {
 
   /** Encodes one instruction to be run by itself; what follows it escapes to the runtime. */
   encodeScratch(instruction: Instruction, offset: number, flat: boolean): number {
-    this.#encode(SCRATCH, instruction, formOf(instruction, flat), offset)
+    this.#encode(SCRATCH, instruction, flat, offset)
     this.#view.setUint16(SCRATCH + RECORD_BYTES + Record.PAGE_OFFSET, offset + instruction.length, true)
     return SCRATCH
   }
@@ -335,6 +353,7 @@ export class CodeCache {
         if (record !== 0) this.#makeStale(index, offset, record)
       }
     this.#pages.delete(page.hostPage)
+    this.#lastVariant = null
     this.#holdsCode[page.hostPage] = 0
   }
 
@@ -353,6 +372,7 @@ export class CodeCache {
   flush(): void {
     this.stats.flushes++
     this.#pages.clear()
+    this.#lastVariant = null
     this.#crossings.clear()
     this.#localCrossings.clear()
     this.#holdsCode.fill(0)
@@ -375,18 +395,22 @@ export class CodeCache {
   }
 
   #variant(hostPage: number, mode: CodeVariant): Variant {
-    const page = this.#page(hostPage)
     const key =
       (mode.code32 ? 1 : 0) |
       (mode.stack32 ? 2 : 0) |
       (mode.flat ? 4 : 0) |
       (mode.low << 3) |
       (mode.high << 16)
+    const last = this.#lastVariant
+    if (last?.page.hostPage === hostPage && this.#lastKey === key) return last
+    const page = this.#page(hostPage)
     let variant = page.variants.get(key)
     if (!variant) {
       variant = { mode: { ...mode }, page, index: new Int32Array(4096), heads: new Map() }
       page.variants.set(key, variant)
     }
+    this.#lastVariant = variant
+    this.#lastKey = key
     return variant
   }
 
@@ -404,33 +428,25 @@ export class CodeCache {
   #decodeRun(variant: Variant, start: number): number {
     const { mode, page, index } = variant
     const host = page.hostPage * 4096
-    const run: { instruction: Instruction; form: Form; at: number }[] = []
-    let offset = start
-    let ended = false
-    while (
-      !ended &&
-      run.length < MAX_RUN &&
-      offset < mode.high &&
-      (index[offset] === 0 || offset === start)
-    ) {
-      const instruction = this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
-      if (typeof instruction === 'string') break
-      run.push({ instruction, form: formOf(instruction, mode.flat), at: offset })
-      offset += instruction.length
-      ended = LEAVES.has(instruction.description.name)
-    }
+    const templates = this.#templates
     const first = this.#next
-    run.forEach(({ instruction, form, at }, i) => {
-      const record = this.#allocate()
-      index[at] = record
-      this.#encode(record, instruction, form, at)
-      const next = run[i + 1]
-      const fused = next && this.handlers.get(`${formKey(form)}|${formKey(next.form)}`)
-      if (fused !== undefined) this.#view.setUint16(record + Record.HANDLER, fused, true)
-      this.#cover(page, at, instruction.length)
-    })
-    this.stats.decoded += run.length
-    this.#writeEnd(variant, offset, run.length > 0 && index[offset & 0xfff] !== 0 && offset < mode.high)
+    let offset = start
+    let fusible: ReadonlyMap<number, number> | undefined
+    for (let count = 0; count < MAX_RUN && offset < mode.high; count++) {
+      if (index[offset] !== 0 && offset !== start) break
+      const record = this.#next
+      if (!templates.encode(this.#bytes, host + offset, host + mode.high, mode, record, offset)) break
+      this.#next += RECORD_BYTES
+      this.stats.decoded++
+      index[offset] = record
+      this.#cover(page, offset, templates.length)
+      const fused = fusible?.get(templates.handler)
+      if (fused !== undefined) this.#view.setUint16(record - RECORD_BYTES + Record.HANDLER, fused, true)
+      fusible = this.#fused.get(templates.handler)
+      offset += templates.length
+      if (templates.leaves) break
+    }
+    this.#writeEnd(variant, offset, offset > start && index[offset & 0xfff] !== 0 && offset < mode.high)
     return first
   }
 
@@ -439,7 +455,7 @@ export class CodeCache {
     const record = this.#allocate()
     const { mode } = variant
     if (known) {
-      this.#writeSpecial(record, Handler.CONTINUE, offset)
+      writeSpecial(this.#view, record, Handler.CONTINUE, offset)
       this.#view.setInt32(record + Record.LINK, variant.index[offset]!, true)
     } else if (offset >= 4096) {
       this.#writeGoto(record, offset)
@@ -451,22 +467,23 @@ export class CodeCache {
           : 'undefined'
       if (result === 'truncated' && mode.high === 4096) this.#writeCrossing(variant, record, offset)
       // Not decoded further now: a long run goes on when it gets here, the rest escapes again.
-      else this.#writeSpecial(record, typeof result === 'string' ? Handler.ESCAPE : Handler.STALE, offset)
+      else
+        writeSpecial(this.#view, record, typeof result === 'string' ? Handler.ESCAPE : Handler.STALE, offset)
     }
   }
 
   #writeGoto(record: number, offset: number): void {
-    this.#writeSpecial(record, Handler.GOTO, 0)
+    writeSpecial(this.#view, record, Handler.GOTO, 0)
     this.#view.setInt32(record + Record.IMMEDIATE, offset, true)
     this.#view.setInt32(record + Record.DISPLACEMENT, -1, true)
   }
 
   /** Leaves room for the instruction and the way on, which `cross` fills in. */
   #writeCrossing({ page, index }: Variant, record: number, offset: number): void {
-    this.#writeSpecial(record, Handler.CROSS, offset)
+    writeSpecial(this.#view, record, Handler.CROSS, offset)
     this.#view.setUint8(record + Record.LENGTH, 4096 - offset)
     this.#view.setInt32(record + Record.IMMEDIATE, NO_KEY, true)
-    for (let i = 0; i < 2; i++) this.#writeSpecial(this.#allocate(), Handler.ESCAPE, offset)
+    for (let i = 0; i < 2; i++) writeSpecial(this.#view, this.#allocate(), Handler.ESCAPE, offset)
     index[offset] = record
     this.#cover(page, offset, 4096 - offset)
   }
@@ -476,45 +493,24 @@ export class CodeCache {
       page.granules[g >> 5]! |= 1 << (g & 31)
   }
 
-  #writeSpecial(at: number, handler: number, offset: number): void {
-    for (let i = 0; i < RECORD_BYTES; i += 4) this.#view.setInt32(at + i, 0, true)
-    this.#view.setUint16(at + Record.HANDLER, handler, true)
-    this.#view.setUint16(at + Record.PAGE_OFFSET, offset, true)
+  #encode(at: number, instruction: Instruction, flat: boolean, offset: number): void {
+    const key = formKey(formOf(instruction, flat))
+    const handler = this.handlers.get(key)
+    if (handler === undefined) throw new Error(`no handler for ${key}`)
+    encodeRecord(this.#view, at, instruction, { handler, offset })
   }
+}
 
-  #encode(at: number, instruction: Instruction, form: Form, offset: number): void {
-    const view = this.#view
-    const handler = this.handlers.get(formKey(form))
-    if (handler === undefined) throw new Error(`no handler for ${formKey(form)}`)
-    this.#writeSpecial(at, handler, offset)
-    view.setUint8(at + Record.LENGTH, instruction.length)
-    let registers = 0
-    let immediates = 0
-    for (const operand of instruction.operands) {
-      switch (operand.kind) {
-        case 'register':
-          view.setUint16(at + Record.REGISTERS[registers++]!, operand.address, true)
-          break
-        case 'memory':
-          view.setUint16(at + Record.BASE, operand.base, true)
-          view.setUint16(at + Record.INDEX, operand.index, true)
-          view.setUint8(at + Record.SCALE, operand.scale)
-          view.setInt32(at + Record.DISPLACEMENT, operand.displacement, true)
-          view.setUint16(at + Record.SEGMENT, State.SEGMENTS + 32 * operand.segment, true)
-          view.setInt32(at + Record.LINK, instruction.addressSize === 2 ? 0xffff : -1, true)
-          break
-        case 'immediate':
-          view.setInt32(at + (immediates++ === 0 ? Record.IMMEDIATE : Record.LINK), operand.value, true)
-          break
-        case 'relative':
-          view.setInt32(at + Record.IMMEDIATE, offset + instruction.length + operand.value, true)
-          view.setInt32(at + Record.DISPLACEMENT, operand.size === 2 ? 0xffff : -1, true)
-          view.setInt32(at + Record.LINK, LINK_STUB, true)
-          break
-        case 'string':
-          view.setUint16(at + Record.SEGMENT, State.SEGMENTS + 32 * operand.segment, true)
-          break
-      }
-    }
+/** Takes the keys of fused pairs, "first|second", apart. */
+function fusedByHalves(handlers: ReadonlyMap<string, number>): Map<number, Map<number, number>> {
+  const all = new Map<number, Map<number, number>>()
+  for (const [key, fused] of handlers) {
+    const [first, second] = key.split('|')
+    if (second === undefined) continue
+    const half = handlers.get(first!)!
+    let seconds = all.get(half)
+    if (!seconds) all.set(half, (seconds = new Map()))
+    seconds.set(handlers.get(second)!, fused)
   }
+  return all
 }

@@ -1,4 +1,4 @@
-import { I32, add, and, eq, geS, i32, load, local, ltS, shrU, sub } from '../wasm/expression.ts'
+import { I32, add, and, eq, geS, i32, load, local, ltS, ne, shrU, sub } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { type FunctionImport, INDIRECT_TYPE, writeModule } from '../wasm/module-writer.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
@@ -197,7 +197,12 @@ function emitColdCall(fn: FunctionBuilder, builder: HandlerBuilder, firstCold: n
   fn.push(sub(load(rec, 2, Record.HANDLER), i32(firstCold)))
   fn.callIndirect(INDIRECT_TYPE)
   fn.pop(Local.WHY)
-  builder.leaveIf(local(Local.WHY))
+  fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
+  fn.if(local(Local.WHY))
+  builder.leaveIf(ne(local(Local.WHY), i32(Why.ENTER)))
+  loadLocals(fn)
+  builder.enter()
+  fn.end()
   builder.next()
 }
 

@@ -15,6 +15,7 @@ import {
   load,
   local,
   ltU,
+  ne,
   or,
   shl,
   shrU,
@@ -28,6 +29,7 @@ import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'
 import {
   BOUNCE_LIMIT,
+  CS,
   DS,
   JUMP_CACHE,
   JUMP_CACHE_ENTRIES,
@@ -269,6 +271,7 @@ export class HandlerBuilder extends Semantics {
     fn.set(Local.BOUNCED, i32(0))
     // What the device did may call for a stop: the result drains the budget.
     fn.set(Local.BUDGET, sub(local(Local.BUDGET), callOf(Import.WRITE_BACK, I32)))
+    if (this.frame.top === null) fn.store(i32(State.BUDGET), local(Local.BUDGET), 4)
     fn.end()
   }
 
@@ -334,6 +337,14 @@ export class HandlerBuilder extends Semantics {
     this.#ended = true
   }
 
+  /** Goes to State.EIP, where a system operation of the current record left it. */
+  enter(): void {
+    this.fn.recycleTemps()
+    this.#offset = 0
+    this.#retireRun()
+    this.lookUp(this.fn.let(load(i32(State.EIP), 4)))
+  }
+
   /** Goes to an EIP through the jump cache; the run before is accounted for. */
   lookUp(target: Expr): void {
     const { fn } = this
@@ -385,6 +396,41 @@ export class HandlerBuilder extends Semantics {
     this.finish()
     const { fn } = this
     fn.set(Local.WHY, callOf(Import.SYSTEM, I32, i32(op), first, second))
+    fn.branch(this.frame.out)
+    this.#ended = true
+  }
+
+  override shortcut(condition: Expr, prepare: () => Expr | void, end: () => void = () => {}): void {
+    if (this.frame.top !== null) throw new Error('only what is rare has shortcuts')
+    const { fn } = this
+    const flags = this.#flags
+    fn.if(condition)
+    const sure = prepare()
+    if (sure) fn.if(sure)
+    end()
+    if (!this.#ended) {
+      this.finish()
+      this.leave(Why.NEXT)
+    }
+    if (sure) fn.end()
+    fn.end()
+    this.#flags = flags
+    this.#ended = false
+  }
+
+  override enterCode(selector: Expr, base: Expr, eip: Expr): void {
+    const { fn } = this
+    const cs = segmentAt(CS)
+    const [newSelector, newBase, target] = [this.let(selector), this.let(base), this.let(eip)]
+    const moved = this.let(ne(newBase, load(i32(cs), 4, Segment.BASE)))
+    this.finish()
+    fn.store(i32(cs), newSelector, 4, Segment.SELECTOR)
+    fn.store(i32(cs), newBase, 4, Segment.BASE)
+    fn.store(i32(State.EIP), target, 4)
+    fn.set(Local.WHY, i32(Why.ENTER))
+    fn.if(moved)
+    fn.set(Local.WHY, callOf(Import.SYSTEM, I32, i32(SystemOp.ENTER_CODE), i32(0), i32(0)))
+    fn.end()
     fn.branch(this.frame.out)
     this.#ended = true
   }

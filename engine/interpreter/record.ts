@@ -1,3 +1,5 @@
+import { RECORDS } from '../isa/state.ts'
+
 /**
  * A decoded instruction, 32 bytes in the linear memory at State's RECORDS and up. The interpreter runs
  * straight from one to the next. Field offsets:
@@ -28,6 +30,9 @@ export const Record = {
 
 export const RECORD_BYTES = 32
 export const RECORD_SHIFT = 5
+
+/** The record that unresolved links point at. */
+export const LINK_STUB = RECORDS
 
 /** Handlers that are not instructions. */
 export const Handler = {
@@ -67,6 +72,8 @@ export const Why = {
   SYSTEM: 7,
   /** A head has been entered often. */
   HOT: 8,
+  /** Cold handlers only: a system operation has set State.EIP, and perhaps the mode; go on there. */
+  ENTER: 9,
   /** Plus the vector: an exception without error code. */
   RAISE: 0x100,
 } as const

@@ -5,7 +5,7 @@ import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
 import { AC, ID, IF, RF, TF, VIF, VIP } from '../isa/flags.ts'
 import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
-import { CS, JUMP_CACHE, JUMP_CACHE_BYTES, State } from '../isa/state.ts'
+import { Attention, CS, State } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import { Breakpoints } from '../vcpu/breakpoints.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
@@ -26,9 +26,10 @@ import { TaskSwitch } from '../vcpu/task-switch.ts'
 import type { InterruptSource, Vcpu, VcpuCounters, VcpuExit } from '../vcpu/vcpu.ts'
 import { SlowAccess } from './access.ts'
 import { BulkStrings } from './bulk.ts'
-import { CodeCache, type CodeVariant, LINK_STUB, SCRATCH, type TranslatedCode } from './code-cache.ts'
+import { CodeCache, type CodeVariant, SCRATCH, type TranslatedCode } from './code-cache.ts'
+import { CodeFinder, type CodePlace } from './code-finder.ts'
 import type { Interpreter } from './generator.ts'
-import { RECORD_SHIFT, Why } from './record.ts'
+import { LINK_STUB, RECORD_SHIFT, Why } from './record.ts'
 
 type Run = (record: number, budget: number) => number
 
@@ -84,20 +85,6 @@ const DRAIN = 1 << 29
 const MAX_BUDGET = 1 << 28
 /** Error summary bit of the x87 status word. */
 const FPU_ERROR = 0x80
-const GENERATIONS = 1 << 15
-const MAX_LOCAL_ENTRIES = 8192
-const MAX_FETCHED_PAGES = 8192
-/** Tag of a jump-cache entry that is not in use; never a JUMP_KEY. */
-const NO_KEY = -1
-
-/** Where an EIP leads: a page of linear memory and the variant to decode it as. */
-interface CodePlace {
-  /** Linear-memory page, or -1 where no direct memory is. */
-  hostPage: number
-  offset: number
-  variant: CodeVariant
-  linear: number
-}
 
 /**
  * The software processor: runs generated code over decoded records and does what that code leaves to it:
@@ -120,14 +107,11 @@ export class SoftVcpu implements Vcpu {
   readonly #breakpoints: Breakpoints
   readonly #privilege: Privilege
   readonly #interrupts: InterruptSource
-  readonly #jumpCache: Int32Array
+  readonly #finder: CodeFinder
   readonly #run: Run
   #translator: Translator | null = null
   readonly #fetched = new Uint8Array(16)
   #fault: CpuFault | null = null
-  #interruptRequested = false
-  #nmiRequested = false
-  #stopRequested = false
   #halted = false
   #stepping = false
   #portAccesses = 0
@@ -135,19 +119,6 @@ export class SoftVcpu implements Vcpu {
   #running = false
   #suppressTrap = false
   #drained = 0
-  #generation = 1
-  #codeIds = new Map<number, Map<number, number>>()
-  #nextCodeId = 1
-  #modeKey = { base: -1, limit: -1, flags: -1 }
-  #fetchPage = -1
-  #fetchHost = -1
-  #fetchUser = false
-  #fetchGlobal = false
-  /** Pages that code was fetched from since the last generation: linear page numbers, large ones as ~(linear >>> 22). */
-  readonly #fetchedPages = new Set<number>()
-  /** Entries of the jump cache that hold targets in pages that are not global. */
-  readonly #localEntries = new Int32Array(MAX_LOCAL_ENTRIES)
-  #localCount = 0
   #retired = 0
   /** Budget at the start of the run under way, for exact counts within it. */
   #runBudget = 0
@@ -165,7 +136,6 @@ export class SoftVcpu implements Vcpu {
     interrupt: 0,
     halt: 0,
   }
-  #variant: CodeVariant = { code32: false, stack32: false, flat: false, low: 0, high: 4096 }
 
   constructor(private readonly config: SoftVcpuConfig) {
     const { memory, isa, model, interpreter } = config
@@ -177,8 +147,9 @@ export class SoftVcpu implements Vcpu {
         (model.features.has('cpuid') ? 0 : ID) |
         (model.cr4Mask & CR4.VME ? 0 : VIF | VIP),
     )
-    this.#decoder = new Decoder(buildOpcodeTable(isa, model.features))
-    this.code = new CodeCache(memory, this.#decoder, interpreter.handlers)
+    const table = buildOpcodeTable(isa, model.features)
+    this.#decoder = new Decoder(table)
+    this.code = new CodeCache(memory, table, this.#decoder, interpreter.handlers)
     const { state } = this
     this.mmu = new Mmu(state, memory, this.code)
     this.segmentation = new Segmentation(state, this.mmu)
@@ -221,7 +192,7 @@ export class SoftVcpu implements Vcpu {
     this.slow = new SlowAccess(state, memory, this.mmu, this.segmentation, this.code)
     this.#breakpoints = new Breakpoints(state)
     this.#bulk = new BulkStrings(state, memory)
-    this.#jumpCache = new Int32Array(memory.memory.wasm.buffer, JUMP_CACHE, JUMP_CACHE_BYTES / 4)
+    this.#finder = new CodeFinder(state, memory, this.mmu, this.segmentation, this.code)
     this.#wire(tasks)
     this.#run = this.#instantiate(interpreter)
     this.reset()
@@ -230,15 +201,16 @@ export class SoftVcpu implements Vcpu {
   #wire(tasks: TaskSwitch): void {
     tasks.onLoadCr3 = (cr3) => this.control.setCr3(cr3)
     tasks.onDebugTrap = () => this.#pendDebug(0x8000)
-    this.segmentation.onChange = () => this.#updateMode()
-    this.control.onChange = () => this.#updateMode()
-    this.mmu.onFlush = (globals) => (globals ? this.#forgetTranslations() : this.#forgetLocal())
-    this.mmu.onInvalidate = (linear) => this.#forgetPage(linear)
+    const finder = this.#finder
+    this.segmentation.onChange = () => finder.noteModeChange()
+    this.control.onChange = () => this.updateFpuTrap()
+    this.mmu.onFlush = (globals) => (globals ? finder.forgetAll() : finder.forgetLocal())
+    this.mmu.onInvalidate = (linear) => finder.forgetPage(linear)
     this.control.onDebugChange = () => this.updateBreakpoints()
     this.mmu.watch = this.#breakpoints
     this.portIo.onAccess = (port, size) => this.#breakpoints.port(port, size)
     this.code.onCodePage = (page) => this.mmu.protectPage(page)
-    this.code.onFlush = () => this.#forgetTranslations()
+    this.code.onFlush = () => finder.forgetAll()
     this.#memory.observe({
       remapped: () => this.mmu.flush(true),
       written: (offset, length) => {
@@ -271,7 +243,7 @@ export class SoftVcpu implements Vcpu {
         },
         writeBack: (): number => {
           this.slow.writeBack()
-          if (!this.#stopRequested || this.#drained !== 0) return 0
+          if (!this.#attends(Attention.STOP) || this.#drained !== 0) return 0
           this.#drained = DRAIN
           return DRAIN
         },
@@ -292,15 +264,18 @@ export class SoftVcpu implements Vcpu {
   }
 
   reset(): void {
+    const requested = this.#attends(Attention.INTERRUPT)
     setPowerOnState(this.state, this.config.model)
+    // A line keeps its level.
+    this.#attend(Attention.INTERRUPT, requested)
     this.msrs.reset()
     this.#privilege.set(0)
     this.#halted = false
-    this.#nmiRequested = false
-    this.#debugPending = false
     this.#breakpoints.refresh()
+    this.segmentation.refresh()
+    this.#finder.forgetMode()
     this.mmu.flush(true)
-    this.#updateMode()
+    this.updateFpuTrap()
   }
 
   /** Architectural state, between two runs. */
@@ -311,9 +286,9 @@ export class SoftVcpu implements Vcpu {
       msrs: this.msrs.save(),
       pdpt: this.mmu.pdpt,
       halted: this.#halted,
-      nmi: this.#nmiRequested,
-      interrupt: this.#interruptRequested,
-      debugPending: this.#debugPending,
+      nmi: this.#attends(Attention.NMI),
+      interrupt: this.#attends(Attention.INTERRUPT),
+      debugPending: this.#attends(Attention.DEBUG),
     }
   }
 
@@ -324,14 +299,16 @@ export class SoftVcpu implements Vcpu {
     this.msrs.restore(saved.msrs)
     this.mmu.pdpt = saved.pdpt
     this.#halted = saved.halted
-    this.#nmiRequested = saved.nmi
-    this.#interruptRequested = saved.interrupt
-    this.#debugPending = saved.debugPending
-    this.#modeKey = { base: -1, limit: -1, flags: -1 }
+    this.state.setWord(State.ATTENTION, 0)
+    this.#attend(Attention.NMI, saved.nmi)
+    this.#attend(Attention.INTERRUPT, saved.interrupt)
+    this.#attend(Attention.DEBUG, saved.debugPending)
+    this.segmentation.refresh()
+    this.#finder.forgetMode()
     this.code.flush()
     this.#privilege.set(this.state.cpl & 3)
     this.mmu.flush(true)
-    this.#updateMode()
+    this.updateFpuTrap()
   }
 
   get retired(): number {
@@ -348,17 +325,17 @@ export class SoftVcpu implements Vcpu {
   }
 
   setInterruptRequest(high: boolean): void {
-    this.#interruptRequested = high
+    this.#attend(Attention.INTERRUPT, high)
     if (high && this.state.systemFlags & IF) this.requestStop()
   }
 
   raiseNmi(): void {
-    this.#nmiRequested = true
+    this.#attend(Attention.NMI, true)
     this.requestStop()
   }
 
   requestStop(): void {
-    this.#stopRequested = true
+    this.#attend(Attention.STOP, true)
   }
 
   register(index: number): number {
@@ -403,17 +380,20 @@ export class SoftVcpu implements Vcpu {
 
   run(budget: number): VcpuExit {
     let left = Math.min(budget, MAX_BUDGET)
-    this.#stopRequested = false
+    this.#attend(Attention.STOP, false)
     for (;;) {
-      if (this.#nmiRequested || (this.#interruptRequested && this.state.systemFlags & IF)) {
+      if (
+        this.#attends(Attention.NMI) ||
+        (this.#attends(Attention.INTERRUPT) && this.state.systemFlags & IF)
+      ) {
         if (!this.state.word(State.SHADOW) && !this.#takeInterrupt()) return 'shutdown'
       }
-      if (this.#debugPending) {
-        this.#debugPending = false
+      if (this.#attends(Attention.DEBUG)) {
+        this.#attend(Attention.DEBUG, false)
         if (!this.exceptions.raise(new CpuFault(Vector.DB), 'external')) return 'shutdown'
       }
       if (this.#halted) return 'halt'
-      if (this.#stopRequested || left < 0) return 'stop'
+      if (this.#attends(Attention.STOP) || left < 0) return 'stop'
       const before = this.#retired
       const ok = this.#needsStep() ? this.#step() : this.#runCode(left)
       left -= this.#retired - before
@@ -426,8 +406,8 @@ export class SoftVcpu implements Vcpu {
     this.#halted = false
     this.exits.interrupt++
     let vector: number
-    if (this.#nmiRequested) {
-      this.#nmiRequested = false
+    if (this.#attends(Attention.NMI)) {
+      this.#attend(Attention.NMI, false)
       vector = Vector.NMI
     } else vector = this.#interrupts.acknowledge()
     return this.exceptions.raise(new CpuFault(vector), 'external')
@@ -443,7 +423,7 @@ export class SoftVcpu implements Vcpu {
   #runCode(budget: number): boolean {
     let record: number
     try {
-      record = this.#recordAt(this.state.eip)
+      record = this.#finder.find(this.state.eip)
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
     }
@@ -461,7 +441,7 @@ export class SoftVcpu implements Vcpu {
       const next = this.#handleExit(why)
       if (typeof next === 'boolean') return next
       record = next
-      if (left < 0 || this.#stopRequested) return this.#settle(record)
+      if (left < 0 || this.#attends(Attention.STOP)) return this.#settle(record)
     }
   }
 
@@ -495,7 +475,7 @@ export class SoftVcpu implements Vcpu {
       case Why.STALE: {
         exits.stale++
         const eip = code.eipOf(record, eipBase)
-        const fresh = this.#enterAt(eip)
+        const fresh = this.#enterAnew(eip)
         if (typeof fresh === 'number') code.replace(record, fresh)
         return fresh
       }
@@ -509,14 +489,14 @@ export class SoftVcpu implements Vcpu {
         this.slow.drop()
         const fault = this.#fault!
         this.#fault = null
-        return this.exceptions.raise(fault)
+        return this.exceptions.raise(fault) && this.#goOn()
       }
       case Why.SYSTEM:
         exits.system++
         if (this.#fault) {
           const fault = this.#fault
           this.#fault = null
-          return this.exceptions.raise(fault, this.#faultCause)
+          return this.exceptions.raise(fault, this.#faultCause) && this.#goOn()
         }
         this.#retired++
         return true
@@ -524,7 +504,33 @@ export class SoftVcpu implements Vcpu {
     exits.raise++
     state.eip = code.eipOf(record, eipBase)
     const vector = why - Why.RAISE
-    return this.exceptions.raise(vector === Vector.GP ? generalProtection() : new CpuFault(vector))
+    const fault = vector === Vector.GP ? generalProtection() : new CpuFault(vector)
+    return this.exceptions.raise(fault) && this.#goOn()
+  }
+
+  #attends(bits: number): boolean {
+    return (this.state.word(State.ATTENTION) & bits) !== 0
+  }
+
+  #attend(bit: number, on: boolean): void {
+    const { state } = this
+    const word = state.word(State.ATTENTION)
+    state.setWord(State.ATTENTION, on ? word | bit : word & ~bit)
+  }
+
+  /** True when nothing stands between this instruction and the next: no interrupt, trap, shadow or stop. */
+  get #undisturbed(): boolean {
+    const { state } = this
+    return (
+      !this.#attends(Attention.STOP | Attention.NMI | Attention.DEBUG) &&
+      !(this.#attends(Attention.INTERRUPT) && state.systemFlags & IF) &&
+      !this.#needsStep()
+    )
+  }
+
+  /** After an exception was delivered: the record of its handler, or true when something comes first. */
+  #goOn(): number | boolean {
+    return this.#stepping || !this.#undisturbed || this.#enterAt(this.state.eip)
   }
 
   /** A head has been entered often. Goes on there, translated or not. */
@@ -532,11 +538,11 @@ export class SoftVcpu implements Vcpu {
     const { code } = this
     const eip = code.eipOf(head, eipBase)
     try {
-      const { hostPage, offset, variant } = this.#place(eip)
+      const { hostPage, offset, variant } = this.#finder.place(eip)
       if (code.nearlyFull || code.headAt(hostPage, offset, variant) !== head) {
         // The page has been decoded anew since: another head stands for this place.
         code.setHead(head, -1, 0x7fffffff)
-        return this.#enterAt(eip)
+        return this.#enterAnew(eip)
       }
       this.#translator!.hot(head, { hostPage, offset, mode: variant })
     } catch (fault) {
@@ -548,13 +554,14 @@ export class SoftVcpu implements Vcpu {
   /** Finds the second page of an instruction that lies in two. */
   #cross(record: number): number | boolean {
     const { state, code } = this
+    const finder = this.#finder
     const eip = state.eip
     try {
-      const { linear, offset, variant } = this.#place(eip)
+      const { linear, offset, variant } = finder.place(eip)
       const next = eip + 4096 - offset
       if (next > state.limit(CS)) return this.#step()
-      const firstGlobal = this.#fetchGlobal
-      const second = this.#fetchFrom((linear + 4096 - offset) >>> 0)
+      const firstGlobal = finder.lastGlobal
+      const second = finder.fetchFrom((linear + 4096 - offset) >>> 0)
       if (second < 0) return this.#step()
       const local = !firstGlobal || !this.mmu.lastGlobal
       return code.cross(record, { second, key: state.word(State.JUMP_KEY), local, flat: variant.flat }, () =>
@@ -571,147 +578,30 @@ export class SoftVcpu implements Vcpu {
     const { state } = this
     state.eip = eip
     try {
-      const record = this.#recordAt(eip)
+      const record = this.#finder.find(eip)
       return record === 0 ? this.#step() : record
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
     }
   }
 
+  /** The same where the jump cache may hold a record that is out of date. */
+  #enterAnew(eip: number): number | boolean {
+    this.#finder.forget(eip)
+    return this.#enterAt(eip)
+  }
+
   /** Resolves the branch at `from`, whose page is the one being executed. */
   #link(from: number, eipBase: number): number | boolean {
     const { code } = this
     try {
-      const place = this.#place(code.eipOf(from, eipBase))
+      const place = this.#finder.place(code.eipOf(from, eipBase))
       if (code.nearlyFull) code.flush()
       else return code.link(from, place.hostPage, place.variant)
     } catch (fault) {
       if (!(fault instanceof CpuFault)) throw fault
     }
     return this.#enterAt(code.branchTarget(from, eipBase))
-  }
-
-  // Finding code.
-
-  /** The record for an EIP, entered into the jump cache; 0 when it must be stepped. Throws fetch faults. */
-  #recordAt(eip: number): number {
-    const { code, state } = this
-    const place = this.#place(eip)
-    if (place.hostPage < 0) return 0
-    if (code.nearlyFull) code.flush()
-    const record = this.#translator
-      ? code.headAt(place.hostPage, place.offset, place.variant)
-      : code.recordAt(place.hostPage, place.offset, place.variant)
-    const eipBase = (eip - place.offset) | 0
-    state.setWord(State.EIP_BASE, eipBase)
-    const cache = this.#jumpCache
-    const entry = ((eip ^ (eip >>> 12)) & (JUMP_CACHE_BYTES / 16 - 1)) * 4
-    cache[entry] = eip
-    cache[entry + 1] = state.word(State.JUMP_KEY)
-    cache[entry + 2] = record
-    cache[entry + 3] = eipBase
-    if (!this.#fetchGlobal && this.#localCount < MAX_LOCAL_ENTRIES)
-      this.#localEntries[this.#localCount++] = entry
-    return record
-  }
-
-  #place(eip: number): CodePlace {
-    const { state } = this
-    const limit = state.limit(CS)
-    if (eip > limit) throw generalProtection()
-    const linear = (state.base(CS) + eip) >>> 0
-    const offset = linear & 0xfff
-    const start = eip - offset
-    const variant = this.#variant
-    variant.low = start < 0 ? -start : 0
-    variant.high = Math.min(4096, limit + 1 - start)
-    const page = linear >>> 12
-    const user = state.cpl === 3
-    if (page !== this.#fetchPage || user !== this.#fetchUser) {
-      this.#fetchHost = this.#fetchFrom(linear)
-      this.#fetchPage = page
-      this.#fetchUser = user
-      this.#fetchGlobal = this.mmu.lastGlobal
-    }
-    return { hostPage: this.#fetchHost, offset, variant, linear }
-  }
-
-  /** Linear-memory page that code at a linear address is read from, -1 where no memory is. */
-  #fetchFrom(linear: number): number {
-    const { mmu } = this
-    const physical = mmu.translate(linear, 'fetch', this.state.cpl === 3)
-    const pages = this.#fetchedPages
-    if (pages.size >= MAX_FETCHED_PAGES) this.#forgetTranslations()
-    pages.add(linear >>> 12)
-    if (mmu.lastLarge) pages.add(~(linear >>> 22))
-    const host = this.#memory.readOffset(Math.floor(physical / 4096))
-    return host < 0 ? -1 : host / 4096
-  }
-
-  /** Another address space: what lies in global pages stays, which is the kernel of most systems. */
-  #forgetLocal(): void {
-    if (this.#localCount === MAX_LOCAL_ENTRIES) return this.#forgetTranslations()
-    this.#fetchPage = -1
-    for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + 1] = NO_KEY
-    this.#localCount = 0
-    this.code.forgetLocal()
-  }
-
-  /** Most pages that are invalidated one by one hold no code. */
-  #forgetPage(linear: number): void {
-    const pages = this.#fetchedPages
-    if (pages.has(linear >>> 12) || pages.has(~(linear >>> 22))) this.#forgetTranslations()
-  }
-
-  #forgetTranslations(): void {
-    this.#fetchPage = -1
-    this.#fetchedPages.clear()
-    this.#localCount = 0
-    this.#generation++
-    if (this.#generation >= GENERATIONS) {
-      this.#generation = 1
-      this.#jumpCache.fill(0)
-    }
-    this.#setJumpKey()
-  }
-
-  /** Recomputes what decoded code depends on after segments, privilege or control registers changed. */
-  #updateMode(): void {
-    const { state, segmentation } = this
-    const variant = this.#variant
-    variant.code32 = state.code32
-    variant.stack32 = state.stack32
-    variant.flat = segmentation.flat
-    const flags =
-      (variant.code32 ? 1 : 0) |
-      (variant.stack32 ? 2 : 0) |
-      (variant.flat ? 4 : 0) |
-      (state.cpl === 3 ? 8 : 0)
-    const [base, limit] = [state.base(CS), state.limit(CS)]
-    const mode = this.#modeKey
-    if (mode.base !== base || mode.limit !== limit || mode.flags !== flags) {
-      this.#modeKey = { base, limit, flags }
-      this.#setJumpKey()
-    }
-    this.updateFpuTrap()
-  }
-
-  #setJumpKey(): void {
-    const { base, limit, flags } = this.#modeKey
-    const major = (base >>> 0) * 16 + flags
-    let byLimit = this.#codeIds.get(major)
-    if (!byLimit) this.#codeIds.set(major, (byLimit = new Map()))
-    let id = byLimit.get(limit)
-    if (id === undefined) {
-      if (this.#nextCodeId === 0xffff) {
-        this.#codeIds.clear()
-        this.#codeIds.set(major, (byLimit = new Map()))
-        this.#nextCodeId = 1
-        this.#jumpCache.fill(0)
-      }
-      byLimit.set(limit, (id = this.#nextCodeId++))
-    }
-    this.state.setWord(State.JUMP_KEY, (this.#generation << 16) | id)
   }
 
   // Single steps.
@@ -729,7 +619,7 @@ export class SoftVcpu implements Vcpu {
     let place: CodePlace
     try {
       if (this.#codeBreakpoint(eip, shadow !== 0)) return this.exceptions.raise(new CpuFault(Vector.DB))
-      place = this.#place(eip)
+      place = this.#finder.place(eip)
       instruction = this.#decodeAt(eip)
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
@@ -741,13 +631,16 @@ export class SoftVcpu implements Vcpu {
     const key = state.word(State.JUMP_KEY)
     state.setWord(State.JUMP_KEY, 0)
     this.#stepping = true
+    this.#attend(Attention.STEP, true)
     this.portIo.batch = trap || this.#breakpoints.enabled ? 1 : MAX_BATCH
     this.#runBudget = 0
     this.#drained = 0
     const why = this.#run(record, 0)
-    this.#stepping = false
+    this.#attend(Attention.STEP, false)
     if (state.word(State.JUMP_KEY) === 0) state.setWord(State.JUMP_KEY, key)
-    return this.#afterStep(why, eipBase, eip, trap)
+    const alive = this.#afterStep(why, eipBase, eip, trap)
+    this.#stepping = false
+    return alive
   }
 
   #afterStep(why: number, eipBase: number, eip: number, trap: boolean): boolean {
@@ -808,10 +701,10 @@ export class SoftVcpu implements Vcpu {
     }
     const inPage = 0x1000 - ((base + eip) & 0xfff)
     fetch(Math.min(available, inPage))
-    let result = this.#decoder.decode(this.#fetched, 0, bytes, this.#variant)
+    let result = this.#decoder.decode(this.#fetched, 0, bytes, this.#finder.variant)
     if (result === 'truncated' && bytes < available) {
       fetch(available)
-      result = this.#decoder.decode(this.#fetched, 0, bytes, this.#variant)
+      result = this.#decoder.decode(this.#fetched, 0, bytes, this.#finder.variant)
     }
     if (result === 'undefined') throw invalidOpcode()
     if (typeof result === 'string') throw generalProtection()
@@ -837,6 +730,10 @@ export class SoftVcpu implements Vcpu {
 
   #systemCall(op: number, a: number, b: number): number {
     const { state, code } = this
+    if (op === SystemOp.ENTER_CODE) {
+      this.#finder.noteModeChange()
+      return this.#whyLeave()
+    }
     const record = state.word(State.RECORD)
     const eip = code.eipOf(record, state.word(State.EIP_BASE))
     const key = state.word(State.JUMP_KEY)
@@ -870,9 +767,9 @@ export class SoftVcpu implements Vcpu {
       case Outcome.SHADOW:
         // MOV SS and POP SS hold traps back too, STI only interrupts.
         this.#suppressTrap = op !== SystemOp.STI
+        this.#finder.settleMode()
         if (
-          !this.#interruptRequested &&
-          !this.#nmiRequested &&
+          !this.#attends(Attention.INTERRUPT | Attention.NMI) &&
           !(state.systemFlags & TF) &&
           state.word(State.JUMP_KEY) === key
         )
@@ -882,10 +779,18 @@ export class SoftVcpu implements Vcpu {
       case Outcome.LEAVE:
         // INT clears TF before a trap could be taken.
         if (SOFTWARE_INTERRUPTS.has(op)) this.#suppressTrap = true
-        return Why.SYSTEM
+        return this.#whyLeave()
     }
-    if (this.#stopRequested || state.word(State.JUMP_KEY) !== key) return Why.SYSTEM
-    return Why.NEXT
+    this.#finder.settleMode()
+    if (this.#attends(Attention.STOP)) return Why.SYSTEM
+    return state.word(State.JUMP_KEY) === key ? Why.NEXT : this.#whyLeave()
+  }
+
+  /** State.EIP is right: generated code may look there for itself unless something comes first. */
+  #whyLeave(): number {
+    if (this.#stepping || !this.#undisturbed) return Why.SYSTEM
+    this.#finder.settleMode()
+    return Why.ENTER
   }
 
   // FPU and debugging.
@@ -924,10 +829,8 @@ export class SoftVcpu implements Vcpu {
   #pendDebug(bits: number): void {
     const { state } = this
     state.setWord(State.DEBUG + 24, state.word(State.DEBUG + 24) | bits)
-    this.#debugPending = true
+    this.#attend(Attention.DEBUG, true)
   }
-
-  #debugPending = false
 
   /** Debug registers have changed, by an instruction or from a saved state. */
   updateBreakpoints(): void {

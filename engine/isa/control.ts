@@ -2,6 +2,7 @@ import { type Expr, add, and, eqz, i32, ne, or, sub } from '../wasm/expression.t
 import type { InstructionSet } from './description.ts'
 import { CONDITION_USES, ZF, condition, zeroExtend, zeroOf } from './flags.ts'
 import type { Operand, Semantics } from './semantics.ts'
+import { callFar, interrupt, interruptReturn, jumpFar, returnFar } from './shortcuts.ts'
 import { ECX, State } from './state.ts'
 import { SystemOp } from './system-op.ts'
 
@@ -85,19 +86,27 @@ function describeFar(isa: InstructionSet): void {
       const offset = b.load(b.memory(target!.segment(), address, b.size, false), b.size)
       const next = b.let(zeroExtend(add(address, i32(b.size)), b.addressSize))
       const selector = b.load(b.memory(target!.segment(), next, 2, false), 2)
+      const quickly = op === SystemOp.JMP_FAR ? jumpFar : callFar
+      quickly(b, selector, offset)
       b.system(op, offset, sized(b, selector))
     }
   isa.add(
     'JMPF',
     'ea Iv,Kw',
-    (b, offset, selector) => b.system(SystemOp.JMP_FAR, offset.read(), sized(b, selector.read())),
+    (b, offset, selector) => {
+      jumpFar(b, selector.read(), offset.read())
+      b.system(SystemOp.JMP_FAR, offset.read(), sized(b, selector.read()))
+    },
     { ends: true, rare: true },
   )
   isa.add(
     'CALLF',
     '9a Iv,Kw',
-    (b, offset, selector) => b.system(SystemOp.CALL_FAR, offset.read(), sized(b, selector.read())),
-    { ends: true, rare: true },
+    (b, offset, selector) => {
+      callFar(b, selector.read(), offset.read())
+      b.system(SystemOp.CALL_FAR, offset.read(), sized(b, selector.read()))
+    },
+    { ends: true, rare: true, stack: true },
   )
   isa.add('JMPFI', 'ff /5 Mp', throughMemory(SystemOp.JMP_FAR), {
     ends: true,
@@ -107,15 +116,49 @@ function describeFar(isa: InstructionSet): void {
   isa.add('CALLFI', 'ff /3 Mp', throughMemory(SystemOp.CALL_FAR), {
     ends: true,
     rare: true,
+    stack: true,
     addressSized: true,
   })
-  isa.add('RETF', 'cb', (b) => b.system(SystemOp.RET_FAR, i32(0), i32(b.size)), { ends: true, rare: true })
-  isa.add('RETF', 'ca Iw', (b, release) => b.system(SystemOp.RET_FAR, release.read(), i32(b.size)), {
-    ends: true,
-    rare: true,
-  })
-  isa.add('IRET', 'cf', (b) => b.system(SystemOp.IRET, i32(b.size)), { ends: true, rare: true })
-  isa.add('INT', 'cd Ib', (b, vector) => b.system(SystemOp.INT, vector.read()), { ends: true, rare: true })
+  isa.add(
+    'RETF',
+    'cb',
+    (b) => {
+      returnFar(b, i32(0))
+      b.system(SystemOp.RET_FAR, i32(0), i32(b.size))
+    },
+    { ends: true, rare: true, stack: true },
+  )
+  isa.add(
+    'RETF',
+    'ca Iw',
+    (b, release) => {
+      returnFar(b, release.read())
+      b.system(SystemOp.RET_FAR, release.read(), i32(b.size))
+    },
+    {
+      ends: true,
+      rare: true,
+      stack: true,
+    },
+  )
+  isa.add(
+    'IRET',
+    'cf',
+    (b) => {
+      interruptReturn(b)
+      b.system(SystemOp.IRET, i32(b.size))
+    },
+    { ends: true, rare: true, stack: true },
+  )
+  isa.add(
+    'INT',
+    'cd Ib',
+    (b, vector) => {
+      interrupt(b, vector.read())
+      b.system(SystemOp.INT, vector.read())
+    },
+    { ends: true, rare: true, stack: true },
+  )
   isa.add('INT1', 'f1', (b) => b.system(SystemOp.INT1), { ends: true, rare: true })
   isa.add('INT3', 'cc', (b) => b.system(SystemOp.INT3), { ends: true, rare: true })
   isa.add('INTO', 'ce', (b) => b.system(SystemOp.INTO), { ends: true, rare: true })

@@ -1,4 +1,4 @@
-import { add, and, i32, or, select, shl, shrS, xor } from '../wasm/expression.ts'
+import { add, and, i32, or, select, shl, shrS, sub, xor } from '../wasm/expression.ts'
 import type { InstructionSet, Options } from './description.ts'
 import {
   ARITHMETIC,
@@ -13,6 +13,7 @@ import {
   zeroExtend,
 } from './flags.ts'
 import type { Semantics } from './semantics.ts'
+import { clearInterrupts, loadSegment, popFlags, popSegment, pushFlags, setInterrupts } from './shortcuts.ts'
 import { CS, DS, EAX, EBP, EBX, EDX, ES, FS, GS, SS, Segment, State, segmentAt } from './state.ts'
 import { SystemOp } from './system-op.ts'
 
@@ -124,17 +125,30 @@ function describeSegments(isa: InstructionSet): void {
       ...options,
     })
     if (pop)
-      isa.add('POPS', pop, (b) => b.system(SystemOp.POP_SEGMENT, i32(index), i32(b.size)), {
-        ends: true,
-        rare: true,
-        ...options,
-      })
+      isa.add(
+        'POPS',
+        pop,
+        (b) => {
+          popSegment(b, index)
+          b.system(SystemOp.POP_SEGMENT, i32(index), i32(b.size))
+        },
+        {
+          ends: true,
+          rare: true,
+          stack: true,
+          ...options,
+        },
+      )
   }
   isa.add('MOV', '8c /r Ewv,Sw', (_b, d, s) => d.write(s.read()))
   isa.add(
     'MOVTS',
     '8e /r Sw,Ew',
-    (b, d, s) => b.system(SystemOp.LOAD_SEGMENT, d.registerAddress(), s.read()),
+    (b, d, s) => {
+      const selector = b.let(s.read())
+      loadSegment(b, b.let(sub(d.registerAddress(), i32(Segment.SELECTOR))), selector)
+      b.system(SystemOp.LOAD_SEGMENT, d.registerAddress(), selector)
+    },
     { ends: true, rare: true },
   )
   const loadPointer = (name: string, opcode: string, index: number, options: Options = {}): void =>
@@ -146,10 +160,13 @@ function describeSegments(isa: InstructionSet): void {
         const offset = b.load(b.memory(s.segment(), address, b.size, false), b.size)
         const next = b.let(zeroExtend(add(address, i32(b.size)), b.addressSize))
         const selector = b.load(b.memory(s.segment(), next, 2, false), 2)
+        // Before the shortcut, which would leave the rest without it.
+        const register = d.registerAddress()
+        loadSegment(b, i32(segmentAt(index)), selector, () => d.write(offset))
         b.setWord(State.FPU_SCRATCH, offset)
         b.system(
           SystemOp.LOAD_FAR_POINTER,
-          or(d.registerAddress(), i32(b.size << 16)),
+          or(register, i32(b.size << 16)),
           or(i32(index), shl(selector, i32(8))),
         )
       },
@@ -189,10 +206,42 @@ function describeFlags(isa: InstructionSet): void {
   })
   isa.add('CLD', 'fc', (b) => b.setWord(State.DF, i32(1)))
   isa.add('STD', 'fd', (b) => b.setWord(State.DF, i32(-1)))
-  isa.add('CLI', 'fa', (b) => b.system(SystemOp.CLI), { ends: true, rare: true })
-  isa.add('STI', 'fb', (b) => b.system(SystemOp.STI), { ends: true, rare: true })
-  isa.add('PUSHF', '9c', (b) => b.system(SystemOp.PUSHF, i32(b.size)), { ends: true, rare: true })
-  isa.add('POPF', '9d', (b) => b.system(SystemOp.POPF, i32(b.size)), { ends: true, rare: true })
+  isa.add(
+    'CLI',
+    'fa',
+    (b) => {
+      clearInterrupts(b)
+      b.system(SystemOp.CLI)
+    },
+    { ends: true, rare: true },
+  )
+  isa.add(
+    'STI',
+    'fb',
+    (b) => {
+      setInterrupts(b)
+      b.system(SystemOp.STI)
+    },
+    { ends: true, rare: true },
+  )
+  isa.add(
+    'PUSHF',
+    '9c',
+    (b) => {
+      pushFlags(b)
+      b.system(SystemOp.PUSHF, i32(b.size))
+    },
+    { ends: true, rare: true, stack: true },
+  )
+  isa.add(
+    'POPF',
+    '9d',
+    (b) => {
+      popFlags(b)
+      b.system(SystemOp.POPF, i32(b.size))
+    },
+    { ends: true, rare: true, stack: true },
+  )
   const names = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G']
   names.forEach((name, code) => {
     const uses = CONDITION_USES[code >> 1]!

@@ -19,6 +19,11 @@ export interface MemoryOperand {
   /** Left shift of the index, 0-3. */
   scale: number
   displacement: number
+  /** How the displacement stands in the code: bytes, and whether they count as unsigned. */
+  displacementBytes: number
+  zeroExtended: boolean
+  /** What was added to it (see POP). */
+  bias: number
   /** Segment index. */
   segment: number
 }
@@ -27,6 +32,9 @@ export interface ImmediateOperand {
   kind: 'immediate'
   size: number
   value: number
+  /** How it stands in the code: bytes (0 when the opcode implies it), and the bits kept once sign-extended. */
+  bytes: number
+  mask: number
 }
 
 /** A branch target as distance from the end of the instruction. */
@@ -34,6 +42,8 @@ export interface RelativeOperand {
   kind: 'relative'
   size: number
   value: number
+  /** Bytes in the code. */
+  bytes: number
 }
 
 /** What a string instruction works on: its size, and the segment of its source. */
@@ -74,7 +84,14 @@ export type DecodeResult = Instruction | 'undefined' | 'truncated' | 'too-long'
 
 const MAX_LENGTH = 15
 const VECTOR_FEATURES: ReadonlySet<Feature> = new Set(['mmx', 'sse', 'sse2'])
-const SEGMENT_PREFIX: Record<number, number> = { 0x26: ES, 0x2e: CS, 0x36: SS, 0x3e: DS, 0x64: FS, 0x65: GS }
+export const SEGMENT_PREFIX: Readonly<Record<number, number>> = {
+  0x26: ES,
+  0x2e: CS,
+  0x36: SS,
+  0x3e: DS,
+  0x64: FS,
+  0x65: GS,
+}
 
 /** Base and index registers of 16-bit addressing by rm: BX+SI, BX+DI, BP+SI, BP+DI, SI, DI, BP, BX. */
 const ADDRESS_16 = [
@@ -205,16 +222,23 @@ export class Decoder {
       index: State.ZERO,
       scale: 0,
       displacement: 0,
+      displacementBytes: 0,
+      zeroExtended: false,
+      bias: 0,
       segment: DS,
     }
+    const displace = (bytes: number): void => {
+      operand.displacement = this.#signed(bytes)
+      operand.displacementBytes = bytes
+    }
     if (addressSize === 2) {
-      if (mod === 0 && rm === 6) operand.displacement = this.#signed(2)
+      if (mod === 0 && rm === 6) displace(2)
       else {
         const [base, index] = ADDRESS_16[rm]!
         operand.base = gprAt(base, 4)
         if (index >= 0) operand.index = gprAt(index, 4)
         if (base === EBP) operand.segment = SS
-        if (mod !== 0) operand.displacement = this.#signed(mod)
+        if (mod !== 0) displace(mod)
       }
     } else {
       let base = rm
@@ -227,11 +251,11 @@ export class Decoder {
           operand.scale = sib >> 6
         }
       }
-      if (mod === 0 && base === EBP) operand.displacement = this.#signed(4)
+      if (mod === 0 && base === EBP) displace(4)
       else {
         operand.base = gprAt(base, 4)
         if (base === ESP || base === EBP) operand.segment = SS
-        if (mod !== 0) operand.displacement = this.#signed(mod === 1 ? 1 : 4)
+        if (mod !== 0) displace(mod === 1 ? 1 : 4)
       }
     }
     if (segmentOverride >= 0) operand.segment = segmentOverride
@@ -274,9 +298,9 @@ export class Decoder {
         if (reg > GS || (reg === CS && at.encoding.operands[0]!.letter === 'S')) return null
         return register(segmentAt(reg) + Segment.SELECTOR, 2)
       case 'C':
-        return { kind: 'immediate', size: 4, value: reg }
+        return { kind: 'immediate', size: 4, value: reg, bytes: 0, mask: -1 }
       case 'ST':
-        return { kind: 'immediate', size: 1, value: at.modrm & 7 }
+        return { kind: 'immediate', size: 1, value: at.modrm & 7, bytes: 0, mask: -1 }
       case 'Z':
         return register(gprAt(at.opcode & 7, size))
       case 'AL':
@@ -286,22 +310,20 @@ export class Decoder {
       case 'CL':
         return register(gprAt(1, 1), 1)
       case '1':
-        return { kind: 'immediate', size: 1, value: 1 }
+        return { kind: 'immediate', size: 1, value: 1, bytes: 0, mask: -1 }
       case 'I':
       case 'K': {
         const bytes = suffix[0] === 'b' ? 1 : size
-        let value = this.#signed(bytes)
+        const value = this.#signed(bytes)
         // "bs" is sign-extended to the operand size; everything is kept zero-extended beyond that.
         const width = suffix === 'bs' ? meaningSize(at.encoding, at.operandSize) : bytes
-        if (width < 4) value &= width === 1 ? 0xff : 0xffff
-        return { kind: 'immediate', size: bytes, value }
+        const mask = width === 1 ? 0xff : width === 2 ? 0xffff : -1
+        return { kind: 'immediate', size: bytes, value: value & mask, bytes, mask }
       }
-      case 'J':
-        return {
-          kind: 'relative',
-          size: at.operandSize,
-          value: this.#signed(suffix === 'b' ? 1 : at.operandSize),
-        }
+      case 'J': {
+        const bytes = suffix === 'b' ? 1 : at.operandSize
+        return { kind: 'relative', size: at.operandSize, value: this.#signed(bytes), bytes }
+      }
       case 'O': {
         const displacement = at.addressSize === 2 ? this.#signed(2) & 0xffff : this.#signed(4)
         return {
@@ -311,6 +333,9 @@ export class Decoder {
           index: State.ZERO,
           scale: 0,
           displacement,
+          displacementBytes: at.addressSize,
+          zeroExtended: at.addressSize === 2,
+          bias: 0,
           segment: at.segment >= 0 ? at.segment : DS,
         }
       }
@@ -361,5 +386,5 @@ function pick(
 function adjustPop(description: Description, operands: DecodedOperand[], size: number): void {
   const [destination] = operands
   if (description.name === 'POP' && destination?.kind === 'memory' && destination.base === gprAt(ESP, 4))
-    operands[0] = { ...destination, displacement: (destination.displacement + size) | 0 }
+    operands[0] = { ...destination, displacement: (destination.displacement + size) | 0, bias: size }
 }

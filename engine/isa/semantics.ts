@@ -118,6 +118,14 @@ export abstract class Semantics {
   abstract retire(count: Expr): void
   /** Ends the instruction with an operation that works on the whole processor (see SystemOp). */
   abstract system(op: SystemOp, a?: Expr, b?: Expr): void
+  /**
+   * Ends the instruction with what `prepare` queues and `end` does, when the condition holds and so does what
+   * `prepare` gives. What follows the shortcut must be right without it: whoever cannot end an instruction
+   * halfway leaves it out.
+   */
+  shortcut(_condition: Expr, _prepare: () => Expr | void, _end?: () => void): void {}
+  /** Ends a shortcut with a load of CS, whose limit and rights stay, and a jump to an EIP there. */
+  enterCode(_selector: Expr, _base: Expr, _eip: Expr): void {}
   /** Calls a function of the FPU module, whose state is in memory, with i32 arguments and result. */
   abstract helper(name: string, ...args: Expr[]): Expr
   /** Queues a write until nothing can fault any more. */

@@ -37,6 +37,8 @@ export const State = {
   CR4: 0xcc,
   /** Bit 0: the instruction just finished blocks interrupts for one more (STI, MOV SS, POP SS). */
   SHADOW: 0xd0,
+  /** What must be looked at before the next instruction, of Attention: generated code takes no shortcuts then. */
+  ATTENTION: 0xd4,
 
   /** ES CS SS DS FS GS LDTR TR: SEGMENT_BYTES each, laid out by Segment. */
   SEGMENTS: 0x100,
@@ -68,6 +70,22 @@ export const State = {
   /** Everything that a snapshot of the processor holds lies below. */
   END: 0x1000,
 } as const
+
+/** Bits of State.ATTENTION. */
+export const Attention = {
+  /** An interrupt is requested, whether the processor takes it or not. */
+  INTERRUPT: 1,
+  NMI: 2,
+  /** The run is to end. */
+  STOP: 4,
+  /** A debug trap is pending. */
+  DEBUG: 8,
+  /** One instruction is run by itself. */
+  STEP: 16,
+} as const
+
+/** Interrupts and exceptions delivered, by vector: 256 words. */
+export const INTERRUPT_COUNTS = 0x1000
 
 /** FXSAVE alone needs 36. */
 export const BOUNCE_SLOTS = 48
@@ -125,7 +143,7 @@ export const FPU_DATA = 0x8000
  * within the code segment, is mapped, executable and decoded.
  */
 export const JUMP_CACHE = 0x20000
-export const JUMP_CACHE_ENTRIES = 4096
+export const JUMP_CACHE_ENTRIES = 16384
 export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
 
 /**

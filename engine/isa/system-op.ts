@@ -78,6 +78,8 @@ export const SystemOp = {
   POP_SEGMENT: 53,
   LOADALL286: 54,
   RSM: 55,
+  /** Generated code has loaded CS and State.EIP: goes on there. */
+  ENTER_CODE: 56,
   /** Bulk repetition: size | address size << 8 | repeat << 16. */
   BULK_MOVS: 64,
   BULK_STOS: 65,

@@ -170,12 +170,12 @@ describe('a kick', () => {
     const { cpu, kicker } = powerOn('jmp $')
     const late: number[] = []
     for (let i = 0; i < 21; i++) {
-      kicker.arm(2_000_000)
       const start = performance.now()
+      kicker.arm(2_000_000)
       expect(cpu.enter()).toBe(EXIT.INTR)
       late.push(performance.now() - start - 2)
     }
-    expect(late.sort((a, b) => a - b)[10]).toBeLessThan(20)
+    expect(late.sort((a, b) => a - b)[10]).toBeLessThan(50)
     expect(Math.min(...late)).toBeGreaterThan(-0.1)
   })
 

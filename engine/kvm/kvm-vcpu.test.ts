@@ -65,7 +65,7 @@ describe('a processor of KVM', () => {
       expect(machine.run(1_000_000)).toBe('stop')
       late.push(performance.now() - start - 1)
     }
-    expect(late.sort((a, b) => a - b)[7]).toBeLessThan(20)
+    expect(late.sort((a, b) => a - b)[7]).toBeLessThan(50)
     expect(exitsOf(machine)['kick']).toBe(15)
   })
 
@@ -390,8 +390,8 @@ describe('the state of a processor of KVM', () => {
       'out 14h, al',
       'dec ecx',
       'jnz again',
-      'out 10h, eax',
       'cli',
+      'out 10h, eax',
       'hlt',
     )
     handle(machine, 0x50, 0x50, 'out 15h, al', 'iret')
@@ -424,5 +424,34 @@ describe('the state of a processor of KVM', () => {
     if (machine.timeStamp.high === hostHigh) skip('this KVM does not let the time-stamp counter be set')
     expect(machine.timeStamp.high).toBe(0x1000000)
     expect(machine.timeStamp.low).toBeGreaterThan(0)
+  })
+})
+
+describe('a hostile state', () => {
+  itWithKvm('is refused, or does no harm', () => {
+    const machine = powerOn('jmp $')
+    const saved = machine.vcpu.save()
+    let seed = 5
+    const random = (below: number) => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) % below
+    for (let round = 0; round < 300; round++) {
+      const words = Uint8Array.from(saved.words)
+      for (let change = 0; change <= random(20); change++) words[random(0x1000)] = random(256)
+      const msrs = saved.msrs.map(([index, low, high]): [number, number, number] =>
+        random(10) ? [index, low, high] : [index, random(2 ** 31), random(256)],
+      )
+      try {
+        machine.vcpu.restore({ ...saved, words, msrs, nmi: random(2) === 1, debugPending: random(4) === 0 })
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'state-invalid' })
+        continue
+      }
+      try {
+        machine.run(100_000)
+      } catch (error) {
+        expect(String(error)).toContain('KVM cannot')
+      }
+    }
+    machine.vcpu.restore(saved)
+    expect(machine.run(1_000_000)).toBe('stop')
   })
 })

@@ -13,6 +13,7 @@ import type { InterruptSource, Vcpu, VcpuCounters, VcpuExit } from '../vcpu/vcpu
 import { EVENTS, EXIT, REGS, RUN } from './abi.ts'
 import { answerMemoryExit, answerPortExit } from './access-exits.ts'
 import { cpuidTable } from './cpuid-table.ts'
+import { KvmError } from './ioctl.ts'
 import { Kicker } from './kick.ts'
 import type { Kvm } from './kvm.ts'
 import { MemorySlots } from './memory-slots.ts'
@@ -275,7 +276,15 @@ export class KvmVcpu implements Vcpu {
     this.#msrs.restore(saved.msrs)
     this.#interruptRequested = saved.interrupt
     this.#nmiRequested = saved.nmi
-    this.#give(saved)
+    // KVM reads page-directory pointers from memory when it is given CR3.
+    this.#slots.update()
+    try {
+      this.#give(saved)
+    } catch (cause) {
+      if (!(cause instanceof KvmError)) throw cause
+      const reason = `KVM does not take it: ${cause.message}`
+      throw new EngineError('state-invalid', { device: 'processor', reason }, { cause })
+    }
   }
 
   /** Makes KVM's processor what `#state` and `#msrs` say. */
@@ -353,7 +362,7 @@ export class KvmVcpu implements Vcpu {
     if (this.#codeBytes(2).join() === MOV_TO_CR.join()) throw this.#unable(`switch paging on (${limitation})`)
   }
 
-  #failure(reason: number): EngineError<'accelerator-unusable'> {
+  #failure(reason: number): Error {
     const detail = this.#cpu.run.getUint32(RUN.SUBERROR, true)
     if (reason === EXIT.FAIL_ENTRY) return this.#unable(`enter the guest: hardware reason ${detail}`)
     if (reason !== EXIT.INTERNAL_ERROR) return this.#unable(`go on: exit ${reason}`)
@@ -364,8 +373,9 @@ export class KvmVcpu implements Vcpu {
     return this.#unable(`execute ${bytes.join(' ')} at ${where} (${because})`)
   }
 
-  #unable(what: string): EngineError<'accelerator-unusable'> {
-    return new EngineError('accelerator-unusable', { accelerator: 'kvm', reason: `KVM cannot ${what}` })
+  /** It ends the machine; the message is for the user. */
+  #unable(what: string): Error {
+    return new Error(`KVM cannot ${what}`)
   }
 
   /** What lies at CS:EIP, without paging. */

@@ -25,6 +25,8 @@ export class Kvm {
 
   /** Opens the device. Throws an error whose message tells the user why there is no KVM here. */
   static open(device = '/dev/kvm'): Kvm {
+    if (process.platform !== 'linux' || process.arch !== 'x64')
+      throw new Error(`KVM is for 64-bit x86 Linux, and this is ${process.platform} on ${process.arch}`)
     const fd = openDevice(device)
     try {
       const kvm = new Kvm(loadSystemCalls(), fd)

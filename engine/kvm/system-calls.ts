@@ -36,10 +36,6 @@ const PARAMETERS = 6
 
 /** Throws an error whose message says what is missing. */
 export function loadSystemCalls(): SystemCalls {
-  if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new Error(
-      `KVM is there on 64-bit x86 Linux only, and this is ${process.platform} on ${process.arch}`,
-    )
   const koffi = loadKoffi()
   // Of variable length in C; with all parameters given as 64-bit integers the two conventions are one.
   const types = Array.from({ length: PARAMETERS + 1 }, () => 'int64_t').join(', ')

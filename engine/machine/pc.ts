@@ -193,6 +193,8 @@ class Pc implements Machine {
     } finally {
       this.#clock.stop(idleNs)
       this.#bays.settle(performance.now(), idleNs > LONG_IDLE_NS, this.#diskFault)
+      // Bytes that the guest has sent are told before how the run ended.
+      for (const uart of this.#board.uarts) uart.flush()
     }
   }
 

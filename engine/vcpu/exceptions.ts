@@ -1,5 +1,5 @@
 import { AC, IF, IOPL, NT, RF, TF, VIF, VIP, VM } from '../isa/flags.ts'
-import { CS, DS, ES, FS, GS, SS, State, TR } from '../isa/state.ts'
+import { CS, DS, ES, FS, GS, INTERRUPT_COUNTS, SS, State, TR } from '../isa/state.ts'
 import { CR4, type CpuState } from './cpu-state.ts'
 import { CpuFault, Vector, generalProtection } from './fault.ts'
 import type { Mmu } from './mmu.ts'
@@ -30,7 +30,7 @@ const CONTRIBUTORY: ReadonlySet<number> = new Set([Vector.DE, Vector.TS, Vector.
 /** Interrupt and exception delivery (SDM vol. 3, chapter 6; vol. 2, INT n). */
 export class Exceptions {
   /** How many interrupts and exceptions were delivered, by vector. */
-  readonly counts = new Float64Array(256)
+  readonly counts: Uint32Array
 
   constructor(
     private readonly state: CpuState,
@@ -38,7 +38,9 @@ export class Exceptions {
     private readonly segmentation: Segmentation,
     private readonly privilege: Privilege,
     private readonly tasks: TaskSwitch,
-  ) {}
+  ) {
+    this.counts = new Uint32Array(state.words.buffer, INTERRUPT_COUNTS, 256)
+  }
 
   /**
    * Delivers an exception whose instruction starts at EIP. Faults on the way become the next exception, a

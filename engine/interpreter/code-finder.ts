@@ -1,0 +1,241 @@
+import type { MemoryMap } from '../bus/memory-map.ts'
+import { CS, JUMP_CACHE, JUMP_CACHE_BYTES, JUMP_CACHE_ENTRIES, State } from '../isa/state.ts'
+import type { CpuState } from '../vcpu/cpu-state.ts'
+import { generalProtection } from '../vcpu/fault.ts'
+import type { Mmu } from '../vcpu/mmu.ts'
+import type { Segmentation } from '../vcpu/segmentation.ts'
+import type { CodeCache, CodeVariant } from './code-cache.ts'
+
+const GENERATIONS = 1 << 15
+const MAX_CODE_IDS = 0xffff
+const MAX_LOCAL_ENTRIES = 8192
+const MAX_FETCHED_PAGES = 8192
+/** Tag of a jump-cache entry that is not in use; never a JUMP_KEY. */
+const NO_KEY = -1
+
+/** Where an EIP leads: a page of linear memory and the variant to decode it as. */
+export interface CodePlace {
+  /** Linear-memory page, or -1 where no direct memory is. */
+  hostPage: number
+  offset: number
+  variant: CodeVariant
+  linear: number
+}
+
+/**
+ * Finds the decoded instruction for an EIP, by the jump cache that generated code uses too. JUMP_KEY stands
+ * for all that an entry depends on besides its EIP: code segment, mode, privilege, and the translations of
+ * code pages, which a new generation of keys makes invalid all at once.
+ */
+export class CodeFinder {
+  readonly #jumpCache: Int32Array
+  readonly #variant: CodeVariant = { code32: false, stack32: false, flat: false, low: 0, high: 4096 }
+  #generation = 1
+  /** Small numbers for (code segment, mode), by base and mode, then by limit. */
+  readonly #codeIds = new Map<number, Map<number, number>>()
+  #nextCodeId = 1
+  /** The code segment and number used last in each of the sixteen modes: system calls alternate between two. */
+  readonly #recent = Array.from({ length: 16 }, () => ({ base: 0, limit: -1, id: 0 }))
+  #modeStale = true
+  #mode = { base: -1, limit: -1, flags: -1 }
+  #fetchPage = -1
+  #fetchHost = -1
+  #fetchUser = false
+  #fetchGlobal = false
+  /** Pages that code was fetched from since the last generation: linear page numbers, large ones as ~(linear >>> 22). */
+  readonly #fetchedPages = new Set<number>()
+  /** Entries of the jump cache that hold targets in pages that are not global. */
+  readonly #localEntries = new Int32Array(MAX_LOCAL_ENTRIES)
+  #localCount = 0
+
+  constructor(
+    private readonly state: CpuState,
+    private readonly memory: MemoryMap,
+    private readonly mmu: Mmu,
+    private readonly segmentation: Segmentation,
+    private readonly code: CodeCache,
+  ) {
+    this.#jumpCache = new Int32Array(memory.memory.wasm.buffer, JUMP_CACHE, JUMP_CACHE_BYTES / 4)
+  }
+
+  /** How code is decoded in the current mode; its offsets are those of the page found last. */
+  get variant(): CodeVariant {
+    return this.#variant
+  }
+
+  /** Whether the page found last is a global one. */
+  get lastGlobal(): boolean {
+    return this.#fetchGlobal
+  }
+
+  /** The record for an EIP; 0 when the instruction must be stepped. Throws fetch faults. */
+  find(eip: number): number {
+    this.settleMode()
+    const cache = this.#jumpCache
+    const entry = entryOf(eip)
+    if (cache[entry] === (eip | 0) && cache[entry + 1] === this.state.word(State.JUMP_KEY)) {
+      this.state.setWord(State.EIP_BASE, cache[entry + 3]!)
+      return cache[entry + 2]!
+    }
+    return this.#findNew(eip, entry)
+  }
+
+  #findNew(eip: number, entry: number): number {
+    const { code, state } = this
+    const place = this.place(eip)
+    if (place.hostPage < 0) return 0
+    if (code.nearlyFull) code.flush()
+    const record = code.entryAt(place.hostPage, place.offset, place.variant)
+    const eipBase = (eip - place.offset) | 0
+    state.setWord(State.EIP_BASE, eipBase)
+    const cache = this.#jumpCache
+    cache[entry] = eip
+    cache[entry + 1] = state.word(State.JUMP_KEY)
+    cache[entry + 2] = record
+    cache[entry + 3] = eipBase
+    if (!this.#fetchGlobal && this.#localCount < MAX_LOCAL_ENTRIES)
+      this.#localEntries[this.#localCount++] = entry
+    return record
+  }
+
+  place(eip: number): CodePlace {
+    this.settleMode()
+    const { state } = this
+    const limit = state.limit(CS)
+    if (eip > limit) throw generalProtection()
+    const linear = (state.base(CS) + eip) >>> 0
+    const offset = linear & 0xfff
+    const start = eip - offset
+    const variant = this.#variant
+    variant.low = start < 0 ? -start : 0
+    variant.high = Math.min(4096, limit + 1 - start)
+    const page = linear >>> 12
+    const user = state.cpl === 3
+    if (page !== this.#fetchPage || user !== this.#fetchUser) {
+      this.#fetchHost = this.fetchFrom(linear)
+      this.#fetchPage = page
+      this.#fetchUser = user
+      this.#fetchGlobal = this.mmu.lastGlobal
+    }
+    return { hostPage: this.#fetchHost, offset, variant, linear }
+  }
+
+  /** Linear-memory page that code at a linear address is read from, -1 where no memory is. */
+  fetchFrom(linear: number): number {
+    const { mmu } = this
+    const physical = mmu.translate(linear, 'fetch', this.state.cpl === 3)
+    const pages = this.#fetchedPages
+    if (pages.size >= MAX_FETCHED_PAGES) this.forgetAll()
+    pages.add(linear >>> 12)
+    if (mmu.lastLarge) pages.add(~(linear >>> 22))
+    const host = this.memory.readOffset(Math.floor(physical / 4096))
+    return host < 0 ? -1 : host / 4096
+  }
+
+  // Forgetting.
+
+  /** The code at an EIP may have changed. */
+  forget(eip: number): void {
+    this.#jumpCache[entryOf(eip) + 1] = NO_KEY
+  }
+
+  /** Another address space: what lies in global pages stays, which is the kernel of most systems. */
+  forgetLocal(): void {
+    if (this.#localCount === MAX_LOCAL_ENTRIES) return this.forgetAll()
+    this.#fetchPage = -1
+    for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + 1] = NO_KEY
+    this.#localCount = 0
+    this.code.forgetLocal()
+  }
+
+  /** Most pages that are invalidated one by one hold no code. */
+  forgetPage(linear: number): void {
+    const pages = this.#fetchedPages
+    if (pages.has(linear >>> 12) || pages.has(~(linear >>> 22))) this.forgetAll()
+  }
+
+  forgetAll(): void {
+    this.#fetchPage = -1
+    this.#fetchedPages.clear()
+    this.#localCount = 0
+    this.#generation++
+    if (this.#generation >= GENERATIONS) this.#forgetKeys()
+    this.#setJumpKey()
+  }
+
+  /** Keys are about to be used again: nothing may remember an old one. */
+  #forgetKeys(): void {
+    this.#generation = 1
+    this.#jumpCache.fill(NO_KEY)
+    this.code.forgetKeys()
+  }
+
+  // Modes.
+
+  /** Segments or privilege have changed: JUMP_KEY and the variant follow before the next look-up. */
+  noteModeChange(): void {
+    this.#modeStale = true
+  }
+
+  /** Brings JUMP_KEY and the variant up to date. */
+  settleMode(): void {
+    if (!this.#modeStale) return
+    this.#modeStale = false
+    const { state } = this
+    const variant = this.#variant
+    variant.code32 = state.code32
+    variant.stack32 = state.stack32
+    variant.flat = this.segmentation.flat
+    const flags =
+      (variant.code32 ? 1 : 0) |
+      (variant.stack32 ? 2 : 0) |
+      (variant.flat ? 4 : 0) |
+      (state.cpl === 3 ? 8 : 0)
+    const base = state.base(CS)
+    const limit = state.limit(CS)
+    const mode = this.#mode
+    if (mode.base === base && mode.limit === limit && mode.flags === flags) return
+    mode.base = base
+    mode.limit = limit
+    mode.flags = flags
+    this.#setJumpKey()
+  }
+
+  /** After State was replaced as a whole. */
+  forgetMode(): void {
+    this.#mode.flags = -1
+    this.#modeStale = true
+  }
+
+  #setJumpKey(): void {
+    const { base, limit, flags } = this.#mode
+    if (flags < 0) return
+    const recent = this.#recent[flags]!
+    if (recent.base !== base || recent.limit !== limit) {
+      recent.id = this.#codeId(base, limit, flags)
+      recent.base = base
+      recent.limit = limit
+    }
+    this.state.setWord(State.JUMP_KEY, (this.#generation << 16) | recent.id)
+  }
+
+  #codeId(base: number, limit: number, flags: number): number {
+    if (this.#nextCodeId === MAX_CODE_IDS) {
+      this.#codeIds.clear()
+      for (const recent of this.#recent) recent.limit = -1
+      this.#nextCodeId = 1
+      this.#forgetKeys()
+    }
+    const major = (base >>> 0) * 16 + flags
+    let byLimit = this.#codeIds.get(major)
+    if (!byLimit) this.#codeIds.set(major, (byLimit = new Map()))
+    let id = byLimit.get(limit)
+    if (id === undefined) byLimit.set(limit, (id = this.#nextCodeId++))
+    return id
+  }
+}
+
+/** Index of the first word of an EIP's entry, as generated code computes it too. */
+function entryOf(eip: number): number {
+  return ((eip ^ (eip >>> 12)) & (JUMP_CACHE_ENTRIES - 1)) * 4
+}
