@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { checkedIndexing } from './test/fuzz/checked-indexing.ts'
 
 const project = (name: string, include: string[], testTimeout = 10_000) => ({
   test: { name, include, testTimeout, hookTimeout: 120_000 },
@@ -23,7 +24,7 @@ export default defineConfig({
       project('guests', ['test/guests/**/*.test.ts'], 900_000),
       project('guests-disk', ['test/guests-disk/**/*.test.ts'], 3_600_000),
       alone('e2e', ['test/e2e/**/*.test.ts'], 120_000),
-      project('fuzz', ['test/fuzz/**/*.test.ts'], 3_600_000),
+      { plugins: [checkedIndexing()], ...project('fuzz', ['test/fuzz/**/*.test.ts'], 3_600_000) },
     ],
   },
 })

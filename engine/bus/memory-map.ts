@@ -70,7 +70,7 @@ export class MemoryMap {
   /** Linear-memory offset by page for direct accesses, or NOWHERE, or DEVICE. */
   #readOffset = new Float64Array(PAGES).fill(NOWHERE)
   #writeOffset = new Float64Array(PAGES).fill(NOWHERE)
-  #owner: (Region | undefined)[] = []
+  #owner = new Array<Region | undefined>(PAGES)
   #observers: MemoryObserver[] = []
   #a20Mask = 0xffffffff
 
@@ -271,24 +271,35 @@ export class MemoryMap {
   #rebuild(base: number, length: number): void {
     const first = base >>> PAGE_SHIFT
     const last = Math.min(PAGES, first + (length >>> PAGE_SHIFT))
-    const ranked = this.#regions
-      .filter((r) => !r.hidden && r.base < base + length && base < r.base + r.length)
-      .sort((a, b) => b.priority - a.priority || b.order - a.order)
-    for (let page = first; page < last; page++) {
-      const address = page * PAGE_SIZE
-      const region = ranked.find((r) => address >= r.base && address < r.base + r.length)
-      this.#owner[page] = region
-      this.#readOffset[page] = directOffset(region?.read ?? null, region, page)
-      this.#writeOffset[page] =
-        region?.dirty && !region.dirty[page - (region.base >>> PAGE_SHIFT)]
-          ? DEVICE
-          : directOffset(region?.write ?? null, region, page)
-    }
+    this.#owner.fill(undefined, first, last)
+    this.#readOffset.fill(NOWHERE, first, last)
+    this.#writeOffset.fill(NOWHERE, first, last)
+    const present = this.#regions.filter(
+      (r) => !r.hidden && r.base < base + length && base < r.base + r.length,
+    )
+    // Painter's order: what covers the others comes last.
+    for (const region of present.sort((a, b) => a.priority - b.priority || a.order - b.order))
+      this.#paint(region, first, last)
     for (const observer of this.#observers) observer.remapped(first, last - first)
+  }
+
+  /** Makes a region the owner of its pages from `first` to before `last`. */
+  #paint(region: Region, first: number, last: number): void {
+    const start = region.base >>> PAGE_SHIFT
+    const from = Math.max(first, start)
+    const to = Math.min(last, start + (region.length >>> PAGE_SHIFT))
+    this.#owner.fill(region, from, to)
+    fillOffsets(this.#readOffset, region.read, start, from, to)
+    fillOffsets(this.#writeOffset, region.write, start, from, to)
+    const { dirty } = region
+    if (dirty)
+      for (let page = from; page < to; page++) if (!dirty[page - start]) this.#writeOffset[page] = DEVICE
   }
 }
 
-function directOffset(backing: Backing, region: Region | undefined, page: number): number {
-  if (!region || !backing) return NOWHERE
-  return 'offset' in backing ? backing.offset + page * PAGE_SIZE - region.base : DEVICE
+/** @param start page at which the backing begins */
+function fillOffsets(offsets: Float64Array, backing: Backing, start: number, from: number, to: number): void {
+  if (!backing) offsets.fill(NOWHERE, from, to)
+  else if ('device' in backing) offsets.fill(DEVICE, from, to)
+  else for (let page = from; page < to; page++) offsets[page] = backing.offset + (page - start) * PAGE_SIZE
 }

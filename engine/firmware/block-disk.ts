@@ -12,7 +12,8 @@ export class BlockDisk implements FirmwareDisk {
   readonly kind: FirmwareDisk['kind']
   readonly driveType?: number
   readonly ide?: { channel: number; slave: boolean }
-  #last: BlockImage | null = null
+  /** The medium that was there when somebody last took note of it; undefined when that is another one. */
+  #last: BlockImage | null | undefined = null
 
   /** @param contents asked at each access, so that a medium that was changed is seen */
   constructor(
@@ -40,10 +41,16 @@ export class BlockDisk implements FirmwareDisk {
     return this.kind === 'cdrom' || (this.contents()?.image.readonly ?? false)
   }
 
+  get changed(): boolean {
+    return this.#last !== this.#current
+  }
+  set changed(changed: boolean) {
+    this.#last = changed ? undefined : this.#current
+  }
+
   takeChanged(): boolean {
-    const image = this.contents()?.image ?? null
-    const changed = image !== this.#last
-    this.#last = image
+    const { changed } = this
+    this.changed = false
     return changed
   }
 
@@ -52,6 +59,10 @@ export class BlockDisk implements FirmwareDisk {
   }
   write(sector: number, count: number, from: Uint8Array): void {
     this.#image().write(sector, count, from)
+  }
+
+  get #current(): BlockImage | null {
+    return this.contents()?.image ?? null
   }
 
   #image(): BlockImage {

@@ -23,7 +23,9 @@ export interface FirmwareDisk {
   readonly driveType?: number
   /** Disks and CD drives on IDE: channel 0 or 1 and whether it is the second drive there. */
   readonly ide?: { channel: number; slave: boolean }
-  /** True once after each change of the medium. */
+  /** The medium has been changed and nobody has taken note of it. Part of the machine's state: see Firmware. */
+  changed: boolean
+  /** `changed`, which it makes false. */
   takeChanged(): boolean
   read(sector: number, count: number, into: Uint8Array): void
   write(sector: number, count: number, from: Uint8Array): void

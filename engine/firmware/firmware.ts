@@ -4,6 +4,7 @@ import type { MemoryMap } from '../bus/memory-map.ts'
 import type { Device } from '../devices/device.ts'
 import { parseSaved } from '../base/saved-state.ts'
 import type { FirmwareConfig } from './config.ts'
+import type { FirmwareDisk } from './disk.ts'
 import { FirmwarePort } from './port/firmware-port.ts'
 import type { Service } from './port/protocol.ts'
 import type { Outcome, Registers } from './port/registers.ts'
@@ -101,11 +102,17 @@ export class Firmware implements Device {
   }
 
   save() {
-    return structuredClone({ version: 1, ...this.#context.state })
+    const { state, config } = this.#context
+    const changes = (disks: readonly FirmwareDisk[]) => disks.map(({ changed }) => changed)
+    const changed = { floppies: changes(config.floppies), cdroms: changes(config.cdroms) }
+    return structuredClone({ version: 1, changed, ...state })
   }
 
   restore(state: unknown): void {
-    const { version: _, ...rest } = parseSaved(this.id, stateSchema, state)
+    const { version: _, changed, ...rest } = parseSaved(this.id, stateSchema, state)
+    const { floppies, cdroms } = this.#context.config
+    for (const [index, disk] of floppies.entries()) disk.changed = changed.floppies[index] ?? true
+    for (const [index, disk] of cdroms.entries()) disk.changed = changed.cdroms[index] ?? true
     this.#port.reset()
     Object.assign(this.#context.state, rest)
   }

@@ -59,8 +59,12 @@ const emulationSchema = v.object({
   sectors: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(63)),
 })
 
+const changes = v.pipe(v.array(v.boolean()), v.maxLength(4))
+
 export const stateSchema = v.object({
   version: v.literal(1),
+  /** Of each drive with removable media: its medium was changed and no program has noticed. */
+  changed: v.object({ floppies: changes, cdroms: changes }),
   emulation: v.nullable(emulationSchema),
   boot: v.object({
     attempt: bits(8),

@@ -1,4 +1,18 @@
-import { I32, add, and, eq, geS, i32, load, local, ltS, ne, shrU, sub } from '../wasm/expression.ts'
+import {
+  type Expr,
+  I32,
+  add,
+  and,
+  eq,
+  geS,
+  i32,
+  load,
+  local,
+  ltS,
+  ne,
+  shrU,
+  sub,
+} from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { type FunctionImport, INDIRECT_TYPE, writeModule } from '../wasm/module-writer.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
@@ -179,7 +193,11 @@ function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label
   fn.push(load(rec, 4, Record.IMMEDIATE))
   fn.callIndirect(INDIRECT_TYPE)
   fn.pop(Local.WHY)
+  fn.set(Local.ENTRY, local(Local.BUDGET))
   fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
+  const count = (at: number, by: Expr): void => fn.store(i32(at), add(load(i32(at), 4), by), 4)
+  count(State.REGION_ENTRIES, i32(1))
+  count(State.REGION_RETIRED, sub(local(Local.ENTRY), local(Local.BUDGET)))
   builder.leaveIf(local(Local.WHY))
   fn.set(Local.REC, load(i32(State.RECORD), 4))
   fn.set(Local.START, rec)

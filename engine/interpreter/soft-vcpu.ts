@@ -44,6 +44,7 @@ export interface HotPlace {
 export interface Translator extends TranslatedCode {
   /** A head has counted down; it must be set to something else, sooner or later. */
   hot(head: number, place: HotPlace): void
+  noteRun(entries: number, retired: number): void
   stats(): Record<string, number>
 }
 
@@ -435,6 +436,11 @@ export class SoftVcpu implements Vcpu {
       this.#running = true
       const why = this.#run(record, left)
       this.#running = false
+      if (this.#translator) {
+        this.#translator.noteRun(this.state.word(State.REGION_ENTRIES), this.state.word(State.REGION_RETIRED))
+        this.state.setWord(State.REGION_ENTRIES, 0)
+        this.state.setWord(State.REGION_RETIRED, 0)
+      }
       const end = this.state.word(State.BUDGET) + this.#drained
       this.#retired += left - end
       left = end

@@ -49,8 +49,10 @@ import {
   ZF,
   adjustOf,
   arithmeticFlags,
+  auxWord,
   carryOf,
   condition,
+  resultWord,
   signExtended,
   zeroExtend,
 } from './flags.ts'
@@ -556,8 +558,9 @@ function describeDecimal(isa: InstructionSet): void {
     undef = OF,
   ): void => isa.add(name, opcode, (b) => adjust(b, b.register(EAX, 1)), { ...options, undefined: undef })
   const placeFlags = (b: Semantics, result: Expr, carry: Expr, adjust: Expr): void => {
-    const { aux, result: word } = b.resultFlags(result, carry, i32(0), 1) as { aux: Expr; result: Expr }
-    b.setFlags({ kind: 'stored', result: word, aux: b.let(or(aux, shl(adjust, i32(3)))) })
+    const flags = b.resultFlags(result, carry, i32(0), 1)
+    const aux = b.let(or(auxWord(flags), shl(adjust, i32(3))))
+    b.setFlags({ kind: 'stored', result: resultWord(flags), aux })
   }
   const packed =
     (sign: 1 | -1) =>

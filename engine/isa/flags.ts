@@ -65,13 +65,15 @@ export type Flags =
   /** `plain`: no borrow-in, so that the operands alone decide. */
   | { kind: 'sub'; size: number; left: Expr; right: Expr; result: Expr; plain: boolean }
   | { kind: 'logic'; size: number; result: Expr }
+  /** CF and OF given as 0 or 1, AF clear, the result sign-extended: shifts and rotates, multiplications. */
+  | { kind: 'given'; result: Expr; carry: Expr; overflow: Expr }
   /** INC and DEC keep CF, given as 0 or 1. */
   | { kind: 'inc' | 'dec'; size: number; carry: Expr; result: Expr }
 
 const bit31 = (v: Expr): Expr => shrU(v, i32(31))
 
 export const resultWord = (f: Flags): Expr =>
-  f.kind === 'stored' ? f.result : signExtended(f.result, f.size)
+  f.kind === 'stored' || f.kind === 'given' ? f.result : signExtended(f.result, f.size)
 
 function carries(f: Flags & { kind: 'add' | 'sub' }): Expr {
   const { left, right, result } = f
@@ -86,6 +88,8 @@ export function auxWord(f: Flags): Expr {
       return f.aux
     case 'logic':
       return i32(0)
+    case 'given':
+      return or(shl(f.carry, i32(31)), shl(xor(f.carry, f.overflow), i32(30)))
     case 'add':
     case 'sub': {
       const c = carries(f)
@@ -110,6 +114,7 @@ export function carryOf(f: Flags): Expr {
       return i32(0)
     case 'inc':
     case 'dec':
+    case 'given':
       return f.carry
     case 'sub':
       return f.plain ? ltU(f.left, f.right) : carryOut(f)
@@ -124,13 +129,14 @@ const carryOut = (f: Flags & { kind: 'add' | 'sub' }): Expr =>
 export const zeroOf = (f: Flags): Expr =>
   f.kind === 'sub' && f.plain
     ? eq(f.left, f.right)
-    : eqz(f.kind === 'stored' ? f.result : zeroExtend(f.result, f.size))
+    : eqz(f.kind === 'stored' || f.kind === 'given' ? f.result : zeroExtend(f.result, f.size))
 
 export const signOf = (f: Flags): Expr =>
-  f.kind === 'stored' ? xor(bit31(f.result), and(f.aux, i32(1))) : bit31(signExtended(f.result, f.size))
+  f.kind === 'stored' ? xor(bit31(f.result), and(f.aux, i32(1))) : bit31(resultWord(f))
 
 export function overflowOf(f: Flags): Expr {
   if (f.kind === 'logic') return i32(0)
+  if (f.kind === 'given') return f.overflow
   const aux = auxWord(f)
   return bit31(xor(aux, shl(aux, i32(1))))
 }

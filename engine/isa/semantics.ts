@@ -177,8 +177,12 @@ export abstract class Semantics {
 
   /** ZF, SF, PF from the result, CF and OF as given (0 or 1), AF clear. */
   resultFlags(result: Expr, carry: Expr, overflow: Expr, size = this.size): Flags {
-    const aux = or(shl(carry, i32(31)), shl(xor(carry, overflow), i32(30)))
-    return { kind: 'stored', result: this.let(signExtended(result, size)), aux: this.let(aux) }
+    return {
+      kind: 'given',
+      result: this.let(signExtended(result, size)),
+      carry: this.let(carry),
+      overflow: this.let(overflow),
+    }
   }
 
   /** Only CF and OF change. */

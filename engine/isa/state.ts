@@ -39,6 +39,9 @@ export const State = {
   SHADOW: 0xd0,
   /** What must be looked at before the next instruction, of Attention: generated code takes no shortcuts then. */
   ATTENTION: 0xd4,
+  /** Entries of translated regions and instructions retired in them, since somebody last looked. */
+  REGION_ENTRIES: 0xd8,
+  REGION_RETIRED: 0xdc,
 
   /** ES CS SS DS FS GS LDTR TR: SEGMENT_BYTES each, laid out by Segment. */
   SEGMENTS: 0x100,
@@ -153,6 +156,8 @@ export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
 export const TLB = 0x100000
 export const TLB_BYTES = 0x400000
 export const Tlb = { READ_SUPERVISOR: 1, WRITE_SUPERVISOR: 2, READ_USER: 4, WRITE_USER: 8 } as const
+/** A permission to write shifted by this: it holds, but the page has decoded code, so each write is checked. */
+export const TLB_CHECKED_SHIFT = 4
 
 /** Decoded instructions, see interpreter/record.ts. */
 export const RECORDS = 0x600000

@@ -14,6 +14,7 @@ import { LocalApic } from '../devices/apic/local-apic.ts'
 import { DebugConsole, DebugExit } from '../devices/debug-ports/debug-ports.ts'
 import type { Device } from '../devices/device.ts'
 import { Dma } from '../devices/dma/dma.ts'
+import { Hpet } from '../devices/hpet/hpet.ts'
 import { Fdc } from '../devices/fdc/fdc.ts'
 import type { FloppyDriveType } from '../devices/fdc/floppy-drive.ts'
 import { ConfigMechanism } from '../devices/i440fx/config-mechanism.ts'
@@ -55,6 +56,8 @@ export interface BoardEvents {
 export interface BoardConfig {
   /** With local and I/O APIC. */
   apic: boolean
+  /** With a high precision event timer, for which there must be an I/O APIC. */
+  hpet: boolean
   serialPorts: number
   floppyDrives: [FloppyDriveType, FloppyDriveType]
   ideDrives: IdeChannelOptions['drives'][]
@@ -77,6 +80,9 @@ const IDE_PORTS = [
 ]
 const LOCAL_APIC_AT = 0xfee00000
 const IO_APIC_AT = 0xfec00000
+const HPET_AT = 0xfed00000
+/** Inputs of the I/O APIC that the HPET's comparators can choose: no ISA or PCI interrupt ends there. */
+const HPET_ROUTES = [20, 21, 22, 23]
 const APIC_BUS_HZ = 100_000_000
 const PAGE = 0x1000
 
@@ -139,14 +145,23 @@ export class Board {
     // Timers and system board ports.
     const a20: Line = { set: (high) => memory.setA20(high) }
     this.speaker = new Speaker()
-    const pit = new Pit(clock, irq(0), this.speaker)
+    const hpet =
+      config.hpet && ioApic
+        ? new Hpet(clock, {
+            routes: new Map(HPET_ROUTES.map((input) => [input, ioApic.inputs[input]!])),
+            irq0: irq(0),
+            irq8: irq(8),
+          })
+        : null
+    if (hpet) this.#mapMemory(memory, 'HPET', HPET_AT, hpet)
+    const pit = new Pit(clock, hpet?.timerInput ?? irq(0), this.speaker)
     const systemControl = new SystemControl(clock, {
       timer: pit,
       speaker: this.speaker,
       a20,
       reset: events.resetCpu,
     })
-    this.rtc = new Rtc(clock, irq(8), { unixNs: config.unixNs })
+    this.rtc = new Rtc(clock, hpet?.clockInput ?? irq(8), { unixNs: config.unixNs })
     const dma = new Dma(memory)
     this.#map('pit', 0x40, 4, pit)
     this.#map('system-control-b', 0x61, 1, systemControl.portB)
@@ -259,6 +274,7 @@ export class Board {
       pit,
       systemControl,
       this.rtc,
+      ...(hpet ? [hpet] : []),
       dma,
       this.keyboard,
       ps2Mouse,

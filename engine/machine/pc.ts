@@ -93,6 +93,7 @@ class Pc implements Machine {
       rom,
       {
         apic,
+        hpet: false,
         serialPorts: config.serialPorts,
         floppyDrives: this.#bays.floppyTypes,
         ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],

@@ -31,7 +31,7 @@ export function createProcessor(accel: MachineConfig['accel'], wiring: Processor
     const found = tryKvm(accel === 'kvm', wiring)
     if (typeof found !== 'string') return found
     if (accel === 'kvm') throw new EngineError('accelerator-unusable', { accelerator: 'kvm', reason: found })
-    return { cpu: softProcessor(wiring, false), accelerator: { name: 'interpreter', reason: found } }
+    return { cpu: softProcessor(wiring, true), accelerator: { name: 'jit', reason: found } }
   }
   return {
     cpu: softProcessor(wiring, accel === 'jit'),

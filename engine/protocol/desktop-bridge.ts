@@ -7,6 +7,8 @@ export interface DesktopBridge {
   openView(id: string): Promise<BridgeAnswer>
   /** Shows the system's file dialog. The value is an image, or null when the user chose none. */
   pickImage(): Promise<BridgeAnswer>
+  /** Takes in a file that was dropped on the window. The value is an image. */
+  dropImage(file: unknown): Promise<BridgeAnswer>
 }
 
 export type BridgeAnswer = { value: unknown } | { error: { code: string; details: Record<string, unknown> } }

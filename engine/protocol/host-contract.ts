@@ -1,10 +1,13 @@
 import * as v from 'valibot'
-import { DRIVE_KINDS, MAX_MEMORY_MIB } from './machine-config.ts'
+import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB } from './machine-config.ts'
+import { Preset } from './preset.ts'
 import type { Contract } from './rpc.ts'
-import { VmId, VmName, VmSummary } from './vm.ts'
+import { VmId, VmName, VmSettings, VmSummary } from './vm.ts'
 
 const nothing = v.undefined()
 const one = v.strictObject({ id: VmId })
+
+const imageId = v.pipe(v.string(), v.maxLength(300))
 
 /** An image that the host knows by an id of its own: a window never names files. */
 export const ImageChoice = v.object({
@@ -15,21 +18,66 @@ export const ImageChoice = v.object({
 })
 export type ImageChoice = v.InferOutput<typeof ImageChoice>
 
+export const NEW_DISK_FORMATS = ['qcow2', 'raw', 'vdi', 'vmdk', 'vhd'] as const
+
 export const NewVm = v.strictObject({
   name: VmName,
+  /** Id of the preset that the machine is made after, or null for a plain one. */
+  preset: v.nullable(v.pipe(v.string(), v.maxLength(40))),
   memoryMiB: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_MEMORY_MIB)),
-  /** Id of an image, or null for a machine without one. */
-  image: v.nullable(v.pipe(v.string(), v.maxLength(300))),
+  cpuModel: v.optional(v.picklist(CPU_MODELS)),
+  /** Ids of images, each of which goes into a drive of its kind. */
+  images: v.pipe(v.array(imageId), v.maxLength(6)),
+  /** An empty hard disk to install on, in the folder of the machine. */
+  disk: v.nullable(
+    v.strictObject({
+      sizeMiB: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(131_072)),
+      format: v.picklist(NEW_DISK_FORMATS),
+    }),
+  ),
 })
 export type NewVm = v.InferOutput<typeof NewVm>
+
+/** The computer that the machines run on. */
+export const HostInfo = v.object({
+  version: v.string(),
+  memoryMiB: v.number(),
+  /** What is free now. */
+  freeMiB: v.number(),
+  processors: v.number(),
+  platform: v.string(),
+})
+export type HostInfo = v.InferOutput<typeof HostInfo>
+
+/** A line of a machine's log. */
+export const LogEntry = v.object({
+  /** ms since 1970. */
+  atMs: v.number(),
+  level: v.picklist(['info', 'warning', 'error']),
+  text: v.string(),
+})
+export type LogEntry = v.InferOutput<typeof LogEntry>
 
 /** Window or page to host: the library and the life of its machines. Events state facts, they never give orders. */
 export const hostContract = {
   calls: {
     list: { params: nothing, result: v.array(VmSummary) },
     images: { params: nothing, result: v.array(ImageChoice) },
+    presets: { params: nothing, result: v.array(Preset) },
+    host: { params: nothing, result: HostInfo },
     create: { params: NewVm, result: VmSummary },
-    remove: { params: one, result: nothing },
+    settings: { params: one, result: VmSettings },
+    /**
+     * Replaces the settings. Files in them are ids of images, or stay as they were. While the machine runs, what
+     * its hardware is made of must stay; throws `vm-busy` else.
+     */
+    change: { params: v.strictObject({ id: VmId, settings: VmSettings }), result: nothing },
+    /** A copy with disks of its own. */
+    clone: { params: v.strictObject({ id: VmId, name: VmName }), result: VmSummary },
+    /** Takes it out of the library; `delete` removes its folder for good after a while, in which it can come back. */
+    remove: { params: v.strictObject({ id: VmId, files: v.picklist(['keep', 'delete']) }), result: nothing },
+    /** Brings back what was removed last under an id. Throws `vm-unknown` when that is too long ago. */
+    putBack: { params: one, result: VmSummary },
     start: { params: one, result: nothing },
     pause: { params: one, result: nothing },
     resume: { params: one, result: nothing },
@@ -38,8 +86,14 @@ export const hostContract = {
     powerButton: { params: one, result: nothing },
     /** Pulls the plug. */
     powerOff: { params: one, result: nothing },
-    insert: { params: v.strictObject({ id: VmId, drive: v.string(), image: v.string() }), result: nothing },
+    /** Writes the machine's state and ends its process; the next start goes on from there. */
+    saveState: { params: one, result: nothing },
+    discardState: { params: one, result: nothing },
+    insert: { params: v.strictObject({ id: VmId, drive: v.string(), image: imageId }), result: nothing },
     eject: { params: v.strictObject({ id: VmId, drive: v.string() }), result: nothing },
+    log: { params: one, result: v.array(LogEntry) },
+    /** A small picture of a running machine's screen as PNG in base64; null when it does not run. */
+    thumbnail: { params: one, result: v.nullable(v.string()) },
   },
   notices: {},
   events: {

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { MachineConfig } from './machine-config.ts'
 import type { Contract } from './rpc.ts'
+import { SerialLinkTarget } from './serial-target.ts'
 import { ScreenText, VmStats } from './vm.ts'
 
 const nothing = v.undefined()
@@ -22,12 +23,24 @@ export type MachineState = v.InferOutput<typeof MachineState>
 /** Host to the process of one machine. */
 export const vmContract = {
   calls: {
-    start: { params: v.strictObject({ config: MachineConfig }), result: nothing },
+    start: {
+      params: v.strictObject({
+        config: MachineConfig,
+        serial: v.array(SerialLinkTarget),
+        /** File of a saved state to go on from. */
+        restore: v.nullable(v.string()),
+      }),
+      result: nothing,
+    },
     pause: { params: nothing, result: nothing },
     resume: { params: nothing, result: nothing },
     reset: { params: nothing, result: nothing },
     powerButton: { params: nothing, result: nothing },
     powerOff: { params: nothing, result: nothing },
+    /** Pauses the machine and writes its whole state to a file. */
+    saveState: { params: v.strictObject({ path: v.string() }), result: nothing },
+    /** A small picture of the screen as PNG, in base64. */
+    thumbnail: { params: nothing, result: v.string() },
     insert: { params: v.strictObject({ drive, path: v.string(), readonly: v.boolean() }), result: nothing },
     eject: { params: v.strictObject({ drive }), result: nothing },
   },
@@ -72,7 +85,12 @@ export const viewContract = {
   },
   events: {
     /** First of all: how the frames of this view are asked for where they travel by another way. */
-    opened: v.strictObject({ view: v.string(), serialPorts: v.number() }),
+    opened: v.strictObject({
+      view: v.string(),
+      serialPorts: v.number(),
+      /** Where each port leads besides the console, for a person to connect to; null where nowhere. */
+      serialPlaces: v.array(v.nullable(v.string())),
+    }),
     serial: v.strictObject({ port: serialPort, data: byteString }),
     stats: VmStats,
     /** Whether the guest takes absolute positions, so that the pointer need not be caught. */

@@ -1,7 +1,8 @@
 import * as v from 'valibot'
-import { MachineConfig } from './machine-config.ts'
+import { MachineConfig, SERIAL_PORTS } from './machine-config.ts'
+import { SerialTarget } from './serial-target.ts'
 
-export const VM_STATES = ['off', 'starting', 'running', 'paused', 'aborted', 'inaccessible'] as const
+export const VM_STATES = ['off', 'saved', 'starting', 'running', 'paused', 'aborted', 'inaccessible'] as const
 export type VmState = (typeof VM_STATES)[number]
 
 /** Folder name of a virtual machine in the library. */
@@ -14,12 +15,60 @@ export const VmName = v.pipe(
   v.maxLength(80, 'the name is longer than 80 characters'),
 )
 
-/** What vm.json holds. Version 1 of its shape; unknown keys are refused. */
-export const VmRecord = v.strictObject({
-  version: v.literal(1),
-  name: VmName,
-  machine: MachineConfig,
+export const VM_ICONS = [
+  'pc',
+  'dos',
+  'windows',
+  'os2',
+  'linux',
+  'bsd',
+  'unix',
+  'game',
+  'server',
+  'lab',
+] as const
+export const SCALINGS = ['fit', 'integer', 'original'] as const
+
+/** How the window of a machine shows it. */
+export const VmDisplay = v.strictObject({
+  /** As large as fits, whole multiples of the guest's pixels only, or one to one. */
+  scaling: v.optional(v.picklist(SCALINGS), 'fit'),
+  /** Blends neighbouring pixels where the picture is not magnified by a whole number. */
+  smooth: v.optional(v.boolean(), true),
+  /** Shows the picture 4:3 as the monitors of the time did; square pixels otherwise. */
+  monitorAspect: v.optional(v.boolean(), true),
+  /** Pauses the machine while its window does not have the focus. */
+  pauseOnBlur: v.optional(v.boolean(), false),
 })
+export type VmDisplay = v.InferOutput<typeof VmDisplay>
+export const USUAL_DISPLAY: VmDisplay = v.parse(VmDisplay, {})
+
+const groupName = v.pipe(
+  v.string(),
+  v.trim(),
+  v.maxLength(200, 'the group is longer than 200 characters'),
+  v.regex(/^[^/]*(\/[^/]+)*$/, 'groups inside groups are written as outer/inner'),
+)
+const tag = v.pipe(v.string(), v.trim(), v.nonEmpty(), v.maxLength(30, 'a tag has at most 30 characters'))
+
+/** What a user can set of a virtual machine. */
+const settings = {
+  name: VmName,
+  notes: v.optional(v.pipe(v.string(), v.maxLength(20_000, 'notes have at most 20000 characters')), ''),
+  icon: v.optional(v.picklist(VM_ICONS), 'pc'),
+  /** Where the list shows it, outer/inner; at the top when empty. */
+  group: v.optional(groupName, ''),
+  tags: v.optional(v.pipe(v.array(tag), v.maxLength(20, 'a machine has at most 20 tags')), []),
+  display: v.optional(VmDisplay, {}),
+  /** Of COM1 on. A port that is not named has its console only. */
+  serial: v.optional(v.pipe(v.array(SerialTarget), v.maxLength(SERIAL_PORTS)), []),
+  machine: MachineConfig,
+}
+export const VmSettings = v.strictObject(settings)
+export type VmSettings = v.InferOutput<typeof VmSettings>
+
+/** What vm.json holds. Version 1 of its shape; unknown keys are refused. */
+export const VmRecord = v.strictObject({ version: v.literal(1), ...settings })
 export type VmRecord = v.InferOutput<typeof VmRecord>
 
 const count = v.pipe(v.number(), v.minValue(0))
@@ -41,7 +90,13 @@ export const VmSummary = v.object({
   state: v.picklist(VM_STATES),
   /** Why it is aborted or inaccessible. */
   reason: v.nullable(v.string()),
+  icon: v.picklist(VM_ICONS),
+  group: v.string(),
+  tags: v.array(v.string()),
+  notes: v.string(),
+  display: VmDisplay,
   memoryMiB: v.nullable(v.number()),
+  cpuModel: v.nullable(v.string()),
   drives: v.array(v.object({ kind: v.picklist(['floppy', 'disk', 'cdrom']), name: v.nullable(v.string()) })),
 })
 export type VmSummary = v.InferOutput<typeof VmSummary>

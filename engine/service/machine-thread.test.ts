@@ -14,7 +14,7 @@ import {
   type VmContract,
 } from '../protocol/vm-contract.ts'
 import { MachineThread, type MachineListener } from './machine-thread.ts'
-import { VmService } from './vm-service.ts'
+import { VmService, type VmHost } from './vm-service.ts'
 
 /**
  * Stands for the machine's worker: it speaks its messages, echoes keys to the serial port, and ends as the
@@ -114,14 +114,21 @@ describe('machine thread', () => {
   })
 })
 
+/** A process without serial links or files. */
+const HOST: VmHost = {
+  openSerial: () => Promise.resolve(null),
+  readFile: () => Promise.reject(new Error('there is no such file')),
+  writeFile: () => Promise.reject(new Error('nothing is written here')),
+}
+
 describe('vm service', () => {
   async function serve() {
     const [host, far] = channelPair()
     const ended = new Promise<void>((resolve) => {
-      service = new VmService(script, far, resolve)
+      service = new VmService(script, far, HOST, resolve)
     })
     const control = new RpcClient<VmContract>(vmContract, host)
-    await control.call('start', { config: configOf() })
+    await control.call('start', { config: configOf(), serial: [], restore: null })
     return { control, ended, host }
   }
   let service: VmService
@@ -141,7 +148,7 @@ describe('vm service', () => {
   it('tells each view its name, and a later one what the serial ports said before', async () => {
     const { control, ended } = await serve()
     const first = view()
-    expect(await first.opened).toEqual({ view: 'name', serialPorts: 2 })
+    expect(await first.opened).toMatchObject({ view: 'name', serialPorts: 2 })
     await first.client.call('type', { text: 'x' })
     const second = view()
     await second.opened

@@ -39,14 +39,19 @@ const SERIAL_PART = 16384
 export class MachineViews implements MachineListener {
   #thread: MachineThread | null = null
   #serialPorts = 0
+  #serialPlaces: readonly (string | null)[] = []
   #views = new Map<number, View>()
   #nextView = 1
   #serialHistory = new Map<number, string>()
 
-  /** To be called before the first view opens. */
-  attach(thread: MachineThread, serialPorts: number): void {
+  /**
+   * To be called before the first view opens.
+   * @param serialPlaces where a person connects to each port, if anywhere
+   */
+  attach(thread: MachineThread, serialPorts: number, serialPlaces: readonly (string | null)[] = []): void {
     this.#thread = thread
     this.#serialPorts = serialPorts
+    this.#serialPlaces = serialPlaces
   }
 
   /** @param name by which the frames of this view are asked for, where they travel by another way */
@@ -62,7 +67,11 @@ export class MachineViews implements MachineListener {
       buttons: 0,
     }
     this.#views.set(id, view)
-    view.server.emit('opened', { view: name, serialPorts: this.#serialPorts })
+    view.server.emit('opened', {
+      view: name,
+      serialPorts: this.#serialPorts,
+      serialPlaces: [...this.#serialPlaces],
+    })
     for (const [port, data] of this.#serialHistory) view.server.emit('serial', { port, data })
     if (thread.state) view.server.emit('state', thread.state)
     return {

@@ -1,13 +1,34 @@
 import type { Channel } from '../protocol/channel.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../protocol/rpc.ts'
-import { vmContract, type VmContract } from '../protocol/vm-contract.ts'
+import type { SerialLinkTarget } from '../protocol/serial-target.ts'
+import { vmContract, type MachineState, type VmContract } from '../protocol/vm-contract.ts'
+import type { VmStats } from '../protocol/vm.ts'
 import { MachineThread } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
+import { thumbnail } from './thumbnail.ts'
+
+/** The host's end of a serial port. */
+export interface SerialLink {
+  /** Where a person connects to it; null when there is no such place. */
+  readonly place: string | null
+  fromGuest(bytes: Uint8Array): void
+  close(): void
+}
+
+/** What the service needs of the process that it lives in. */
+export interface VmHost {
+  /** Throws `option-invalid`. Null for a port that leads nowhere. */
+  openSerial(target: SerialLinkTarget, toGuest: (bytes: Uint8Array) => void): Promise<SerialLink | null>
+  readFile(path: string): Promise<Uint8Array>
+  /** Puts the file in place whole or not at all. */
+  writeFile(path: string, contents: Uint8Array): Promise<void>
+}
 
 /** Serves one machine to its host over the control channel; windows get at it through `views`. */
 export class VmService {
   readonly views = new MachineViews()
   #thread: MachineThread | null = null
+  #links: (SerialLink | null)[] = []
 
   /**
    * @param script file of the bundled machine-worker.ts
@@ -16,6 +37,7 @@ export class VmService {
   constructor(
     private readonly script: string,
     control: Channel,
+    private readonly host: VmHost,
     private readonly onEnd: () => void,
   ) {
     const server: RpcServer<VmContract> = new RpcServer(
@@ -35,30 +57,65 @@ export class VmService {
   #calls(tell: (state: Parameters<MachineViews['onState']>[0]) => void): CallHandlers<VmContract> {
     const { views } = this
     return {
-      start: async ({ config }) => {
+      start: async ({ config, serial, restore }) => {
         if (this.#thread) throw new RpcError('already-running')
-        const thread = new MachineThread(this.script, config, {
-          onState: (state) => {
-            tell(state)
-            views.onState(state)
+        const state = restore === null ? null : await this.host.readFile(restore)
+        const listener = {
+          onState: (now: MachineState) => {
+            tell(now)
+            views.onState(now)
           },
-          onSerial: (port, bytes) => views.onSerial(port, bytes),
-          onPointer: (absolute) => views.onPointer(absolute),
-          onStats: (stats) => views.onStats(stats),
-          onFrame: (view, buffer) => views.onFrame(view, buffer),
-        })
+          onSerial: (port: number, bytes: Uint8Array) => {
+            views.onSerial(port, bytes)
+            this.#links[port]?.fromGuest(bytes)
+          },
+          onPointer: (absolute: boolean) => views.onPointer(absolute),
+          onStats: (stats: VmStats) => views.onStats(stats),
+          onFrame: (view: number, buffer: ArrayBuffer) => views.onFrame(view, buffer),
+        }
+        // The links come first: what cannot be opened keeps the machine off.
+        await this.#openLinks(serial)
+        const thread = new MachineThread(this.script, config, listener, state)
         this.#thread = thread
-        views.attach(thread, await thread.ready)
-        void thread.ended.then(this.onEnd)
+        views.attach(
+          thread,
+          await thread.ready,
+          this.#links.map((link) => link?.place ?? null),
+        )
+        void thread.ended.then(() => this.#end())
       },
       pause: () => this.#running.ask('pause'),
       resume: () => this.#running.ask('resume'),
       reset: () => this.#running.ask('reset'),
       powerButton: () => this.#running.ask('powerButton'),
       powerOff: () => this.#powerOff(),
+      saveState: async ({ path }) => {
+        const thread = this.#running
+        const wasRunning = thread.state?.kind === 'running'
+        await thread.ask('pause')
+        try {
+          await this.host.writeFile(path, await thread.ask('save'))
+        } catch (error) {
+          if (wasRunning) await thread.ask('resume')
+          throw error
+        }
+      },
+      thumbnail: async () => thumbnail(await this.#running.ask('picture')).toString('base64'),
       insert: ({ drive, path, readonly }) => this.#running.ask('insert', drive, path, { readonly }),
       eject: ({ drive }) => this.#running.ask('eject', drive),
     }
+  }
+
+  async #openLinks(targets: readonly SerialLinkTarget[]): Promise<void> {
+    for (const [port, target] of targets.entries())
+      this.#links[port] = await this.host.openSerial(target, (bytes) =>
+        this.#thread?.post({ kind: 'serial', port, bytes }),
+      )
+  }
+
+  #end(): void {
+    for (const link of this.#links) link?.close()
+    this.onEnd()
   }
 
   async #powerOff(): Promise<void> {

@@ -1,10 +1,7 @@
 import { formKey, formOf } from '../interpreter/form.ts'
-import { I32, type ValueType } from '../wasm/expression.ts'
-import { FunctionBuilder } from '../wasm/function-builder.ts'
-import { KIND_COUNT, STORED } from './flag-kind.ts'
-import type { Block, Region, Step } from './region.ts'
-import { RegionSemantics } from './region-semantics.ts'
-import { Local } from './register-file.ts'
+import { STORED } from './flag-kind.ts'
+import { type Block, type Region, type Step, successorsOf } from './region.ts'
+import { nowhere } from './nowhere.ts'
 
 /** What an instruction does to flags, apart from their value. */
 interface Effect {
@@ -25,8 +22,8 @@ export class FlagFlow {
     for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
       const block = blocks[number]!
       const out = this.#after(block, kinds[number]!, mode.flat)
-      for (const successor of [block.next, block.taken]) {
-        if (successor < 0 || (kinds[successor]! | out) === kinds[successor]) continue
+      for (const successor of successorsOf(block)) {
+        if ((kinds[successor]! | out) === kinds[successor]) continue
         kinds[successor]! |= out
         queue.push(successor)
       }
@@ -55,9 +52,7 @@ export class FlagFlow {
 
 /** Translates an instruction into nowhere to see what becomes of the flags. */
 function tryOut(step: Step, flat: boolean): Effect {
-  const fn = new FunctionBuilder(1, Array<ValueType>(Local.COUNT).fill(I32))
-  const byKind = Array<number>(KIND_COUNT).fill(fn.block())
-  const semantics = new RegionSemantics(fn, { byKind, dynamic: fn.block(), helperIndex: () => 0 })
+  const semantics = nowhere()
   semantics.translate(step, flat)
   const { readsFlags, setsFlags, kinds } = semantics
   return { reads: readsFlags, defines: setsFlags ? 31 - Math.clz32(kinds) : -1 }

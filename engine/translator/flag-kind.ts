@@ -23,11 +23,13 @@ const NAMES: readonly { kind: Kind; plain: boolean }[] = [
 
 /** Number of the kind of flags that the state's two words hold. */
 export const STORED = 0
-/** Kinds of lazy flags are numbered: STORED, then each operation by size. */
-export const KIND_COUNT = 1 + NAMES.length * SIZES.length
+/** Kinds of lazy flags are numbered: STORED, then each operation by size, then those that need no size. */
+const GIVEN = 1 + NAMES.length * SIZES.length
+export const KIND_COUNT = GIVEN + 1
 
 export function kindOf(flags: Flags): number {
   if (flags.kind === 'stored') return STORED
+  if (flags.kind === 'given') return GIVEN
   const plain = flags.kind === 'sub' && flags.plain
   const name = NAMES.findIndex((n) => n.kind === flags.kind && n.plain === plain)
   return 1 + name * SIZES.length + (flags.size >> 1)
@@ -37,6 +39,7 @@ export function kindOf(flags: Flags): number {
 export function flagsOf(kind: number, at: FlagLocals): Flags {
   const [result, left, right] = [local(at.result), local(at.left), local(at.right)]
   if (kind === STORED) return { kind: 'stored', result, aux: right }
+  if (kind === GIVEN) return { kind: 'given', result, carry: left, overflow: right }
   const { kind: name, plain } = NAMES[Math.floor((kind - 1) / SIZES.length)]!
   const size = SIZES[(kind - 1) % SIZES.length]!
   switch (name) {
@@ -62,6 +65,9 @@ export function partsOf(flags: Flags, at: FlagLocals): [local: number, value: Ex
     case 'add':
     case 'sub':
       parts.push([at.left, flags.left], [at.right, flags.right])
+      break
+    case 'given':
+      parts.push([at.left, flags.carry], [at.right, flags.overflow])
       break
     case 'inc':
     case 'dec':

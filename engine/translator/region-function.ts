@@ -1,4 +1,5 @@
 import {
+  type Expr,
   I32,
   type ValueType,
   add,
@@ -15,13 +16,13 @@ import {
   xor,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
-import { INDIRECT_TYPE } from '../wasm/module-writer.ts'
-import { Handler, Record, Why } from '../interpreter/record.ts'
+import { Why } from '../interpreter/record.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { JUMP_CACHE, JUMP_CACHE_ENTRIES, State } from '../isa/state.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
 import type { FlagFlow } from './flag-flow.ts'
-import { type Block, type Region, branchTarget } from './region.ts'
+import { halvesOf } from './nowhere.ts'
+import { type Block, type Region, branchTarget, successorsOf } from './region.ts'
 import { FLAG_LOCALS, RegionSemantics } from './region-semantics.ts'
 import { Local } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
@@ -40,6 +41,9 @@ export function emitRegion(
   return new RegionEmitter(region, flagFlow, helperIndex).function()
 }
 
+/** How a block goes on: to what follows it, where its branch leads, or at the EIP in TARGET. */
+type Way = 'straight' | 'branch' | 'target'
+
 class RegionEmitter {
   readonly #fn = new FunctionBuilder(1, LOCAL_TYPES)
   readonly #structure: Structure
@@ -54,8 +58,7 @@ class RegionEmitter {
     private readonly helperIndex: (name: string) => number,
   ) {
     // A branch to where it would go anyway makes two edges, and a merge of its target.
-    const successors = region.blocks.map(({ next, taken }) => [next, taken].filter((block) => block >= 0))
-    this.#structure = structureOf({ successors })
+    this.#structure = structureOf({ successors: region.blocks.map((block) => successorsOf(block)) })
     this.#kinds = flagFlow.kindsAtEntry(region)
   }
 
@@ -65,12 +68,17 @@ class RegionEmitter {
     const byKind: Label[] = []
     for (let kind = 0; kind < KIND_COUNT; kind++) byKind.push(fn.block())
     const dynamic = fn.block()
-    this.#semantics = new RegionSemantics(fn, { byKind, dynamic, helperIndex: this.helperIndex })
+    this.#semantics = new RegionSemantics(
+      fn,
+      { byKind, dynamic, helperIndex: this.helperIndex },
+      halvesOf(this.region),
+    )
     this.#tree(0)
     fn.end()
     fn.branchTable(local(Local.FLAGS_KIND), byKind, byKind[STORED]!)
     for (let kind = KIND_COUNT - 1; kind >= 0; kind--) {
       fn.end()
+      if (!(this.#semantics.kindsSeen & (1 << kind))) continue
       const flags = flagsOf(kind, FLAG_LOCALS)
       fn.store(i32(State.FLAGS_RESULT), resultWord(flags), 4)
       fn.store(i32(State.FLAGS_AUX), auxWord(flags), 4)
@@ -113,14 +121,7 @@ class RegionEmitter {
     fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE), target))
     fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE + 4), load(i32(State.JUMP_KEY), 4)))
     fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
-    fn.set(Local.EXIT, load(entry, 4, JUMP_CACHE + 8))
-    const record = local(Local.EXIT)
-    fn.if(and(geS(budget, i32(0)), eq(load(record, 2, Record.HANDLER), i32(Handler.REGION))))
-    fn.push(budget)
-    fn.push(load(record, 4, Record.IMMEDIATE))
-    fn.returnCallIndirect(INDIRECT_TYPE)
-    fn.end()
-    fn.store(i32(State.RECORD), record, 4)
+    fn.store(i32(State.RECORD), load(entry, 4, JUMP_CACHE + 8), 4)
     fn.return(i32(Why.NEXT))
     fn.end()
     fn.store(i32(State.EIP), target, 4)
@@ -160,33 +161,41 @@ class RegionEmitter {
     const state = { kinds: semantics.kinds, pending: semantics.pending }
     switch (ending.kind) {
       case 'next':
-        return this.#goOn(number, block.next)
+        return this.#goOn(number, block.next, 'straight')
       case 'relative':
-        return this.#goOn(number, block.taken, true)
+        return this.#goOn(number, block.taken, 'branch')
       case 'conditional': {
         this.#fn.if(ending.taken)
-        this.#goOn(number, block.taken, true)
+        this.#goOn(number, block.taken, 'branch')
         this.#fn.end()
         Object.assign(semantics, state)
-        return this.#goOn(number, block.next)
+        return this.#goOn(number, block.next, 'straight')
       }
       case 'indirect':
         this.#fn.set(Local.TARGET, ending.target)
+        for (const site of block.returns) {
+          const { offset } = region.blocks[site]!.steps[0]!
+          const eip = add(local(Local.EIP_BASE), i32(offset))
+          this.#fn.if(eq(local(Local.TARGET), zeroExtend(eip, block.steps.at(-1)!.instruction.size)))
+          this.#goOn(number, site, 'target')
+          this.#fn.end()
+          Object.assign(semantics, state)
+        }
         semantics.leaveRegion()
     }
   }
 
-  /** The way from a block to another, straight on or by its branch; -1 leads out of the region. */
-  #goOn(from: number, to: number, jumps = false): void {
+  /** The way from a block to another; -1 leads out of the region. */
+  #goOn(from: number, to: number, way: Way): void {
     const fn = this.#fn
     const block = this.region.blocks[from]!
     const semantics = this.#semantics
-    if (to < 0 || this.#structure.leaves(from, to)) return this.#leaveTo(block, jumps)
+    if (to < 0 || this.#structure.leaves(from, to)) return this.#leave(block, way)
     semantics.noteKind(this.#kinds[to]!)
     if (this.#structure.repeats(from, to)) {
       this.#settleBudget()
       fn.branchIf(this.#loops.get(to)!, geS(local(Local.BUDGET), i32(0)))
-      return this.#leaveTo(block, jumps)
+      return this.#leave(block, way)
     }
     const label = this.#labels.get(to)
     if (label === undefined) return this.#tree(to)
@@ -200,15 +209,14 @@ class RegionEmitter {
     semantics.pending = 0
   }
 
-  #leaveTo({ steps, end, stop }: Block, jumps: boolean): void {
+  #leave({ steps, end, stop }: Block, way: Way): void {
     const fn = this.#fn
     const last = steps.at(-1)!
     const relative = last.instruction.operands.find(({ kind }) => kind === 'relative')
-    if (!jumps && stop !== 0) fn.set(Local.EXIT, i32(stop))
-    else {
-      const target = add(local(Local.EIP_BASE), i32(jumps ? branchTarget(last) : end))
-      fn.set(Local.TARGET, jumps && relative ? zeroExtend(target, relative.size) : target)
-    }
+    const at = (offset: number): Expr => add(local(Local.EIP_BASE), i32(offset))
+    if (way === 'branch') fn.set(Local.TARGET, zeroExtend(at(branchTarget(last)), relative!.size))
+    else if (way === 'straight' && stop !== 0) fn.set(Local.EXIT, i32(stop))
+    else if (way === 'straight') fn.set(Local.TARGET, at(end))
     this.#semantics.leaveRegion()
   }
 }

@@ -61,13 +61,17 @@ export class RegionSemantics extends Semantics {
   setsFlags = false
   /** Kinds of flags that the locals may hold, one bit each; FLAGS_KIND tells which where there are several. */
   kinds = 1 << STORED
+  /** Every kind that there has been. */
+  kindsSeen = 1 << STORED
 
   constructor(
     fn: FunctionBuilder,
     private readonly exits: Exits,
+    /** Registers of which the region uses the lower half alone, one bit each. */
+    halves = 0,
   ) {
     super(fn)
-    this.registers = new RegisterFile(fn)
+    this.registers = new RegisterFile(fn, halves)
   }
 
   /** Emits one instruction but for what it does to the flow of control. */
@@ -162,6 +166,7 @@ export class RegionSemantics extends Semantics {
     this.setsFlags = true
     this.#setParts(flags)
     this.kinds = 1 << kindOf(flags)
+    this.kindsSeen |= this.kinds
   }
 
   /** All at once: a part may be computed from what another replaces. */
@@ -248,8 +253,8 @@ export class RegionSemantics extends Semantics {
     const { size } = operand
     const { addressSize } = this.#step.instruction
     const address = (): Expr => {
-      const base = this.registers.read(operand.base, 4)
-      const index = shl(this.registers.read(operand.index, 4), i32(operand.scale))
+      const base = this.registers.read(operand.base, addressSize)
+      const index = shl(this.registers.read(operand.index, addressSize), i32(operand.scale))
       return zeroExtend(add(add(base, index), i32(operand.displacement)), addressSize)
     }
     const flat = this.#flat && addressSize === 4 && isFlat(operand.segment)

@@ -16,9 +16,11 @@ export interface Block {
   /** Offset after the last step. */
   readonly end: number
   /** In-region block that is reached by going straight on; -1 for none. */
-  next: number
+  readonly next: number
   /** In-region block that the branch at the end leads to; -1 for none. */
-  taken: number
+  readonly taken: number
+  /** Where a RET may lead: in-region blocks behind the calls that it returns from. */
+  readonly returns: number[]
   /** Record of the instruction at `end` where the interpreter must do it; 0 for none. */
   readonly stop: number
 }
@@ -34,6 +36,8 @@ export interface Region {
 
 /** Functions of 8 to 16 KiB are what the host's compiler takes well. */
 const MAX_STEPS = 220
+/** Each is a comparison. */
+const MAX_RETURNS = 4
 
 const CONDITIONAL = /^(J[A-Z]{1,2}|JCXZ|LOOP(E|NE)?)$/
 const UNCONDITIONAL = new Set(['JMP', 'JMPI', 'CALL', 'CALLI', 'RET'])
@@ -93,7 +97,10 @@ export function findRegion(
         break
       }
       if (isUnconditional(instruction)) {
-        if (instruction.description.name === 'JMP' && staysInPage(step, mode)) lead(branchTarget(step))
+        const { name } = instruction.description
+        const called = name === 'CALL' && code.wasTaken(record)
+        if ((name === 'JMP' || called) && staysInPage(step, mode)) lead(branchTarget(step))
+        if (called) lead(offset)
         break
       }
     }
@@ -118,6 +125,10 @@ interface Found {
   leaders: ReadonlySet<number>
 }
 
+/** Blocks that control may go to from here without leaving the region. */
+export const successorsOf = ({ next, taken, returns }: Block): number[] =>
+  [next, taken, ...returns].filter((block) => block >= 0)
+
 function formBlocks({ hostPage, start, mode, steps, stops, leaders }: Found): Region {
   const blocks: Block[] = []
   const numbers = new Map<number, number>()
@@ -134,16 +145,51 @@ function formBlocks({ hostPage, start, mode, steps, stops, leaders }: Found): Re
     const last = own.at(-1)!
     const { name } = last.instruction.description
     const jumps = isUnconditional(last.instruction)
-    const branches = (isConditional(last.instruction) || name === 'JMP') && staysInPage(last, mode)
+    const branches = isConditional(last.instruction) || name === 'JMP' || name === 'CALL'
     blocks.push({
       steps: own,
       end: at,
       next: jumps ? -1 : (numbers.get(at) ?? -1),
-      taken: branches ? (numbers.get(branchTarget(last)) ?? -1) : -1,
+      taken: branches && staysInPage(last, mode) ? (numbers.get(branchTarget(last)) ?? -1) : -1,
+      returns: [],
       stop: jumps ? 0 : (stops.get(at) ?? 0),
     })
   }
-  return { hostPage, mode, blocks, ranges: rangesOf([...steps.values()]) }
+  matchReturns(blocks, (offset) => numbers.get(offset) ?? -1)
+  return { hostPage, mode, blocks: reachable(blocks), ranges: rangesOf([...steps.values()]) }
+}
+
+const nameOf = ({ steps }: Block): string => steps.at(-1)!.instruction.description.name
+
+/** Finds out which calls each RET returns from, as far as both are in the region. */
+function matchReturns(blocks: Block[], blockAt: (offset: number) => number): void {
+  for (const call of blocks) {
+    const site = blockAt(call.end)
+    if (nameOf(call) !== 'CALL' || call.taken < 0 || site < 0) continue
+    const seen = new Set([call.taken])
+    for (const number of seen) {
+      const block = blocks[number]!
+      const { returns } = block
+      if (nameOf(block) === 'RET' && returns.length < MAX_RETURNS && !returns.includes(site))
+        returns.push(site)
+      // Calls within the callee come back to it.
+      const ways = nameOf(block) === 'CALL' ? [blockAt(block.end)] : [block.next, block.taken]
+      for (const way of ways) if (way >= 0) seen.add(way)
+    }
+  }
+}
+
+/** Without the blocks that nothing leads to, numbered anew. */
+function reachable(blocks: Block[]): Block[] {
+  const order = new Set([0])
+  for (const number of order) for (const to of successorsOf(blocks[number]!)) order.add(to)
+  const numbers = [...order].sort((a, b) => a - b)
+  const renumber = (block: number): number => (block < 0 ? -1 : numbers.indexOf(block))
+  return numbers.map((number) => {
+    const block = blocks[number]!
+    const { next, taken, returns } = block
+    return { ...block, next: renumber(next), taken: renumber(taken), returns: returns.map(renumber) }
+  })
 }
 
 function rangesOf(steps: Step[]): [start: number, end: number][] {

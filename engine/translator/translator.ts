@@ -17,8 +17,10 @@ export class RegionTranslator implements Translator {
   #bytes = 0
   #instructions = 0
   #compileMs = 0
+  #entries = 0
+  #retired = 0
 
-  constructor(host: TranslatorHost, { entriesUntilHot = 1000, pausesWhenRewritten = true } = {}) {
+  constructor(host: TranslatorHost, { entriesUntilHot = 3000, pausesWhenRewritten = true } = {}) {
     this.entriesUntilHot = entriesUntilHot
     this.#host = host
     this.#store = new RegionStore(host.code, host.table, pausesWhenRewritten)
@@ -39,12 +41,11 @@ export class RegionTranslator implements Translator {
       imports: [...helpers.keys()].map((name) => helperImport(name)),
       functions: [fn],
       exports: new Map([['region', 0]]),
-      importsTable: true,
       memoryPages: [1, 65536],
     })
-    const { memory, table, fpu } = this.#host
+    const { memory, fpu } = this.#host
     const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), {
-      env: { memory, table },
+      env: { memory },
       fpu,
     })
     this.#store.add(head, region, instance.exports['region'] as () => number)
@@ -62,8 +63,16 @@ export class RegionTranslator implements Translator {
     this.#store.flush()
   }
 
+  /** A run of generated code has ended. */
+  noteRun(entries: number, retired: number): void {
+    this.#entries += entries
+    this.#retired += retired
+  }
+
   stats(): Record<string, number> {
     return {
+      regionEntries: this.#entries,
+      translatedInstructions: this.#retired,
       regions: this.#regions,
       liveRegions: this.#store.size,
       regionBytes: this.#bytes,

@@ -1,6 +1,6 @@
 import type { MemoryMap, MemoryObserver } from '../bus/memory-map.ts'
 import type { AccessSize } from '../bus/bus-device.ts'
-import { State, TLB, TLB_BYTES, Tlb } from '../isa/state.ts'
+import { State, TLB, TLB_BYTES, TLB_CHECKED_SHIFT, Tlb } from '../isa/state.ts'
 import { CR0, CR4, type CpuState } from './cpu-state.ts'
 import { CpuFault, Vector } from './fault.ts'
 
@@ -134,7 +134,10 @@ export class Mmu implements MemoryObserver {
           ? Tlb.READ_USER
           : Tlb.READ_SUPERVISOR
     const entry = this.#tlb[page]!
-    if (entry & bit) return (linear + (entry & ~0xfff)) >>> 0
+    const host = (linear + (entry & ~0xfff)) >>> 0
+    if (entry & bit) return host
+    // Once the page has lost its code, writes are direct again.
+    if (use === 'write' && entry & (bit << TLB_CHECKED_SHIFT) && this.code.holdsCode(host >>> 12)) return host
     return this.#fill(linear, use, user, bit)
   }
 
@@ -156,11 +159,12 @@ export class Mmu implements MemoryObserver {
     const hostPage = host / 4096
     // A page that holds code is written the slow way, which checks what the write hits.
     const page = linear >>> 12
-    if (!this.watch?.watches(page) && (!write || !this.code.holdsCode(hostPage))) {
+    if (!this.watch?.watches(page)) {
+      const grant = write && this.code.holdsCode(hostPage) ? bit << TLB_CHECKED_SHIFT : bit
       const delta = (host - page * 4096) | 0
       const old = this.#tlb[page]!
       if (old === 0) this.#remember(page, walk.global)
-      this.#tlb[page] = (old !== 0 && (old & ~0xfff) === delta ? old : delta) | bit
+      this.#tlb[page] = (old !== 0 && (old & ~0xfff) === delta ? old : delta) | grant
     }
     return host + (linear & 0xfff)
   }

@@ -120,13 +120,6 @@ export class FunctionBuilder {
     this.body.byte(0)
   }
 
-  /** The same in place of returning: the callee's result is this function's. */
-  returnCallIndirect(typeIndex: number): void {
-    this.body.byte(0x13)
-    this.body.unsigned(typeIndex)
-    this.body.byte(0)
-  }
-
   /** Takes the value on the stack. */
   pop(index: number): void {
     this.body.byte(0x21)

@@ -16,8 +16,6 @@ export interface ModuleParts {
   exports: ReadonlyMap<string, number>
   /** Functions, by index into `functions`, that fill a table for call_indirect, exported as "table". */
   table?: readonly number[]
-  /** The table is that of another module: "env"."table". */
-  importsTable?: boolean
   /** Pages (64 KiB) of the imported shared memory "env"."memory": at least, at most. */
   memoryPages: [minimum: number, maximum: number]
 }
@@ -73,17 +71,12 @@ export function writeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   }
   section(1, (to) => types.write(to))
   section(2, (to) => {
-    to.unsigned(parts.imports.length + (parts.importsTable ? 2 : 1))
+    to.unsigned(parts.imports.length + 1)
     to.name('env')
     to.name('memory')
     to.byte(2)
     to.byte(3) // shared, with a maximum
     for (const pages of parts.memoryPages) to.unsigned(pages)
-    if (parts.importsTable) {
-      to.name('env')
-      to.name('table')
-      for (const byte of [1, FUNCTION_REFERENCES, 0, 0]) to.byte(byte)
-    }
     parts.imports.forEach((i, index) => {
       to.name(i.module)
       to.name(i.name)

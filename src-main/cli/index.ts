@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
-import { bundled } from '../host/locations.ts'
+import { version } from '../host/locations.ts'
 import { addLibraryCommands } from './library-commands.ts'
 import { mediaCommand } from './media-command.ts'
 import { planRun, type DriveArgument, type RawRunOptions } from './run-options.ts'
@@ -77,11 +76,6 @@ Exit status: 0 the guest powered off or the steps are done; 1 wrong use or an un
 
 const driveOption = (name: string, help: string, note: (text: string) => void): Option =>
   new Option(`${name} <FILE[,OPTIONS]>`, help).argParser(note)
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(bundled('..', 'package.json'), 'utf8')) as { version: string }
-  return version
-}
 
 /** @returns the exit status */
 async function main(argv: string[]): Promise<number> {

@@ -3,16 +3,22 @@ import { Command } from 'commander'
 import * as v from 'valibot'
 import { findIssue, withFiles } from '../../engine/protocol/machine-config.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
+import type { Preset } from '../../engine/protocol/preset.ts'
+import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmLibrary } from '../host/library.ts'
 import { libraryFolder } from '../host/locations.ts'
+import { loadPresets } from '../host/presets.ts'
+import { VmLock } from '../host/vm-lock.ts'
 import { serve } from '../web/serve.ts'
 import { planRun, type DriveArgument } from './run-options.ts'
 import { inputFiles } from './run-options.ts'
 import { checkInputFile } from './input-file.ts'
 import { run } from './runner.ts'
+import { SETTABLE, withSettings } from './set-options.ts'
 import { UsageError } from './usage-error.ts'
 
 interface CreateOptions {
+  preset?: string
   memory?: string
   floppy?: string
   disk?: string
@@ -47,11 +53,68 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   })
   const plan = planRun({ drives, ...(options.memory !== undefined && { memory: options.memory }) })
   for (const file of inputFiles(plan)) await checkInputFile(file)
-  const record = { version: 1, name, machine: withFiles(plan.config, (path) => resolve(path)) }
+  const preset = presetNamed(options.preset)
+  if (preset) {
+    const { memoryMiB, cpuModel, knobs } = preset
+    Object.assign(plan.config, {
+      memoryMiB: options.memory === undefined ? memoryMiB : plan.config.memoryMiB,
+      cpuModel,
+      knobs,
+      boot: preset.boot.filter((kind) => kind !== 'disk' || options.disk !== undefined),
+    })
+  }
+  const record = {
+    version: 1,
+    name,
+    icon: preset?.icon ?? 'pc',
+    machine: withFiles(plan.config, (path) => resolve(path)),
+  }
   const issue = findIssue(VmRecord, record)
   if (issue !== null) throw new UsageError(issue)
   const id = await (await openLibrary()).create(v.parse(VmRecord, record))
   print(options.json ? JSON.stringify({ id }) : id)
+}
+
+/** Throws `UsageError` with the presets that there are. */
+function presetNamed(id: string | undefined): Preset | null {
+  if (id === undefined) return null
+  const presets = loadPresets()
+  const found = presets.find((preset) => preset.id === id)
+  if (!found) throw new UsageError(`--preset ${id}: it is one of ${presets.map((of) => of.id).join(', ')}`)
+  return found
+}
+
+async function set(id: string, settings: string[]): Promise<void> {
+  const library = await openLibrary()
+  const record = withSettings(await library.get(id), settings)
+  // Who runs it has its settings in hand, and would write over these.
+  const lock = await VmLock.take(library.folderOf(id), id)
+  try {
+    await library.update(id, record)
+  } finally {
+    await lock.release()
+  }
+}
+
+async function clone(id: string, name: string, { json }: { json?: boolean }): Promise<void> {
+  const library = await openLibrary()
+  await library.get(id)
+  const lock = await VmLock.take(library.folderOf(id), id)
+  try {
+    const copy = await library.clone(id, name)
+    print(json ? JSON.stringify({ id: copy }) : copy)
+  } finally {
+    await lock.release()
+  }
+}
+
+async function remove(id: string, { keepFiles }: { keepFiles?: boolean }): Promise<void> {
+  const library = await openLibrary()
+  if (!(await library.read(id))) throw new RpcError('vm-unknown', { id })
+  await (await VmLock.take(library.folderOf(id), id)).release()
+  const place = await library.remove(id, keepFiles ? 'keep' : 'delete')
+  if (keepFiles) print(place)
+  else await library.purge(id)
 }
 
 async function show(id: string, { json }: { json?: boolean }): Promise<void> {
@@ -66,7 +129,13 @@ async function show(id: string, { json }: { json?: boolean }): Promise<void> {
 async function start(id: string, { display }: { display?: string }): Promise<number> {
   const library = await openLibrary()
   const plan = planRun({ drives: [], display: display ?? 'web' })
-  return run({ ...plan, config: await library.machineConfig(id) })
+  const config = await library.machineConfig(id)
+  const lock = await VmLock.take(library.folderOf(id), id)
+  try {
+    return await run({ ...plan, config })
+  } finally {
+    await lock.release()
+  }
 }
 
 export function addLibraryCommands(add: (command: Command) => void, finish: (status: number) => void): void {
@@ -93,6 +162,7 @@ export function addLibraryCommands(add: (command: Command) => void, finish: (sta
     new Command('create')
       .summary('add a machine to the library')
       .argument('<name>')
+      .option('--preset <NAME>', 'made for a system, e.g. dos-6 or windows-98; see vitrine presets')
       .option('--memory <MIB>', 'guest memory in MiB')
       .option('--floppy <FILE>', 'floppy image')
       .option('--disk <FILE>', 'hard disk image')
@@ -116,8 +186,34 @@ export function addLibraryCommands(add: (command: Command) => void, finish: (sta
   )
   add(
     new Command('delete')
-      .summary('remove a machine and its folder from the library')
+      .summary('remove a machine from the library')
       .argument('<id>')
-      .action(async (id: string) => (await openLibrary()).remove(id)),
+      .option('--keep-files', 'keep its folder, and print where it is')
+      .action((id: string, options: { keepFiles?: boolean }) => remove(id, options)),
+  )
+  add(
+    new Command('set')
+      .summary('change settings of a machine that is off')
+      .argument('<id>')
+      .argument('<NAME=VALUE...>', `NAME is one of ${SETTABLE.join(', ')}; an empty value takes one away`)
+      .action((id: string, settings: string[]) => set(id, settings)),
+  )
+  add(
+    new Command('clone')
+      .summary('copy a machine, with disks of its own')
+      .argument('<id>')
+      .argument('<name>', 'of the copy')
+      .option('--json', 'print JSON')
+      .action((id: string, name: string, options: { json?: boolean }) => clone(id, name, options)),
+  )
+  add(
+    new Command('presets')
+      .summary('list the systems that machines can be made for')
+      .option('--json', 'print JSON')
+      .action(({ json }: { json?: boolean }) => {
+        const presets = loadPresets()
+        if (json) return print(JSON.stringify(presets, null, 2))
+        for (const { id, name } of presets) print(`${id.padEnd(14)} ${name}`)
+      }),
   )
 }

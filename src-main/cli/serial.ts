@@ -1,5 +1,5 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
+import type { SerialLink } from '../../engine/service/vm-service.ts'
+import { openFile, openPty, openTcp } from '../host/serial-links.ts'
 import { UsageError } from './usage-error.ts'
 
 /** What a serial port of the guest is connected to. */
@@ -18,16 +18,8 @@ export function parseSerial(text: string): SerialTarget {
   throw new UsageError(`--serial ${text}: it is one of stdio, file:FILE, pty, tcp:HOST:PORT, none`)
 }
 
-/** The host's end of a serial port. */
-export interface SerialLink {
-  fromGuest(bytes: Uint8Array): void
-  close(): void
-}
-
 /** Ctrl+] leaves, as in telnet: every other key belongs to the guest. */
 const LEAVE = 0x1d
-/** What is kept for a client that does not read. */
-const MAX_QUEUED_BYTES = 1 << 20
 
 /**
  * @param toGuest takes bytes for the guest
@@ -47,8 +39,11 @@ export async function openSerial(
       return openFile(target.path)
     case 'tcp':
       return openTcp(target.host, target.port, toGuest)
-    case 'pty':
-      return openPty(toGuest)
+    case 'pty': {
+      const link = await openPty(toGuest)
+      process.stderr.write(`Serial port at ${link.place}\n`)
+      return link
+    }
   }
 }
 
@@ -64,6 +59,7 @@ function openStdio(toGuest: (bytes: Uint8Array) => void, leave: () => void): Ser
   }
   stdin.on('data', onData)
   return {
+    place: null,
     fromGuest: (bytes) => void stdout.write(bytes),
     close() {
       if (stdin.isTTY) stdin.setRawMode(false)
@@ -71,71 +67,5 @@ function openStdio(toGuest: (bytes: Uint8Array) => void, leave: () => void): Ser
       stdin.pause()
       stdin.unref?.()
     },
-  }
-}
-
-function openFile(path: string): SerialLink {
-  const file = openSync(path, 'w')
-  return { fromGuest: (bytes) => void writeSync(file, bytes), close: () => closeSync(file) }
-}
-
-/** Listens, and talks with one client at a time; a newer one takes over. */
-async function openTcp(
-  host: string,
-  port: number,
-  toGuest: (bytes: Uint8Array) => void,
-): Promise<SerialLink> {
-  let client: Socket | null = null
-  const server = createServer((socket) => {
-    client?.destroy()
-    client = socket
-    socket.on('data', toGuest)
-    socket.on('error', () => socket.destroy())
-    socket.on('close', () => {
-      if (client === socket) client = null
-    })
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new UsageError(`--serial tcp:${host}:${port}: ${error.message}`)))
-    server.listen(port, host, resolve)
-  })
-  return {
-    fromGuest(bytes) {
-      if (client && client.writableLength < MAX_QUEUED_BYTES) client.write(bytes)
-    },
-    close() {
-      client?.destroy()
-      server.close()
-    },
-  }
-}
-
-/** What is used of node-pty: a pair of terminal ends without a program behind it, which its types leave out. */
-interface PtyModule {
-  native?: { open(columns: number, rows: number): { master: number; slave: number; pty: string } }
-}
-
-async function openPty(toGuest: (bytes: Uint8Array) => void): Promise<SerialLink> {
-  const { native } = await import('node-pty').then(
-    (module) => (module.default ?? module) as unknown as PtyModule,
-    (): PtyModule => ({}),
-  )
-  if (!native)
-    throw new UsageError('--serial pty: the package node-pty is not installed here; use tcp:HOST:PORT')
-  const { ReadStream } = await import('node:tty')
-  const { master, pty } = native.open(80, 25)
-  const stream = new ReadStream(master)
-  stream.setRawMode(true)
-  stream.on('data', toGuest)
-  stream.on('error', () => {}) // nobody has the other end open
-  process.stderr.write(`Serial port at ${pty}\n`)
-  return { fromGuest: (bytes) => writeQuietly(master, bytes), close: () => stream.destroy() }
-}
-
-function writeQuietly(file: number, bytes: Uint8Array): void {
-  try {
-    writeSync(file, bytes)
-  } catch {
-    // The other end is full or closed: a serial line without a reader loses what is sent.
   }
 }

@@ -25,6 +25,8 @@ export function errorLine(error: unknown): string {
         return `there is no machine "${String(id)}"; see vitrine list`
       case 'vm-inaccessible':
         return `the machine "${String(id)}" cannot be used: ${String(reason)}`
+      case 'vm-locked':
+        return `another program runs the machine "${String(id)}": ${String(details['holder'])}`
       case 'vm-busy':
         return `the machine "${String(id)}" is ${String(state)}`
     }

@@ -6,7 +6,7 @@ import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
 import type { MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
-import type { VmSummary } from '../../engine/protocol/vm.ts'
+import { USUAL_DISPLAY, type VmSummary } from '../../engine/protocol/vm.ts'
 import type { MachineThread } from '../../engine/service/machine-thread.ts'
 import type { MachineViews } from '../../engine/service/machine-views.ts'
 import { serveViews } from '../vm-process/view-server.ts'
@@ -66,16 +66,26 @@ export class WebDisplay {
       {
         list: () => [this.#summary()],
         images: () => [],
+        presets: () => [],
+        host: never,
         create: never,
+        settings: never,
+        change: never,
+        clone: never,
         remove: never,
+        putBack: never,
         start: never,
         pause: () => thread.ask('pause'),
         resume: () => thread.ask('resume'),
         reset: () => thread.ask('reset'),
         powerButton: () => thread.ask('powerButton'),
         powerOff: () => thread.powerOff(),
+        saveState: never,
+        discardState: never,
         insert: never,
         eject: ({ drive }) => thread.ask('eject', drive),
+        log: () => [],
+        thumbnail: never,
       },
       {},
       () => this.#clients.delete(client),
@@ -85,13 +95,19 @@ export class WebDisplay {
 
   #summary(): VmSummary {
     const { kind } = this.thread.state ?? { kind: 'off' }
-    const { memoryMiB, drives } = this.config
+    const { memoryMiB, cpuModel, drives } = this.config
     return {
       id: ID,
       name: 'vitrine run',
       state: kind === 'running' || kind === 'paused' ? kind : 'off',
       reason: null,
+      icon: 'pc',
+      group: '',
+      tags: [],
+      notes: '',
+      display: USUAL_DISPLAY,
       memoryMiB,
+      cpuModel,
       drives: drives.map((drive) => ({
         kind: drive.kind,
         name: drive.path === null ? null : basename(drive.path),

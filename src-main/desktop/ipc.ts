@@ -6,6 +6,7 @@ import {
   type IpcMainEvent,
   type IpcMainInvokeEvent,
 } from 'electron'
+import { isAbsolute } from 'node:path'
 import { ChannelEnd } from '../../engine/protocol/channel.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import { describeError, RpcError } from '../../engine/protocol/rpc.ts'
@@ -62,6 +63,12 @@ export function answerWindow(host: HostService<UtilityVmProcess>): void {
     const frames = new MessageChannelMain()
     process.openView(session.port1, frames.port1)
     event.sender.postMessage('view:ports', { id }, [session.port2, frames.port2])
+  })
+
+  // The path comes from the preload script, which asks the system for that of a dropped file.
+  handle('image:drop', async (_event, path): Promise<ImageChoice> => {
+    if (typeof path !== 'string' || !isAbsolute(path)) throw new RpcError('refused')
+    return host.images.pick(path)
   })
 
   handle('image:pick', async (event): Promise<ImageChoice | null> => {

@@ -13,8 +13,14 @@ const FORBIDDEN_SWITCHES = [
 export const hasForbiddenSwitch = (argv: readonly string[]): boolean =>
   argv.some((argument) => FORBIDDEN_SWITCHES.some((pattern) => pattern.test(argument)))
 
-/** What the interface itself needs: to catch the pointer, to fill the screen, and to copy text out. */
-const GRANTED = new Set(['pointerLock', 'fullscreen', 'keyboardLock', 'clipboard-sanitized-write'])
+/** What the interface itself needs: to catch the pointer, to fill the screen, to copy text out and to type pasted text in. */
+const GRANTED = new Set([
+  'pointerLock',
+  'fullscreen',
+  'keyboardLock',
+  'clipboard-sanitized-write',
+  'clipboard-read',
+])
 
 export function refusePermissions(session: Session): void {
   const mayHave = (permission: string, origin: string) => GRANTED.has(permission) && origin === APP_ORIGIN

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -34,8 +34,9 @@ function startProcess(): VmProcess {
     vmContract,
     far,
     {
-      start: ({ config }) => {
-        note(`start ${config.memoryMiB} ${config.drives.map(({ path }) => path).join()}`)
+      start: ({ config, restore }) => {
+        const from = restore === null ? '' : ` from ${restore.split('/').at(-1)}`
+        note(`start ${config.memoryMiB} ${config.drives.map(({ path }) => path).join()}${from}`)
         server.emit('state', { kind: 'running' })
       },
       pause: () => note('pause'),
@@ -46,6 +47,8 @@ function startProcess(): VmProcess {
         server.emit('state', { kind: 'off' })
         setTimeout(() => exit('ended with status 0'))
       },
+      saveState: ({ path }) => note(`save ${path.split('/').at(-1)}`),
+      thumbnail: () => 'picture',
       insert: ({ drive, path }) => note(`insert ${drive} ${path}`),
       eject: ({ drive }) => note(`eject ${drive}`),
     },
@@ -62,12 +65,13 @@ function connect() {
   client.on('changed', (machine) => seen.push(machine))
   return { client, seen }
 }
+const WISH = { preset: null, memoryMiB: 16, images: [] as string[], disk: null }
 const media = (name: string) => join(folder, 'media', name)
 
 describe('host service', () => {
   it('creates a machine whose drive suits the image, and tells every client', async () => {
     const [one, other] = [connect(), connect()]
-    const made = await one.client.call('create', { name: 'DOS', memoryMiB: 16, image: 'media:disk one.img' })
+    const made = await one.client.call('create', { ...WISH, name: 'DOS', images: ['media:disk one.img'] })
     expect(made).toMatchObject({
       id: 'dos',
       state: 'off',
@@ -82,7 +86,7 @@ describe('host service', () => {
 
   it('runs it, passes commands on, and remembers a disk that was changed', async () => {
     const { client, seen } = connect()
-    const { id } = await client.call('create', { name: 'DOS', memoryMiB: 16, image: 'media:disk one.img' })
+    const { id } = await client.call('create', { ...WISH, name: 'DOS', images: ['media:disk one.img'] })
     await client.call('start', { id })
     await client.call('reset', { id })
     await client.call('insert', { id, drive: 'floppy0', image: 'media:disk two.img' })
@@ -101,11 +105,11 @@ describe('host service', () => {
 
   it('refuses images it did not offer, and machines it does not know', async () => {
     const { client } = connect()
-    const wish = { name: 'X', memoryMiB: 16 }
-    await expect(client.call('create', { ...wish, image: '/etc/passwd' })).rejects.toMatchObject({
+    const wish = { ...WISH, name: 'X' }
+    await expect(client.call('create', { ...wish, images: ['/etc/passwd'] })).rejects.toMatchObject({
       code: 'image-unknown',
     })
-    await expect(client.call('create', { ...wish, memoryMiB: 4000, image: null })).rejects.toMatchObject({
+    await expect(client.call('create', { ...wish, memoryMiB: 4000 })).rejects.toMatchObject({
       code: 'bad-request',
     })
     await expect(client.call('start', { id: '../x' })).rejects.toMatchObject({ code: 'bad-request' })
@@ -117,11 +121,128 @@ describe('host service', () => {
     const { client } = connect()
     const removed: string[] = []
     client.on('removed', ({ id }) => removed.push(id))
-    const { id } = await client.call('create', { name: 'Gone', memoryMiB: 16, image: null })
+    const { id } = await client.call('create', { ...WISH, name: 'Gone' })
     await client.call('start', { id })
-    await client.call('remove', { id })
+    await client.call('remove', { id, files: 'delete' })
     expect(await client.call('list', undefined)).toEqual([])
     expect(removed).toEqual([id])
+  })
+
+  it('brings back a machine that was removed, and forgets one for good at the next start', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Back', images: ['media:disk one.img'] })
+    await client.call('start', { id })
+    await client.call('remove', { id, files: 'delete' })
+    await client.call('putBack', { id })
+    await client.call('start', { id }) // its lock went with it and is free
+    await client.call('remove', { id, files: 'delete' })
+    await host.close()
+    host = await HostService.open(folder, startProcess)
+    await expect(connect().client.call('putBack', { id })).rejects.toMatchObject({ code: 'vm-unknown' })
+  })
+
+  it('keeps the files of a machine that was only taken out of the list', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Kept' })
+    await client.call('remove', { id, files: 'keep' })
+    await host.close()
+    host = await HostService.open(folder, startProcess)
+    expect(await connect().client.call('putBack', { id })).toMatchObject({ name: 'Kept' })
+  })
+
+  it('changes settings, with images by their ids, and names no other file', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Set' })
+    const settings = await client.call('settings', { id })
+    const drives = [{ ...settings.machine.drives[0]!, path: 'media:disk one.img' }]
+    const machine = { ...settings.machine, memoryMiB: 24, drives }
+    await client.call('change', { id, settings: { ...settings, notes: 'For games', machine } })
+    expect(await client.call('settings', { id })).toMatchObject({
+      notes: 'For games',
+      machine: { memoryMiB: 24, drives: [{ path: media('disk one.img') }] },
+    })
+    const elsewhere = { ...machine, drives: [{ ...drives[0]!, path: '/etc/passwd' }] }
+    await expect(
+      client.call('change', { id, settings: { ...settings, machine: elsewhere } }),
+    ).rejects.toMatchObject({ code: 'file-not-chosen' })
+    const logging = { ...settings.machine, debug: { exit: false, portLogs: [], console: '/tmp/x' } }
+    await expect(
+      client.call('change', { id, settings: { ...settings, machine: logging } }),
+    ).rejects.toMatchObject({ code: 'bad-request' })
+  })
+
+  it('lets notes change while the machine runs, and its hardware not', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Live' })
+    await client.call('start', { id })
+    const settings = await client.call('settings', { id })
+    await client.call('change', { id, settings: { ...settings, notes: 'still running' } })
+    const machine = { ...settings.machine, memoryMiB: 32 }
+    await expect(client.call('change', { id, settings: { ...settings, machine } })).rejects.toMatchObject({
+      code: 'vm-busy',
+    })
+  })
+
+  it('makes a disk in the folder of a new machine, and copies it with the machine', async () => {
+    const { client } = connect()
+    const wish = { ...WISH, name: 'Disk', disk: { sizeMiB: 8, format: 'qcow2' as const } }
+    const { id } = await client.call('create', wish)
+    const copy = await client.call('clone', { id, name: 'Copy of disk' })
+    expect(copy.drives).toContainEqual({ kind: 'disk', name: 'disk.qcow2' })
+    for (const vm of [id, copy.id])
+      expect((await stat(join(folder, 'machines', vm, 'disk.qcow2'))).size).toBeGreaterThan(0)
+  })
+
+  it('refuses a machine that another program runs', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Shared' })
+    const other = await HostService.open(folder, startProcess)
+    const [near, far] = channelPair()
+    other.serve(far)
+    await new RpcClient<HostContract>(hostContract, near).call('start', { id })
+    await expect(client.call('start', { id })).rejects.toMatchObject({ code: 'vm-locked' })
+    await other.close()
+    await client.call('start', { id })
+  })
+
+  it('goes on from a saved state, once', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Saved' })
+    await client.call('start', { id })
+    await client.call('saveState', { id })
+    await writeFile(join(folder, 'machines', id, 'saved.state'), 'state')
+    expect(await client.call('list', undefined)).toMatchObject([{ state: 'saved' }])
+    await client.call('start', { id })
+    expect(told).toEqual(['start 16 ,', 'save saved.state', 'start 16 , from saved.state'])
+    await client.call('powerOff', { id })
+    expect(await client.call('list', undefined)).toMatchObject([{ state: 'off' }])
+  })
+
+  it('keeps a log of what happened to a machine', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Logged' })
+    await client.call('start', { id })
+    await client.call('powerOff', { id })
+    const texts = (await client.call('log', { id })).map(({ text }) => text)
+    expect(texts).toEqual(
+      expect.arrayContaining([
+        'made',
+        expect.stringMatching(/^starts: 16 MiB/),
+        'it is running',
+        'it is off',
+      ]),
+    )
+  })
+
+  it('lists what was written by a newer version, and leaves it alone', async () => {
+    const path = join(folder, 'machines', 'newer')
+    await mkdir(path)
+    await writeFile(join(path, 'vm.json'), '{"version": 7, "name": "From the future"}')
+    const { client } = connect()
+    expect((await client.call('list', undefined))[0]!.reason).toMatch(/newer version of Vitrine \(format 7\)/)
+    await expect(client.call('clone', { id: 'newer', name: 'X' })).rejects.toMatchObject({
+      code: 'vm-inaccessible',
+    })
   })
 
   it('lists what is damaged, with the reason', async () => {

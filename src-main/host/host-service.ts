@@ -1,29 +1,53 @@
-import { readFile } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { readFile, rm, stat } from 'node:fs/promises'
+import { cpus, freemem, totalmem } from 'node:os'
+import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
-import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
-import { RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
-import { VmRecord, type VmSummary } from '../../engine/protocol/vm.ts'
+import { withFiles, type DriveConfig } from '../../engine/protocol/machine-config.ts'
+import type { Preset } from '../../engine/protocol/preset.ts'
+import { RpcError, RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
+import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
+import { USUAL_DISPLAY, VmRecord, type VmSettings, type VmSummary } from '../../engine/protocol/vm.ts'
+import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { Images } from './images.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
-import { bundled } from './locations.ts'
-import { Supervisor } from './supervisor.ts'
+import { bundled, version } from './locations.ts'
+import { newMachine } from './new-machine.ts'
+import { loadPresets } from './presets.ts'
+import { Supervisor, type VmStatus } from './supervisor.ts'
+import { VmLock } from './vm-lock.ts'
+import { VmLog } from './vm-log.ts'
 import type { VmProcess } from './vm-process.ts'
+
+const SAVED_STATE = 'saved.state'
+/** How long a machine that was removed can come back. */
+const UNDO_MS = 10 * 60_000
 
 /** The library and its machines, served to any number of windows and pages. */
 export class HostService<P extends VmProcess> {
   readonly images: Images
   readonly supervisor: Supervisor<P>
+  readonly #log: VmLog
+  readonly #presets: Preset[] = loadPresets()
   #clients = new Set<RpcServer<HostContract>>()
+  #lastLogged = new Map<string, string>()
+  /** Of each machine that was started: when its lock has been given back. */
+  #locks = new Map<string, Promise<void>>()
+  #purges = new Map<string, NodeJS.Timeout>()
+  /** Changes of one record come one after the other. */
+  #changing = new Map<string, Promise<unknown>>()
 
   private constructor(
     private readonly library: VmLibrary,
     startProcess: (id: string) => P,
   ) {
     this.images = new Images(library.mediaFolder)
-    this.supervisor = new Supervisor(startProcess, (id) => void this.#changed(id))
+    this.#log = new VmLog((id) => library.folderOf(id))
+    this.supervisor = new Supervisor(startProcess, (id) => {
+      this.#logStatus(id, this.supervisor.status(id))
+      void this.#changed(id)
+    })
   }
 
   /** Opens the library at a folder; a new one gets the demo machine. */
@@ -33,6 +57,7 @@ export class HostService<P extends VmProcess> {
   ): Promise<HostService<P>> {
     const library = new VmLibrary(folder)
     if (await library.open()) await addDemo(library)
+    await library.purge()
     return new HostService(library, startProcess)
   }
 
@@ -45,80 +70,260 @@ export class HostService<P extends VmProcess> {
   }
 
   async list(): Promise<VmSummary[]> {
-    return (await this.library.list()).map((entry) => this.#summary(entry))
+    return Promise.all((await this.library.list()).map((entry) => this.#summary(entry)))
   }
 
   async close(): Promise<void> {
     await this.supervisor.close()
+    await Promise.all(this.#locks.values())
+    for (const timer of this.#purges.values()) clearTimeout(timer)
+    await this.#log.flush()
   }
 
   #calls: CallHandlers<HostContract> = {
     list: () => this.list(),
     images: () => this.images.list(),
+    presets: () => this.#presets,
+    host: () => ({
+      version: version(),
+      memoryMiB: Math.floor(totalmem() / 2 ** 20),
+      freeMiB: Math.floor(freemem() / 2 ** 20),
+      processors: cpus().length,
+      platform: process.platform,
+    }),
     create: (wish) => this.#create(wish),
-    remove: async ({ id }) => {
-      await this.supervisor.powerOff(id)
-      await this.library.remove(id)
-      for (const client of this.#clients) client.emit('removed', { id })
+    settings: async ({ id }) => {
+      const { version: _, ...settings } = await this.library.get(id)
+      return settings
     },
-    start: async ({ id }) => this.supervisor.start(id, await this.library.machineConfig(id)),
+    change: ({ id, settings }) => this.#change(id, settings),
+    clone: async ({ id, name }) => {
+      if (this.supervisor.process(id)) throw new RpcError('vm-busy', { id, state: this.#state(id) })
+      const copy = await this.library.clone(id, name)
+      this.#log.note(copy, 'info', `made as a copy of ${id}`)
+      return this.#tellOf(copy)
+    },
+    remove: ({ id, files }) => this.#remove(id, files),
+    putBack: async ({ id }) => {
+      await this.library.putBack(id)
+      clearTimeout(this.#purges.get(id))
+      this.#purges.delete(id)
+      return this.#tellOf(id)
+    },
+    start: ({ id }) => this.#start(id),
     pause: ({ id }) => this.supervisor.client(id).call('pause', undefined),
     resume: ({ id }) => this.supervisor.client(id).call('resume', undefined),
     reset: ({ id }) => this.supervisor.client(id).call('reset', undefined),
     powerButton: ({ id }) => this.supervisor.client(id).call('powerButton', undefined),
     powerOff: ({ id }) => this.supervisor.powerOff(id),
+    saveState: async ({ id }) => {
+      await this.supervisor.client(id).call('saveState', { path: this.#statePath(id) })
+      this.#log.note(id, 'info', 'its state is saved')
+      await this.supervisor.powerOff(id)
+    },
+    discardState: async ({ id }) => {
+      await this.library.get(id)
+      if (this.supervisor.process(id)) throw new RpcError('vm-busy', { id, state: this.#state(id) })
+      await rm(this.#statePath(id), { force: true })
+      this.#log.note(id, 'info', 'its saved state is discarded')
+      await this.#changed(id)
+    },
     insert: async ({ id, drive, image }) => {
       const { path } = await this.images.find(image)
       await this.supervisor.client(id).call('insert', { drive, path, readonly: false })
+      this.#log.note(id, 'info', `${drive}: ${path} is put in`)
       await this.#remember(id, drive, path)
     },
     eject: async ({ id, drive }) => {
       await this.supervisor.client(id).call('eject', { drive })
+      this.#log.note(id, 'info', `${drive}: its medium is taken out`)
       await this.#remember(id, drive, null)
+    },
+    log: async ({ id }) => {
+      if (!(await this.library.read(id))) throw new RpcError('vm-unknown', { id })
+      return this.#log.read(id)
+    },
+    thumbnail: async ({ id }) => {
+      if (this.#state(id) !== 'running' && this.#state(id) !== 'paused') return null
+      return this.supervisor.client(id).call('thumbnail', undefined)
     },
   }
 
-  async #create({ name, memoryMiB, image }: NewVm): Promise<VmSummary> {
-    const chosen = image === null ? null : await this.images.find(image)
-    // Floppy and CD drives are always there, so that a medium can be put in later.
-    const kinds =
-      chosen?.kind === 'disk' ? (['floppy', 'disk', 'cdrom'] as const) : (['floppy', 'cdrom'] as const)
-    const drives = kinds.map((kind) => ({ kind, path: chosen?.kind === kind ? chosen.path : null }))
-    const boot = chosen ? [chosen.kind, ...kinds.filter((kind) => kind !== chosen.kind)] : [...kinds]
-    const record = v.parse(VmRecord, { version: 1, name, machine: { version: 1, memoryMiB, drives, boot } })
-    const id = await this.library.create(record)
-    const summary = this.#summary({ id, record })
-    for (const client of this.#clients) client.emit('changed', summary)
-    return summary
+  async #create(wish: NewVm): Promise<VmSummary> {
+    const preset = this.#presets.find(({ id }) => id === wish.preset) ?? null
+    if (wish.preset !== null && !preset)
+      throw new RpcError('bad-request', { name: 'create', reason: `there is no preset ${wish.preset}` })
+    const images = await Promise.all(wish.images.map((id) => this.images.find(id)))
+    const made = newMachine(wish, preset, images)
+    const id = await this.library.create(made.record, {}, (folder) => made.prepare(folder))
+    this.#log.note(id, 'info', preset ? `made for ${preset.name}` : 'made')
+    return this.#tellOf(id)
+  }
+
+  async #start(id: string): Promise<void> {
+    const record = await this.library.get(id)
+    const config = await this.library.machineConfig(id)
+    const { state } = this.supervisor.status(id)
+    if (state !== 'off' && state !== 'aborted') throw new RpcError('vm-busy', { id, state })
+    await this.#locks.get(id) // its process may be about to end
+    const lock = await VmLock.take(this.library.folderOf(id), id)
+    try {
+      const path = this.#statePath(id)
+      const restore = (await exists(path)) ? path : null
+      const { memoryMiB, cpuModel, accel } = config
+      this.#log.note(id, 'info', `starts: ${memoryMiB} MiB, processor ${cpuModel}, accelerator ${accel}`)
+      const serial = record.serial.map((target) => this.#linkTarget(id, target))
+      await this.supervisor.start(id, { config, serial, restore })
+      if (restore !== null) await rm(restore)
+      this.#locks.set(
+        id,
+        this.supervisor.ended(id).then(() => lock.release()),
+      )
+    } catch (error) {
+      await lock.release()
+      this.#log.note(
+        id,
+        'error',
+        `it could not be started: ${error instanceof Error ? error.message : error}`,
+      )
+      throw error
+    }
+  }
+
+  #linkTarget(id: string, target: SerialTarget): SerialLinkTarget {
+    if (target.kind !== 'file') return target
+    return { kind: 'file', path: join(this.library.folderOf(id), target.name) }
+  }
+
+  async #remove(id: string, files: 'keep' | 'delete'): Promise<void> {
+    await this.supervisor.powerOff(id)
+    await this.#locks.get(id)
+    await this.#log.flush()
+    await this.library.remove(id, files)
+    clearTimeout(this.#purges.get(id))
+    if (files === 'delete') {
+      const timer = setTimeout(() => void this.library.purge(id).catch(() => {}), UNDO_MS)
+      this.#purges.set(id, timer.unref())
+    }
+    for (const client of this.#clients) client.emit('removed', { id })
+  }
+
+  #change(id: string, wanted: VmSettings): Promise<void> {
+    return this.#exclusively(id, async () => {
+      const record = await this.library.get(id)
+      const names = new Set<string>()
+      withFiles(wanted.machine, (path) => {
+        names.add(path)
+        return path
+      })
+      const places = await Promise.all(
+        [...names].map(async (name) => [name, await this.images.placeOf(name)] as const),
+      )
+      const found = new Map(places)
+      const changed = changedRecord(record, wanted, (name) => found.get(name) ?? null)
+      const { state } = await this.#tellOf(id)
+      const isOff = state === 'off' || state === 'aborted'
+      if (!isOff && hardwareDiffers(record.machine, changed.machine))
+        throw new RpcError('vm-busy', { id, state })
+      // Its media may have been changed since the window asked; they are changed by `insert` and `eject` only.
+      await this.library.update(id, isOff ? changed : { ...changed, machine: record.machine })
+      await this.#changed(id)
+    })
   }
 
   /** Keeps what lies in a drive for the next start. */
-  async #remember(id: string, drive: string, path: string | null): Promise<void> {
-    const record = await this.library.get(id)
-    const { drives } = record.machine
-    const changed = drives.indexOf(configOf(drive, drives)!)
-    if (changed < 0) return
-    const machine = { ...record.machine, drives: drives.with(changed, { ...drives[changed]!, path }) }
-    await this.library.update(id, { ...record, machine })
-    await this.#changed(id)
+  #remember(id: string, drive: string, path: string | null): Promise<void> {
+    return this.#exclusively(id, async () => {
+      const record = await this.library.get(id)
+      const { drives } = record.machine
+      const changed = drives.indexOf(configOf(drive, drives)!)
+      if (changed < 0) return
+      const machine = { ...record.machine, drives: drives.with(changed, { ...drives[changed]!, path }) }
+      await this.library.update(id, { ...record, machine })
+      await this.#changed(id)
+    })
+  }
+
+  async #exclusively<T>(id: string, change: () => Promise<T>): Promise<T> {
+    const done = (this.#changing.get(id) ?? Promise.resolve()).then(change, change)
+    this.#changing.set(id, done)
+    try {
+      return await done
+    } finally {
+      if (this.#changing.get(id) === done) this.#changing.delete(id)
+    }
+  }
+
+  #state(id: string): VmStatus['state'] {
+    return this.supervisor.status(id).state
+  }
+
+  #statePath(id: string): string {
+    return join(this.library.folderOf(id), SAVED_STATE)
+  }
+
+  #logStatus(id: string, { state, reason }: VmStatus): void {
+    const text = reason === null ? `it is ${state}` : `it is ${state}: ${reason}`
+    if (this.#lastLogged.get(id) === text) return
+    this.#lastLogged.set(id, text)
+    this.#log.note(id, state === 'aborted' ? 'error' : 'info', text)
   }
 
   async #changed(id: string): Promise<void> {
     const entry = await this.library.read(id)
-    if (entry) for (const client of this.#clients) client.emit('changed', this.#summary(entry))
+    if (!entry) return
+    const summary = await this.#summary(entry)
+    for (const client of this.#clients) client.emit('changed', summary)
   }
 
-  #summary(entry: LibraryEntry): VmSummary {
-    const { id } = entry
-    if ('problem' in entry)
-      return { id, name: id, state: 'inaccessible', reason: entry.problem, memoryMiB: null, drives: [] }
-    const { name, machine } = entry.record
-    const drives = machine.drives.map(({ kind, path }) => ({
-      kind,
-      name: path === null ? null : basename(path),
-    }))
-    return { id, name, ...this.supervisor.status(id), memoryMiB: machine.memoryMiB, drives }
+  /** Tells every window of a machine that may be new. */
+  async #tellOf(id: string): Promise<VmSummary> {
+    const entry = await this.library.read(id)
+    if (!entry) throw new RpcError('vm-unknown', { id })
+    const summary = await this.#summary(entry)
+    for (const client of this.#clients) client.emit('changed', summary)
+    return summary
   }
+
+  async #summary(entry: LibraryEntry): Promise<VmSummary> {
+    const { id } = entry
+    if ('problem' in entry) return { ...INACCESSIBLE, id, name: id, reason: entry.problem }
+    const { name, icon, group, tags, notes, display, machine } = entry.record
+    const status = this.supervisor.status(id)
+    const isSaved = status.state === 'off' && (await exists(this.#statePath(id)))
+    return {
+      id,
+      name,
+      icon,
+      group,
+      tags,
+      notes,
+      display,
+      ...(isSaved ? { state: 'saved', reason: null } : status),
+      memoryMiB: machine.memoryMiB,
+      cpuModel: machine.cpuModel,
+      drives: machine.drives.map(({ kind, path }) => ({ kind, name: path === null ? null : basename(path) })),
+    }
+  }
+}
+
+const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
+  state: 'inaccessible',
+  icon: 'pc',
+  group: '',
+  tags: [],
+  notes: '',
+  display: USUAL_DISPLAY,
+  memoryMiB: null,
+  cpuModel: null,
+  drives: [],
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Which configured drive a running machine's drive is; floppy drives by their number, a CD-ROM drive when there is but one. */
@@ -138,6 +343,6 @@ async function addDemo(library: VmLibrary): Promise<void> {
     { kind: 'cdrom', path: null },
   ]
   const machine = { version: 1, memoryMiB: 32, drives, boot: ['floppy', 'cdrom'] }
-  const record = v.parse(VmRecord, { version: 1, name: 'Vitrine diagnostics', machine })
+  const record = v.parse(VmRecord, { version: 1, name: 'Vitrine diagnostics', icon: 'lab', machine })
   await library.create(record, { 'diagnostic.img': image })
 }

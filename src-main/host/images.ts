@@ -65,6 +65,14 @@ export class Images {
     return { ...image, path }
   }
 
+  /** Place of an image that can be used, by its id; null when there is none. */
+  async placeOf(id: string): Promise<string | null> {
+    return this.find(id).then(
+      ({ path }) => path,
+      () => null,
+    )
+  }
+
   #pathOf(id: string): string | undefined {
     const name = id.startsWith('media:') ? id.slice('media:'.length) : null
     if (name === null) return this.#picked.get(id)

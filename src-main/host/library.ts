@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { basename, extname, isAbsolute, join } from 'node:path'
+import { copyFile, constants, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, extname, isAbsolute, join, parse as parsePath } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { Media } from '../../engine/service/media/media.ts'
@@ -25,9 +25,12 @@ export type LibraryEntry =
 /** The virtual machines on disk: one folder each below `machines`, with its record in vm.json. */
 export class VmLibrary {
   readonly #machines: string
+  /** Machines that were removed: `kept` for good, `deleted` until they are purged. */
+  readonly #removed: string
 
   constructor(readonly folder: string) {
     this.#machines = join(folder, 'machines')
+    this.#removed = join(folder, 'removed')
   }
 
   /** Makes the folders. @returns whether the library is new */
@@ -57,6 +60,9 @@ export class VmLibrary {
       const path = this.#path(id, RECORD)
       if ((await stat(path)).size > MAX_RECORD_BYTES) return { id, problem: `${RECORD} is far too large` }
       const json: unknown = JSON.parse(await readFile(path, 'utf8'))
+      const newer = newerVersion(json)
+      if (newer !== null)
+        return { id, problem: `${RECORD} was written by a newer version of Vitrine (format ${newer})` }
       const issue = findIssue(VmRecord, json)
       return issue === null ? { id, record: v.parse(VmRecord, json) } : { id, problem: `${RECORD}: ${issue}` }
     } catch (error) {
@@ -64,12 +70,20 @@ export class VmLibrary {
     }
   }
 
-  /** @param files what to copy into the new machine's folder, by name, before its record makes it one */
-  async create(record: VmRecord, files: Record<string, Uint8Array> = {}): Promise<string> {
+  /**
+   * @param files what to copy into the new machine's folder, by name, before its record makes it one
+   * @param prepare makes more in the folder
+   */
+  async create(
+    record: VmRecord,
+    files: Record<string, Uint8Array> = {},
+    prepare: (folder: string) => Promise<void> = () => Promise.resolve(),
+  ): Promise<string> {
     const id = await this.#newFolder(record.name)
     try {
       for (const [name, contents] of Object.entries(files))
         await writeFileAtomically(this.#path(id, name), contents)
+      await prepare(this.#path(id))
       await this.#write(id, record)
     } catch (error) {
       await rm(this.#path(id), { recursive: true, force: true })
@@ -78,15 +92,66 @@ export class VmLibrary {
     return id
   }
 
+  /** A copy under a new name. Its disks are copied, wherever they lie; other media that lie elsewhere are shared. */
+  async clone(id: string, name: string): Promise<string> {
+    const record = await this.get(id)
+    const taken = new Set<string>()
+    const copies = new Map<string, string>()
+    const { machine } = record
+    const inside = (path: string): boolean => !isAbsolute(path)
+    const copyOf = (path: string): void => {
+      if (!copies.has(path)) copies.set(path, freeName(basename(path), taken))
+    }
+    for (const { kind, path, overlay } of machine.drives) {
+      // What takes the writes is copied; a disk that is only read below it can be shared.
+      if (overlay !== undefined) copyOf(overlay)
+      else if (kind === 'disk' && path !== null) copyOf(path)
+    }
+    withFiles(machine, (path) => {
+      if (inside(path)) copyOf(path)
+      return path
+    })
+    const copy = { ...record, name, machine: withFiles(machine, (path) => copies.get(path) ?? path) }
+    return this.create(copy, {}, async (folder) => {
+      for (const [from, to] of copies)
+        // Where the file system can, both share the blocks until one is written.
+        await copyFile(
+          inside(from) ? this.#path(id, from) : from,
+          join(folder, to),
+          constants.COPYFILE_FICLONE,
+        )
+    })
+  }
+
   /** Replaces the record. A damaged one is left alone: whoever repairs it by hand finds it as it was. */
   async update(id: string, record: VmRecord): Promise<void> {
     await this.get(id)
     await this.#write(id, record)
   }
 
-  async remove(id: string): Promise<void> {
+  /** Moves a machine's folder out of the library. @returns its new place */
+  async remove(id: string, files: 'keep' | 'delete' = 'delete'): Promise<string> {
     if (!(await this.read(id))) throw new RpcError('vm-unknown', { id })
-    await rm(this.#path(id), { recursive: true })
+    const place = this.#removedPath(files, id)
+    await mkdir(dirname(place), { recursive: true, mode: 0o700 })
+    await rm(place, { recursive: true, force: true })
+    await rename(this.#path(id), place)
+    return place
+  }
+
+  /** Brings back a machine that was removed. Throws `vm-unknown`, also when its name has been taken since. */
+  async putBack(id: string): Promise<void> {
+    if (!v.is(VmId, id) || (await exists(this.#path(id)))) throw new RpcError('vm-unknown', { id })
+    for (const files of ['delete', 'keep'] as const)
+      if (await exists(this.#removedPath(files, id)))
+        return rename(this.#removedPath(files, id), this.#path(id))
+    throw new RpcError('vm-unknown', { id })
+  }
+
+  /** Deletes for good what was removed to be deleted: one machine, or all. */
+  async purge(id?: string): Promise<void> {
+    const place = id === undefined ? join(this.#removed, 'deleted') : this.#removedPath('delete', id)
+    await rm(place, { recursive: true, force: true })
   }
 
   /** Throws `vm-unknown` or `vm-inaccessible`. */
@@ -97,6 +162,10 @@ export class VmLibrary {
     return entry.record
   }
 
+  folderOf(id: string): string {
+    return this.#path(id)
+  }
+
   /** The machine's configuration with the paths of its files made absolute. */
   async machineConfig(id: string): Promise<MachineConfig> {
     const { machine } = await this.get(id)
@@ -105,6 +174,10 @@ export class VmLibrary {
 
   #path(id: string, ...parts: string[]): string {
     return join(this.#machines, id, ...parts)
+  }
+
+  #removedPath(files: 'keep' | 'delete', id: string): string {
+    return join(this.#removed, files === 'keep' ? 'kept' : 'deleted', id)
   }
 
   async #write(id: string, record: VmRecord): Promise<void> {
@@ -140,6 +213,21 @@ export function safeFileName(name: string): string {
     .replace(/^\.+/, '')
   const extension = extname(plain).slice(0, 16)
   return (plain.slice(0, plain.length - extname(plain).length).slice(0, 100) || 'image') + extension
+}
+
+/** The name, or one like it that is not taken yet; it is taken then. */
+function freeName(name: string, taken: Set<string>): string {
+  const { name: stem, ext } = parsePath(name)
+  let free = name
+  for (let number = 2; taken.has(free); number++) free = `${stem} (${number})${ext}`
+  taken.add(free)
+  return free
+}
+
+/** The format of a record that this version does not know yet; null when it does. */
+function newerVersion(json: unknown): number | null {
+  const version = typeof json === 'object' && json !== null && 'version' in json ? json.version : null
+  return typeof version === 'number' && version > 1 ? version : null
 }
 
 const label = (entry: LibraryEntry): string => ('record' in entry ? entry.record.name : entry.id)

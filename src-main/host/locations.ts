@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,3 +20,9 @@ export function libraryFolder(
 /** A file of the build. All bundles lie exactly one folder below its root. */
 export const bundled = (...parts: string[]): string =>
   join(dirname(fileURLToPath(import.meta.url)), '..', ...parts)
+
+/** Of this program, from its package. */
+export function version(): string {
+  const { version } = JSON.parse(readFileSync(bundled('..', 'package.json'), 'utf8')) as { version: string }
+  return version
+}

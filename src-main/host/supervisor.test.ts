@@ -7,7 +7,7 @@ import { vmContract, type VmContract } from '../../engine/protocol/vm-contract.t
 import { Supervisor } from './supervisor.ts'
 import type { VmProcess } from './vm-process.ts'
 
-const config = v.parse(MachineConfig, { version: 1 })
+const order = { config: v.parse(MachineConfig, { version: 1 }), serial: [], restore: null }
 
 /** The process of a machine that does what it is told, until the test ends it. */
 class ObedientProcess implements VmProcess {
@@ -42,6 +42,8 @@ class ObedientProcess implements VmProcess {
           setTimeout(() => this.end('ended with status 0'), 5)
           return undefined
         },
+        saveState: () => undefined,
+        thumbnail: () => '',
         insert: () => undefined,
         eject: () => undefined,
       },
@@ -82,7 +84,7 @@ const turn = () => new Promise((resolve) => setTimeout(resolve, 20))
 describe('supervisor', () => {
   it('starts a process, follows its machine, and ends with it', async () => {
     const { supervisor, changes } = powerOn()
-    await supervisor.start('a', config)
+    await supervisor.start('a', order)
     await supervisor.client('a').call('pause', undefined)
     await supervisor.powerOff('a')
     expect(changes).toEqual(['a starting', 'a running', 'a paused', 'a off', 'a off'])
@@ -91,7 +93,7 @@ describe('supervisor', () => {
 
   it('hands on why a machine could not be built, and leaves it off', async () => {
     const { supervisor } = powerOn((process) => (process.refuses = true))
-    await expect(supervisor.start('a', config)).rejects.toMatchObject({
+    await expect(supervisor.start('a', order)).rejects.toMatchObject({
       code: 'file-unusable',
       details: { reason: 'it is locked' },
     })
@@ -100,8 +102,8 @@ describe('supervisor', () => {
 
   it('makes a machine whose process dies aborted, and no other', async () => {
     const { supervisor, processes } = powerOn()
-    await supervisor.start('a', config)
-    await supervisor.start('b', config)
+    await supervisor.start('a', order)
+    await supervisor.start('b', order)
     processes[0]!.end('was ended by SIGSEGV')
     await turn()
     expect(supervisor.status('a')).toEqual({
@@ -109,13 +111,13 @@ describe('supervisor', () => {
       reason: 'the process of the machine was ended by SIGSEGV',
     })
     expect(supervisor.status('b').state).toBe('running')
-    await supervisor.start('a', config)
+    await supervisor.start('a', order)
     expect(supervisor.status('a').state).toBe('running')
   })
 
   it('keeps the reason of a guest that brought its machine down', async () => {
     const { supervisor, processes } = powerOn()
-    await supervisor.start('a', config)
+    await supervisor.start('a', order)
     processes[0]!.server.emit('state', { kind: 'crashed', reason: 'triple fault' })
     processes[0]!.end('ended with status 0')
     await turn()
@@ -125,8 +127,8 @@ describe('supervisor', () => {
   it('refuses a second start, and commands to what does not run', async () => {
     const { supervisor } = powerOn()
     expect(() => supervisor.client('a')).toThrow(expect.objectContaining({ code: 'vm-busy' }))
-    await supervisor.start('a', config)
-    await expect(supervisor.start('a', config)).rejects.toMatchObject({
+    await supervisor.start('a', order)
+    await expect(supervisor.start('a', order)).rejects.toMatchObject({
       code: 'vm-busy',
       details: { state: 'running' },
     })
@@ -134,10 +136,10 @@ describe('supervisor', () => {
 
   it('starts again a machine whose process is still ending', async () => {
     const { supervisor, processes } = powerOn()
-    await supervisor.start('a', config)
+    await supervisor.start('a', order)
     processes[0]!.server.emit('state', { kind: 'off' })
     await turn()
-    const again = supervisor.start('a', config)
+    const again = supervisor.start('a', order)
     processes[0]!.end('ended with status 0')
     await again
     expect(supervisor.status('a').state).toBe('running')
@@ -146,7 +148,7 @@ describe('supervisor', () => {
 
   it('believes no process that talks nonsense', async () => {
     const { supervisor, processes } = powerOn()
-    await supervisor.start('a', config)
+    await supervisor.start('a', order)
     processes[0]!.server.emit('state', { kind: 'exploded' } as never)
     await turn()
     expect(supervisor.status('a').state).toBe('running')

@@ -1,5 +1,5 @@
-import type { MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
+import type * as v from 'valibot'
 import { vmContract, type MachineState, type VmContract } from '../../engine/protocol/vm-contract.ts'
 import type { VmState } from '../../engine/protocol/vm.ts'
 import type { VmProcess } from './vm-process.ts'
@@ -8,9 +8,12 @@ import type { VmProcess } from './vm-process.ts'
 const END_MS = 8000
 
 export interface VmStatus {
-  state: Exclude<VmState, 'inaccessible'>
+  state: Exclude<VmState, 'inaccessible' | 'saved'>
   reason: string | null
 }
+
+/** What a machine starts with. */
+export type StartOrder = v.InferInput<(typeof vmContract)['calls']['start']['params']>
 
 interface Running<P> {
   process: P
@@ -45,7 +48,7 @@ export class Supervisor<P extends VmProcess> {
     return this.#running.get(id)?.process ?? null
   }
 
-  async start(id: string, config: MachineConfig): Promise<void> {
+  async start(id: string, order: StartOrder): Promise<void> {
     const earlier = this.#running.get(id)
     if (earlier && isLive(earlier.status)) throw new RpcError('vm-busy', { id, state: earlier.status.state })
     await earlier?.ended // its machine has ended already, and its process is about to
@@ -53,7 +56,7 @@ export class Supervisor<P extends VmProcess> {
     const running = this.#spawn(id)
     this.onChange(id)
     try {
-      await running.client.call('start', { config })
+      await running.client.call('start', order)
     } catch (error) {
       // A machine that could not be built is off, and the caller hears why; one whose process died stays aborted.
       if (this.#running.get(id) === running) {
@@ -81,6 +84,11 @@ export class Supervisor<P extends VmProcess> {
     running.client.call('powerOff', undefined).catch(() => {}) // its end is what counts
     await running.ended
     clearTimeout(timer)
+  }
+
+  /** Settles when no process runs the machine any more. */
+  async ended(id: string): Promise<void> {
+    await this.#running.get(id)?.ended
   }
 
   /** Forgets why a machine was aborted. */

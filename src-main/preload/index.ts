@@ -1,4 +1,4 @@
-import { contextBridge, ipcRenderer } from 'electron'
+import { contextBridge, ipcRenderer, webUtils } from 'electron'
 import type { DesktopBridge } from '../../engine/protocol/desktop-bridge.ts'
 
 /** All that the page can reach: it is passed through here and judged in the main process. */
@@ -17,5 +17,6 @@ const bridge: DesktopBridge = {
   postToHost: (message) => ipcRenderer.send('host:message', message),
   openView: (id) => ipcRenderer.invoke('view:open', id),
   pickImage: () => ipcRenderer.invoke('image:pick'),
+  dropImage: (file) => ipcRenderer.invoke('image:drop', webUtils.getPathForFile(file as File)),
 }
 contextBridge.exposeInMainWorld('vitrineDesktop', bridge)

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
-import { VmService } from '../../engine/service/vm-service.ts'
+import type { SerialLinkTarget } from '../../engine/protocol/serial-target.ts'
+import { VmService, type SerialLink, type VmHost } from '../../engine/service/vm-service.ts'
+import { writeFileAtomically } from '../host/atomic-file.ts'
 import { bundled } from '../host/locations.ts'
+import { openFile, openPty, openTcp } from '../host/serial-links.ts'
 import { servePortView, type PortLike } from './port-view.ts'
 import { serveViews } from './view-server.ts'
 
@@ -14,8 +18,26 @@ interface ParentPort {
   postMessage(message: unknown): void
 }
 
+async function openSerial(
+  target: SerialLinkTarget,
+  toGuest: (bytes: Uint8Array) => void,
+): Promise<SerialLink | null> {
+  switch (target.kind) {
+    case 'console':
+      return null
+    case 'file':
+      return openFile(target.path)
+    case 'tcp':
+      return openTcp(target.host, target.port, toGuest)
+    case 'pty':
+      return openPty(toGuest)
+  }
+}
+
+const host: VmHost = { openSerial, readFile, writeFile: writeFileAtomically }
+
 const service = (control: Channel): VmService =>
-  new VmService(bundled('main', 'machine-worker.js'), control, () => {
+  new VmService(bundled('main', 'machine-worker.js'), control, host, () => {
     // What was said last must leave before the process does.
     setTimeout(() => process.exit(0), 50)
   })

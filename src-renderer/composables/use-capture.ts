@@ -1,8 +1,7 @@
 import { onScopeDispose, ref, type Ref } from 'vue'
+import { HOST_KEY, hostActionOf, type HostAction } from '../components/host-keys.ts'
 import type { MachineView } from './use-view.ts'
 
-/** Alone it gives keyboard and mouse back; held, it makes combinations for the host. */
-export const RELEASE_KEY = { code: 'ControlRight', label: 'Right Ctrl' } as const
 /** How soon after a lost pointer the Escape key must be the cause: browsers take it for themselves then. */
 const ESCAPE_MS = 300
 const MAX_STEP = 2000
@@ -20,8 +19,15 @@ export interface Capture {
 
 const clamp = (count: number): number => Math.max(-MAX_STEP, Math.min(MAX_STEP, Math.round(count)))
 
-/** Keyboard and mouse of the guest: caught on a click, given back by the release key or when the window loses focus. */
-export function useCapture(view: MachineView, canvas: Ref<HTMLCanvasElement | null>): Capture {
+/**
+ * Keyboard and mouse of the guest: caught on a click, given back by the host key or when the window loses focus.
+ * @param onHostAction told when the host key is pressed with another key
+ */
+export function useCapture(
+  view: MachineView,
+  canvas: Ref<HTMLCanvasElement | null>,
+  onHostAction: (action: HostAction) => void,
+): Capture {
   const captured = ref(false)
   const pointerCaught = ref(false)
   const stop = new AbortController()
@@ -52,14 +58,15 @@ export function useCapture(view: MachineView, canvas: Ref<HTMLCanvasElement | nu
     event.preventDefault()
     event.stopPropagation()
     const pressed = event.type === 'keydown'
-    if (event.code === RELEASE_KEY.code) {
+    if (event.code === HOST_KEY.code) {
       if (pressed && !event.repeat) releaseArmed = true
       else if (!pressed && releaseArmed) release()
       return
     }
     if (event.getModifierState('Control') && releaseArmed && pressed) {
       releaseArmed = false
-      if (event.code === 'Delete') press(['ControlLeft', 'AltLeft', 'Delete'])
+      const action = hostActionOf(event.code)
+      if (action) onHostAction(action)
       return
     }
     if (event.repeat) return // the guest's keyboard repeats by itself

@@ -18,11 +18,15 @@ export interface MachineView {
   /** The guest takes absolute positions: the pointer need not be caught. */
   readonly absolute: Ref<boolean>
   readonly serialPorts: Ref<number>
+  /** Where each port leads besides the console. */
+  readonly serialPlaces: Ref<(string | null)[]>
   readonly client: Ref<RpcClient<ViewContract> | null>
   key(code: string, pressed: boolean): void
   releaseAll(): void
   screenText(): Promise<ScreenText>
   type(text: string): Promise<void>
+  /** The picture as PNG, in the guest's own pixels. */
+  snapshot(): Promise<Blob>
   /** @param canvas one that nothing was drawn on yet */
   open(id: string, canvas: HTMLCanvasElement): Promise<void>
 }
@@ -32,9 +36,11 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
   const stats = ref<VmStats | null>(null)
   const absolute = ref(false)
   const serialPorts = ref(0)
+  const serialPlaces = ref<(string | null)[]>([])
   const client = shallowRef<RpcClient<ViewContract> | null>(null)
   let worker: Worker | null = null
   let disposed = false
+  const waiting: ((picture: Blob) => void)[] = []
 
   async function open(id: string, canvas: HTMLCanvasElement): Promise<void> {
     const link = await transport.openView(id)
@@ -43,6 +49,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     client.value = view
     view.on('opened', (opened) => {
       serialPorts.value = opened.serialPorts
+      serialPlaces.value = opened.serialPlaces
       worker = startWorker(view)
       const source = link.frames(opened.view)
       const offscreen = canvas.transferControlToOffscreen()
@@ -59,6 +66,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     const started = new Worker(new URL('../display/display.worker.ts', import.meta.url), { type: 'module' })
     started.addEventListener('message', ({ data }: MessageEvent<FromDisplayWorker>) => {
       if (data.kind === 'drawn') view.notify('acknowledge', { sequence: data.sequence })
+      else if (data.kind === 'picture') waiting.shift()?.(data.picture)
       else size.value = { width: data.width, height: data.height, aspectRatio: data.aspectRatio }
     })
     return started
@@ -79,11 +87,18 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     stats,
     absolute,
     serialPorts,
+    serialPlaces,
     client,
     key: (code, pressed) => client.value?.notify('key', { code, pressed }),
     releaseAll: () => client.value?.notify('releaseAll', undefined),
     screenText: async () => running().call('screenText', undefined),
     type: async (text) => running().call('type', { text }),
+    snapshot: () =>
+      new Promise((resolve, reject) => {
+        if (!worker) return reject(new RpcError('not-running'))
+        waiting.push(resolve)
+        worker.postMessage({ kind: 'snapshot' } satisfies ToDisplayWorker)
+      }),
     open,
   }
 }

@@ -23,6 +23,10 @@ class Painter {
     if (this.#queue.push(frame) === 1) requestAnimationFrame(() => this.#draw())
   }
 
+  snapshot(): Promise<Blob> {
+    return this.canvas.convertToBlob({ type: 'image/png' })
+  }
+
   #draw(): void {
     let drawn = 0
     for (const buffer of this.#queue.splice(0)) {
@@ -43,18 +47,28 @@ class Painter {
   }
 }
 
-self.addEventListener('message', ({ data }: MessageEvent<ToDisplayWorker>) => {
-  const { canvas, source } = data
+function show({ canvas, source }: Extract<ToDisplayWorker, { kind: 'show' }>): Painter {
   if (source.kind === 'port') {
     const { port } = source
     const painter = new Painter(canvas, (sequence) => port.postMessage({ sequence }))
     port.onmessage = ({ data: frame }: MessageEvent<unknown>) => {
       if (frame instanceof ArrayBuffer) painter.add(frame)
     }
-    return
+    return painter
   }
   const painter = new Painter(canvas, (sequence) => post({ kind: 'drawn', sequence }))
   void fetch(source.url).then((response) => {
     if (response.ok && response.body) return readMessages(response.body, (frame) => painter.add(frame))
   })
-})
+  return painter
+}
+
+function main(): void {
+  let painter: Painter | null = null
+  self.addEventListener('message', ({ data }: MessageEvent<ToDisplayWorker>) => {
+    if (data.kind === 'show') painter = show(data)
+    else void painter?.snapshot().then((picture) => post({ kind: 'picture', picture }))
+  })
+}
+
+main()

@@ -2,7 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
-import type { VmSummary } from '../../engine/protocol/vm.ts'
+import type { VmSettings, VmSummary } from '../../engine/protocol/vm.ts'
 import { transport } from '../transport/index.ts'
 
 const RETRY_MS = 1500
@@ -57,14 +57,30 @@ export const useMachines = defineStore('machines', () => {
   }
 
   const on =
-    (name: 'start' | 'pause' | 'resume' | 'reset' | 'powerButton' | 'powerOff' | 'remove') =>
+    (
+      name:
+        | 'start'
+        | 'pause'
+        | 'resume'
+        | 'reset'
+        | 'powerButton'
+        | 'powerOff'
+        | 'saveState'
+        | 'discardState',
+    ) =>
     async (id: string): Promise<void> =>
       host().call(name, { id })
 
-  async function create(wish: NewVm): Promise<void> {
-    const machine = await host().call('create', wish)
+  /** Shows a machine that has just come to be. */
+  function reveal(machine: VmSummary): void {
     note(machine)
     selectedId.value = machine.id
+  }
+
+  async function create(wish: NewVm): Promise<string> {
+    const machine = await host().call('create', wish)
+    reveal(machine)
+    return machine.id
   }
 
   return {
@@ -82,9 +98,19 @@ export const useMachines = defineStore('machines', () => {
     reset: on('reset'),
     powerButton: on('powerButton'),
     powerOff: on('powerOff'),
-    remove: on('remove'),
-    images: () => host().call('images', undefined),
-    insert: (id: string, drive: string, image: string) => host().call('insert', { id, drive, image }),
-    eject: (id: string, drive: string) => host().call('eject', { id, drive }),
+    saveState: on('saveState'),
+    discardState: on('discardState'),
+    settings: async (id: string) => host().call('settings', { id }),
+    change: async (id: string, settings: VmSettings) => host().call('change', { id, settings }),
+    clone: async (id: string, name: string) => reveal(await host().call('clone', { id, name })),
+    remove: async (id: string, files: 'keep' | 'delete') => host().call('remove', { id, files }),
+    putBack: async (id: string) => reveal(await host().call('putBack', { id })),
+    presets: async () => host().call('presets', undefined),
+    hostInfo: async () => host().call('host', undefined),
+    log: async (id: string) => host().call('log', { id }),
+    thumbnail: async (id: string) => host().call('thumbnail', { id }),
+    images: async () => host().call('images', undefined),
+    insert: async (id: string, drive: string, image: string) => host().call('insert', { id, drive, image }),
+    eject: async (id: string, drive: string) => host().call('eject', { id, drive }),
   }
 })

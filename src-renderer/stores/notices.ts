@@ -1,20 +1,31 @@
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
 import { errorText } from '../i18n/error-text.ts'
+import { useLocale } from './locale.ts'
 
 export interface Notice {
   id: number
   title: string
   text: string
+  tone: 'bad' | 'good'
+  /** What a button on it does, for instance undo. */
+  action: { label: string; run(): void } | null
 }
 
 /** Short messages at the edge of the window. */
 export const useNotices = defineStore('notices', () => {
   const notices = ref<Notice[]>([])
+  const locale = useLocale()
   let nextId = 1
 
+  /** Something went wrong. */
   function show(title: string, text = ''): void {
-    notices.value.push({ id: nextId++, title, text })
+    notices.value.push({ id: nextId++, title, text, tone: 'bad', action: null })
+  }
+
+  /** Something is done. */
+  function tell(title: string, text = '', action: Notice['action'] = null): void {
+    notices.value.push({ id: nextId++, title, text, tone: 'good', action })
   }
 
   function dismiss(id: number): void {
@@ -27,10 +38,10 @@ export const useNotices = defineStore('notices', () => {
       await action()
       return true
     } catch (error) {
-      show(title, errorText(error))
+      show(title, errorText(error, locale.t))
       return false
     }
   }
 
-  return { notices, show, dismiss, attempt }
+  return { notices, show, tell, dismiss, attempt }
 })

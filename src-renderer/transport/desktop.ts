@@ -29,8 +29,9 @@ export function desktopTransport(bridge: DesktopBridge): Transport {
       }
       return portLink(await ports.arrived)
     },
-    async chooseImage() {
-      return v.parse(v.nullable(ImageChoice), valueOf(await bridge.pickImage()))
+    async chooseImage(file) {
+      const answer = await (file ? bridge.dropImage(file) : bridge.pickImage())
+      return v.parse(v.nullable(ImageChoice), valueOf(answer))
     },
   }
 }

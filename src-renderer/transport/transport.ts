@@ -16,6 +16,6 @@ export interface Transport {
   readonly imagesBy: 'dialog' | 'upload'
   openHost(): Promise<Channel>
   openView(id: string): Promise<ViewLink>
-  /** @param file what to upload, where images come by upload. Null when the user chose none. */
+  /** @param file one that was dropped, or that is to be uploaded; null asks by the system's dialog. Null when the user chose none. */
   chooseImage(file: File | null): Promise<ImageChoice | null>
 }

@@ -126,6 +126,36 @@ describe.skipIf(reason)('the library on the command line', () => {
   })
 })
 
+describe.skipIf(reason)('the library by commands', () => {
+  it('makes a machine for a system, changes, copies and removes it', async () => {
+    expect((await vitrine('presets')).stdout).toMatch(/^windows-98 +Windows 98$/m)
+    const made = await vitrine('create', 'Old Games', '--preset', 'dos-6', '--floppy', 'blank.img', '--json')
+    expect(JSON.parse(made.stdout)).toEqual({ id: 'old-games' })
+    expect(await vitrine('set', 'old-games', 'memory=24', 'tags=games,1993')).toMatchObject({ status: 0 })
+    expect(JSON.parse((await vitrine('show', 'old-games', '--json')).stdout)).toMatchObject({
+      tags: ['games', '1993'],
+      icon: 'dos',
+      machine: { memoryMiB: 24, cpuModel: '486', knobs: { localTime: true } },
+    })
+    expect((await vitrine('clone', 'old-games', 'Copy')).stdout).toBe('copy\n')
+    const { stdout } = await vitrine('delete', 'old-games', '--keep-files')
+    expect(await readdir(stdout.trim())).toContain('vm.json')
+    expect(await vitrine('delete', 'copy')).toMatchObject({ status: 0, stdout: '' })
+    expect((await vitrine('list')).stdout).toMatch(/no machines/)
+  })
+
+  it.each<[string, string[], RegExp]>([
+    ['an unknown system', ['create', 'X', '--preset', 'dos-9'], /--preset dos-9: it is one of dos-3, dos-6/],
+    ['an unknown machine', ['set', 'nobody', 'memory=1'], /there is no machine "nobody"/],
+    ['an unknown machine to be removed', ['delete', 'nobody'], /there is no machine "nobody"/],
+  ])('refuses %s in one line', async (_, args, line) => {
+    const { status, stdout, stderr } = await vitrine(...args)
+    expect([status, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(line)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+})
+
 describe.skipIf(reason)('vitrine media', () => {
   it('makes, converts, resizes, compacts and checks images', async () => {
     expect((await vitrine('media', 'create', 'a.qcow2', '--size', '8M')).status).toBe(0)

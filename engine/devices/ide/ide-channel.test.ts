@@ -160,6 +160,17 @@ describe('interrupt timing', () => {
 })
 
 describe('bus master', () => {
+  it('does not take an interrupt for a new one because the state was restored while it was pending', () => {
+    const rig = new IdeTestRig()
+    rig.lba(0x20, 5, 1)
+    expect(rig.irq.level).toBe(true)
+    rig.busMaster.write(2, 0x04, 1)
+    const other = new IdeTestRig()
+    other.channel.restore(structuredClone(rig.channel.save()))
+    expect([other.irq.level, other.busMaster.read(2, 1)]).toEqual([true, rig.busMaster.read(2, 1)])
+    expect(other.busMaster.read(2, 1) & 0x04).toBe(0)
+  })
+
   it('reads through a table of regions and ends inactive with an interrupt', () => {
     const rig = new IdeTestRig()
     rig.lba(0xc8, 77, 3)

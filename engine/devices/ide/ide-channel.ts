@@ -117,8 +117,9 @@ export class IdeChannel implements Device, BusDevice, BulkPort, DmaPort {
     this.#control = control
     this.#select = select
     for (const [index, drive] of this.drives.entries()) drive?.restore(drives[index])
-    if (busMaster) this.busMaster?.restore(busMaster)
     this.#updateLine()
+    // Last: an interrupt line that rises while it is restored has been noted before.
+    if (busMaster) this.busMaster?.restore(busMaster)
   }
 
   read(offset: number, size: AccessSize): number {

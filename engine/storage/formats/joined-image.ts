@@ -40,6 +40,8 @@ export class JoinedImage implements DiskImage {
 
   read(sector: number, count: number, into: Uint8Array): void {
     checkRange(this, sector, count, into.length)
+    const { start, image } = this.#part(sector)
+    if (sector + count <= start + image.sectorCount) return image.read(sector - start, count, into)
     this.#each(sector, count, (image, at, from, to) =>
       image.read(at, to - from, into.subarray(from * SECTOR_BYTES, to * SECTOR_BYTES)),
     )

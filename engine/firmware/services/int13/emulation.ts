@@ -46,6 +46,8 @@ class EmulatedDisk implements FirmwareDisk {
     this.#cd = cd
   }
 
+  readonly changed = false
+
   takeChanged(): boolean {
     return false
   }

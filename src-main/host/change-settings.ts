@@ -1,0 +1,46 @@
+import { isDeepStrictEqual } from 'node:util'
+import { withFiles, type MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { RpcError } from '../../engine/protocol/rpc.ts'
+import type { VmRecord, VmSettings } from '../../engine/protocol/vm.ts'
+
+/**
+ * The record that a window's settings become. A window names no files: every file must be one that the machine
+ * has already or the id of an image, and what machines write into outside of their drives is not its to choose.
+ * Throws `file-not-chosen`, `bad-request`.
+ * @param imagePath place of an image by its id, null when there is no such image
+ */
+export function changedRecord(
+  record: VmRecord,
+  wanted: VmSettings,
+  imagePath: (id: string) => string | null,
+): VmRecord {
+  const known = filesOf(record.machine)
+  const machine = withFiles(wanted.machine, (path) => {
+    const chosen = imagePath(path)
+    if (chosen !== null) return chosen
+    if (known.has(path)) return path
+    throw new RpcError('file-not-chosen', { path })
+  })
+  if (!isDeepStrictEqual(machine.debug, record.machine.debug))
+    throw new RpcError('bad-request', { name: 'change', reason: 'debug: it is set in vm.json only' })
+  return { ...wanted, version: 1, machine }
+}
+
+function filesOf(machine: MachineConfig): Set<string> {
+  const files = new Set<string>()
+  withFiles(machine, (path) => {
+    files.add(path)
+    return path
+  })
+  return files
+}
+
+/** Whether the hardware differs in what a running or saved machine cannot change: all but the media in its drives. */
+export function hardwareDiffers(before: MachineConfig, after: MachineConfig): boolean {
+  return !isDeepStrictEqual(withoutMedia(before), withoutMedia(after))
+}
+
+const withoutMedia = (machine: MachineConfig) => ({
+  ...machine,
+  drives: machine.drives.map((drive) => (drive.kind === 'disk' ? drive : { ...drive, path: null })),
+})

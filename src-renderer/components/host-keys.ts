@@ -1,0 +1,16 @@
+/** Alone it gives keyboard and mouse back; held, it makes combinations for this window. */
+export const HOST_KEY = { code: 'ControlRight', label: 'Right Ctrl' } as const
+
+/** What the host key with another key does, by the key's place on the keyboard. */
+export const HOST_COMBINATIONS = {
+  KeyF: 'full-screen',
+  KeyE: 'screenshot',
+  KeyP: 'pause',
+  KeyQ: 'close',
+  KeyS: 'settings',
+  Delete: 'ctrl-alt-del',
+} as const
+export type HostAction = (typeof HOST_COMBINATIONS)[keyof typeof HOST_COMBINATIONS]
+
+export const hostActionOf = (code: string): HostAction | null =>
+  Object.hasOwn(HOST_COMBINATIONS, code) ? HOST_COMBINATIONS[code as keyof typeof HOST_COMBINATIONS] : null

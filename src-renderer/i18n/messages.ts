@@ -1,0 +1,17 @@
+import { app as appDe } from './de/app.ts'
+import { machine as machineDe } from './de/machine.ts'
+import { settings as settingsDe } from './de/settings.ts'
+import { app } from './en/app.ts'
+import { machine } from './en/machine.ts'
+import { settings } from './en/settings.ts'
+
+const en = { ...app, ...machine, ...settings } as const
+export type MessageKey = keyof typeof en
+
+/** Every language has every message; the compiler sees to that. */
+export const MESSAGES = {
+  en,
+  de: { ...appDe, ...machineDe, ...settingsDe },
+} as const satisfies Record<string, Record<MessageKey, string>>
+export type Locale = keyof typeof MESSAGES
+export const LOCALES: Record<Locale, string> = { en: 'English', de: 'Deutsch' }

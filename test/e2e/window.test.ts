@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises'
+import { source as axe } from 'axe-core'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readPng } from '../support/png-reader.ts'
+import { FRONTS, missing, until, type Front } from './fronts.ts'
+
+const reason = missing()
+if (reason) process.stderr.write(`skipped: end-to-end tests: ${reason}\n`)
+
+describe.skipIf(reason).each(['web', 'desktop'] as const)('the window of a machine, %s', (kind) => {
+  let front: Front
+  beforeEach(async () => {
+    front = await FRONTS[kind]()
+    const { page } = front
+    await page.getByTestId('start').click()
+    await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+  })
+  afterEach(() => front.close())
+
+  const menu = async (name: string, entry: string) => {
+    await front.page.getByRole('menuitem', { name, exact: true }).click()
+    await front.page.getByText(entry, { exact: false }).last().click()
+  }
+  const tab = (name: string) => front.page.getByRole('tab', { name }).click()
+  const downloaded = async (action: () => Promise<void>): Promise<Buffer> => {
+    const [download] = await Promise.all([front.page.waitForEvent('download'), action()])
+    return readFile(await download.path())
+  }
+
+  it('shows the picture in the sizes of the View menu, and keeps the choice', async () => {
+    const { page } = front
+    const screen = page.getByTestId('screen')
+    const box = async () => (await screen.boundingBox())!
+    const fitting = await box()
+    expect(fitting.width / fitting.height).toBeCloseTo(4 / 3, 1)
+    await menu('View', '4:3 like a monitor of the time')
+    await until(async () => {
+      const { width, height } = await box()
+      return Math.abs(width / height - 720 / 400) < 0.02 ? true : null
+    }, 'square pixels')
+    await menu('View', 'One to one')
+    await until(async () => ((await box()).height === 400 ? true : null), 'the guest’s own size')
+    await page.reload()
+    await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+    expect((await box()).height).toBe(400)
+    expect(front.errors).toEqual([])
+  })
+
+  it('types by the keyboard on the screen, and finds text on the guest’s', async () => {
+    const { page } = front
+    await menu('Input', 'On-screen keyboard')
+    const keyboard = page.getByTestId('soft-keyboard')
+    const strike = (code: string) => keyboard.locator(`[data-key=${code}]`).click()
+    await strike('Digit5') // its page for input
+    await page.waitForTimeout(500)
+    await strike('ShiftLeft')
+    await strike('KeyO')
+    await strike('KeyK')
+    await front.screenshot('soft-keyboard')
+    await tab('Text')
+    await page.getByRole('searchbox', { name: 'Find on the screen' }).fill('Ok')
+    await page.locator('mark', { hasText: 'Ok' }).first().waitFor()
+    await front.screenshot('text-found')
+    expect(front.errors).toEqual([])
+  })
+
+  it('says what the machine does, and what happened to it', async () => {
+    const { page } = front
+    await tab('Activity')
+    await page.getByTestId('activity').getByText('pio-read').waitFor()
+    await page.getByRole('button', { name: 'Hold' }).click()
+    await front.screenshot('activity')
+    await tab('Log')
+    await page.getByTestId('log').getByText('it is running').waitFor()
+    await page.getByRole('searchbox', { name: 'Find in the log' }).fill('starts:')
+    await page.getByTestId('log').getByText('32 MiB').waitFor()
+    expect(await page.getByTestId('log').locator('li').count()).toBe(1)
+    await front.screenshot('log')
+    await page.evaluate(axe)
+    const run =
+      "axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => id + ' ' + nodes.map(({ target }) => target)))"
+    for (const name of ['Log', 'Activity', 'Text', 'Serial console']) {
+      await tab(name)
+      await page.waitForTimeout(300)
+      expect(await page.evaluate(run)).toEqual([])
+    }
+    expect(front.errors).toEqual([])
+  })
+
+  it('obeys the host key with a letter', async () => {
+    const { page } = front
+    const host = async (key: string) => {
+      await page.getByTestId('screen').click()
+      await page.keyboard.down('ControlRight')
+      await page.keyboard.press(key)
+      await page.keyboard.up('ControlRight')
+    }
+    await host('KeyP')
+    await page.getByTestId('state').getByText('Paused').waitFor()
+    await host('KeyP')
+    await page.getByTestId('state').getByText('Running').waitFor()
+    await host('KeyQ')
+    await page.getByRole('dialog').getByText('Go on in the background').waitFor()
+    await front.screenshot('close-dialog')
+    await page.keyboard.press('Escape')
+    expect(front.errors).toEqual([])
+  })
+
+  // Downloads are the system's dialog in Electron; its double has none.
+  it.runIf(kind === 'web')('saves a screenshot in the guest’s pixels, and a recording', async () => {
+    const { page } = front
+    await tab('Text')
+    await page.getByTestId('screen-text').getByText('Protected mode').waitFor()
+    await tab('Screen')
+    const { width, height, pixels } = readPng(await downloaded(() => menu('View', 'Screenshot to a file')))
+    expect([width, height]).toEqual([720, 400])
+    expect(new Set(pixels).size).toBeGreaterThan(4)
+    await menu('View', 'Record to WebM')
+    await page.getByText('Recording').waitFor()
+    await page.waitForTimeout(1500)
+    const video = await downloaded(() => menu('View', 'Stop recording'))
+    expect(video.subarray(0, 4).toString('hex')).toBe('1a45dfa3') // EBML
+    expect(video.length).toBeGreaterThan(2000)
+    expect(front.errors).toEqual([])
+  })
+})
