@@ -206,8 +206,8 @@ export const FIELDS: readonly Field[] = [
     at: knob('ideInterruptDelayUs'),
     control: { kind: 'number', least: 0, most: 100_000, unit: 'unit.us', optional: true },
   },
+  { id: 'hpet', category: 'legacy', at: knob('hpet'), control: { kind: 'toggle' } },
   { id: 'floppyTypes', category: 'legacy', at: knob('floppyTypes'), control: { kind: 'floppy-types' } },
-  { id: 'diskTables', category: 'legacy', at: knob('diskTablesInRom'), control: { kind: 'toggle' } },
 ]
 
 /** For the slider: what the whole table is made to allow. */

@@ -97,11 +97,11 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.cpuidLimit.help': 'NT 4 bleibt bei mehr als 2 im Setup stehen.',
   'setting.ideDelay': 'Verzögerung der Platten-Interrupts',
   'setting.ideDelay.help': 'Mikrosekunden Gastzeit. Das Setup von Windows 2000 will 1000, OS/2 1.x etwa 200.',
+  'setting.hpet': 'HPET (genauer Zeitgeber)',
+  'setting.hpet.help': 'Ein HPET neben den älteren Zeitgebern. Für Windows XP und früher besser aus.',
   'setting.floppyTypes': 'Typen der Diskettenlaufwerke',
   'setting.floppyTypes.help':
     'Was der CMOS-Speicher von A und B sagt. Automatisch richtet sich nach dem Medium.',
-  'setting.diskTables': 'Plattentabellen im ROM',
-  'setting.diskTables.help': 'Xenix, NetWare und das erste Linux suchen die Werte der Platten im ROM.',
 
   'unit.mib': 'MiB',
   'unit.ips': 'je Sekunde',

@@ -94,10 +94,10 @@ export const settings = {
   'setting.cpuidLimit.help': 'NT 4 stops in its setup with more than 2.',
   'setting.ideDelay': 'Delay of disk interrupts',
   'setting.ideDelay.help': 'Microseconds of guest time. Windows 2000 setup wants 1000, OS/2 1.x about 200.',
+  'setting.hpet': 'High precision event timer',
+  'setting.hpet.help': 'An HPET beside the older timers. Leave it off for Windows XP and before.',
   'setting.floppyTypes': 'Floppy drive types',
   'setting.floppyTypes.help': 'What the CMOS memory says of drives A and B. Automatic goes by the medium.',
-  'setting.diskTables': 'Disk tables in ROM',
-  'setting.diskTables.help': 'Xenix, NetWare and the first Linux look for the parameters of disks in ROM.',
 
   'unit.mib': 'MiB',
   'unit.ips': 'a second',
