@@ -189,6 +189,9 @@ export class StreamBuilder implements Aiming {
     // Which of several faults comes first: AMD silicon reads the two operands of CMPS in an order that
     // depends on the form, and pops an outer stack before it looks at the code selector.
     this.#case.anyFault = /^(CMPS|RETF|IRET)$/.test(last) && outcome.vector >= 12
+    // Bounds of which only the lower can be read: Intel raises #BR when that one is broken, AMD reads both first.
+    const atUpper = outcome.vector === 14 ? (outcome.cr2 & 0xfff) < 4 : outcome.vector >= 12
+    if (last === 'BOUND' && atUpper) return null
     // A frame pointer whose first word reaches across 4 GiB: #SS on AMD, a page fault on Intel.
     if (last === 'ENTER' && outcome.vector === 12 && outcome.registers[EBP]! >>> 0 < 0x80) return null
     // A search that faults on its way: AMD leaves the flags of the last comparison, Intel those from before it.
