@@ -28,12 +28,12 @@ const ENGINE = {
   virtio: ['base', 'memory', 'bus', 'devices', 'storage/block-image.ts'],
   firmware: ['base', 'memory', 'bus', 'devices', 'storage/block-image.ts'],
   snapshot: ['base', 'memory', 'devices'],
-  debugger: ['base', 'memory', 'isa', 'vcpu'],
+  debugger: ['base', 'memory', 'bus', 'isa', 'vcpu'],
   machine: [
     'base memory bus storage network audio isa wasm fpu vcpu interpreter translator kvm',
     'devices virtio firmware snapshot debugger',
   ].flatMap((names) => names.split(' ')),
-  service: ['base', 'devices', 'machine', 'snapshot', 'storage'],
+  service: ['base', 'debugger', 'devices', 'machine', 'snapshot', 'storage'],
 }
 
 /** Parts that reach the host's files and sockets; all others get what they need handed to them. */

@@ -1,4 +1,4 @@
-import type { BlockImage } from '../storage/block-image.ts'
+import { asDiskError, type BlockImage, type DiskError } from '../storage/block-image.ts'
 import type { FirmwareDisk, Geometry } from './disk.ts'
 
 /** A medium and its geometry, null while the drive is empty. */
@@ -19,6 +19,8 @@ export class BlockDisk implements FirmwareDisk {
   constructor(
     options: Pick<FirmwareDisk, 'kind' | 'driveType' | 'ide'>,
     private readonly contents: () => DriveContents | null,
+    /** Told when the host fails an access; the guest gets an error status. */
+    private readonly onFault: (operation: 'read' | 'write', error: DiskError) => void = () => {},
   ) {
     this.kind = options.kind
     if (options.driveType !== undefined) this.driveType = options.driveType
@@ -42,7 +44,8 @@ export class BlockDisk implements FirmwareDisk {
   }
 
   get changed(): boolean {
-    return this.#last !== this.#current
+    // What the guest cannot take out is always the same.
+    return this.kind !== 'disk' && this.#last !== this.#current
   }
   set changed(changed: boolean) {
     this.#last = changed ? undefined : this.#current
@@ -55,14 +58,26 @@ export class BlockDisk implements FirmwareDisk {
   }
 
   read(sector: number, count: number, into: Uint8Array): void {
-    this.#image().read(sector, count, into)
+    this.#guarded('read', (image) => image.read(sector, count, into))
   }
   write(sector: number, count: number, from: Uint8Array): void {
-    this.#image().write(sector, count, from)
+    this.#guarded('write', (image) => image.write(sector, count, from))
   }
 
   get #current(): BlockImage | null {
     return this.contents()?.image ?? null
+  }
+
+  #guarded(operation: 'read' | 'write', access: (image: BlockImage) => void): void {
+    const image = this.#image()
+    try {
+      access(image)
+    } catch (cause) {
+      const error = asDiskError(cause, image.name)
+      // What the guest asks wrongly is no fault of the host.
+      if (error.kind !== 'range' && error.kind !== 'readonly') this.onFault(operation, error)
+      throw error
+    }
   }
 
   #image(): BlockImage {

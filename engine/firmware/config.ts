@@ -18,6 +18,8 @@ export interface FirmwareConfig {
   acpi: boolean
   /** The machine has APICs, for the MP table. */
   apic: boolean
+  /** The machine has a high precision event timer, for its ACPI table. */
+  hpet?: boolean
   /** A kernel to start in place of a boot sector, already laid out: see loaders/. */
   kernel?: BootPlacement
   /** How long the start picture waits for F12, in ms; 0 shows no hint (F12 pressed before still counts). */

@@ -28,6 +28,8 @@ export class SlowAccess {
   #slot = 0
   deviceReads = 0
   deviceWrites = 0
+  /** Asked before an access is begun: true when its instruction must be run by itself instead. */
+  stopsAt: (linear: number, size: number, write: boolean) => boolean = () => false
 
   constructor(
     private readonly state: CpuState,
@@ -38,7 +40,8 @@ export class SlowAccess {
   ) {}
 
   /**
-   * Linear-memory address for an access; below the bounce limit when it is a buffer. Throws the fault.
+   * Linear-memory address for an access; below the bounce limit when it is a buffer. Throws the fault; 0 gives the
+   * instruction up as a fault does.
    * @param kind size | write << 8 | read-modify-write << 9
    */
   access(offset: number, segmentAddress: number, kind: number): number {
@@ -48,6 +51,7 @@ export class SlowAccess {
       segmentAddress === 0
         ? offset >>> 0
         : this.segmentation.check((segmentAddress - State.SEGMENTS) / SEGMENT_BYTES, offset, size, write)
+    if (this.stopsAt(linear, size, write)) return 0
     const user = this.state.cpl === 3
     if ((linear & 0xfff) + size <= 0x1000) {
       const host = this.mmu.hostAddress(linear, write ? 'write' : 'read', user)

@@ -63,6 +63,11 @@ export interface CodeCacheStats {
   flushes: number
 }
 
+/** Says which instructions only the runtime may do, by their offset in a page. */
+export interface CodeGaps {
+  needsGap(offset: number): boolean
+}
+
 /** False when certainly no instruction lies in these bytes of the page. */
 function covered(page: CodePage, start: number, end: number): boolean {
   for (let g = start >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
@@ -102,6 +107,7 @@ export class CodeCache {
     table: OpcodeTable,
     private readonly decoder: Decoder,
     private readonly handlers: ReadonlyMap<string, number>,
+    private readonly gaps: CodeGaps,
   ) {
     this.#templates = new Templates(memory.memory, table, decoder, handlers)
     this.#fused = fusedByHalves(handlers)
@@ -188,9 +194,9 @@ export class CodeCache {
     return this.#view.getInt32(head + Record.LINK, true)
   }
 
-  /** The instruction at an offset of a page, or null where none lies in the page. */
+  /** The instruction at an offset of a page, or null where none lies in the page that may be translated. */
   decodeAt(hostPage: number, offset: number, mode: CodeVariant): Instruction | null {
-    if (offset < mode.low || offset >= mode.high) return null
+    if (offset < mode.low || offset >= mode.high || this.gaps.needsGap(offset)) return null
     const host = hostPage * 4096
     const result = this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
     return typeof result === 'string' ? null : result
@@ -433,7 +439,7 @@ export class CodeCache {
     let offset = start
     let fusible: ReadonlyMap<number, number> | undefined
     for (let count = 0; count < MAX_RUN && offset < mode.high; count++) {
-      if (index[offset] !== 0 && offset !== start) break
+      if ((index[offset] !== 0 && offset !== start) || this.gaps.needsGap(offset)) break
       const record = this.#next
       if (!templates.encode(this.#bytes, host + offset, host + mode.high, mode, record, offset)) break
       this.#next += RECORD_BYTES
@@ -459,6 +465,10 @@ export class CodeCache {
       this.#view.setInt32(record + Record.LINK, variant.index[offset]!, true)
     } else if (offset >= 4096) {
       this.#writeGoto(record, offset)
+    } else if (this.gaps.needsGap(offset)) {
+      writeSpecial(this.#view, record, Handler.ESCAPE, offset)
+      variant.index[offset] = record
+      this.#cover(variant.page, offset, 1)
     } else {
       const host = variant.page.hostPage * 4096
       const result =

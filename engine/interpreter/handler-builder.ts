@@ -482,6 +482,8 @@ export class HandlerBuilder extends Semantics {
       readForWrite: read,
       write: (value) => this.later(value, (v) => this.fn.store(at(), v, size)),
       registerAddress: at,
+      readPart: (bytes, offset) => this.let(load(at(), bytes, offset)),
+      writePart: (value, bytes, offset) => this.later(value, (v) => this.fn.store(at(), v, bytes, offset)),
       address: missing,
       segment: missing,
     }
@@ -507,6 +509,8 @@ export class HandlerBuilder extends Semantics {
       address,
       segment,
       registerAddress: missing,
+      readPart: missing,
+      writePart: missing,
     }
   }
 
@@ -521,6 +525,8 @@ export class HandlerBuilder extends Semantics {
       address: missing,
       segment: missing,
       registerAddress: missing,
+      readPart: missing,
+      writePart: missing,
     }
   }
 }

@@ -23,6 +23,8 @@ import { Outcome, SystemUnit } from '../vcpu/system-unit.ts'
 import { setPowerOnState } from '../vcpu/power-on.ts'
 import { SAVED_VCPU, type SavedVcpu } from '../vcpu/saved-vcpu.ts'
 import { TaskSwitch } from '../vcpu/task-switch.ts'
+import type { DebuggableCpu } from '../vcpu/debuggable.ts'
+import { Stops } from '../vcpu/stops.ts'
 import type { InterruptSource, Vcpu, VcpuCounters, VcpuExit } from '../vcpu/vcpu.ts'
 import { SlowAccess } from './access.ts'
 import { BulkStrings } from './bulk.ts'
@@ -91,7 +93,7 @@ const FPU_ERROR = 0x80
  * The software processor: runs generated code over decoded records and does what that code leaves to it:
  * finding records, faults, interrupts, single steps.
  */
-export class SoftVcpu implements Vcpu {
+export class SoftVcpu implements Vcpu, DebuggableCpu {
   readonly state: CpuState
   readonly mmu: Mmu
   readonly segmentation: Segmentation
@@ -101,6 +103,7 @@ export class SoftVcpu implements Vcpu {
   readonly msrs: Msrs
   readonly portIo: PortIo
   readonly slow: SlowAccess
+  readonly stops = new Stops()
   readonly #decoder: Decoder
   readonly #memory: MemoryMap
   readonly #system: SystemUnit
@@ -115,6 +118,8 @@ export class SoftVcpu implements Vcpu {
   #fault: CpuFault | null = null
   #halted = false
   #stepping = false
+  /** The instruction that generated code gave up is to be run by itself: a watchpoint lies in its way. */
+  #restep = false
   #portAccesses = 0
   /** Generated code of a run, not of a step, is on the stack. */
   #running = false
@@ -150,7 +155,7 @@ export class SoftVcpu implements Vcpu {
     )
     const table = buildOpcodeTable(isa, model.features)
     this.#decoder = new Decoder(table)
-    this.code = new CodeCache(memory, table, this.#decoder, interpreter.handlers)
+    this.code = new CodeCache(memory, table, this.#decoder, interpreter.handlers, this.stops)
     const { state } = this
     this.mmu = new Mmu(state, memory, this.code)
     this.segmentation = new Segmentation(state, this.mmu)
@@ -208,7 +213,17 @@ export class SoftVcpu implements Vcpu {
     this.mmu.onFlush = (globals) => (globals ? finder.forgetAll() : finder.forgetLocal())
     this.mmu.onInvalidate = (linear) => finder.forgetPage(linear)
     this.control.onDebugChange = () => this.updateBreakpoints()
-    this.mmu.watch = this.#breakpoints
+    this.mmu.watch = {
+      watches: (page) => this.#breakpoints.watches(page) || this.stops.watches(page),
+      touched: (linear, size, write) => {
+        this.#breakpoints.touched(linear, size, write)
+        this.stops.touched(linear, size, write)
+      },
+    }
+    this.slow.stopsAt = (linear, size, write) =>
+      (this.#restep = !this.#stepping && this.stops.stopsAt(linear, size, write))
+    this.stops.onCodeChange = () => this.code.flush()
+    this.stops.onPagesChange = () => this.mmu.flush(true)
     this.portIo.onAccess = (port, size) => this.#breakpoints.port(port, size)
     this.code.onCodePage = (page) => this.mmu.protectPage(page)
     this.code.onFlush = () => finder.forgetAll()
@@ -325,6 +340,10 @@ export class SoftVcpu implements Vcpu {
     return this.#halted
   }
 
+  get debug(): DebuggableCpu {
+    return this
+  }
+
   setInterruptRequest(high: boolean): void {
     this.#attend(Attention.INTERRUPT, high)
     if (high && this.state.systemFlags & IF) this.requestStop()
@@ -380,27 +399,47 @@ export class SoftVcpu implements Vcpu {
   // The run loop.
 
   run(budget: number): VcpuExit {
+    const { stops } = this
     let left = Math.min(budget, MAX_BUDGET)
     this.#attend(Attention.STOP, false)
     for (;;) {
-      if (
-        this.#attends(Attention.NMI) ||
-        (this.#attends(Attention.INTERRUPT) && this.state.systemFlags & IF)
-      ) {
-        if (!this.state.word(State.SHADOW) && !this.#takeInterrupt()) return 'shutdown'
+      if (this.#interruptDue) {
+        const woken = this.#halted
+        if (!this.#takeInterrupt()) return 'shutdown'
+        if (woken && stops.single) return 'breakpoint'
       }
       if (this.#attends(Attention.DEBUG)) {
         this.#attend(Attention.DEBUG, false)
         if (!this.exceptions.raise(new CpuFault(Vector.DB), 'external')) return 'shutdown'
       }
+      if (stops.isHit) return 'breakpoint'
       if (this.#halted) return 'halt'
       if (this.#attends(Attention.STOP) || left < 0) return 'stop'
+      if (!stops.single && this.#atBreakpoint) return 'breakpoint'
       const before = this.#retired
       const ok = this.#needsStep() ? this.#step() : this.#runCode(left)
       left -= this.#retired - before
       if (this.#retired === before) left--
       if (!ok) return 'shutdown'
+      if (stops.single) return 'breakpoint'
     }
+  }
+
+  get #interruptDue(): boolean {
+    if (!this.#attends(Attention.NMI) && !(this.#attends(Attention.INTERRUPT) && this.state.systemFlags & IF))
+      return false
+    if (this.state.word(State.SHADOW)) return false
+    return this.#halted || !(this.stops.single && this.stops.holdInterrupts)
+  }
+
+  /** True when the debugger wants to stop before the instruction at EIP. */
+  get #atBreakpoint(): boolean {
+    return this.stops.isBreakpoint(this.state.base(CS) + this.state.eip)
+  }
+
+  /** Runs one instruction by itself, unless the debugger wants to stop before it. */
+  #stepUnlessStopped(): boolean {
+    return this.#atBreakpoint || this.#step()
   }
 
   #takeInterrupt(): boolean {
@@ -416,7 +455,10 @@ export class SoftVcpu implements Vcpu {
 
   #needsStep(): boolean {
     return (
-      this.state.word(State.SHADOW) !== 0 || (this.state.systemFlags & TF) !== 0 || this.#breakpoints.enabled
+      this.state.word(State.SHADOW) !== 0 ||
+      (this.state.systemFlags & TF) !== 0 ||
+      this.#breakpoints.enabled ||
+      this.stops.single
     )
   }
 
@@ -488,11 +530,15 @@ export class SoftVcpu implements Vcpu {
       case Why.ESCAPE:
         exits.escape++
         state.eip = code.eipOf(record, eipBase)
-        return code.isCrossing(record) ? this.#cross(record) : this.#step()
+        return code.isCrossing(record) ? this.#cross(record) : this.#stepUnlessStopped()
       case Why.FAULT: {
         exits.fault++
         state.eip = code.eipOf(record, eipBase)
         this.slow.drop()
+        if (this.#restep) {
+          this.#restep = false
+          return this.#step()
+        }
         const fault = this.#fault!
         this.#fault = null
         return this.exceptions.raise(fault) && this.#goOn()
@@ -530,6 +576,7 @@ export class SoftVcpu implements Vcpu {
     return (
       !this.#attends(Attention.STOP | Attention.NMI | Attention.DEBUG) &&
       !(this.#attends(Attention.INTERRUPT) && state.systemFlags & IF) &&
+      !this.stops.isHit &&
       !this.#needsStep()
     )
   }
@@ -585,7 +632,7 @@ export class SoftVcpu implements Vcpu {
     state.eip = eip
     try {
       const record = this.#finder.find(eip)
-      return record === 0 ? this.#step() : record
+      return record === 0 ? this.#stepUnlessStopped() : record
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
     }
@@ -788,7 +835,7 @@ export class SoftVcpu implements Vcpu {
         return this.#whyLeave()
     }
     this.#finder.settleMode()
-    if (this.#attends(Attention.STOP)) return Why.SYSTEM
+    if (this.#attends(Attention.STOP) || this.stops.isHit) return Why.SYSTEM
     return state.word(State.JUMP_KEY) === key ? Why.NEXT : this.#whyLeave()
   }
 

@@ -1,4 +1,18 @@
-import { type Expr, I32, V128, add, and, i32, i64, load, shl, vector, widenU } from '../wasm/expression.ts'
+import {
+  type Expr,
+  I32,
+  V128,
+  add,
+  and,
+  i32,
+  i64,
+  isConst,
+  load,
+  shl,
+  shuffle,
+  vector,
+  widenU,
+} from '../wasm/expression.ts'
 import type { InstructionSet, Options } from './description.ts'
 import {
   AND,
@@ -144,7 +158,7 @@ function describeMoves(isa: InstructionSet): void {
     MMX,
   )
   isa.add('MOVD', '66 0f 6e /r Vx,Ed', (_b, d, s) => d.write(lowQuadword(widenU(s.read()))), SSE2)
-  isa.add('MOVD', '66 0f 7e /r Ed,Vx', (b, d, s) => d.write(b.load(s.registerAddress(), 4)), SSE2)
+  isa.add('MOVD', '66 0f 7e /r Ed,Vx', (_b, d, s) => d.write(s.readPart(4, 0)), SSE2)
   isa.add('MOVQ', '0f 6f /r Pq,Qq', (b, d, s) => writeMmx(b, d, s.read()), MMX)
   isa.add(
     'MOVQ',
@@ -174,12 +188,22 @@ function describeMoves(isa: InstructionSet): void {
     },
     { ...SSE2, unit: 'mmx', ...RARE },
   )
-  isa.add('MOVDQ2Q', 'f2 0f d6 /r Pq,Ux', (b, d, s) => writeMmx(b, d, b.load(s.registerAddress(), 8)), {
+  isa.add('MOVDQ2Q', 'f2 0f d6 /r Pq,Ux', (b, d, s) => writeMmx(b, d, s.readPart(8, 0)), {
     ...SSE2,
     unit: 'mmx',
     ...RARE,
   })
 }
+
+/** Bytes that a shuffle by a known order takes: dwords, or words of the high or the low half. */
+const lanesOf = {
+  pshufd: (order: number) => bytesOf(chosen(order), 4),
+  pshufhw: (order: number) => bytesOf([0, 1, 2, 3, ...chosen(order).map((word) => word + 4)], 2),
+  pshuflw: (order: number) => bytesOf([...chosen(order), 4, 5, 6, 7], 2),
+}
+const chosen = (order: number): number[] => [0, 2, 4, 6].map((at) => (order >> at) & 3)
+const bytesOf = (lanes: number[], size: number): number[] =>
+  lanes.flatMap((lane) => Array.from({ length: size }, (_, i) => lane * size + i))
 
 /** Address of a word of a register, the number of words being a power of two. */
 const wordAt = (register: Operand, index: Operand, words: number): Expr =>
@@ -269,8 +293,13 @@ function describeOthers(isa: InstructionSet): void {
       name.toUpperCase(),
       `${prefix} 0f 70 /r Vx,Wx,Ib`,
       (b, d, s, order) => {
+        const by = order.read()
+        if (isConst(by)) {
+          const y = b.let(readAligned(b, s))
+          return d.write(shuffle(y, y, lanesOf[name](by.value)))
+        }
         const from = sourceAddress(b, s)
-        b.helper(`${name}/3`, d.registerAddress(), from, order.read())
+        b.helper(`${name}/3`, d.registerAddress(), from, by)
       },
       { ...SSE2, ...RARE },
     )
@@ -280,13 +309,13 @@ function describeOthers(isa: InstructionSet): void {
     const host = b.memory(b.stringSource(), b.register(EDI, b.addressSize), size, true, true)
     b.fn.store(host, value(load(host, size)), size)
   }
-  const chosen = (mask: Expr, yes: Expr, no: Expr): Expr =>
+  const blended = (mask: Expr, yes: Expr, no: Expr): Expr =>
     vector(82, V128, [yes, no, shift(108, mask, i32(7))])
   isa.add(
     'MASKMOVQ',
     '0f f7 /r Pq,Nq,Xq',
     (b, d, s) => {
-      masked(b, 8, (old) => low64(chosen(splat64(s.read()), splat64(d.read()), splat64(old))))
+      masked(b, 8, (old) => low64(blended(splat64(s.read()), splat64(d.read()), splat64(old))))
       enter(b)
     },
     { ...MMX2, ...RARE, addressSized: true },
@@ -294,7 +323,7 @@ function describeOthers(isa: InstructionSet): void {
   isa.add(
     'MASKMOVDQU',
     '66 0f f7 /r Vx,Ux,Xx',
-    (b, d, s) => masked(b, 16, (old) => chosen(s.read(), d.read(), old)),
+    (b, d, s) => masked(b, 16, (old) => blended(s.read(), d.read(), old)),
     { ...SSE2, ...RARE, addressSized: true },
   )
 }

@@ -39,11 +39,14 @@ export interface Operand {
   /** Reads what will be written back: memory is translated once, for writing. */
   readForWrite(): Expr
   write(value: Expr): void
+  /** 4 or 8 bytes of an MMX or XMM register, from a byte on. */
+  readPart(size: number, offset: number): Expr
+  writePart(value: Expr, size: number, offset: number): void
   /** Effective address of a memory operand, without the segment base. */
   address(): Expr
   /** State address of a memory operand's segment cache. */
   segment(): Expr
-  /** State address of a register operand. */
+  /** State address of a register operand, which is up to date there; what a helper stores there counts. */
   registerAddress(): Expr
 }
 
@@ -131,6 +134,16 @@ export abstract class Semantics {
   /** Queues a write until nothing can fault any more. */
   later(value: Expr, put: (value: Expr) => void): void {
     this.#pending.push({ value, put })
+  }
+
+  /** Non-zero while MXCSR is quiet (see sse-native.ts); null where arithmetic is left to helpers. */
+  quietMxcsr(): Expr | null {
+    return null
+  }
+
+  /** Carries out the writes queued so far. */
+  settle(): void {
+    this.commit()
   }
 
   setRegister(index: number, size: number, value: Expr): void {

@@ -1,9 +1,11 @@
-import { type Expr, I32, I64, V128, add, and, i32, load, ltS, vector } from '../wasm/expression.ts'
+import { type Expr, F64, I32, I64, V128, and, float, i32, load, ltS, vector } from '../wasm/expression.ts'
 import type { InstructionSet, Options } from './description.ts'
 import { ARITHMETIC } from './flags.ts'
 import { GP, type Operand, type Semantics, XM } from './semantics.ts'
+import { type NativeOperation, arithmetic, comparison, convert, toInteger } from './sse-native.ts'
 import { State } from './state.ts'
 import {
+  addressOfValue,
   alignedAddress,
   alignedHost,
   lowDword,
@@ -42,12 +44,15 @@ export function describeSse(isa: InstructionSet): void {
 
 /** Calls a helper (destination, source) and raises #XM for what it found unmasked. */
 function compute(b: Semantics, name: string, d: Operand, s: Operand, ...more: Expr[]): void {
-  const from = sourceAddress(b, s)
+  computeFrom(b, name, d, sourceAddress(b, s), ...more)
+}
+
+function computeFrom(b: Semantics, name: string, d: Operand, from: Expr, ...more: Expr[]): void {
   b.raiseIf(b.helper(`${name}/${2 + more.length}`, d.registerAddress(), from, ...more), XM)
 }
 
 function describeArithmetic(isa: InstructionSet): void {
-  const rows: [name: string, opcode: string][] = [
+  const rows: [name: NativeOperation, opcode: string][] = [
     ['add', '58'],
     ['mul', '59'],
     ['sub', '5c'],
@@ -62,7 +67,10 @@ function describeArithmetic(isa: InstructionSet): void {
       isa.add(
         `${name}${kind}`.toUpperCase(),
         `${prefix}0f ${opcode} /r Vx,W${size}`,
-        (b, d, s) => compute(b, name + kind, d, s),
+        (b, d, s) => {
+          const slow = (value: Expr): void => computeFrom(b, name + kind, d, addressOfValue(b, s, value))
+          if (!arithmetic(b, name, kind, d, s, slow)) compute(b, name + kind, d, s)
+        },
         options,
       )
     }
@@ -123,10 +131,13 @@ function describeComparisons(isa: InstructionSet): void {
         `${name}${suffix}`.toUpperCase(),
         `${prefix}0f ${opcode} /r Vx,W${size}`,
         (b, d, s) => {
-          const from = sourceAddress(b, s)
-          const flags = b.helper(`${name}${suffix}/2`, d.registerAddress(), from)
-          b.raiseIf(ltS(flags, i32(0)), XM)
-          b.setEflags(flags)
+          const compare = (from: Expr): Expr => {
+            const flags = b.helper(`${name}${suffix}/2`, d.registerAddress(), from)
+            b.raiseIf(ltS(flags, i32(0)), XM)
+            return flags
+          }
+          const slow = (value: Expr): Expr => compare(addressOfValue(b, s, value))
+          b.setEflags(comparison(b, `s${suffix}`, d, s, slow) ?? compare(sourceAddress(b, s)))
         },
         { ...options, defines: ARITHMETIC },
       )
@@ -145,8 +156,19 @@ function describeConversions(isa: InstructionSet): void {
   ]
   for (const [name, encoding, options] of rows)
     isa.add(name.toUpperCase(), encoding, (b, d, s) => compute(b, name, d, s), { ...options, ...RARE })
-  isa.add('CVTSS2SD', 'f3 0f 5a /r Vx,Wd', (b, d, s) => compute(b, 'cvtss2sd', d, s), SSE2)
-  isa.add('CVTSD2SS', 'f2 0f 5a /r Vx,Wq', (b, d, s) => compute(b, 'cvtsd2ss', d, s), SSE2)
+  for (const [name, from, encoding] of [
+    ['cvtss2sd', 'ss', 'f3 0f 5a /r Vx,Wd'],
+    ['cvtsd2ss', 'sd', 'f2 0f 5a /r Vx,Wq'],
+  ] as const)
+    isa.add(
+      name.toUpperCase(),
+      encoding,
+      (b, d, s) => {
+        const slow = (value: Expr): void => computeFrom(b, name, d, addressOfValue(b, s, value))
+        if (!convert(b, from, d, s, slow)) compute(b, name, d, s)
+      },
+      SSE2,
+    )
   for (const [kind, prefix, size, options] of [
     ['ss', 'f3', 'd', SSE],
     ['sd', 'f2', 'q', SSE2],
@@ -156,7 +178,9 @@ function describeConversions(isa: InstructionSet): void {
       `${prefix} 0f 2a /r Vx,Ed`,
       (b, d, s) => {
         const value = s.read()
-        b.raiseIf(b.helper(`cvtsi2${kind}/2`, d.registerAddress(), value), XM)
+        // Every integer is a double.
+        if (kind === 'sd') d.writePart(float(0xbd, I64, float(0xb7, F64, value)), 8, 0)
+        else b.raiseIf(b.helper('cvtsi2ss/2', d.registerAddress(), value), XM)
       },
       options,
     )
@@ -168,8 +192,12 @@ function describeConversions(isa: InstructionSet): void {
         name.toUpperCase(),
         `${prefix} 0f ${opcode} /r Gd,W${size}`,
         (b, d, s) => {
-          b.raiseIf(b.helper(`${name}/1`, sourceAddress(b, s)), XM)
-          d.write(b.load(i32(State.FPU_SCRATCH), 4))
+          const round = (from: Expr): Expr => {
+            b.raiseIf(b.helper(`${name}/1`, from), XM)
+            return b.load(i32(State.FPU_SCRATCH), 4)
+          }
+          const slow = (value: Expr): Expr => round(addressOfValue(b, s, value))
+          d.write(toInteger(b, kind, opcode === '2c', s, slow) ?? round(sourceAddress(b, s)))
         },
         options,
       )
@@ -244,7 +272,7 @@ function describeMoves(isa: InstructionSet): void {
       name,
       `${prefix} 0f 10 /r Vx,W${letter}`,
       (b, d, s) => {
-        if (s.isRegister) putPart(b, d, b.load(s.registerAddress(), size), size)
+        if (s.isRegister) d.writePart(s.readPart(size, 0), size, 0)
         else d.write(size === 4 ? lowDword(s.read()) : lowQuadword(s.read()))
       },
       options,
@@ -253,8 +281,8 @@ function describeMoves(isa: InstructionSet): void {
       name,
       `${prefix} 0f 11 /r W${letter},Vx`,
       (b, d, s) => {
-        const value = b.load(s.registerAddress(), size)
-        if (d.isRegister) putPart(b, d, value, size)
+        const value = s.readPart(size, 0)
+        if (d.isRegister) d.writePart(value, size, 0)
         else d.write(value)
       },
       options,
@@ -263,58 +291,44 @@ function describeMoves(isa: InstructionSet): void {
   isa.add(
     'MOVQ',
     'f3 0f 7e /r Vx,Wq',
-    (b, d, s) => {
-      d.write(lowQuadword(s.isRegister ? b.load(s.registerAddress(), 8) : s.read()))
+    (_b, d, s) => {
+      d.write(lowQuadword(s.isRegister ? s.readPart(8, 0) : s.read()))
     },
     SSE2,
   )
   isa.add(
     'MOVQ',
     '66 0f d6 /r Wq,Vx',
-    (b, d, s) => {
-      const value = b.load(s.registerAddress(), 8)
+    (_b, d, s) => {
+      const value = s.readPart(8, 0)
       d.write(d.isRegister ? lowQuadword(value) : value)
     },
     SSE2,
   )
 }
 
-/** Writes 4 or 8 bytes of a register, from a byte on. */
-function putPart(b: Semantics, register: Operand, value: Expr, size: number, offset = 0): void {
-  const at = register.registerAddress()
-  b.later(value, (v) => b.fn.store(at, v, size, offset))
-}
-
-const highQuadword = (b: Semantics, register: Operand): Expr =>
-  b.load(add(register.registerAddress(), i32(8)), 8)
-
 function describePartialMoves(isa: InstructionSet): void {
   // The register forms of these are MOVHLPS and MOVLHPS.
   isa.add(
     'MOVLPS',
     '0f 12 /r Vx,Wq',
-    (b, d, s) => putPart(b, d, s.isRegister ? highQuadword(b, s) : s.read(), 8),
+    (_b, d, s) => d.writePart(s.isRegister ? s.readPart(8, 8) : s.read(), 8, 0),
     SSE,
   )
   isa.add(
     'MOVHPS',
     '0f 16 /r Vx,Wq',
-    (b, d, s) => putPart(b, d, s.isRegister ? b.load(s.registerAddress(), 8) : s.read(), 8, 8),
+    (_b, d, s) => d.writePart(s.isRegister ? s.readPart(8, 0) : s.read(), 8, 8),
     SSE,
   )
-  isa.add('MOVLPD', '66 0f 12 /r Vx,Mq', (b, d, s) => putPart(b, d, s.read(), 8), SSE2)
-  isa.add('MOVHPD', '66 0f 16 /r Vx,Mq', (b, d, s) => putPart(b, d, s.read(), 8, 8), SSE2)
+  isa.add('MOVLPD', '66 0f 12 /r Vx,Mq', (_b, d, s) => d.writePart(s.read(), 8, 0), SSE2)
+  isa.add('MOVHPD', '66 0f 16 /r Vx,Mq', (_b, d, s) => d.writePart(s.read(), 8, 8), SSE2)
   for (const [suffix, prefix, options] of [
     ['PS', '', SSE],
     ['PD', '66 ', SSE2],
   ] as const) {
-    isa.add(
-      `MOVL${suffix}`,
-      `${prefix}0f 13 /r Mq,Vx`,
-      (b, d, s) => d.write(b.load(s.registerAddress(), 8)),
-      options,
-    )
-    isa.add(`MOVH${suffix}`, `${prefix}0f 17 /r Mq,Vx`, (b, d, s) => d.write(highQuadword(b, s)), options)
+    isa.add(`MOVL${suffix}`, `${prefix}0f 13 /r Mq,Vx`, (_b, d, s) => d.write(s.readPart(8, 0)), options)
+    isa.add(`MOVH${suffix}`, `${prefix}0f 17 /r Mq,Vx`, (_b, d, s) => d.write(s.readPart(8, 8)), options)
   }
   isa.add('MOVMSKPS', '0f 50 /r Gd,Ux', (_b, d, s) => d.write(vector(164, I32, [s.read()])), {
     ...SSE,

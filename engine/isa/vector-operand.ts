@@ -32,7 +32,12 @@ export function writeAligned(b: Semantics, operand: Operand, value: Expr): void 
  */
 export function sourceAddress(b: Semantics, operand: Operand): Expr {
   if (operand.isRegister) return operand.registerAddress()
-  const value = operand.size === 16 ? readAligned(b, operand) : operand.read()
+  return addressOfValue(b, operand, operand.size === 16 ? readAligned(b, operand) : operand.read())
+}
+
+/** The same for an operand that has been read. */
+export function addressOfValue(b: Semantics, operand: Operand, value: Expr): Expr {
+  if (operand.isRegister) return operand.registerAddress()
   b.fn.store(i32(State.FPU_SCRATCH), value, operand.size)
   return i32(State.FPU_SCRATCH)
 }

@@ -57,6 +57,7 @@ export class KvmVcpu implements Vcpu {
   /** KVM counts time, not instructions. */
   readonly retired = 0
   readonly retiredNow = null
+  readonly debug = null
   readonly #vm: VirtualMachine
   readonly #cpu: VirtualCpu
   readonly #slots: MemorySlots

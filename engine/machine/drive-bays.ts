@@ -47,7 +47,10 @@ export class DriveBays {
   #nextSettleMs = 0
 
   /** Throws `file-unusable` or `option-invalid`. */
-  constructor(private readonly config: MachineConfig) {
+  constructor(
+    private readonly config: MachineConfig,
+    private readonly onFault: DiskFaultListener = () => {},
+  ) {
     try {
       for (const slot of assignDrives(config.drives)) this.#bays.push(this.#openBay(slot))
       if (!this.#find('floppy0'))
@@ -135,6 +138,7 @@ export class DriveBays {
             ...(position >= 0 ? { ide: { channel: position >> 1, slave: (position & 1) === 1 } } : {}),
           },
           () => this.#contents(bay),
+          (operation, error) => this.onFault({ drive: bay.id, operation, error }),
         )
       })
   }
@@ -169,7 +173,7 @@ export class DriveBays {
    * @param nowMs monotonic time of the host
    * @param isIdle whether the guest may sleep for long now
    */
-  settle(nowMs: number, isIdle: boolean, onFault: DiskFaultListener): void {
+  settle(nowMs: number, isIdle: boolean): void {
     if (nowMs < this.#nextSettleMs && !isIdle) return
     this.#nextSettleMs = nowMs + SETTLE_MS
     for (const { id, medium } of this.#bays) {
@@ -177,7 +181,7 @@ export class DriveBays {
       try {
         medium.image.flush()
       } catch (error) {
-        onFault({ drive: id, operation: 'flush', error: asDiskError(error, medium.image.name) })
+        this.onFault({ drive: id, operation: 'flush', error: asDiskError(error, medium.image.name) })
       }
     }
   }

@@ -1,3 +1,4 @@
+import type { DebugTarget } from '../debugger/target.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import type { Display } from '../devices/display.ts'
 import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
@@ -21,6 +22,16 @@ export type RunOutcome =
   | { kind: 'crashed'; reason: string }
   /** The debugger stopped it. */
   | { kind: 'stopped' }
+
+/** Something of the host that failed while the machine runs. The guest sees an error of its drive, and goes on. */
+export interface HostFault {
+  /** The drive, or null when it is none. */
+  drive: string | null
+  /** What was tried: read, write, flush. */
+  operation: string
+  path: string
+  reason: string
+}
 
 export type DriveKind = 'floppy' | 'disk' | 'cdrom'
 
@@ -54,6 +65,8 @@ export interface Machine {
   readonly keyboard: KeyboardInput
   readonly mouse: MouseInput
   readonly serial: SerialEnd[]
+  /** For a debugger, between two runs; null where the accelerator has no way in. */
+  readonly debugTarget: DebugTarget | null
   /** Runs the guest for at most `sliceNs` of host time. */
   run(sliceNs: number): RunOutcome
   /** Hard reset, as by the button on the case. */
@@ -70,6 +83,8 @@ export interface Machine {
   save(): Uint8Array
   /** Throws `state-invalid` or `state-too-new`, changing nothing. */
   restore(state: Uint8Array): void
+  /** Called when the host fails the machine: an image or a file that cannot be read or written. Replaces the listener. */
+  onFault(listener: (fault: HostFault) => void): void
   /** Flushes and closes every image. */
   close(): void
 }

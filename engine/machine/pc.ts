@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { EngineError } from '../base/errors.ts'
+import { CpuTarget } from '../debugger/cpu-target.ts'
 import type { Line } from '../base/line.ts'
 import { MemoryMap } from '../bus/memory-map.ts'
 import { PortMap } from '../bus/port-map.ts'
@@ -13,7 +14,7 @@ import type { BootPlacement } from '../firmware/loaders/placement.ts'
 import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
-import type { MachineConfig } from '../protocol/machine-config.ts'
+import type { Knobs, MachineConfig } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import type { DiskFaultListener } from '../storage/block-image.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
@@ -23,7 +24,7 @@ import { Board } from './board.ts'
 import { DebugFile } from './debug-file.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
-import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
+import type { DriveStatus, HostFault, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
 import { restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
 import { RomSpace } from './rom-space.ts'
@@ -34,7 +35,7 @@ const NS_PER_MS = 1_000_000n
 const TSC_GHZ = 1
 
 /** How long a firmware call may still take before a state is saved: two seconds of guest time. */
-const FIRMWARE_TRIES = 2000
+const FIRMWARE_NS = 2_000_000_000
 const FIRMWARE_SLICE_NS = 1_000_000
 /** A guest that waits for longer than this has nothing more to write for now. */
 const LONG_IDLE_NS = 500_000_000
@@ -63,9 +64,11 @@ class Pc implements Machine {
   readonly #accelerator: Accelerator
   readonly #bays: DriveBays
   readonly #debugFiles: DebugFile[] = []
+  readonly #debugTarget: CpuTarget | null
   #tscOffset = 0
   #firmware: Firmware | null = null
   #pending: MachineEvent | null = null
+  #onFault: (fault: HostFault) => void = () => {}
   #apicBase = 0xfee00900
 
   constructor(config: MachineConfig) {
@@ -84,7 +87,7 @@ class Pc implements Machine {
     this.#loadRoms(rom)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
-    this.#bays = new DriveBays(config)
+    this.#bays = new DriveBays(config, this.#diskFault)
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
     this.#board = new Board(
       this.#clock,
@@ -93,12 +96,12 @@ class Pc implements Machine {
       rom,
       {
         apic,
-        hpet: false,
+        hpet: config.knobs.hpet ?? false,
         serialPorts: config.serialPorts,
         floppyDrives: this.#bays.floppyTypes,
         ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
         ideInterruptDelayNs: (config.knobs.ideInterruptDelayUs ?? 0) * 1000,
-        unixNs: BigInt(config.knobs.startTimeMs ?? Date.now()) * NS_PER_MS,
+        unixNs: BigInt(clockMs(config.knobs)) * NS_PER_MS,
         debugExit: config.debug.exit,
       },
       {
@@ -134,7 +137,13 @@ class Pc implements Machine {
     })
     this.#cpu = cpu
     this.#accelerator = accelerator
-    this.#loop = new RunLoop(cpu, this.#clock, () => this.#pending !== null)
+    this.#debugTarget = cpu.debug && new CpuTarget(cpu.debug, this.#memory)
+    this.#loop = new RunLoop(
+      cpu,
+      this.#clock,
+      () => this.#pending !== null,
+      config.knobs.instructionsPerSecond,
+    )
     this.#bays.attach(this.#board.fdc, this.#board.ide)
     this.#openDebugFiles()
     this.#mapBackdoor()
@@ -162,8 +171,13 @@ class Pc implements Machine {
     return this.#board.uarts
   }
 
+  get debugTarget() {
+    return this.#debugTarget
+  }
+
   /** What the host failed is the drive's to tell its guest. */
-  readonly #diskFault: DiskFaultListener = () => {}
+  readonly #diskFault: DiskFaultListener = ({ drive, operation, error: { path, reason } }) =>
+    this.#onFault({ drive, operation, path, reason })
 
   run(sliceNs: number): RunOutcome {
     this.#clock.start()
@@ -193,7 +207,7 @@ class Pc implements Machine {
       }
     } finally {
       this.#clock.stop(idleNs)
-      this.#bays.settle(performance.now(), idleNs > LONG_IDLE_NS, this.#diskFault)
+      this.#bays.settle(performance.now(), idleNs > LONG_IDLE_NS)
       // Bytes that the guest has sent are told before how the run ended.
       for (const uart of this.#board.uarts) uart.flush()
     }
@@ -234,6 +248,10 @@ class Pc implements Machine {
     }
   }
 
+  onFault(listener: (fault: HostFault) => void): void {
+    this.#onFault = listener
+  }
+
   save(): Uint8Array {
     this.#finishFirmwareCall()
     return saveMachine(this.#stateful())
@@ -247,7 +265,8 @@ class Pc implements Machine {
   /** A call to the firmware is no state that can be saved; it takes some thousand instructions at most. */
   #finishFirmwareCall(): void {
     this.#clock.start()
-    for (let tries = 0; this.#firmware?.busy && this.#pending === null && tries < FIRMWARE_TRIES; tries++)
+    const untilNs = this.#clock.nowNs + FIRMWARE_NS
+    while (this.#firmware?.busy && this.#pending === null && this.#clock.nowNs < untilNs)
       this.#loop.run(FIRMWARE_SLICE_NS)
     this.#clock.stop(0)
     if (this.#firmware?.busy)
@@ -275,7 +294,7 @@ class Pc implements Machine {
         save: () => ({ tscOffset: this.#tscOffset, apicBase: this.#apicBase }),
         restore: ({ tscOffset, apicBase }) => {
           this.#tscOffset = tscOffset
-          this.#apicBase = apicBase
+          this.#setApicBase(apicBase)
         },
       },
     }
@@ -342,6 +361,7 @@ class Pc implements Machine {
         cdroms: this.#bays.firmwareDisks('cdrom'),
         bootOrder: boot.length > 0 ? boot : DEFAULT_BOOT,
         acpi: apic,
+        hpet: apic && (this.#config.knobs.hpet ?? false),
         apic,
         menuDelayMs: this.#config.knobs.bootMenuMs ?? 0,
         ...(kernel ? { kernel } : {}),
@@ -435,6 +455,13 @@ class Pc implements Machine {
     this.#apicBase = value
     this.#board.localApic?.setEnabled((value & 0x800) !== 0)
   }
+}
+
+/** What the guest's clock shows at power-on, in ms since 1970. */
+function clockMs({ startTimeMs = Date.now(), localTime, utcOffsetMinutes }: Knobs): number {
+  if (!localTime) return startTimeMs
+  const offsetMinutes = utcOffsetMinutes ?? -new Date(startTimeMs).getTimezoneOffset()
+  return startTimeMs + offsetMinutes * 60_000
 }
 
 function readImage(path: string): Uint8Array {

@@ -21,6 +21,8 @@ export type LoopExit =
 const FIRST_RATE = 0.05
 /** A run between two looks at the timers, in ns. */
 const MAX_STRETCH_NS = 500_000
+/** Allowance of a capped processor that waits for it, in ns: what a host that wakes up late may owe it. */
+const MAX_SAVED_NS = 20_000_000
 const MIN_BUDGET = 200
 /** Shorter waits than this are not worth a sleep of the host. */
 const MIN_SLEEP_NS = 30_000
@@ -33,6 +35,9 @@ const MIN_SLEEP_NS = 30_000
 export class RunLoop {
   #rate = FIRST_RATE
   #deadlineNs = Infinity
+  /** Guest time for which the instructions so far pay under the cap. */
+  #paidUntilNs = 0
+  #retiredPaid = 0
   readonly #longestNs: number
 
   constructor(
@@ -40,6 +45,8 @@ export class RunLoop {
     private readonly clock: MachineClock,
     /** True when the machine has something to do at once: a reset, power off, an exit. */
     private readonly hasEvent: () => boolean,
+    /** Cap on instructions per second of guest time, for systems that time loops. */
+    private readonly instructionsPerSecond = Infinity,
   ) {
     // A budget of instructions is a guess; a processor that keeps to its time needs no second look.
     this.#longestNs = cpu.retiredNow === null ? Infinity : MAX_STRETCH_NS
@@ -69,9 +76,14 @@ export class RunLoop {
       if (this.hasEvent()) return { kind: 'event' }
       if (now >= end) return { kind: 'slice' }
       const stretch = Math.min(clock.timers.earliestNs, end, now + this.#longestNs) - now
+      const waitNs = this.#untilAllowedNs(now)
+      if (waitNs > 0)
+        return { kind: 'idle', wakeNs: Math.min(waitNs, clock.timers.earliestNs - now, end - now) }
       this.#deadlineNs = now + stretch
       const before = cpu.retired
-      const exit = cpu.run(Math.max(MIN_BUDGET, Math.floor(stretch * this.#rate)))
+      const exit = cpu.run(
+        Math.max(MIN_BUDGET, Math.floor(stretch * Math.min(this.#rate, this.instructionsPerSecond / 1e9))),
+      )
       this.#deadlineNs = Infinity
       this.#measure(cpu.retired - before, clock.nowNs - now)
       if (exit === 'shutdown' || exit === 'breakpoint') return { kind: exit }
@@ -80,6 +92,21 @@ export class RunLoop {
         if (wakeNs > MIN_SLEEP_NS) return { kind: 'idle', wakeNs }
       }
     }
+  }
+
+  /**
+   * How long a processor that has had its instructions must rest, in ns. What it did not use of its allowance is
+   * kept for a moment only: a burst after a rest is what a capped machine must not have.
+   */
+  #untilAllowedNs(now: number): number {
+    if (this.instructionsPerSecond === Infinity) return 0
+    const nsPerInstruction = 1e9 / this.instructionsPerSecond
+    const retired = this.cpu.retired
+    this.#paidUntilNs = Math.max(this.#paidUntilNs, now - MAX_SAVED_NS)
+    this.#paidUntilNs += (retired - this.#retiredPaid) * nsPerInstruction
+    this.#retiredPaid = retired
+    const ahead = this.#paidUntilNs - now
+    return ahead > MAX_STRETCH_NS ? ahead : 0
   }
 
   /** Follows the speed quickly down and slowly up: a late timer is worse than a short run. */

@@ -81,11 +81,11 @@ export const Knobs = v.strictObject({
   ideInterruptDelayUs: v.optional(integer(0, 100_000, 'ideInterruptDelayUs')),
   /** CMOS types of drives A and B: 360, 1200, 720, 1440 or 2880 KB; by the medium when absent. */
   floppyTypes: v.optional(v.pipe(v.array(oneOf([360, 720, 1200, 1440, 2880])), v.maxLength(FLOPPY_DRIVES))),
-  /** Disk parameter tables lie in ROM instead of RAM. */
-  diskTablesInRom: v.optional(v.boolean()),
+  /** There is a high precision event timer; systems before Windows Vista and Linux 2.6 do without. */
+  hpet: v.optional(v.boolean()),
   /** The clock chip holds local time, as DOS and Windows expect, instead of UTC. */
   localTime: v.optional(v.boolean()),
-  /** Minutes east of UTC for `localTime`. */
+  /** Minutes east of UTC for `localTime`; the host's zone when absent. */
   utcOffsetMinutes: v.optional(integer(-720, 840, 'utcOffsetMinutes')),
   /** How long the built-in firmware waits for F12, which opens its boot menu; F12 pressed before counts without any wait. */
   bootMenuMs: v.optional(integer(0, 60_000, 'bootMenuMs')),

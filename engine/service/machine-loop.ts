@@ -1,9 +1,10 @@
 import type { Frame } from '../devices/display.ts'
-import type { Machine, RunOutcome } from '../machine/machine.ts'
+import type { HostFault, Machine, RunOutcome } from '../machine/machine.ts'
 import { describeError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { VmStats } from '../protocol/vm.ts'
 import { BufferPool, FramePump } from './frame-pump.ts'
+import { DebuggerLink } from './debugger-link.ts'
 import type { FromMachine, Picture, RequestName, Requests, ToMachine } from './thread-messages.ts'
 
 /** Long enough that the way in and out of the machine does not count, short enough for input to feel immediate. */
@@ -13,6 +14,9 @@ const FRAME_NS = 1_000_000_000 / 60
 const QUIET_FRAME_NS = 100_000_000
 const QUIET_AFTER_FRAMES = 30
 const STATS_NS = 1_000_000_000
+/** How long the same fault is not told again. */
+const FAULT_NS = 60_000_000_000
+const MAX_FAULTS = 100
 
 /** What the loop needs of the thread that it blocks. */
 export interface LoopHost {
@@ -40,21 +44,32 @@ export class MachineLoop {
   #absolute = false
   #serial = new Map<number, Uint8Array[]>()
   #watched = false
+  /** When each fault was last told. */
+  #faults = new Map<string, number>()
   #nextStatsNs = 0
   #lastStats = { atNs: 0, instructions: 0, sleptNs: 0, frames: 0 }
   #sleptNs = 0
+  readonly #debugger: DebuggerLink
 
+  /** @param waits it stands before its first instruction until a debugger, or somebody else, lets it go */
   constructor(
     private readonly machine: Machine,
     private readonly host: LoopHost,
+    waits = false,
   ) {
+    if (waits) this.#state = { kind: 'paused' }
+    this.#debugger = new DebuggerLink(machine, host, {
+      isRunning: () => this.#state.kind === 'running',
+      setState: (kind) => this.#setState({ kind }),
+    })
     machine.serial.forEach((end, port) => end.onOutput((bytes) => this.#noteSerial(port, bytes)))
+    machine.onFault((fault) => this.#noteFault(fault))
     this.#lastStats.atNs = host.nowNs()
   }
 
   /** Returns when the machine has ended; the machine is closed then. */
   run(): void {
-    this.#setState({ kind: 'running' })
+    this.#setState(this.#state)
     try {
       while (this.#alive) this.#turn()
     } catch (error) {
@@ -62,6 +77,7 @@ export class MachineLoop {
     }
     try {
       this.#flushSerial()
+      this.#debugger.ended(this.#state.kind === 'debug-exit' ? this.#state.status : 0)
       this.#showFrames(true)
       this.host.post({ kind: 'stats', stats: this.#stats() })
     } catch {
@@ -107,7 +123,7 @@ export class MachineLoop {
       case 'idle':
         return this.#sleep(Math.min(outcome.wakeNs, this.#untilNextFrameNs()))
       case 'stopped':
-        return this.#sleep(this.#untilNextFrameNs())
+        return this.#debugger.stopped()
       case 'powered-off':
         return this.#setState({ kind: 'off' })
       case 'debug-exit':
@@ -149,6 +165,12 @@ export class MachineLoop {
       case 'watch-stats':
         this.#watched = message.on
         return
+      case 'debugger-attach':
+        return this.#debugger.attach()
+      case 'debugger':
+        return this.#debugger.receive(message.bytes)
+      case 'debugger-detach':
+        return this.#debugger.detach()
       case 'request':
         return this.#answer(message.id, message.name, message.args)
     }
@@ -168,7 +190,8 @@ export class MachineLoop {
       if (this.#state.kind === 'running') this.#setState({ kind: 'paused' })
     },
     resume: () => {
-      if (this.#state.kind === 'paused') this.#setState({ kind: 'running' })
+      // What a debugger has stopped only the debugger sets going.
+      if (this.#state.kind === 'paused' && !this.#debugger.holds) this.#setState({ kind: 'running' })
     },
     reset: () => this.machine.reset(),
     powerButton: () => this.machine.pressPowerButton(),
@@ -218,6 +241,16 @@ export class MachineLoop {
     const { absolute } = this.machine.mouse
     if (absolute !== this.#absolute) this.host.post({ kind: 'pointer', absolute })
     this.#absolute = absolute
+  }
+
+  /** A guest that tries again and again does not tell the user again and again. */
+  #noteFault(fault: HostFault): void {
+    const key = `${fault.path} ${fault.operation} ${fault.reason}`
+    const nowNs = this.host.nowNs()
+    if (nowNs - (this.#faults.get(key) ?? -Infinity) < FAULT_NS) return
+    if (this.#faults.size >= MAX_FAULTS) this.#faults.clear()
+    this.#faults.set(key, nowNs)
+    this.host.post({ kind: 'fault', fault })
   }
 
   #noteSerial(port: number, bytes: Uint8Array): void {

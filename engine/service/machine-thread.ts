@@ -4,6 +4,7 @@ import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import { keystrokeFor } from '../protocol/keyboard.ts'
 import type { Accelerator, VmStats } from '../protocol/vm.ts'
+import type { HostFault } from '../machine/machine.ts'
 import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from './thread-messages.ts'
 
 /** How long a typed key is held, and how long nothing follows it: fast for a person, slow enough for a BIOS. */
@@ -12,6 +13,8 @@ const KEY_MS = 25
 /** Time for the machine to close its images when the plug is pulled, before its thread is ended. */
 const POWER_OFF_MS = 5000
 
+export type { HostFault } from '../machine/machine.ts'
+
 export interface MachineListener {
   onState?(state: MachineState): void
   onSerial?(port: number, bytes: Uint8Array): void
@@ -19,6 +22,11 @@ export interface MachineListener {
   onFrame?(view: number, buffer: ArrayBuffer): void
   onPointer?(absolute: boolean): void
   onStats?(stats: VmStats): void
+  /** Bytes for the debugger; `taken` says that what it sent last has been dealt with. */
+  onDebugger?(bytes: Uint8Array, taken: boolean): void
+  onDebuggerClosed?(): void
+  /** The host failed the machine: an image that cannot be read or written. The guest has seen an error. */
+  onFault?(fault: HostFault): void
 }
 
 interface Waiting {
@@ -45,9 +53,9 @@ export class MachineThread {
     script: string,
     config: MachineConfig,
     private readonly listener: MachineListener,
-    state: Uint8Array | null = null,
+    { state = null, waitForDebugger = false }: Partial<Pick<ThreadStart, 'state' | 'waitForDebugger'>> = {},
   ) {
-    const workerData: ThreadStart = { config, state, kick: this.#kick.buffer }
+    const workerData: ThreadStart = { config, state, waitForDebugger, kick: this.#kick.buffer }
     const worker = new Worker(script, { workerData, name: 'machine' })
     this.#worker = worker
     this.ready = new Promise((resolve, reject) => {
@@ -161,9 +169,15 @@ export class MachineThread {
         return this.returnBuffer(message.buffer)
       case 'pointer':
         return this.listener.onPointer?.(message.absolute)
+      case 'fault':
+        return this.listener.onFault?.(message.fault)
       case 'stats':
         this.#stats = message.stats
         return this.listener.onStats?.(message.stats)
+      case 'debugger':
+        return this.listener.onDebugger?.(message.bytes, message.taken)
+      case 'debugger-closed':
+        return this.listener.onDebuggerClosed?.()
       case 'answer':
       case 'error': {
         const waiting = this.#waiting.get(message.id)

@@ -37,7 +37,7 @@ class ThreadHost implements LoopHost {
   }
 }
 
-function main(port: MessagePort, { config, state, kick }: ThreadStart): void {
+function main(port: MessagePort, { config, state, waitForDebugger, kick }: ThreadStart): void {
   const host = new ThreadHost(port, kick)
   try {
     const machine = createMachine(config)
@@ -49,7 +49,7 @@ function main(port: MessagePort, { config, state, kick }: ThreadStart): void {
     }
     const { accelerator } = machine.stats()
     host.post({ kind: 'ready', serialPorts: machine.serial.length, accelerator })
-    new MachineLoop(machine, host).run()
+    new MachineLoop(machine, host, waitForDebugger).run()
   } catch (error) {
     host.post({ kind: 'refused', error: describeError(error) })
   }

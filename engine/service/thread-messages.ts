@@ -1,4 +1,4 @@
-import type { DriveStatus } from '../machine/machine.ts'
+import type { DriveStatus, HostFault } from '../machine/machine.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { Accelerator, ScreenText, VmStats } from '../protocol/vm.ts'
@@ -44,6 +44,10 @@ export type ToMachine =
   /** A frame's buffer, to be used again. */
   | { kind: 'buffer'; buffer: ArrayBuffer }
   | { kind: 'watch-stats'; on: boolean }
+  /** A debugger has connected, says something, has gone. */
+  | { kind: 'debugger-attach' }
+  | { kind: 'debugger'; bytes: Uint8Array }
+  | { kind: 'debugger-detach' }
 
 /** An error that crossed threads: its code and details when it has them. */
 export interface ThreadError {
@@ -60,13 +64,20 @@ export type FromMachine =
   | { kind: 'serial'; port: number; bytes: Uint8Array }
   | { kind: 'frame'; view: number; buffer: ArrayBuffer }
   | { kind: 'pointer'; absolute: boolean }
+  | { kind: 'fault'; fault: HostFault }
   | { kind: 'stats'; stats: VmStats }
+  /** For the debugger; `taken` says that what it sent last has been dealt with. */
+  | { kind: 'debugger'; bytes: Uint8Array; taken: boolean }
+  /** The session with the debugger is over. */
+  | { kind: 'debugger-closed' }
 
 /** What the thread starts with. */
 export interface ThreadStart {
   config: MachineConfig
   /** A saved state to go on from. */
   state: Uint8Array | null
+  /** It stands before its first instruction until a debugger lets it go. */
+  waitForDebugger: boolean
   /** One word: not zero when messages wait. */
   kick: SharedArrayBuffer
 }

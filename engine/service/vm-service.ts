@@ -75,7 +75,7 @@ export class VmService {
         }
         // The links come first: what cannot be opened keeps the machine off.
         await this.#openLinks(serial)
-        const thread = new MachineThread(this.script, config, listener, state)
+        const thread = new MachineThread(this.script, config, listener, { state })
         this.#thread = thread
         views.attach(
           thread,

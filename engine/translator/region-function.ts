@@ -1,6 +1,7 @@
 import {
   type Expr,
   I32,
+  V128,
   type ValueType,
   add,
   and,
@@ -27,7 +28,7 @@ import { FLAG_LOCALS, RegionSemantics } from './region-semantics.ts'
 import { Local } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
 
-const LOCAL_TYPES: ValueType[] = Array<ValueType>(Local.COUNT).fill(I32)
+const LOCAL_TYPES: ValueType[] = Array.from({ length: Local.COUNT }, (_, i) => (i < Local.XMM ? I32 : V128))
 
 /**
  * One region as a function (budget) → why. It runs until it is left: 0 when the interpreter goes on at
@@ -93,6 +94,7 @@ class RegionEmitter {
   #start(): void {
     this.#fn.prepend((fn) => {
       this.#semantics.registers.loadAll(fn)
+      this.#semantics.startUnits(fn)
       for (const [index, address] of [
         [Local.EIP_BASE, State.EIP_BASE],
         [Local.READ_BIT, State.READ_BIT],
@@ -156,6 +158,7 @@ class RegionEmitter {
     const semantics = this.#semantics
     // A block that is reached along the tree alone has the kinds that its predecessor left.
     semantics.kinds = this.#kinds[number]!
+    semantics.startBlock()
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
     for (const step of block.steps) ending = semantics.translate(step, region.mode.flat)
     const state = { kinds: semantics.kinds, pending: semantics.pending }

@@ -19,6 +19,7 @@ import {
 import type { DecodedOperand, MemoryOperand } from '../isa/decoder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
+import { QUIET, QUIET_MASK } from '../isa/sse-native.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'
 import { CS, DS, FS, SS, Segment, State, TLB, gprAt, segmentAt } from '../isa/state.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
@@ -51,6 +52,11 @@ export interface Exits {
 /** The meaning of instructions with registers and flags in locals, one instruction after the other. */
 export class RegionSemantics extends Semantics {
   readonly registers: RegisterFile
+  /** Registers that the current instruction's helpers see in memory. */
+  readonly #exposed = new Set<number>()
+  #usesQuiet = false
+  /** SSE instructions are known to be allowed: only what no region does can change that. */
+  #sseChecked = false
   #step!: Step
   #flat = false
   #ending: Ending = { kind: 'next' }
@@ -82,6 +88,7 @@ export class RegionSemantics extends Semantics {
     const { instruction } = step
     const { description, size, addressSize, stackSize, repeat, operands } = instruction
     this.fn.recycleTemps()
+    this.#exposed.clear()
     let split = ''
     if (description.split)
       for (const operand of operands)
@@ -233,7 +240,10 @@ export class RegionSemantics extends Semantics {
           read,
           readForWrite: read,
           write: (value) => this.later(value, (v) => this.registers.write(address, size, v)),
-          registerAddress: () => i32(address),
+          readPart: (bytes, offset) => this.let(this.registers.read(address + offset, bytes)),
+          writePart: (value, bytes, offset) =>
+            this.later(value, (v) => this.registers.write(address + offset, bytes, v)),
+          registerAddress: () => this.#expose(address),
           address: missing,
           segment: missing,
         }
@@ -269,6 +279,8 @@ export class RegionSemantics extends Semantics {
       write: (value) => this.fn.store(translated ?? host(true), value, size),
       address,
       segment,
+      readPart: missing,
+      writePart: missing,
       registerAddress: missing,
     }
   }
@@ -305,12 +317,43 @@ export class RegionSemantics extends Semantics {
   }
 
   helper(name: string, ...args: Expr[]): Expr {
-    return this.let(callOf(this.exits.helperIndex(name), I32, ...args))
+    const result = this.let(callOf(this.exits.helperIndex(name), I32, ...args))
+    for (const address of this.#exposed) this.registers.reload(address)
+    if (this.#step.instruction.description.unit === 'sse') this.#noteQuiet(this.fn)
+    return result
   }
 
   /** x87, MMX and SSE instructions need CR0 and CR4 to allow them, and no error pending. */
   #unitCheck(bit: number): void {
+    if (bit === UNIT_BIT.sse) {
+      if (this.#sseChecked) return
+      this.#sseChecked = true
+    }
     if (bit !== 0) this.#leaveIf(and(load(i32(State.FPU_TRAP), 4), i32(bit)))
+  }
+
+  #expose(address: number): Expr {
+    this.registers.expose(address)
+    this.#exposed.add(address)
+    return i32(address)
+  }
+
+  override quietMxcsr(): Expr {
+    this.#usesQuiet = true
+    return local(Local.QUIET)
+  }
+
+  #noteQuiet(fn: FunctionBuilder): void {
+    fn.set(Local.QUIET, eq(and(load(i32(State.MXCSR), 4), i32(QUIET_MASK)), i32(QUIET)))
+  }
+
+  startBlock(): void {
+    this.#sseChecked = false
+  }
+
+  /** To the start of the function, once its body is known. */
+  startUnits(fn: FunctionBuilder): void {
+    if (this.#usesQuiet) this.#noteQuiet(fn)
   }
 
   // What no translated instruction does: region.ts leaves those out.
@@ -347,5 +390,7 @@ const NO_OPERAND = {
   write: missing,
   address: missing,
   segment: missing,
+  readPart: missing,
+  writePart: missing,
   registerAddress: missing,
 } as const

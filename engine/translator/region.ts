@@ -1,5 +1,6 @@
 import type { CodeCache, CodeVariant } from '../interpreter/code-cache.ts'
 import type { Instruction } from '../isa/decoder.ts'
+import type { Unit } from '../isa/description.ts'
 
 /** One instruction of a region. */
 export interface Step {
@@ -44,7 +45,13 @@ const UNCONDITIONAL = new Set(['JMP', 'JMPI', 'CALL', 'CALLI', 'RET'])
 
 /** Can be part of a region: does not work on the whole processor, and does not repeat. */
 const isTranslatable = ({ description, repeat }: Instruction): boolean =>
-  description.rare !== true && repeat === 'none'
+  repeat === 'none' &&
+  (description.rare !== true || (VECTOR_UNITS.has(description.unit) && !SETS_STATE.has(description.name)))
+
+/** Seldom as they are in the whole, some code is full of what these units do. */
+const VECTOR_UNITS: ReadonlySet<Unit> = new Set<Unit>(['x87', 'mmx', 'sse'])
+/** These change what a region takes for granted, or store into a register behind the region's back. */
+const SETS_STATE = new Set(['LDMXCSR', 'PINSRW', 'MASKMOVQ', 'MASKMOVDQU', 'FRSTOR', 'FLDENV'])
 
 export const isConditional = ({ description: { name } }: Instruction): boolean =>
   name !== 'JMP' && CONDITIONAL.test(name)

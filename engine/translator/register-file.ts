@@ -1,4 +1,17 @@
-import { type Expr, and, i32, load, local, or, shl, shrU } from '../wasm/expression.ts'
+import {
+  type Expr,
+  I32,
+  I64,
+  V128,
+  and,
+  i32,
+  load,
+  local,
+  or,
+  shl,
+  shrU,
+  vector,
+} from '../wasm/expression.ts'
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import { State } from '../isa/state.ts'
 
@@ -24,19 +37,29 @@ export const Local = {
   EXIT: 19,
   /** EIP to go on with after a jump. */
   TARGET: 20,
-  COUNT: 21,
+  /** Non-zero while MXCSR is known to be quiet (see isa/sse-native.ts). */
+  QUIET: 21,
+  /** XMM0 to XMM7, vectors. */
+  XMM: 22,
+  COUNT: 30,
 } as const
 
 const REGISTERS = 8
+const XMM_BYTES = 16
+const isXmm = (address: number): boolean =>
+  address >= State.XMM && address < State.XMM + REGISTERS * XMM_BYTES
 const isGpr = (address: number): boolean => address >= State.GPR && address < State.GPR + REGISTERS * 8
 
 /**
- * General registers in locals: read when the region is entered, written back when it is left. Of a register that
- * no instruction of the region uses as a whole, the lower half alone, so that 16-bit code need not merge halves.
+ * General and XMM registers in locals: read when the region is entered, written back when it is left. Of a
+ * general register that no instruction of the region uses as a whole, the lower half alone, so that 16-bit code
+ * need not merge halves.
  */
 export class RegisterFile {
   #used = 0
   #written = 0
+  #usedXmm = 0
+  #writtenXmm = 0
   /** Registers that have been used as a whole, one bit each. */
   whole = 0
 
@@ -46,8 +69,9 @@ export class RegisterFile {
     private readonly halves: number,
   ) {}
 
-  /** A register of `size` bytes by its state address, zero-extended; what is not a general register stays in memory. */
+  /** A register of `size` bytes by its state address, zero-extended; what is neither a general nor an XMM register stays in memory. */
   read(address: number, size: number): Expr {
+    if (isXmm(address)) return this.#readXmm(address, size)
     if (!isGpr(address)) return address === State.ZERO ? i32(0) : load(i32(address), size)
     const index = this.#use(address, size)
     const value = local(Local.GPR + index)
@@ -59,6 +83,7 @@ export class RegisterFile {
   }
 
   write(address: number, size: number, value: Expr): void {
+    if (isXmm(address)) return this.#writeXmm(address, size, value)
     if (!isGpr(address)) return this.fn.store(i32(address), value, size)
     const index = this.#use(address, size)
     const at = Local.GPR + index
@@ -69,6 +94,37 @@ export class RegisterFile {
     const shift = address & 7 ? 8 : 0
     const mask = (size === 2 ? 0xffff : 0xff) << shift
     this.fn.set(at, or(and(local(at), i32(~mask)), and(shl(value, i32(shift)), i32(mask))))
+  }
+
+  /** Brings a register that a helper is going to use up to date in memory. */
+  expose(address: number): void {
+    if (isXmm(address)) this.fn.store(i32(address), this.read(address, XMM_BYTES), XMM_BYTES)
+  }
+
+  /** Takes over what a helper has stored. */
+  reload(address: number): void {
+    if (isXmm(address)) this.write(address, XMM_BYTES, load(i32(address), XMM_BYTES))
+  }
+
+  #readXmm(address: number, size: number): Expr {
+    const value = this.#xmmLocal(address)
+    if (size === XMM_BYTES) return value
+    const lane = (address & (XMM_BYTES - 1)) / size
+    return size === 8 ? vector(29, I64, [value], lane) : vector(27, I32, [value], lane)
+  }
+
+  #writeXmm(address: number, size: number, value: Expr): void {
+    const old = this.#xmmLocal(address)
+    this.#writtenXmm |= 1 << (old.value - Local.XMM)
+    const lane = (address & (XMM_BYTES - 1)) / size
+    const whole = size === XMM_BYTES ? value : vector(size === 8 ? 30 : 28, V128, [old, value], lane)
+    this.fn.set(old.value, whole)
+  }
+
+  #xmmLocal(address: number): Expr {
+    const index = ((address - State.XMM) / XMM_BYTES) | 0
+    this.#usedXmm |= 1 << index
+    return local(Local.XMM + index, V128)
   }
 
   #isHalf(index: number): boolean {
@@ -85,10 +141,15 @@ export class RegisterFile {
   /** To the start of the function, once its body is known. */
   loadAll(fn: FunctionBuilder): void {
     for (let i = 0; i < REGISTERS; i++)
+      if (this.#usedXmm & (1 << i)) fn.set(Local.XMM + i, load(i32(State.XMM + i * XMM_BYTES), XMM_BYTES))
+    for (let i = 0; i < REGISTERS; i++)
       if (this.#used & (1 << i)) fn.set(Local.GPR + i, load(i32(State.GPR + i * 8), this.#isHalf(i) ? 2 : 4))
   }
 
   storeWritten(): void {
+    for (let i = 0; i < REGISTERS; i++)
+      if (this.#writtenXmm & (1 << i))
+        this.fn.store(i32(State.XMM + i * XMM_BYTES), local(Local.XMM + i, V128), XMM_BYTES)
     for (let i = 0; i < REGISTERS; i++)
       if (this.#written & (1 << i))
         this.fn.store(i32(State.GPR + i * 8), local(Local.GPR + i), this.#isHalf(i) ? 2 : 4)

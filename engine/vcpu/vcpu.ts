@@ -1,3 +1,5 @@
+import type { DebuggableCpu } from './debuggable.ts'
+
 /** Why a virtual processor came back from `run`. */
 export type VcpuExit =
   /** The budget is used up, or somebody asked to stop. */
@@ -54,6 +56,8 @@ export interface Vcpu {
   /** Throws `state-invalid`. */
   restore(state: unknown): void
   counters(): VcpuCounters
+  /** For a debugger, between two runs; null where there is no way in. */
+  readonly debug: DebuggableCpu | null
   /** Gives back what it has of the host. */
   close(): void
 }

@@ -19,6 +19,8 @@ export interface Expr {
   readonly args: readonly Expr[]
   /** The value of a 64-bit constant. */
   readonly wide?: bigint
+  /** The bytes that a shuffle takes. */
+  readonly lanes?: readonly number[]
 }
 
 const OP_CALL = 0x10
@@ -27,6 +29,7 @@ const OP_LOCAL = 0x20
 const OP_CONST32 = 0x41
 const OP_CONST64 = 0x42
 const OP_V128_CONST = 0xfd0c
+const OP_SHUFFLE = 0xfd0d
 
 const node = (op: number, type: ValueType, value: number, ...args: Expr[]): Expr => ({
   op,
@@ -114,6 +117,7 @@ export const extend8 = unary(0xc0, I32)
 export const extend16 = unary(0xc1, I32)
 export const not = (a: Expr): Expr => xor(a, i32(-1))
 
+export const and64 = binary(0x83, I64)
 export const sub64 = binary(0x7d, I64)
 export const mul64 = binary(0x7e, I64)
 export const divS64 = binary(0x7f, I64)
@@ -133,6 +137,15 @@ export const widenU = unary(0xad, I64)
 /** A vector instruction: `sub` is the opcode after the 0xfd prefix, `lane` its lane immediate if it has one. */
 export const vector = (sub: number, type: ValueType, args: Expr[], lane = -1): Expr =>
   node(0xfd00 + sub, type, lane, ...args)
+
+/** An instruction of f32 or f64 numbers, or one that converts from or to them. */
+export const float = (op: number, type: ValueType, ...args: Expr[]): Expr => node(op, type, 0, ...args)
+
+/** i8x16.shuffle: the bytes of two vectors, 0 to 15 and 16 to 31, in the order given. */
+export const shuffle = (a: Expr, b: Expr, lanes: readonly number[]): Expr => ({
+  ...node(OP_SHUFFLE, V128, -1, a, b),
+  lanes,
+})
 
 export const select = (condition: Expr, yes: Expr, no: Expr): Expr =>
   isConst(condition) ? (condition.value ? yes : no) : node(OP_SELECT, yes.type, 0, yes, no, condition)
@@ -176,6 +189,7 @@ export function emit(out: ByteWriter, e: Expr): void {
       out.byte(0)
       out.unsigned(e.value)
     } else if (e.op === OP_V128_CONST) for (let i = 0; i < 16; i++) out.byte(0)
+    else if (e.lanes) for (const lane of e.lanes) out.byte(lane)
     else if (e.value >= 0) out.byte(e.value)
   } else {
     out.byte(e.op)

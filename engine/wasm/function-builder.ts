@@ -43,6 +43,10 @@ export class FunctionBuilder {
     return pool[index]!
   }
 
+  read(index: number): Expr {
+    return local(index, this.types[index]!)
+  }
+
   /** Evaluates now and gives something that is cheap to read again. */
   let(e: Expr): Expr {
     if (isConst(e) || (isLocal(e) && e.value >= this.#firstTemp)) return e

@@ -42,7 +42,7 @@ function runCommand(finish: (status: number) => void): Command {
     .option('--debug-console <FILE>', 'bytes written to port E9h')
     .option('--debug-exit', 'a write of v to port F4h ends the run with status (v << 1) | 1')
     .option('--port-log <PORT=FILE>', 'bytes written to a port; repeatable', collect)
-    .option('--gdb <tcp:HOST:PORT>', 'GDB remote stub')
+    .option('--gdb <tcp:HOST:PORT>', 'GDB remote stub, on this computer only; port 0 takes one that is free')
     .option('--wait-gdb', 'stop before the first instruction until a debugger says go')
     .option('--display <KIND>', 'none (default) or web: the screen as a page of this computer')
     .option('--do <STEP>', 'something to do; repeatable, done in order (see below)', collect)
@@ -52,7 +52,7 @@ function runCommand(finish: (status: number) => void): Command {
     .option('--no-reboot', 'end with status 2 where the guest would restart the machine')
     .option(
       '--knob <NAME=VALUE>',
-      'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, diskTablesInRom, localTime, utcOffsetMinutes, bootMenuMs, startTimeMs; repeatable',
+      'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, hpet, localTime, utcOffsetMinutes, bootMenuMs, startTimeMs; repeatable',
       collect,
     )
     .addHelpText(
@@ -60,7 +60,8 @@ function runCommand(finish: (status: number) => void): Command {
       `
 After an image come its options: ,readonly ,ephemeral (writes are thrown away) ,bus=ide|virtio
 ,format=raw|qcow2|vdi|vhd|vmdk|vhdx|parallels (told by the contents when absent; give it for a raw disk that
-guests write) ,allow=FILE (a backing file outside of the image's folder that may be read)
+guests write) ,geometry=C/H/S (what a disk reports)
+,allow=FILE (a backing file outside of the image's folder that may be read)
 ,overlay=FILE (a qcow2 image that takes the writes; made when missing, and emptied with ,ephemeral).
 A comma in a file name is written twice; --floppy none and --cdrom none are empty drives.
 

@@ -6,6 +6,7 @@ import {
   type DriveConfig,
   type MachineConfigInput,
 } from '../../engine/protocol/machine-config.ts'
+import { parseGdb, type GdbAddress } from './gdb-server.ts'
 import { parseSerial, type SerialTarget } from './serial.ts'
 import { parseStep, type Step } from './steps.ts'
 import { UsageError } from './usage-error.ts'
@@ -48,6 +49,8 @@ export interface DriveArgument {
 export interface RunPlan {
   config: MachineConfig
   serial: SerialTarget[]
+  gdb: GdbAddress | null
+  waitGdb: boolean
   steps: Step[]
   restoreState: string | null
   timeoutMs: number | null
@@ -59,8 +62,10 @@ export interface RunPlan {
 export function planRun(raw: RawRunOptions): RunPlan {
   if (raw.net !== undefined && raw.net !== 'none')
     throw new UsageError(`--net ${raw.net}: there is no networking yet; use none`)
-  if (raw.gdb !== undefined || raw.waitGdb)
-    throw new UsageError('--gdb: the debugger stub is not available yet')
+  if (raw.waitGdb && raw.gdb === undefined)
+    throw new UsageError('--wait-gdb: say with --gdb tcp:127.0.0.1:PORT where the debugger comes in')
+  if (raw.gdb !== undefined && raw.accel === 'kvm')
+    throw new UsageError('--gdb: the debugger needs --accel jit or interpreter')
   if (!raw.kernel) {
     const lonely = (['initrd', 'append', 'module'] as const).find((name) => raw[name] !== undefined)
     if (lonely) throw new UsageError(`--${lonely} is for a kernel: give --kernel FILE as well`)
@@ -71,6 +76,8 @@ export function planRun(raw: RawRunOptions): RunPlan {
   return {
     config: machineConfig(raw),
     serial,
+    gdb: raw.gdb === undefined ? null : parseGdb(raw.gdb),
+    waitGdb: raw.waitGdb ?? false,
     steps,
     restoreState: raw.restoreState ?? null,
     timeoutMs: raw.timeout === undefined ? null : positive('--timeout', raw.timeout) * 1000,
@@ -122,6 +129,8 @@ function machineConfig(raw: RawRunOptions): MachineConfig {
   const { cpuModel, accel } = raw as Pick<MachineConfigInput, 'cpuModel' | 'accel'>
   if (cpuModel) input.cpuModel = cpuModel
   if (accel) input.accel = accel
+  // What a debugger needs, KVM's processor does not offer here.
+  if (raw.gdb !== undefined && (accel ?? 'auto') === 'auto') input.accel = 'jit'
   if (raw.firmware !== undefined) input.firmware = raw.firmware
   if (raw.vgaBios !== undefined) input.vgaBios = raw.vgaBios
   if (raw.debugConsole !== undefined) input.debug = { ...input.debug, console: raw.debugConsole }
@@ -179,11 +188,14 @@ function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInp
     else if (name === 'ephemeral' && value === undefined) drive.ephemeral = true
     else if (name === 'bus' && (value === 'ide' || value === 'virtio')) drive.bus = value
     else if (name === 'format' && isFormat(value)) drive.format = value
-    else if (name === 'overlay' && value) drive.overlay = value
+    else if (name === 'geometry' && /^\d{1,5}\/\d{1,3}\/\d{1,2}$/.test(value ?? '')) {
+      const [cylinders = 0, heads = 0, sectors = 0] = value!.split('/').map(Number)
+      drive.geometry = { cylinders, heads, sectors }
+    } else if (name === 'overlay' && value) drive.overlay = value
     else if (name === 'allow' && value) drive.allowed = [...(drive.allowed ?? []), value]
     else
       throw wrong(
-        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, allow=FILE, overlay=FILE`,
+        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, geometry=C/H/S, allow=FILE, overlay=FILE`,
       )
   }
   return drive

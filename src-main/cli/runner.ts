@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MachineThread } from '../../engine/service/machine-thread.ts'
+import { MachineThread, type HostFault } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { SerialLink } from '../../engine/service/vm-service.ts'
 import type { VmStats } from '../../engine/protocol/vm.ts'
@@ -8,6 +8,7 @@ import type { MachineState } from '../../engine/protocol/vm-contract.ts'
 import { bundled } from '../host/locations.ts'
 import { checkInputFile, checkOutputFile } from './input-file.ts'
 import { encodePng } from '../../engine/service/png.ts'
+import { GdbServer } from './gdb-server.ts'
 import { inputFiles, outputFiles, type RunPlan } from './run-options.ts'
 import { openSerial } from './serial.ts'
 import type { Step } from './steps.ts'
@@ -35,6 +36,7 @@ class Run {
   #views = new MachineViews()
   #display: WebDisplay | null = null
   #links: (SerialLink | null)[] = []
+  #gdb: GdbServer | null = null
   #stop = new AbortController()
   /** Set by whatever ends the run first. */
   #status: number | null = null
@@ -53,8 +55,11 @@ class Run {
         onFrame: (view, buffer) => this.#views.onFrame(view, buffer),
         onPointer: (absolute) => this.#views.onPointer(absolute),
         onStats: (stats) => this.#views.onStats(stats),
+        onDebugger: (bytes, taken) => this.#gdb?.send(bytes, taken),
+        onDebuggerClosed: () => this.#gdb?.hangUp(),
+        onFault: (fault) => this.#onFault(fault),
       },
-      state,
+      { state, waitForDebugger: plan.waitGdb },
     )
     this.#views.attach(this.#thread, await this.#thread.ready)
     this.#tellAccelerator()
@@ -68,6 +73,7 @@ class Run {
     process.once('SIGTERM', onSignal)
     try {
       await this.#openLinks()
+      await this.#openGdb()
       await this.#steps()
     } finally {
       if (timer) clearTimeout(timer)
@@ -75,6 +81,7 @@ class Run {
       process.off('SIGTERM', onSignal)
       await this.#thread.powerOff()
       for (const link of this.#links) link?.close()
+      this.#gdb?.close()
       await this.#display?.close()
     }
     if (plan.stats !== null) await this.#writeStats(plan.stats, this.#thread.stats)
@@ -97,6 +104,15 @@ class Run {
     }
     // What the guest said before its ports were connected is in the memory for `wait`.
     if (this.#links[0] && this.#serialText) this.#links[0].fromGuest(Buffer.from(this.#serialText, 'latin1'))
+  }
+
+  async #openGdb(): Promise<void> {
+    const { gdb, waitGdb } = this.plan
+    if (!gdb) return
+    this.#gdb = new GdbServer(gdb, this.#thread)
+    const port = await this.#gdb.listen()
+    const waits = waitGdb ? '; the guest waits for it' : ''
+    process.stderr.write(`vitrine: for GDB: target remote ${gdb.host}:${port}${waits}\n`)
   }
 
   async #steps(): Promise<void> {
@@ -172,6 +188,11 @@ class Run {
     this.#views.onSerial(port, bytes)
     this.#links[port]?.fromGuest(bytes)
     this.#serialText = (this.#serialText + this.#decoder.decode(bytes)).slice(-SERIAL_MEMORY)
+  }
+
+  #onFault({ drive, operation, path, reason }: HostFault): void {
+    const failed = { read: 'a read', write: 'a write', flush: 'a flush' }[operation] ?? operation
+    process.stderr.write(`vitrine: ${path}: ${reason}; ${failed} ${drive ? `of ${drive} ` : ''}failed\n`)
   }
 
   #onState(state: MachineState): void {

@@ -111,6 +111,12 @@ export const FIELDS: readonly Field[] = [
   { id: 'memory', category: 'memory', at: ['machine', 'memoryMiB'], control: { kind: 'memory' } },
 
   { id: 'boot', category: 'start', at: ['machine', 'boot'], control: { kind: 'boot' } },
+  {
+    id: 'bootMenu',
+    category: 'start',
+    at: knob('bootMenuMs'),
+    control: { kind: 'number', least: 0, most: 60_000, unit: 'unit.ms', optional: true },
+  },
   { id: 'reboot', category: 'start', at: ['machine', 'reboot'], control: { kind: 'toggle' } },
   {
     id: 'firmware',
@@ -200,8 +206,8 @@ export const FIELDS: readonly Field[] = [
     at: knob('ideInterruptDelayUs'),
     control: { kind: 'number', least: 0, most: 100_000, unit: 'unit.us', optional: true },
   },
+  { id: 'hpet', category: 'legacy', at: knob('hpet'), control: { kind: 'toggle' } },
   { id: 'floppyTypes', category: 'legacy', at: knob('floppyTypes'), control: { kind: 'floppy-types' } },
-  { id: 'diskTables', category: 'legacy', at: knob('diskTablesInRom'), control: { kind: 'toggle' } },
 ]
 
 /** For the slider: what the whole table is made to allow. */

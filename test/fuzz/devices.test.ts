@@ -12,9 +12,11 @@ const REPLAY_EVERY = 16
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-function residentBytes(): number {
+/** What is still referred to. Resident memory says when the host's allocator gave back what the harness freed. */
+function retainedBytes(): number {
   collectGarbage()
-  return process.memoryUsage.rss()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }
 
 process.stderr.write(`fuzz: seed ${SETTINGS.seed}\n`)
@@ -37,9 +39,9 @@ function hammer(subject: Subject, cases: number): void {
       if (trace !== null && again !== null)
         expect(again, `block ${block} of ${subject.name} again`).toBe(trace)
     }
-    if (block === Math.min(8, blocks - 1)) settledBytes = residentBytes()
+    if (block === Math.min(8, blocks - 1)) settledBytes = retainedBytes()
   }
-  const grownBytes = residentBytes() - settledBytes
+  const grownBytes = retainedBytes() - settledBytes
   const seconds = (performance.now() - started) / 1000
   process.stderr.write(
     `fuzz: ${subject.name}: ${blocks * BLOCK_CASES} cases in ${seconds.toFixed(1)} s, ` +

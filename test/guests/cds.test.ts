@@ -14,6 +14,11 @@ describe('CDs', () => {
     steps: ['wait:GNU GRUB +version 2\\.06-13\\+deb12u2'],
   }))
 
+  boots('a hybrid CD image starts as a hard disk', async () => ({
+    args: ['--disk', `${await guestImages.grubCd()},readonly`],
+    steps: ['wait:GNU GRUB +version 2\\.06-13\\+deb12u2'],
+  }))
+
   boots('iPXE starts from its CD', async () => ({
     args: ['--cdrom', await guestImages.ipxeCd()],
     steps: ['wait:iPXE 1\\.0\\.0\\+git-2019'],

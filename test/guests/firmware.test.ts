@@ -1,6 +1,6 @@
 import { describe } from 'vitest'
 import { guestImages } from '../support/guest-images.ts'
-import { boots } from '../support/vitrine-run.ts'
+import { boot, boots } from '../support/vitrine-run.ts'
 
 describe('other firmware in place of ours', () => {
   boots('SeaBIOS drives every device and finds nothing to boot', async () => ({
@@ -12,6 +12,13 @@ describe('other firmware in place of ours', () => {
     const vga = ['--vga-bios', await guestImages.seaVgaBios()]
     const floppy = ['--floppy', `${await guestImages.mikeos()},ephemeral`]
     return { args: ['--firmware', await guestImages.seabios128(), ...vga, ...floppy], steps: ['wait:MikeOS'] }
+  })
+
+  boots('SeaBIOS boots a CD and a disk', async () => {
+    const firmware = ['--firmware', await guestImages.seabios(), '--vga-bios', await guestImages.seaVgaBios()]
+    const steps = ['wait:GNU GRUB +version 2\\.06-13\\+deb12u2']
+    await boot({ args: [...firmware, '--cdrom', await guestImages.grubCd()], steps })
+    return { args: [...firmware, '--disk', `${await guestImages.grubCd()},readonly`], steps }
   })
 
   boots('U-Boot comes to its prompt', async () => ({

@@ -17,4 +17,16 @@ describe('kernels, loaded directly', () => {
     args: ['--kernel', await guestImages.gnumach(), '--append', 'console=com0', '--serial', 'stdio'],
     steps: ['wait:GNU Mach 1\\.8\\+git20221224-486'],
   }))
+
+  boots('MEMDISK keeps a diskette in memory and hooks the BIOS for it', async () => ({
+    args: [
+      '--kernel',
+      await guestImages.memdisk(),
+      '--initrd',
+      await guestImages.freedos(),
+      '--append',
+      'floppy',
+    ],
+    steps: ['wait:Welcome to FreeDOS', 'wait:A:\\\\>'],
+  }))
 })

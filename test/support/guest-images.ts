@@ -127,6 +127,7 @@ export const guestImages = {
   smallLinux,
   hdtFloppy,
   vesamenuCd,
+  memdisk: () => packageFile('syslinux-common', 'usr/lib/syslinux/memdisk'),
   seabios: () => packageFile('seabios', 'usr/share/seabios/bios-256k.bin'),
   seabios128: () => packageFile('seabios', 'usr/share/seabios/bios.bin'),
   seaVgaBios: () => packageFile('seabios', 'usr/share/seabios/vgabios-stdvga.bin'),

@@ -74,6 +74,8 @@ export class PatternMachine implements Machine {
 
   mouse = { move: () => {}, moveTo: () => {}, absolute: false }
 
+  readonly debugTarget = null
+
   serial = [0, 1].map((port) => ({
     onOutput: (listener: (bytes: Uint8Array) => void) => {
       this.#serialOut[port] = listener
@@ -131,6 +133,8 @@ export class PatternMachine implements Machine {
   restore(state: Uint8Array): void {
     this.#lines = new TextDecoder().decode(state).split('\n')
   }
+
+  onFault(): void {}
 
   close(): void {}
 

@@ -139,8 +139,9 @@ export class Vga implements Device, Display {
   restore(state: unknown): void {
     const saved = parseSaved(this.id, savedVga, state)
     this.#registers.load(saved.registers)
-    this.#dac.load(saved.dac)
+    // Before the DAC: taking a width over would cut a colour that is half written.
     this.#dispi.load(saved.dispi)
+    this.#dac.load(saved.dac)
     this.#memory.planar.latch = saved.latch | 0
     this.#memory.restored(this.#registers, this.#dispi.window)
     this.#startInForce = saved.startInForce

@@ -52,6 +52,8 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.boot': 'Starten von',
   'setting.boot.help':
     'Laufwerksarten in der Reihenfolge, in der sie versucht werden. Die erste, die etwas Startbares hat, gewinnt.',
+  'setting.bootMenu': 'Auf das Startmenü warten',
+  'setting.bootMenu.help': 'Millisekunden, in denen F12 das Startmenü der Firmware öffnet.',
   'setting.firmware': 'Firmware',
   'setting.firmware.help': 'Ein BIOS-Abbild anstelle des eingebauten, zum Beispiel SeaBIOS.',
   'setting.vgaBios': 'Grafik-BIOS',
@@ -95,15 +97,16 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.cpuidLimit.help': 'NT 4 bleibt bei mehr als 2 im Setup stehen.',
   'setting.ideDelay': 'Verzögerung der Platten-Interrupts',
   'setting.ideDelay.help': 'Mikrosekunden Gastzeit. Das Setup von Windows 2000 will 1000, OS/2 1.x etwa 200.',
+  'setting.hpet': 'HPET (genauer Zeitgeber)',
+  'setting.hpet.help': 'Ein HPET neben den älteren Zeitgebern. Für Windows XP und früher besser aus.',
   'setting.floppyTypes': 'Typen der Diskettenlaufwerke',
   'setting.floppyTypes.help':
     'Was der CMOS-Speicher von A und B sagt. Automatisch richtet sich nach dem Medium.',
-  'setting.diskTables': 'Plattentabellen im ROM',
-  'setting.diskTables.help': 'Xenix, NetWare und das erste Linux suchen die Werte der Platten im ROM.',
 
   'unit.mib': 'MiB',
   'unit.ips': 'je Sekunde',
   'unit.us': 'µs',
+  'unit.ms': 'ms',
   'unit.minutes': 'Minuten',
   'choice.max': 'Neuester (alles)',
   'choice.auto': 'Automatisch',

@@ -1,5 +1,6 @@
 import { MemoryMap } from '../../../engine/bus/memory-map.ts'
 import { PortMap } from '../../../engine/bus/port-map.ts'
+import { loadFpu } from '../../../engine/fpu/fpu.ts'
 import { type Interpreter, generateInterpreter } from '../../../engine/interpreter/generator.ts'
 import { SoftVcpu } from '../../../engine/interpreter/soft-vcpu.ts'
 import { type OpcodeTable, buildOpcodeTable } from '../../../engine/isa/encoding.ts'
@@ -27,12 +28,12 @@ export interface TestProcessor {
 
 export interface TestProcessorOptions {
   model?: CpuModel
-  fpu?: FpuExports
+  /** Loads the real FPU; without it, instructions of the register files that other suites cover do nothing. */
+  withFpu?: boolean
   /** Entries after which code is translated; everything is interpreted without it. */
   entriesUntilHot?: number
 }
 
-/** Instructions of the register files that other suites cover call helpers that are not needed here. */
 const NO_FPU = new Proxy({}, { get: () => () => 0 }) as FpuExports
 
 let generated: { model: CpuModel; interpreter: Interpreter } | null = null
@@ -56,7 +57,7 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
     memory,
     ports,
     interrupts: { acknowledge: () => pendingVectors.shift() ?? 0xff },
-    fpu: options.fpu ?? NO_FPU,
+    fpu: options.withFpu ? (loadFpu(guest.wasm) as unknown as FpuExports) : NO_FPU,
     ...(entriesUntilHot !== undefined && {
       translator: (host: TranslatorHost) =>
         new RegionTranslator(host, { entriesUntilHot, pausesWhenRewritten: false }),

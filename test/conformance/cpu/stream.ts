@@ -189,7 +189,14 @@ export class StreamBuilder implements Aiming {
     // Which of several faults comes first: AMD silicon reads the two operands of CMPS in an order that
     // depends on the form, and pops an outer stack before it looks at the code selector.
     this.#case.anyFault = /^(CMPS|RETF|IRET)$/.test(last) && outcome.vector >= 12
-    this.#case.undefinedFlags = this.#undefined
+    // Bounds of which only the lower can be read: Intel raises #BR when that one is broken, AMD reads both first.
+    const atUpper = outcome.vector === 14 ? (outcome.cr2 & 0xfff) < 4 : outcome.vector >= 12
+    if (last === 'BOUND' && atUpper) return null
+    // A frame pointer whose first word reaches across 4 GiB: #SS on AMD, a page fault on Intel.
+    if (last === 'ENTER' && outcome.vector === 12 && outcome.registers[EBP]! >>> 0 < 0x80) return null
+    // A search that faults on its way: AMD leaves the flags of the last comparison, Intel those from before it.
+    const interrupted = /^(CMPS|SCAS)$/.test(last) && outcome.vector >= 12
+    this.#case.undefinedFlags = interrupted ? ARITHMETIC : this.#undefined
     return { test: this.#case, outcome }
   }
 
@@ -389,8 +396,15 @@ export class StreamBuilder implements Aiming {
       !random.oneIn(30)
     )
       return
-    if (this.#execute([...prefixes, ...opcode, ...before, ...tail], name))
-      this.#noteUndefined(name, d.defines ?? 0, d.undefined ?? 0, size, count)
+    if (!this.#execute([...prefixes, ...opcode, ...before, ...tail], name)) return
+    this.#noteUndefined(name, d.defines ?? 0, d.undefined ?? 0, size, count)
+    if (name === 'PUSHS' && operandSize === 4) this.#clearUpperHalf()
+  }
+
+  /** A selector pushed as 32 bits: AMD stores zeros above it, Intel since the Core nothing (SDM vol. 2, PUSH). */
+  #clearUpperHalf(): void {
+    const esp = this.state.gpr(ESP)
+    if (!this.#store(SS, this.state.stack32 ? (esp + 2) | 0 : (esp + 2) & 0xffff, 0, 2)) this.#drop()
   }
 
   #readyFlags(name: string, uses: number): boolean {

@@ -60,7 +60,9 @@ export class SingleInstructions {
     const table = buildOpcodeTable(isa, FEATURES)
     const { wasm, handlers } = generateInterpreter(table)
     this.#decoder = new Decoder(table)
-    this.#code = new CodeCache(new MemoryMap(memory), table, this.#decoder, handlers)
+    this.#code = new CodeCache(new MemoryMap(memory), table, this.#decoder, handlers, {
+      needsGap: () => false,
+    })
     const unexpected = (): number => 0
     const access = (address: number, _segment: number, kind: number): number => this.#bounce(address, kind)
     const writeBack = (): number => this.#writeBack()

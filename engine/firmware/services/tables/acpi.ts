@@ -18,6 +18,12 @@ const ascii = (value: string, length: number): number[] =>
 
 export const checksum = (bytes: Uint8Array): number => -bytes.reduce((sum, byte) => sum + byte, 0) & 0xff
 
+const HPET = 0xfed00000
+/** The low half of its capabilities: see devices/hpet. */
+const HPET_ID = 0x8086a201
+/** Shortest period that loses no interrupt, in ticks of 10 ns. */
+const HPET_LEAST_TICKS = 1000
+
 /** A table with the common header. @see ACPI 1.0b, section 5.2.3 */
 function table(signature: string, revision: number, body: Uint8Array): Uint8Array {
   const header = new Packer()
@@ -103,6 +109,12 @@ function madt(cpus: number): Uint8Array {
   return table('APIC', 1, packer.bytes)
 }
 
+/** The only way by which systems find the timer. @see IA-PC HPET specification 1.0a, section 3.2.4 */
+function hpet(): Uint8Array {
+  const packer = new Packer().u32(HPET_ID).u8(0).u8(64).u8(0).u8(0) // in memory, 64 bits wide
+  return table('HPET', 1, packer.u32(HPET).u32(0).u8(0).u16(HPET_LEAST_TICKS).u8(0).bytes)
+}
+
 /** @see ACPI 1.0b, section 5.2.4.1 */
 function rsdp(rsdt: number): Uint8Array {
   const packer = new Packer()
@@ -128,6 +140,7 @@ export function acpiTables(config: FirmwareConfig): { pointer: Uint8Array; high:
   high.push({ address: layout.acpiStorage, bytes: facs() })
   const dsdt = place(table('DSDT', 1, dsdtCode(config.cpus, firstPciMemory(config.ramBytes))))
   const entries = [place(fadt(layout.acpiStorage, dsdt)), place(madt(config.cpus))]
+  if (config.hpet) entries.push(place(hpet()))
   const list = new Packer()
   for (const address of entries) list.u32(address)
   return { pointer: rsdp(place(table('RSDT', 1, list.bytes))), high }

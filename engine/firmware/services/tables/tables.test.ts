@@ -50,6 +50,14 @@ describe('tables in the BIOS segment', () => {
 })
 
 describe('ACPI', () => {
+  it('tells of a high precision event timer where there is one', () => {
+    const { high } = tables({ hpet: true })
+    const hpet = high.find(({ bytes }) => text(bytes) === 'HPET')!.bytes
+    expect([hpet.length, view(hpet).getUint32(4, true), sum(hpet)]).toEqual([56, 56, 0])
+    expect(view(hpet).getBigUint64(44, true)).toBe(0xfed00000n)
+    expect(tables().high.some(({ bytes }) => text(bytes) === 'HPET')).toBe(false)
+  })
+
   it('leads from pointer to table, in the range that E820 calls ACPI data', () => {
     const { high } = tables()
     const byAddress = new Map(high.map((piece) => [piece.address, piece.bytes]))

@@ -1,0 +1,292 @@
+import {
+  type Expr,
+  F32,
+  F64,
+  I32,
+  I64,
+  V128,
+  and,
+  and64,
+  eqz,
+  eqz64,
+  float,
+  i32,
+  i64,
+  or,
+  select,
+  shl,
+  vector,
+} from '../wasm/expression.ts'
+import type { Operand, Semantics } from './semantics.ts'
+import { readAligned } from './vector-operand.ts'
+
+/**
+ * SSE arithmetic by the host's own, where that gives the result to the last bit and raises nothing new: MXCSR
+ * is quiet (see QUIET) and neither operands nor result are such that a flag could be due. What is left goes
+ * to the helpers. SDM vol. 1, 11.5.
+ */
+
+/** Bits of MXCSR that matter here, and what they are when it is quiet: all masked, to nearest, PE already set, no FTZ and DAZ. */
+export const QUIET_MASK = 0xffe0
+export const QUIET = 0x1fa0
+
+export type NativeOperation = 'add' | 'sub' | 'mul' | 'div' | 'sqrt' | 'min' | 'max'
+type ScalarKind = 'ss' | 'sd'
+export type Kind = ScalarKind | 'ps' | 'pd'
+
+/** What differs between the two precisions. */
+const SCALARS = {
+  ss: {
+    size: 4,
+    type: F32,
+    sqrt: 0x91,
+    binary: { add: 0x92, sub: 0x93, mul: 0x94, div: 0x95 },
+    lessThan: 0x5d,
+    equal: 0x5b,
+    bits: 0xbc,
+    value: 0xbe,
+  },
+  sd: {
+    size: 8,
+    type: F64,
+    sqrt: 0x9f,
+    binary: { add: 0xa0, sub: 0xa1, mul: 0xa2, div: 0xa3 },
+    lessThan: 0x63,
+    equal: 0x61,
+    bits: 0xbd,
+    value: 0xbf,
+  },
+} as const
+const PACKED = {
+  ps: { sqrt: 227, binary: { add: 228, sub: 229, mul: 230, div: 231 } },
+  pd: { sqrt: 239, binary: { add: 240, sub: 241, mul: 242, div: 243 } },
+} as const
+
+type Slow = () => void
+
+/** Runs `fast`, whose tests leave by the function it is given, or else `slow`. */
+function either(b: Semantics, fast: (unless: (condition: Expr) => void) => void, slow: Slow): void {
+  const { fn } = b
+  const done = fn.block()
+  const otherwise = fn.block()
+  fast((condition) => fn.branchIf(otherwise, condition))
+  b.settle()
+  fn.branch(done)
+  fn.end()
+  slow()
+  fn.end()
+}
+
+/** Integer bits of a scalar whose exponent field is all zeros: zero or denormal. */
+const hasNoExponent = (bits: Expr): Expr =>
+  bits.type === I64 ? eqz64(and64(bits, i64(0x7ff0000000000000n))) : eqz(and(bits, i32(0x7f800000)))
+const isZero = (bits: Expr): Expr =>
+  bits.type === I64 ? eqz64(and64(bits, i64(0x7fffffffffffffffn))) : eqz(and(bits, i32(0x7fffffff)))
+const isDenormal = (bits: Expr): Expr => and(hasNoExponent(bits), eqz(isZero(bits)))
+
+const magnitude = (value: Expr): Expr => float(value.type === F64 ? 0x99 : 0x8b, value.type, value)
+const below = (a: Expr, b: Expr): Expr => float(a.type === F64 ? 0x63 : 0x5d, I32, a, b)
+const constant = (value: number, type: typeof F32 | typeof F64): Expr =>
+  type === F64 ? float(0xbf, F64, i64(doubleBits(value))) : float(0xbe, F32, i32(singleBits(value)))
+const notBelow = (a: Expr, limit: number): Expr => eqz(below(a, constant(limit, a.type as typeof F32)))
+
+function doubleBits(value: number): bigint {
+  return new BigInt64Array(new Float64Array([value]).buffer)[0]!
+}
+
+function singleBits(value: number): number {
+  return new Int32Array(new Float32Array([value]).buffer)[0]!
+}
+
+/** At the smallest exponent tininess is not easily told, so results must have at least the next. */
+const SMALLEST = { [F32]: 2 ** -125, [F64]: 2 ** -1021 } as const
+
+/** Reads a source operand without its address: 4 or 8 bytes, or 16 aligned ones. */
+export function sourceValue(b: Semantics, s: Operand, size: number): Expr {
+  if (size === 16) return b.let(readAligned(b, s))
+  return s.isRegister ? s.readPart(size, 0) : s.read()
+}
+
+/** @returns whether it has emitted the operation */
+export function arithmetic(
+  b: Semantics,
+  operation: NativeOperation,
+  kind: Kind,
+  d: Operand,
+  s: Operand,
+  slow: (value: Expr) => void,
+): boolean {
+  const quiet = b.quietMxcsr()
+  if (quiet === null) return false
+  const packed = kind === 'ps' || kind === 'pd'
+  if (packed && (operation === 'min' || operation === 'max')) return false
+  const value = sourceValue(b, s, packed ? 16 : SCALARS[kind].size)
+  either(
+    b,
+    (unless) => {
+      unless(eqz(quiet))
+      if (packed) packedArithmetic(b, operation as keyof typeof PACKED.ps.binary, kind, d, value, unless)
+      else scalarArithmetic(b, operation, kind, d, value, unless)
+    },
+    () => slow(value),
+  )
+  return true
+}
+
+function scalarArithmetic(
+  b: Semantics,
+  operation: NativeOperation,
+  kind: ScalarKind,
+  d: Operand,
+  yBits: Expr,
+  unless: (condition: Expr) => void,
+): void {
+  const { size, type, sqrt, binary, bits, value } = SCALARS[kind]
+  const bitsType = size === 8 ? I64 : I32
+  const write = (r: Expr): void => d.writePart(float(bits, bitsType, r), size, 0)
+  const y = b.let(float(value, type, yBits))
+  unless(hasNoExponent(yBits))
+  if (operation === 'sqrt') {
+    const r = b.let(float(sqrt, type, y))
+    unless(notBelow(magnitude(r), Infinity))
+    return write(r)
+  }
+  const aBits = d.readPart(size, 0)
+  const a = b.let(float(value, type, aBits))
+  unless(hasNoExponent(aBits))
+  if (operation === 'min' || operation === 'max') {
+    const smaller = b.let(below(a, y))
+    unless(eqz(or(smaller, or(below(y, a), float(SCALARS[kind].equal, I32, a, y)))))
+    const first = operation === 'min' ? smaller : below(y, a)
+    return write(select(first, a, y))
+  }
+  const r = b.let(float(binary[operation], type, a, y))
+  unless(notBelow(magnitude(r), Infinity))
+  // Tiny sums are exact.
+  if (operation === 'mul' || operation === 'div') unless(below(magnitude(r), constant(SMALLEST[type], type)))
+  write(r)
+}
+
+/** All lanes have exponents from 2 to that of the largest number. */
+function areSafe(kind: 'ps' | 'pd', v: Expr): Expr {
+  if (kind === 'pd') {
+    const moved = vector(209, V128, [
+      vector(203, V128, [v, i32(1)]),
+      vector(18, V128, [i64(BigInt.asIntN(64, 0x40000000000000n - 0x8000000000000000n))]),
+    ])
+    const limit = vector(18, V128, [i64(BigInt.asIntN(64, 0xffa0000000000000n - 0x8000000000000000n))])
+    return vector(195, I32, [vector(216, V128, [moved, limit])])
+  }
+  const moved = vector(177, V128, [
+    vector(171, V128, [v, i32(1)]),
+    vector(17, V128, [i32(0x2000000 - 0x80000000)]),
+  ])
+  return vector(163, I32, [vector(57, V128, [moved, vector(17, V128, [i32(0xfd000000 - 0x80000000)])])])
+}
+
+function packedArithmetic(
+  b: Semantics,
+  operation: 'sqrt' | 'add' | 'sub' | 'mul' | 'div',
+  kind: 'ps' | 'pd',
+  d: Operand,
+  y: Expr,
+  unless: (condition: Expr) => void,
+): void {
+  const { sqrt, binary } = PACKED[kind]
+  unless(eqz(areSafe(kind, y)))
+  if (operation !== 'sqrt') unless(eqz(areSafe(kind, d.read())))
+  const r = b.let(
+    operation === 'sqrt' ? vector(sqrt, V128, [y]) : vector(binary[operation], V128, [d.read(), y]),
+  )
+  unless(eqz(areSafe(kind, r)))
+  d.write(r)
+}
+
+/** UCOMIS and COMIS: the result is EFLAGS, of which CF, PF and ZF tell the outcome. */
+export function comparison(
+  b: Semantics,
+  kind: ScalarKind,
+  d: Operand,
+  s: Operand,
+  slow: (value: Expr) => Expr,
+): Expr | null {
+  const quiet = b.quietMxcsr()
+  if (quiet === null) return null
+  const { size, type, value, equal } = SCALARS[kind]
+  const yBits = sourceValue(b, s, size)
+  const flags = b.fn.temp(I32)
+  either(
+    b,
+    (unless) => {
+      const aBits = d.readPart(size, 0)
+      unless(eqz(quiet))
+      unless(isDenormal(yBits))
+      unless(isDenormal(aBits))
+      const [a, y] = [b.let(float(value, type, aBits)), b.let(float(value, type, yBits))]
+      const [same, less] = [b.let(float(equal, I32, a, y)), b.let(below(a, y))]
+      unless(eqz(or(or(same, less), below(y, a))))
+      b.fn.set(flags, or(shl(same, i32(6)), less))
+    },
+    () => b.fn.set(flags, slow(yBits)),
+  )
+  return b.fn.read(flags)
+}
+
+/** CVT(T)SS2SI and CVT(T)SD2SI. */
+export function toInteger(
+  b: Semantics,
+  kind: ScalarKind,
+  truncate: boolean,
+  s: Operand,
+  slow: (value: Expr) => Expr,
+): Expr | null {
+  const quiet = b.quietMxcsr()
+  if (quiet === null) return null
+  const { size, type, value } = SCALARS[kind]
+  const bits = sourceValue(b, s, size)
+  const result = b.fn.temp(I32)
+  const double = type === F64
+  either(
+    b,
+    (unless) => {
+      unless(eqz(quiet))
+      const x = float(value, type, bits)
+      const whole = b.let(truncate ? x : float(double ? 0x9e : 0x90, type, x))
+      unless(notBelow(magnitude(whole), 2 ** 31))
+      b.fn.set(result, float(double ? 0xaa : 0xa8, I32, whole))
+    },
+    () => b.fn.set(result, slow(bits)),
+  )
+  return b.fn.read(result)
+}
+
+/** CVTSS2SD and CVTSD2SS. */
+export function convert(
+  b: Semantics,
+  from: ScalarKind,
+  d: Operand,
+  s: Operand,
+  slow: (value: Expr) => void,
+): boolean {
+  const quiet = b.quietMxcsr()
+  if (quiet === null) return false
+  const bits = sourceValue(b, s, SCALARS[from].size)
+  either(
+    b,
+    (unless) => {
+      unless(eqz(quiet))
+      unless(hasNoExponent(bits))
+      const x = float(SCALARS[from].value, SCALARS[from].type, bits)
+      if (from === 'ss') {
+        unless(notBelow(magnitude(x), Infinity))
+        return d.writePart(float(0xbd, I64, float(0xbb, F64, x)), 8, 0)
+      }
+      const r = b.let(float(0xb6, F32, x))
+      unless(notBelow(magnitude(r), Infinity))
+      unless(below(magnitude(r), constant(SMALLEST[F32], F32)))
+      d.writePart(float(0xbc, I32, r), 4, 0)
+    },
+    () => slow(bits),
+  )
+  return true
+}

@@ -1,0 +1,192 @@
+import { expect, it } from 'vitest'
+import type { Unit } from '../../../engine/isa/description.ts'
+import type { Encoding } from '../../../engine/isa/encoding.ts'
+import { CS, DS, ES, FS, GS, SS, State } from '../../../engine/isa/state.ts'
+import { CR0, CR4 } from '../../../engine/vcpu/cpu-state.ts'
+import { Random as Numbers, binary, extended } from '../fpu/random.ts'
+import { type TestProcessor, buildProcessor } from './processor.ts'
+
+const STREAMS = Number(process.env['TRANSLATOR_CASES'] ?? 2_000)
+const SEED = Number(process.env['CONFORMANCE_SEED'] ?? 21)
+const INSTRUCTIONS = 8
+const ROUNDS = 3
+const PROGRAM = 0x100000
+const OPERANDS = 0x200000
+const OPERAND_BYTES = 256
+const END_PORT = 0xf4
+const UNITS: ReadonlySet<Unit> = new Set<Unit>(['x87', 'mmx', 'sse'])
+/** All masked, to nearest, with and without PE; unmasked; FTZ and DAZ; chopped. */
+const CONTROLS = [0x1fa0, 0x1fa0, 0x1fa0, 0x1fa0, 0x1f80, 0x1f80, 0x0f80, 0x9fe0, 0x7fa0]
+const LOADS_CONTROL = /^(LDMXCSR|FX?RSTOR|FLDENV|FLDCW)$/
+const CONTROL_WORDS = [0x37f, 0x37f, 0x37f, 0x27f, 0x340, 0xf7f]
+
+const littleEndian = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >> shift) & 0xff)
+
+/** A processor in flat protected mode without an IDT: what raises an exception ends in a shutdown. */
+class FlatProcess {
+  readonly processor: TestProcessor
+  #ended = false
+
+  constructor(entriesUntilHot?: number) {
+    this.processor = buildProcessor({
+      withFpu: true,
+      ...(entriesUntilHot !== undefined && { entriesUntilHot }),
+    })
+    this.processor.memory.setA20(true)
+    const write = (): void => {
+      this.#ended = true
+      this.processor.vcpu.requestStop()
+    }
+    this.processor.ports.map({ name: 'end', base: END_PORT, length: 1 }, { read: () => 0xff, write })
+  }
+
+  run({ code, operands, words }: Stream): unknown {
+    const { vcpu, memory, ram } = this.processor
+    vcpu.reset()
+    const { control, segmentation, state } = vcpu
+    control.setCr0(CR0.PE | CR0.NE)
+    control.setCr4(CR4.OSFXSR | CR4.OSXMMEXCPT)
+    segmentation.setCache(CS, 0x08, 0, 0xffffffff, 0xc09b)
+    for (const index of [SS, DS, ES, FS, GS]) segmentation.setCache(index, 0x10, 0, 0xffffffff, 0xc093)
+    memory.dmaWrite(PROGRAM, code)
+    memory.dmaWrite(OPERANDS, operands)
+    memory.dmaWrite(OPERANDS + OPERAND_BYTES, Uint8Array.of(ROUNDS, 0, 0, 0))
+    for (const [address, value] of words) state.setWord(address, value)
+    // FPU_TRAP follows from what has been set.
+    control.setCr4(CR4.OSFXSR | CR4.OSXMMEXCPT)
+    state.eip = PROGRAM
+    this.#ended = false
+    const before = vcpu.retired
+    let exit = vcpu.run(1000)
+    for (let runs = 0; runs < 3 && !this.#ended && exit !== 'shutdown'; runs++) exit = vcpu.run(1000)
+    const range = (from: number, to: number): number[] =>
+      Array.from({ length: (to - from) / 4 }, (_, i) => state.word(from + i * 4))
+    return {
+      exit,
+      // Where a shutdown leaves EIP is not defined; the number of instructions tells the place.
+      eip: exit === 'shutdown' ? -1 : state.eip,
+      retired: vcpu.retired - before,
+      eflags: state.eflags,
+      registers: range(State.GPR, State.GPR + 64),
+      x87: range(State.FPU, State.FPU_OPCODE + 4),
+      xmm: range(State.XMM, State.XMM + 128),
+      mxcsr: state.word(State.MXCSR),
+      memory: [...ram.subarray(OPERANDS, OPERANDS + OPERAND_BYTES)],
+    }
+  }
+}
+
+interface Stream {
+  names: string[]
+  code: Uint8Array
+  operands: Uint8Array
+  /** Processor state to begin with, by address. */
+  words: [address: number, value: number][]
+}
+
+class Streams {
+  readonly #numbers = new Numbers(SEED)
+  readonly #choices: { row: number; encoding: Encoding }[] = []
+
+  constructor({ table }: TestProcessor) {
+    table.forEach((encodings, row) => {
+      for (const encoding of encodings)
+        if (UNITS.has(encoding.description.unit)) this.#choices.push({ row, encoding })
+    })
+  }
+
+  next(): Stream {
+    const numbers = this.#numbers
+    const names: string[] = []
+    // A region is entered by a jump.
+    const code: number[] = [0xeb, 0]
+    const units = numbers.below(3)
+    while (names.length < INSTRUCTIONS) {
+      const choice = this.#choices[numbers.below(this.#choices.length)]!
+      const { unit, name } = choice.encoding.description
+      // Streams of one unit go further: MMX fills the x87 stack.
+      if (units < 2 && (unit === 'sse') !== (units === 0)) continue
+      // Random bytes as control words mostly end the stream.
+      if (LOADS_CONTROL.test(name) && !numbers.chance(30)) continue
+      names.push(name)
+      code.push(...this.#instruction(choice))
+    }
+    // Three times round, by then with the pages known: DEC of the counter, JNZ; OUT; JMP to itself.
+    code.push(0xff, 0x0d, ...littleEndian(OPERANDS + OPERAND_BYTES), 0x0f, 0x85)
+    code.push(...littleEndian(-code.length - 2), 0xe6, END_PORT, 0xeb, 0xfe)
+    return { names, code: Uint8Array.from(code), operands: this.#operands(), words: this.#state() }
+  }
+
+  #instruction({ row, encoding }: { row: number; encoding: Encoding }): number[] {
+    const numbers = this.#numbers
+    const { operands, digit, rm, mandatoryPrefix, hasModrm } = encoding
+    const bytes = mandatoryPrefix === 0 ? [] : [mandatoryPrefix]
+    if (row >= 0x100) bytes.push(0x0f)
+    bytes.push(row & 0xff)
+    const letters = operands.map(({ letter }) => letter).join('')
+    const mustBeMemory = letters.includes('M')
+    if (hasModrm) {
+      const reg = digit >= 0 ? digit & 7 : numbers.below(8)
+      const isRegister = digit >= 8 || /[NU]/.test(letters) || numbers.chance(2)
+      if (mustBeMemory || !isRegister) {
+        const at = OPERANDS + (numbers.chance(60) ? numbers.below(200) : numbers.below(15) * 16)
+        bytes.push(5 | (reg << 3), at & 0xff, (at >> 8) & 0xff, at >> 16, 0)
+      } else bytes.push(0xc0 | (reg << 3) | (rm >= 0 ? rm : numbers.below(8)))
+    }
+    if (letters.includes('I')) bytes.push(numbers.below(numbers.chance(2) ? 9 : 256))
+    return bytes
+  }
+
+  #operands(): Uint8Array {
+    const bytes = new Uint8Array(OPERAND_BYTES)
+    this.#fill(new DataView(bytes.buffer))
+    return bytes
+  }
+
+  /** Doubles, singles and integers. */
+  #fill(view: DataView): void {
+    const numbers = this.#numbers
+    const single = numbers.chance(2)
+    for (let at = 0; at < view.byteLength; at += 8) {
+      if (numbers.chance(3)) view.setFloat64(at, numbers.below(2000) - 1000, true)
+      else if (single) {
+        view.setUint32(at, Number(binary(numbers, true)), true)
+        view.setUint32(at + 4, Number(binary(numbers, true)), true)
+      } else view.setBigUint64(at, binary(numbers, false), true)
+    }
+  }
+
+  #state(): [address: number, value: number][] {
+    const numbers = this.#numbers
+    const pick = (list: readonly number[]): number => list[numbers.below(list.length)]!
+    const registers = new DataView(new ArrayBuffer(128))
+    this.#fill(registers)
+    const words: [number, number][] = [
+      [State.MXCSR, pick(CONTROLS)],
+      [State.FPU_CONTROL, pick(CONTROL_WORDS)],
+      [State.FPU_STATUS, numbers.below(8) << 11],
+      [State.FPU_TAG, numbers.chance(2) ? 0xfc00 : numbers.chance(2) ? 0xc003 : 0],
+    ]
+    for (let at = 0; at < 128; at += 4) words.push([State.XMM + at, registers.getInt32(at, true)])
+    for (let register = 0; register < 8; register++) {
+      const { sig, se } = extended(numbers)
+      words.push([State.FPU + register * 16, Number(sig & 0xffffffffn) | 0])
+      words.push([State.FPU + register * 16 + 4, Number(sig >> 32n) | 0])
+      words.push([State.FPU + register * 16 + 8, se])
+      words.push([State.GPR + register * 8, numbers.word() | 0])
+    }
+    return words
+  }
+}
+
+it('computes what the interpreter does on x87, MMX and SSE registers', () => {
+  const interpreted = new FlatProcess()
+  const translated = new FlatProcess(0)
+  const streams = new Streams(interpreted.processor)
+  for (let made = 0; made < STREAMS; made++) {
+    const stream = streams.next()
+    expect(translated.run(stream), `${made}: ${stream.names.join(' ')}`).toEqual(interpreted.run(stream))
+  }
+  const { regions } = translated.processor.vcpu.translatorStats()
+  expect(regions).toBeGreaterThan(STREAMS / 3)
+})
