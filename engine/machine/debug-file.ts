@@ -5,10 +5,15 @@ import { EngineError } from '../base/errors.ts'
 export class DebugFile {
   #file: number | null
 
-  /** Makes the file, or empties it. Throws `file-unusable`. */
-  constructor(private readonly path: string) {
+  /**
+   * Makes the file, or empties it; a log is gone on with instead. Throws `file-unusable`.
+   */
+  constructor(
+    private readonly path: string,
+    mode: 'fresh' | 'append',
+  ) {
     try {
-      this.#file = openSync(path, 'w')
+      this.#file = openSync(path, mode === 'append' ? 'a' : 'w')
     } catch (error) {
       throw new EngineError('file-unusable', { path, reason: reasonOf(error) }, { cause: error })
     }

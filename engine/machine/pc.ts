@@ -389,18 +389,18 @@ class Pc implements Machine {
 
   /** Port E9h and logged ports. The processor writes to ports in order, and so does each file. */
   #openDebugFiles(): void {
-    const open = (path: string): DebugFile => {
-      const file = new DebugFile(path)
+    const open = (path: string, mode: 'fresh' | 'append'): DebugFile => {
+      const file = new DebugFile(path, mode)
       this.#debugFiles.push(file)
       return file
     }
     const { console: path, portLogs } = this.#config.debug
     if (path !== undefined) {
-      const file = open(path)
+      const file = open(path, 'fresh')
       this.#board.debugConsole.onOutput((bytes) => file.write(bytes))
     }
     for (const log of portLogs) {
-      const file = open(log.path)
+      const file = open(log.path, 'append')
       this.#ports.onWrite(log.port, (byte) => file.write(Uint8Array.of(byte)))
     }
   }

@@ -37,6 +37,9 @@ function vitrine(...args: string[]): Promise<Outcome> {
   )
 }
 
+/** Where `auto` is asked for, it says what it took and why. */
+const JIT = ['--accel', 'jit']
+
 describe.skipIf(reason)('vitrine run', () => {
   it.each<[string, string[], RegExp]>([
     ['a missing image', ['--floppy', 'none.img'], /none\.img: there is no such file/],
@@ -74,7 +77,14 @@ describe.skipIf(reason)('vitrine run', () => {
   })
 
   it('ends with 124 when the time is up', async () => {
-    const { status, stderr } = await vitrine('run', '--do', 'wait:this text never comes', '--timeout', '1')
+    const { status, stderr } = await vitrine(
+      'run',
+      ...JIT,
+      '--do',
+      'wait:this text never comes',
+      '--timeout',
+      '1',
+    )
     expect([status, stderr]).toEqual([124, 'vitrine: the time is up\n'])
   })
 
@@ -83,7 +93,7 @@ describe.skipIf(reason)('vitrine run', () => {
       '--do',
       step,
     ])
-    const options = ['--floppy', 'blank.img,readonly', '--stats', 'end.json', '--timeout', '30']
+    const options = [...JIT, '--floppy', 'blank.img,readonly', '--stats', 'end.json', '--timeout', '30']
     const { status, stderr } = await vitrine('run', ...options, ...steps)
     expect([status, stderr]).toEqual([0, ''])
     expect((await readFile(join(folder, 'a.png'))).subarray(1, 4).toString()).toBe('PNG')

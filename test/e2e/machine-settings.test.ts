@@ -37,6 +37,8 @@ async function say(code: readonly number[], args: readonly string[], limitKiB?: 
   await bootFloppy(code)
   const run = [
     'run',
+    '--accel',
+    'jit',
     '--floppy',
     'boot.img,readonly',
     '--debug-exit',
@@ -105,7 +107,15 @@ describe.skipIf(reason)('settings of the machine, from the command line', () => 
 
   it('caps the instructions of a second', async () => {
     await bootFloppy([0xeb, 0xfe]) // JMP itself
-    const run = ['run', '--floppy', 'boot.img,readonly', '--knob', 'instructionsPerSecond=1000000']
+    const run = [
+      'run',
+      '--accel',
+      'jit',
+      '--floppy',
+      'boot.img,readonly',
+      '--knob',
+      'instructionsPerSecond=1000000',
+    ]
     const args = [...run, '--do', 'sleep:3000', '--stats', 'stats.json']
     spawnSync(process.execPath, [join(PROJECT, 'out/cli/index.js'), ...args], {
       cwd: folder,

@@ -107,20 +107,22 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the window of a machi
   })
 
   // Downloads are the system's dialog in Electron; its double has none.
-  it.runIf(kind === 'web')('saves a screenshot in the guest’s pixels, and a recording', async () => {
-    const { page } = front
-    await tab('Text')
-    await page.getByTestId('screen-text').getByText('Protected mode').waitFor()
-    await tab('Screen')
-    const { width, height, pixels } = readPng(await downloaded(() => menu('View', 'Screenshot to a file')))
-    expect([width, height]).toEqual([720, 400])
-    expect(new Set(pixels).size).toBeGreaterThan(4)
-    await menu('View', 'Record to WebM')
-    await page.getByText('Recording').waitFor()
-    await page.waitForTimeout(1500)
-    const video = await downloaded(() => menu('View', 'Stop recording'))
-    expect(video.subarray(0, 4).toString('hex')).toBe('1a45dfa3') // EBML
-    expect(video.length).toBeGreaterThan(2000)
-    expect(front.errors).toEqual([])
-  })
+  // On the desktop the files go where the system's own dialog says, which no page has.
+  if (kind === 'web')
+    it('saves a screenshot in the guest’s pixels, and a recording', async () => {
+      const { page } = front
+      await tab('Text')
+      await page.getByTestId('screen-text').getByText('Protected mode').waitFor()
+      await tab('Screen')
+      const { width, height, pixels } = readPng(await downloaded(() => menu('View', 'Screenshot to a file')))
+      expect([width, height]).toEqual([720, 400])
+      expect(new Set(pixels).size).toBeGreaterThan(4)
+      await menu('View', 'Record to WebM')
+      await page.getByText('Recording').waitFor()
+      await page.waitForTimeout(1500)
+      const video = await downloaded(() => menu('View', 'Stop recording'))
+      expect(video.subarray(0, 4).toString('hex')).toBe('1a45dfa3') // EBML
+      expect(video.length).toBeGreaterThan(2000)
+      expect(front.errors).toEqual([])
+    })
 })

@@ -13,7 +13,7 @@ describe('Linux', () => {
     const { kernel, initrd } = await guestImages.smallLinux()
     return {
       args: ['--kernel', kernel, '--initrd', initrd, '--append', 'nomodeset quiet', '--memory', '256'],
-      steps: ['wait:small linux: i686 model name', 'wait:/ # ', 'type:echo $((6*7))x\\n', 'wait:^42x'],
+      steps: ['wait:small linux: i686 model name', 'wait:^/ #', 'type:echo $((6*7))x\\n', 'wait:^42x'],
       seconds: 300,
     }
   })
