@@ -189,11 +189,6 @@ export class CodeCache {
     this.#view.setInt32(head + Record.IMMEDIATE, slot < 0 ? entries : slot, true)
   }
 
-  /** What stands behind a head. */
-  behind(head: number): number {
-    return this.#view.getInt32(head + Record.LINK, true)
-  }
-
   /** The instruction at an offset of a page, or null where none lies in the page that may be translated. */
   decodeAt(hostPage: number, offset: number, mode: CodeVariant): Instruction | null {
     if (offset < mode.low || offset >= mode.high || this.gaps.needsGap(offset)) return null
