@@ -58,22 +58,30 @@ describe('ways to reset a PC', () => {
     ['a jump to FFFF:0', RAM_KEPT, ['jmp 0ffffh:0']],
   ])('%s', async ([name, exit, reset]) => {
     const image = await bootSector(folder, `${name.replaceAll(/\W+/g, '-')}.img`, ...resetting(...reset))
-    const { status, stderr } = await vitrine([
-      ...['run', '--floppy', `${image},readonly`, '--memory', '4', '--debug-exit', '--timeout', '60'],
-    ])
+    const options = ['--memory', '4', '--debug-exit', '--timeout', '60']
+    const { status, stderr } = await vitrine(['run', '--floppy', `${image},readonly`, ...options])
     expect(status, stderr).toBe((exit << 1) | 1)
   })
 })
 
 describe('the parallel port', () => {
   it('prints to the end of a file, by INT 17h and by its registers', async () => {
-    const image = await bootSector(
-      folder,
-      'print.img',
-      ...['xor dx, dx', 'mov ax, 0041h', 'int 17h'],
-      ...['mov dx, 378h', 'mov al, 42h', 'out dx, al', 'mov dl, 7ah', 'mov al, 0dh', 'out dx, al'],
-      ...['mov al, 0ch', 'out dx, al', 'mov al, 0', 'out 0f4h, al'],
-    )
+    const program = [
+      'xor dx, dx',
+      'mov ax, 0041h',
+      'int 17h',
+      'mov dx, 378h',
+      'mov al, 42h',
+      'out dx, al',
+      'mov dl, 7ah',
+      'mov al, 0dh',
+      'out dx, al',
+      'mov al, 0ch',
+      'out dx, al',
+      'mov al, 0',
+      'out 0f4h, al',
+    ]
+    const image = await bootSector(folder, 'print.img', ...program)
     const file = join(folder, 'printed')
     for (const printed of ['AB', 'ABAB']) {
       const options = ['--parallel', `file:${file}`, '--debug-exit', '--timeout', '60']
