@@ -8,21 +8,26 @@ import {
   i32,
   ltU,
   ne,
-  or,
   select,
   shl,
   shrU,
   sub,
-  xor,
-} from '../wasm/expression.ts'
-import { AC, DIRECTION, ID, IF, IOPL, NT, RF, TF, VM, arithmeticFlags, zeroExtend } from './flags.ts'
-import type { Semantics } from './semantics.ts'
-import { CS, INTERRUPT_COUNTS, Segment, State, segmentAt } from './state.ts'
+} from '../../wasm/expression.ts'
+import { AC, IF, RF, TF, zeroExtend } from '../flags.ts'
+import type { Semantics } from '../semantics.ts'
+import { CS, Segment, State, segmentAt } from '../state.ts'
+import {
+  both,
+  countInterrupt,
+  flagsImage,
+  inVirtual8086,
+  plainFlags,
+  realMode,
+  setPlainFlags,
+  undisturbed,
+} from './flags.ts'
 
-/**
- * What generated code does by itself of instructions that concern the whole processor: the cases that
- * programs meet all the time and that neither fault nor change the mode. vcpu/ has all cases, with the rules.
- */
+/** Shortcuts of real and virtual-8086 mode, where a selector is the number of a paragraph. */
 
 /** Access bytes that real mode gives CS, and virtual-8086 mode gives all segments. */
 const REAL_CODE = 0x93
@@ -31,58 +36,6 @@ const V86_ACCESS = 0xf3
 const PARAGRAPH_LIMIT = 0xffff
 /** The linear address space as a segment, for Semantics.memory. */
 const LINEAR = i32(0)
-
-const both = (...conditions: Expr[]): Expr => conditions.reduce((a, b) => and(a, b))
-const supervisor = (b: Semantics): Expr => eqz(b.word(State.CPL))
-/** No interrupt, trap or stop is waiting. */
-const undisturbed = (b: Semantics): Expr => eqz(b.word(State.ATTENTION))
-const realMode = (b: Semantics): Expr => eqz(and(b.word(State.CR0), i32(1)))
-const inVirtual8086 = (b: Semantics): Expr => ne(and(b.word(State.EFLAGS_SYSTEM), i32(VM)), i32(0))
-
-export function clearInterrupts(b: Semantics): void {
-  b.shortcut(supervisor(b), () => b.setWord(State.EFLAGS_SYSTEM, and(b.word(State.EFLAGS_SYSTEM), i32(~IF))))
-}
-
-/** The shadow of STI matters only while an interrupt waits. */
-export function setInterrupts(b: Semantics): void {
-  b.shortcut(both(supervisor(b), undisturbed(b)), () =>
-    b.setWord(State.EFLAGS_SYSTEM, or(b.word(State.EFLAGS_SYSTEM), i32(IF))),
-  )
-}
-
-/** EFLAGS as pushed, but for VM, which is clear. */
-function flagsImage(b: Semantics): Expr {
-  const system = and(b.word(State.EFLAGS_SYSTEM), i32(~RF))
-  const direction = and(b.word(State.DF), i32(DIRECTION))
-  return b.let(or(or(arithmeticFlags(b.flags()), direction), or(system, i32(2))))
-}
-
-/** True when an image changes none but the arithmetic flags, DF and IF. */
-function plainFlags(b: Semantics, image: Expr): Expr {
-  const system = b.word(State.EFLAGS_SYSTEM)
-  const same = TF | NT | IOPL | (b.size === 4 ? AC | ID : 0)
-  return eqz(or(and(xor(image, system), i32(same)), and(system, i32(VM | RF | TF))))
-}
-
-function setPlainFlags(b: Semantics, image: Expr): void {
-  b.setEflags(image)
-  b.setWord(State.DF, select(and(image, i32(DIRECTION)), i32(-1), i32(1)))
-  b.setWord(State.EFLAGS_SYSTEM, or(and(b.word(State.EFLAGS_SYSTEM), i32(~IF)), and(image, i32(IF))))
-}
-
-export function pushFlags(b: Semantics): void {
-  b.shortcut(eqz(inVirtual8086(b)), () => b.push(flagsImage(b), b.size))
-}
-
-export function popFlags(b: Semantics): void {
-  b.shortcut(both(supervisor(b), undisturbed(b)), () => {
-    const image = b.let(b.pop(b.size))
-    setPlainFlags(b, image)
-    return plainFlags(b, image)
-  })
-}
-
-// Paragraph segments.
 
 /** True when loading a data segment (by its cache's address) changes nothing but its base and selector. */
 function loadsParagraph(b: Semantics, cache: Expr): Expr {
@@ -110,14 +63,19 @@ function setParagraph(b: Semantics, cache: Expr, selector: Expr): void {
 }
 
 /** @param cache state address of the segment's cache */
-export function loadSegment(b: Semantics, cache: Expr, selector: Expr, andAlso: () => void = () => {}): void {
+export function loadParagraph(
+  b: Semantics,
+  cache: Expr,
+  selector: Expr,
+  andAlso: () => void = () => {},
+): void {
   b.shortcut(loadsParagraph(b, cache), () => {
     setParagraph(b, cache, selector)
     andAlso()
   })
 }
 
-export function popSegment(b: Semantics, index: number): void {
+export function popParagraph(b: Semantics, index: number): void {
   const cache = i32(segmentAt(index))
   b.shortcut(loadsParagraph(b, cache), () => {
     setParagraph(b, cache, b.peek(2))
@@ -152,49 +110,38 @@ export function callFar(b: Semantics, selector: Expr, eip: Expr): void {
 }
 
 export function returnFar(b: Semantics, release: Expr): void {
-  let eip: Expr
-  let selector: Expr
-  b.shortcut(
-    entersParagraph(b),
-    () => {
-      eip = b.peek(b.size)
-      selector = b.let(and(b.peek(b.size, b.size), i32(0xffff)))
-      b.setStackPointer(add(b.stackPointer(), add(release, i32(2 * b.size))))
-      return inside(eip)
-    },
-    () => enter(b, selector, eip),
-  )
+  b.shortcut(entersParagraph(b), () => {
+    const eip = b.peek(b.size)
+    const selector = b.let(and(b.peek(b.size, b.size), i32(0xffff)))
+    b.require(inside(eip))
+    b.setStackPointer(add(b.stackPointer(), add(release, i32(2 * b.size))))
+    enter(b, selector, eip)
+  })
 }
 
 /** INT n of real mode, through the vector table. */
-export function interrupt(b: Semantics, vector: Expr): void {
+export function interruptReal(b: Semantics, vector: Expr): void {
   const within = geU(b.word(State.IDTR + 4), add(shl(vector, i32(2)), i32(3)))
   b.shortcut(both(entersParagraph(b), realMode(b), within), () => {
     const at = add(b.word(State.IDTR), shl(vector, i32(2)))
     const entry = b.load(b.memory(LINEAR, at, 4, false), 4)
     pushAll(b, 2, flagsImage(b), b.word(segmentAt(CS) + Segment.SELECTOR), b.nextEip())
     b.setWord(State.EFLAGS_SYSTEM, and(b.word(State.EFLAGS_SYSTEM), i32(~(IF | TF | AC | RF))))
-    const count = b.let(add(shl(vector, i32(2)), i32(INTERRUPT_COUNTS)))
-    b.fn.store(count, add(b.load(count, 4), i32(1)), 4)
+    countInterrupt(b, vector)
     enter(b, shrU(entry, i32(16)), and(entry, i32(0xffff)))
   })
 }
 
 /** IRET of real mode. */
-export function interruptReturn(b: Semantics): void {
+export function interruptReturnReal(b: Semantics): void {
   if (b.size !== 2) return
-  let eip: Expr
-  let selector: Expr
-  b.shortcut(
-    both(entersParagraph(b), realMode(b)),
-    () => {
-      eip = b.peek(2)
-      selector = b.peek(2, 2)
-      const image = b.peek(2, 4)
-      b.setStackPointer(add(b.stackPointer(), i32(6)))
-      setPlainFlags(b, image)
-      return plainFlags(b, image)
-    },
-    () => enter(b, selector, eip),
-  )
+  b.shortcut(both(entersParagraph(b), realMode(b)), () => {
+    const eip = b.peek(2)
+    const selector = b.peek(2, 2)
+    const image = b.peek(2, 4)
+    b.require(plainFlags(b, image))
+    b.setStackPointer(add(b.stackPointer(), i32(6)))
+    setPlainFlags(b, image)
+    enter(b, selector, eip)
+  })
 }
