@@ -160,7 +160,7 @@ class RegionEmitter {
     semantics.kinds = this.#kinds[number]!
     semantics.startBlock()
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
-    for (const step of block.steps) ending = semantics.translate(step, region.mode.flat)
+    for (const step of block.steps) ending = semantics.translate(step, region.mode)
     const state = { kinds: semantics.kinds, pending: semantics.pending }
     switch (ending.kind) {
       case 'next':
