@@ -1,18 +1,4 @@
-import {
-  type Expr,
-  add,
-  and,
-  eq,
-  eqz,
-  geU,
-  i32,
-  ltU,
-  ne,
-  select,
-  shl,
-  shrU,
-  sub,
-} from '../../wasm/expression.ts'
+import { type Expr, add, and, eq, geU, i32, ltU, ne, select, shl, shrU, sub } from '../../wasm/expression.ts'
 import { AC, IF, RF, TF, zeroExtend } from '../flags.ts'
 import type { Semantics } from '../semantics.ts'
 import { CS, Segment, State, segmentAt } from '../state.ts'
