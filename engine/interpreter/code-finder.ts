@@ -29,7 +29,14 @@ export interface CodePlace {
  */
 export class CodeFinder {
   readonly #jumpCache: Int32Array
-  readonly #variant: CodeVariant = { code32: false, stack32: false, flat: false, low: 0, high: 4096 }
+  readonly #variant: CodeVariant = {
+    code32: false,
+    stack32: false,
+    flat: false,
+    limitedFrom: 8,
+    low: 0,
+    high: 4096,
+  }
   #generation = 1
   /** Small numbers for (code segment, mode), by base and mode, then by limit. */
   readonly #codeIds = new Map<number, Map<number, number>>()
@@ -186,13 +193,14 @@ export class CodeFinder {
     variant.code32 = state.code32
     variant.stack32 = state.stack32
     variant.flat = this.segmentation.flat
+    const limit = state.limit(CS)
+    variant.limitedFrom = limit < 0xffff ? 2 : limit < 0xffffffff ? 4 : 8
     const flags =
       (variant.code32 ? 1 : 0) |
       (variant.stack32 ? 2 : 0) |
       (variant.flat ? 4 : 0) |
       (state.cpl === 3 ? 8 : 0)
     const base = state.base(CS)
-    const limit = state.limit(CS)
     const mode = this.#mode
     if (mode.base === base && mode.limit === limit && mode.flags === flags) return
     mode.base = base

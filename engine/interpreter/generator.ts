@@ -81,7 +81,8 @@ function helperImport(name: string): FunctionImport {
 
 function* fusedPairs(forms: [string, Form][]): Generator<[string, Form[]]> {
   const jumps = forms.filter(
-    ([, { description: d, size }]) => /^J[A-Z]{1,2}$/.test(d.name) && d.uses !== undefined && size === 4,
+    ([, { description: d, size, limited }]) =>
+      /^J[A-Z]{1,2}$/.test(d.name) && d.uses !== undefined && size === 4 && !limited,
   )
   for (const [key, form] of forms)
     if (FUSES_WITH_JUMP.has(form.description.name) && FUSED_SHAPES.test(form.shape))

@@ -26,7 +26,7 @@ import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import { type Label } from '../wasm/function-builder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
-import { type Operand, Semantics } from '../isa/semantics.ts'
+import { GP, type Operand, Semantics } from '../isa/semantics.ts'
 import {
   BOUNCE_LIMIT,
   CS,
@@ -315,6 +315,19 @@ export class HandlerBuilder extends Semantics {
     this.#dispatchOrStop()
   }
 
+  checkTarget(eip: Expr): void {
+    if (this.#form.limited) this.raiseIf(gtU(zeroExtend(eip, this.size), codeLimit()), GP)
+  }
+
+  checkRelative(taken: Expr): void {
+    if (!this.#form.limited) return
+    const { fn } = this
+    fn.if(taken)
+    const eip = add(load(i32(State.EIP_BASE), 4), this.#field(Record.IMMEDIATE, 4))
+    this.raiseIf(gtU(and(eip, this.#field(Record.DISPLACEMENT, 4)), codeLimit()), GP)
+    fn.end()
+  }
+
   jumpRelative(): void {
     this.finish()
     this.#followLink()
@@ -530,6 +543,8 @@ export class HandlerBuilder extends Semantics {
     }
   }
 }
+
+const codeLimit = (): Expr => load(i32(segmentAt(CS)), 4, Segment.LIMIT)
 
 function missing(): never {
   throw new Error('this operand has no such part')

@@ -107,6 +107,10 @@ export abstract class Semantics {
   abstract thisEip(): Expr
   /** EIP of the next instruction. */
   abstract nextEip(): Expr
+  /** #GP(0) when an EIP lies beyond the limit of CS; to be called before the first effect of a near transfer. */
+  abstract checkTarget(eip: Expr): void
+  /** The same for the relative operand of a branch that may be taken. */
+  abstract checkRelative(taken: Expr): void
   /** Ends the instruction with a jump to its relative operand. */
   abstract jumpRelative(): void
   abstract branchRelative(condition: Expr): void

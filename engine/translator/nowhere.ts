@@ -16,6 +16,6 @@ export function halvesOf({ blocks, mode }: Region): number {
   const steps = blocks.flatMap((block) => block.steps)
   if (!steps.some(({ instruction }) => instruction.size === 2)) return 0
   const semantics = nowhere()
-  for (const step of steps) semantics.translate(step, mode.flat)
+  for (const step of steps) semantics.translate(step, mode)
   return ~semantics.registers.whole & 0xff
 }

@@ -157,7 +157,7 @@ class RegionEmitter {
     semantics.kinds = this.#kinds[number]!
     semantics.startBlock()
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
-    for (const step of block.steps) ending = semantics.translate(step, region.mode.flat)
+    for (const step of block.steps) ending = semantics.translate(step, region.mode)
     semantics.endBlock()
     const state = { kinds: semantics.kinds, pending: semantics.pending }
     switch (ending.kind) {

@@ -17,6 +17,7 @@ import {
   shrU,
   sub,
 } from '../wasm/expression.ts'
+import type { CodeVariant } from '../interpreter/code-cache.ts'
 import type { DecodedOperand, Instruction, MemoryOperand } from '../isa/decoder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
@@ -27,7 +28,7 @@ import { CS, DS, FS, SS, Segment, State, TLB, gprAt, segmentAt } from '../isa/st
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 import { signed } from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
-import type { Step } from './region.ts'
+import { type Step, branchTarget } from './region.ts'
 import { Local, RegisterFile } from './register-file.ts'
 import { X87Registers } from './x87-registers.ts'
 
@@ -73,7 +74,7 @@ export class RegionSemantics extends Semantics {
   /** Units (UNIT_BIT) whose instructions are known to be allowed in this block. */
   #checkedUnits = 0
   #step!: Step
-  #flat = false
+  #mode!: CodeVariant
   #ending: Ending = { kind: 'next' }
   /** Instructions done since the budget was last brought up to date. */
   pending = 0
@@ -100,9 +101,9 @@ export class RegionSemantics extends Semantics {
   }
 
   /** Emits one instruction but for what it does to the flow of control. */
-  translate(step: Step, flat: boolean): Ending {
+  translate(step: Step, mode: CodeVariant): Ending {
     this.#step = step
-    this.#flat = flat
+    this.#mode = mode
     this.#ending = { kind: 'next' }
     const { instruction } = step
     const { description, size, addressSize, stackSize, repeat, operands } = instruction
@@ -222,7 +223,7 @@ export class RegionSemantics extends Semantics {
   // Memory.
 
   segmentCache(index: number): Expr {
-    return i32(this.#flat && isFlat(index) ? FLAT : segmentAt(index))
+    return i32(this.#mode.flat && isFlat(index) ? FLAT : segmentAt(index))
   }
 
   stringSource(): Expr {
@@ -297,7 +298,7 @@ export class RegionSemantics extends Semantics {
       const index = shl(this.registers.read(operand.index, addressSize), i32(operand.scale))
       return zeroExtend(add(add(base, index), i32(operand.displacement)), addressSize)
     }
-    const flat = this.#flat && addressSize === 4 && isFlat(operand.segment)
+    const flat = this.#mode.flat && addressSize === 4 && isFlat(operand.segment)
     const segment = (): Expr => i32(flat ? FLAT : segmentAt(operand.segment))
     const host = (write: boolean): Expr => this.memory(segment(), address(), size, write)
     let translated: Expr | null = null
@@ -327,6 +328,21 @@ export class RegionSemantics extends Semantics {
 
   nextEip(): Expr {
     return this.let(add(local(Local.EIP_BASE), i32(this.#step.offset + this.#step.instruction.length)))
+  }
+
+  checkTarget(eip: Expr): void {
+    if (this.#step.instruction.limited) this.#leaveIf(gtU(zeroExtend(eip, this.size), codeLimit()))
+  }
+
+  checkRelative(taken: Expr): void {
+    const { instruction } = this.#step
+    const { low, high } = this.#mode
+    const offset = branchTarget(this.#step)
+    if (!instruction.limited || (offset >= low && offset < high)) return
+    const { fn } = this
+    fn.if(taken)
+    this.#leaveIf(gtU(zeroExtend(add(local(Local.EIP_BASE), i32(offset)), this.size), codeLimit()))
+    fn.end()
   }
 
   jumpRelative(): void {
@@ -421,6 +437,8 @@ export class RegionSemantics extends Semantics {
     missing()
   }
 }
+
+const codeLimit = (): Expr => load(i32(segmentAt(CS)), 4, Segment.LIMIT)
 
 function missing(): never {
   throw new Error('no translated instruction has such a part')

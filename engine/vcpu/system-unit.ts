@@ -484,7 +484,9 @@ export class SystemUnit {
     frame.release(-bytes)
     // The new top must be writable, or the instruction faults as a whole.
     const top = wide ? frame.pointer : frame.pointer & 0xffff
-    mmu.probeWrite(this.parts.segmentation.check(SS, top, 1, true), 1, state.cpl === 3)
+    const linear = this.parts.segmentation.check(SS, top, 1, true)
+    mmu.checkAligned(linear, size)
+    mmu.probeWrite(linear, 1, state.cpl === 3)
     if (size === 2) state.setGpr16(EBP, framePointer)
     else state.setGpr(EBP, framePointer)
     frame.commit(state)
