@@ -26,6 +26,7 @@ import {
 } from './flags.ts'
 import { ESP, SS } from './state.ts'
 import type { SystemOp } from './system-op.ts'
+import type { X87Stack } from './x87-stack.ts'
 
 /**
  * An operand as the meaning of an instruction sees it. Values are zero-extended to 32 bits (i64 for 8
@@ -155,6 +156,11 @@ export abstract class Semantics {
 
   /** Non-zero while MXCSR is quiet (see sse-native.ts); null where arithmetic is left to helpers. */
   quietMxcsr(): Expr | null {
+    return null
+  }
+
+  /** The x87 registers of whoever keeps them in hand; null where helpers work on them in memory. */
+  x87Stack(): X87Stack | null {
     return null
   }
 

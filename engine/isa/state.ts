@@ -67,6 +67,11 @@ export const State = {
   FPU_DP: 0x494,
   FPU_DS: 0x498,
   FPU_OPCODE: 0x49c,
+  /**
+   * What came of a function on values in hand (fpu/assembly/values.ts): sign and exponent of its result, from bit 16 on
+   * the exceptions, SF and C1, and bit 31 when one of the exceptions is not masked.
+   */
+  FPU_OUTCOME: 0x4a0,
   /** Scratch for memory operands of FPU and SSE helpers, 512 bytes. */
   FPU_SCRATCH: 0x4c0,
 
