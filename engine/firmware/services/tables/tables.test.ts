@@ -103,7 +103,7 @@ describe('ACPI', () => {
 
   it('tells Windows XP of neither a window above 4 GiB nor a timer that takes IRQ 8', () => {
     const dsdt = find('DSDT', { hpet: true })!.bytes
-    const holds = (wanted: number[]) =>
+    const holds = (wanted: readonly number[]) =>
       dsdt.some((_, at) => wanted.every((byte, index) => dsdt[at + index] === byte))
     expect(holds([0x8a, 0x2b, 0])).toBe(false) // a range of 64-bit addresses
     expect(holds(aml.eisaId('PNP0103'))).toBe(false)
