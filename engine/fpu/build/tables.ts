@@ -100,7 +100,9 @@ const TAIL_START = 9
 
 /** The upper words of a series' last terms, which are so small that they can be scaled up. */
 function tail(name: string, term: (n: number) => bigint): string {
-  const scaled = count(5).map((n) => `0x${((term(TAIL_START + n) << TAIL_SHIFT) >> (BITS - 63n)).toString(16)}`)
+  const scaled = count(5).map(
+    (n) => `0x${((term(TAIL_START + n) << TAIL_SHIFT) >> (BITS - 63n)).toString(16)}`,
+  )
   return `export const ${name}: usize = memory.data<u64>([${scaled.join(', ')}])\n`
 }
 
