@@ -4,7 +4,13 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
-import { RpcClient, RpcError, RpcServer, type CallHandlers, type Contract } from '../../engine/protocol/rpc.ts'
+import {
+  RpcClient,
+  RpcError,
+  RpcServer,
+  type CallHandlers,
+  type Contract,
+} from '../../engine/protocol/rpc.ts'
 import { VM_STATES } from '../../engine/protocol/vm.ts'
 
 const nothing = v.undefined()

@@ -94,7 +94,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the window of a machi
     await page.waitForTimeout(1500)
     expect(await totals()).toEqual(still)
     for (const colorScheme of ['dark', 'light'] as const) {
-      await page.emulateMedia({ colorScheme })
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
       await front.screenshot(`activity-${colorScheme}`)
     }
     await tab('Log')

@@ -124,7 +124,7 @@ export const machine: Record<keyof typeof english, string> = {
   'activity.instructions': 'Befehle',
   'activity.frames': 'Bilder je Sekunde',
   'activity.busy': 'Beschäftigt',
-  'activity.clock': 'Uhr des Gastes gegen unsere',
+  'activity.clock': 'Uhr des Gastes',
   'activity.none': 'Noch nichts.',
   'activity.waiting': 'Die ersten Zahlen kommen gleich…',
   'counter.tlbMisses': 'TLB-Fehlgriffe',

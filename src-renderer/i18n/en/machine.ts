@@ -121,7 +121,7 @@ export const machine = {
   'activity.instructions': 'Instructions',
   'activity.frames': 'Frames a second',
   'activity.busy': 'Busy',
-  'activity.clock': 'Guest’s clock against ours',
+  'activity.clock': 'Guest’s clock',
   'activity.none': 'Nothing yet.',
   'activity.waiting': 'Waiting for the first numbers…',
   'counter.tlbMisses': 'TLB misses',
