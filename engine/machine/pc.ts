@@ -13,6 +13,7 @@ import type { BootPlacement } from '../firmware/loaders/placement.ts'
 import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
+import { clearMemory } from '../memory/zero-pages.ts'
 import type { Knobs, MachineConfig } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import type { DiskFaultListener } from '../storage/block-image.ts'
@@ -218,7 +219,7 @@ class Pc implements Machine {
   reset(): void {
     this.#pending = null
     for (const device of this.#board.devices) device.reset()
-    this.#memory.memory.ram.fill(0)
+    clearMemory(this.#memory.memory.ram)
     this.#memory.setA20(true)
     this.#cpu.memoryReplaced()
     this.#cpu.reset()
