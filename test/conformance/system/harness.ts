@@ -3,7 +3,7 @@ import { assemble } from '../../../tools/assembler/assemble.ts'
 import { hostFiles } from '../../../tools/assembler/host-files.ts'
 import { ARENA_BYTES, CASES, PRISTINE, VECTORS } from './layout.ts'
 import { pristine } from './pristine.ts'
-import type { SystemCase } from './cases.ts'
+import type { SystemCase } from './system-case.ts'
 
 /** Physical address of the harness, where it starts in real mode. */
 export const ORIGIN = 0x1000

@@ -1,5 +1,5 @@
 import { ARITHMETIC, VIF, VIP } from '../../../engine/isa/flags.ts'
-import type { SystemCase } from './cases.ts'
+import type { SystemCase } from './system-case.ts'
 import { FIELDS, type Report } from './harness.ts'
 import { PADS, SEL } from './layout.ts'
 

@@ -1,10 +1,11 @@
 import { afterAll, expect, it } from 'vitest'
 import { Random } from '../cpu/random.ts'
-import { CaseMaker, type SystemCase } from './cases.ts'
+import { CaseMaker } from './cases.ts'
 import { type Report, buildHarness, image } from './harness.ts'
 import { differences, isExcused, leavesVirtualFlags } from './known-differences.ts'
 import { OwnMachine, type OwnRun } from './own-machine.ts'
 import { Qemu } from './qemu.ts'
+import type { SystemCase } from './system-case.ts'
 
 /** Cases to run: each starts in a state of its own, runs a few instructions and ends in an exception. */
 const CASES = Number(process.env['SYSTEM_CASES'] ?? 4_000)

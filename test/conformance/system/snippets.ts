@@ -1,6 +1,6 @@
 import { CR0 } from '../../../engine/vcpu/cpu-state.ts'
 import { TF } from '../../../engine/isa/flags.ts'
-import { ALL_SELECTORS, type Mode, PARAGRAPHS } from './cases.ts'
+import { ALL_SELECTORS, type Mode, PARAGRAPHS } from './system-case.ts'
 import {
   BASE,
   CODE,

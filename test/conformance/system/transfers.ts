@@ -1,6 +1,6 @@
 import { ARITHMETIC, DIRECTION, IF, NT, TF, VM } from '../../../engine/isa/flags.ts'
 import type { Random } from '../cpu/random.ts'
-import { ALL_SELECTORS, CODE_SELECTORS, PARAGRAPHS, type SystemCase } from './cases.ts'
+import { ALL_SELECTORS, CODE_SELECTORS, PARAGRAPHS, type SystemCase } from './system-case.ts'
 import type { CodeWriter } from './code.ts'
 import { BASE, CODE, DATA, PADS, SEL, STACKS } from './layout.ts'
 
