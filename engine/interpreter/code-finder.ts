@@ -81,6 +81,8 @@ export class CodeFinder {
     private readonly code: CodeCache,
   ) {
     this.#jumpCache = new Int32Array(memory.memory.wasm.buffer, JUMP_CACHE, JUMP_CACHE_BYTES / 4)
+    // Zeros would be an entry for EIP 0 while an instruction is run by itself, which no key stands for.
+    this.#jumpCache.fill(NO_KEY)
   }
 
   /** How code is decoded in the current mode; its offsets are those of the page found last. */

@@ -13,7 +13,7 @@ import { ControlRegisters } from '../vcpu/control.ts'
 import { CR0, CR4, CpuState } from '../vcpu/cpu-state.ts'
 import { type Cause, Exceptions } from '../vcpu/exceptions.ts'
 import { FarTransfer } from '../vcpu/far-transfer.ts'
-import { CpuFault, Vector, generalProtection, invalidOpcode } from '../vcpu/fault.ts'
+import { CpuFault, NewTaskFault, Vector, generalProtection, invalidOpcode } from '../vcpu/fault.ts'
 import { Mmu } from '../vcpu/mmu.ts'
 import type { CpuModel } from '../vcpu/model.ts'
 import { Msrs, type Wide } from '../vcpu/msr.ts'
@@ -812,7 +812,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       if (op <= SystemOp.OUTS && op >= SystemOp.IN) this.#notePort()
     } catch (fault) {
       this.#fault = asFault(fault)
-      state.eip = eip
+      if (!(fault instanceof NewTaskFault)) state.eip = eip
       return Why.SYSTEM
     }
     switch (outcome) {
