@@ -34,11 +34,16 @@ export class RegionTranslator implements Translator {
     const region = code.nearlyFull ? null : findRegion(code, hostPage, offset, mode)
     if (region === null) return code.setHead(head, -1, 0x7fffffff)
     const helpers = new Map<string, number>()
-    const fn = emitRegion(region, this.#flagFlow, (name) => {
-      let index = helpers.get(name)
-      if (index === undefined) helpers.set(name, (index = helpers.size))
-      return index
-    }, this.#usualMxcsr())
+    const fn = emitRegion(
+      region,
+      this.#flagFlow,
+      (name) => {
+        let index = helpers.get(name)
+        if (index === undefined) helpers.set(name, (index = helpers.size))
+        return index
+      },
+      this.#usualMxcsr(),
+    )
     const wasm = writeModule({
       imports: [...helpers.keys()].map(helperImport),
       functions: [fn],
