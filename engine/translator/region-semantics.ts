@@ -123,7 +123,7 @@ export class RegionSemantics extends Semantics {
     Object.assign(this, { size, addressSize, stackSize, repeat, split })
     this.#unitCheck(UNIT_BIT[description.unit])
     if (usesMmxRegisters(instruction)) {
-      this.x87.store()
+      this.x87.writeBack()
       this.x87.forget()
     }
     description.meaning(this, ...operands.map((operand) => this.#operand(operand)))
@@ -142,7 +142,7 @@ export class RegionSemantics extends Semantics {
   /** Leaves with EXIT or TARGET set. */
   leaveRegion(): void {
     const { fn, pending } = this
-    this.x87.store()
+    this.x87.writeBack()
     if (pending > 0) fn.set(Local.BUDGET, sub(local(Local.BUDGET), i32(pending)))
     const kind = this.#knownKind()
     fn.branch(kind < 0 ? this.exits.dynamic : this.exits.byKind[kind]!)
@@ -436,7 +436,7 @@ export class RegionSemantics extends Semantics {
 
   /** Before the flow of control goes on elsewhere. */
   endBlock(): void {
-    this.x87.store()
+    this.x87.writeBack()
     this.x87.forget()
   }
 

@@ -18,7 +18,7 @@ import {
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import { State } from '../isa/state.ts'
 
-/** Parameter and locals of a region's function, words but for XMM and X87_SIGNIFICAND. */
+/** Parameter and locals of a region's function, words but for XMM, X87_SIGNIFICAND and X87_DOUBLE. */
 export const Local = {
   /** Parameter: instructions left. */
   BUDGET: 0,
@@ -60,13 +60,19 @@ export const Local = {
   /** Values of x87 registers, as in a block: words, then significands of 64 bits. */
   X87_SIGN_EXPONENT: 39,
   X87_SIGNIFICAND: 47,
-  COUNT: 55,
+  /** The same as doubles, instead: X87_SIGN_EXPONENT is -1. */
+  X87_DOUBLE: 55,
+  /** Non-zero while the control word allows the arithmetic of x87-doubles.ts. */
+  X87_EXACT: 63,
+  COUNT: 64,
 } as const
 
 /** Types by index. */
-export const LOCAL_TYPES: readonly ValueType[] = Array.from({ length: Local.COUNT }, (_, i) =>
-  i >= Local.XMM && i < Local.X87_STATUS ? V128 : i >= Local.X87_SIGNIFICAND ? I64 : I32,
-)
+export const LOCAL_TYPES: readonly ValueType[] = Array.from({ length: Local.COUNT }, (_, i) => {
+  if (i >= Local.XMM && i < Local.X87_STATUS) return V128
+  if (i >= Local.X87_SIGNIFICAND && i < Local.X87_DOUBLE) return I64
+  return i >= Local.X87_DOUBLE && i < Local.X87_EXACT ? F64 : I32
+})
 
 const REGISTERS = 8
 const XMM_BYTES = 16

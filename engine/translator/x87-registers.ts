@@ -1,11 +1,13 @@
 import {
   type Expr,
+  F64,
   I32,
   I64,
   type ValueType,
   add,
   and,
   callOf,
+  eq,
   eqz,
   geS,
   i32,
@@ -18,10 +20,21 @@ import {
   shrU,
   xor,
 } from '../wasm/expression.ts'
-import type { FunctionBuilder } from '../wasm/function-builder.ts'
+import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 import { CS, Segment, State, segmentAt } from '../isa/state.ts'
-import type { Real, X87Stack } from '../isa/x87-stack.ts'
+import type { InMemory, Real, X87Stack } from '../isa/x87-stack.ts'
 import { Local } from './register-file.ts'
+import {
+  EXACT,
+  EXACT_MASK,
+  EXACT_OPERATIONS,
+  bitsOf,
+  conditionsOf,
+  doubleInMemory,
+  narrow,
+  singleBits,
+  widen,
+} from './x87-doubles.ts'
 
 const C1 = 0x200
 const CONDITIONS = 0x4500
@@ -45,8 +58,11 @@ export interface X87Host {
 interface Slot {
   /** Which pair of locals has its value. */
   pair: number
-  /** The locals have the value. */
-  known: boolean
+  /**
+   * What the locals have: nothing yet; significand, sign and exponent; a double, sign and exponent being -1; or one of
+   * the two.
+   */
+  form: 'none' | 'wide' | 'double' | 'either'
   /** Memory has another. */
   changed: boolean
   /** Whether the register is empty: as the tag word says, and as it is by now; null when nobody has asked. */
@@ -77,13 +93,11 @@ export class X87Registers implements X87Stack {
   // X87Stack.
 
   read(i: number): Real {
-    const slot = this.#full(i)
-    if (!slot.known) {
-      const at = this.#addressOf((this.#top + i) & 7)
-      this.fn.set(Local.X87_SIGNIFICAND + slot.pair, load(at, 8, State.FPU))
-      this.fn.set(Local.X87_SIGN_EXPONENT + slot.pair, load(at, 2, State.FPU + 8))
-      slot.known = true
-    }
+    const slot = this.#loaded(i)
+    const [significand, signExponent] = this.#wide(slot)
+    this.fn.set(Local.X87_SIGNIFICAND + slot.pair, significand)
+    this.fn.set(Local.X87_SIGN_EXPONENT + slot.pair, signExponent)
+    slot.form = 'wide'
     return valueOf(slot)
   }
 
@@ -92,7 +106,8 @@ export class X87Registers implements X87Stack {
     const slot = this.#slot(i)
     this.fn.set(Local.X87_SIGNIFICAND + slot.pair, significand)
     this.fn.set(Local.X87_SIGN_EXPONENT + slot.pair, signExponent)
-    slot.known = slot.changed = true
+    slot.form = 'wide'
+    slot.changed = true
     slot.empty = false
   }
 
@@ -111,13 +126,102 @@ export class X87Registers implements X87Stack {
   }
 
   exchange(i: number): void {
-    this.read(0)
-    this.read(i)
-    const [a, b] = [this.#slot(0), this.#slot(i)]
-    const { pair } = a
-    a.pair = b.pair
-    b.pair = pair
-    a.changed = b.changed = true
+    const [a, b] = [this.#loaded(0), this.#loaded(i)]
+    const { pair, form } = a
+    Object.assign(a, { pair: b.pair, form: b.form, changed: true })
+    Object.assign(b, { pair, form, changed: true })
+  }
+
+  duplicate(i: number): void {
+    const { fn } = this
+    const from = this.#loaded(i)
+    this.makeRoom()
+    const to = this.#slot(-1)
+    fn.set(Local.X87_SIGN_EXPONENT + to.pair, local(Local.X87_SIGN_EXPONENT + from.pair))
+    if (from.form !== 'double')
+      fn.set(Local.X87_SIGNIFICAND + to.pair, local(Local.X87_SIGNIFICAND + from.pair, I64))
+    if (from.form !== 'wide') fn.set(Local.X87_DOUBLE + to.pair, local(Local.X87_DOUBLE + from.pair, F64))
+    this.#pushed(from.form)
+  }
+
+  compute(op: string, to: number, other: number | InMemory): void {
+    const { fn } = this
+    const a = this.#loaded(to)
+    const b = this.#operand(other)
+    const exact = EXACT_OPERATIONS.get(op) ?? null
+    const done = fn.block()
+    if (exact) {
+      this.#narrow(a)
+      if ('pair' in b) this.#narrow(b)
+      const slow = fn.block()
+      fn.branchIf(slow, eqz(local(Local.X87_EXACT)))
+      const x = this.#double(a, slow)
+      this.#setDouble(a, exact(fn, x, this.#double(b, slow), slow))
+      this.clearC1()
+      fn.branch(done)
+      fn.end()
+    }
+    this.#setWide(a, this.call(`${op}${kindOf(b)}`, I64, [...this.#wide(a), ...this.#arguments(b)]))
+    fn.end()
+    a.form = exact ? 'either' : 'wide'
+    a.changed = true
+    a.empty = false
+  }
+
+  load(number: InMemory): void {
+    const { fn } = this
+    this.makeRoom()
+    const to = this.#slot(-1)
+    const done = fn.block()
+    const slow = fn.block()
+    this.#setDouble(to, doubleInMemory(fn, number, slow))
+    this.clearC1()
+    fn.branch(done)
+    fn.end()
+    if (number.kind !== 'Integer') this.#setWide(to, this.call(`load${number.kind}`, I64, [number.bits]))
+    fn.end()
+    this.#pushed(number.kind === 'Integer' ? 'double' : 'either')
+  }
+
+  store(kind: 'Single' | 'Double'): Expr {
+    const { fn } = this
+    const from = this.#loaded(0)
+    const type = kind === 'Double' ? I64 : I32
+    const result = fn.temp(type)
+    const done = fn.block()
+    if (from.form !== 'wide') {
+      const slow = fn.block()
+      const x = this.#double(from, slow)
+      fn.set(result, kind === 'Double' ? bitsOf(x) : singleBits(fn, x, slow))
+      this.clearC1()
+      fn.branch(done)
+      fn.end()
+    }
+    fn.set(result, this.call(`store${kind}`, type, this.#wide(from)))
+    this.raise()
+    fn.end()
+    return fn.read(result)
+  }
+
+  compare(other: number | InMemory, quiet: boolean): Expr {
+    const { fn } = this
+    const a = this.#loaded(0)
+    const b = this.#operand(other)
+    this.#narrow(a)
+    if ('pair' in b) this.#narrow(b)
+    const result = fn.temp()
+    const done = fn.block()
+    const slow = fn.block()
+    const x = this.#double(a, slow)
+    fn.set(result, conditionsOf(x, this.#double(b, slow)))
+    this.clearC1()
+    fn.branch(done)
+    fn.end()
+    const name = quiet ? 'compareQuiet' : `compare${kindOf(b)}`
+    fn.set(result, this.call(name, I32, [...this.#wide(a), ...this.#arguments(b)]))
+    this.raise()
+    fn.end()
+    return fn.read(result)
   }
 
   call(name: string, type: ValueType, args: readonly Expr[]): Expr {
@@ -168,7 +272,7 @@ export class X87Registers implements X87Stack {
   /** Replaces one of them; nothing is known of registers then. */
   setWord(address: typeof State.FPU_STATUS | typeof State.FPU_TAG, value: Expr): void {
     this.#used = true
-    this.store()
+    this.writeBack()
     this.forget()
     this.fn.set(address === State.FPU_TAG ? Local.X87_TAGS : Local.X87_STATUS, value)
   }
@@ -181,6 +285,7 @@ export class X87Registers implements X87Stack {
     fn.set(Local.X87_STATUS, load(i32(State.FPU_STATUS), 4))
     fn.set(Local.X87_TAGS, load(i32(State.FPU_TAG), 4))
     fn.set(Local.X87_OPCODE, i32(-1))
+    this.#noteExact(fn)
   }
 
   /** Where the function is left: what has not been in locals for a block alone. */
@@ -201,11 +306,11 @@ export class X87Registers implements X87Stack {
   }
 
   /** Registers to memory, status and tag word as they are now to their locals; what is known stays known. */
-  store(): void {
+  writeBack(): void {
     const { fn } = this
     this.#slots.forEach((slot, distance) => {
       if (!slot.changed) return
-      const [significand, signExponent] = valueOf(slot)
+      const [significand, signExponent] = this.#wide(slot)
       const at = this.#addressOf(distance)
       fn.store(at, significand, 8, State.FPU)
       fn.store(at, signExponent, 2, State.FPU + 8)
@@ -218,7 +323,7 @@ export class X87Registers implements X87Stack {
   forget(): void {
     this.#slots = Array.from({ length: 8 }, (_, pair) => ({
       pair,
-      known: false,
+      form: 'none',
       changed: false,
       tagged: null,
       empty: null,
@@ -230,7 +335,7 @@ export class X87Registers implements X87Stack {
   /** Everything to memory, for a function that works there; `resume` after it. */
   suspend(): void {
     this.#used = true
-    this.store()
+    this.writeBack()
     this.forget()
     this.#storeWords()
   }
@@ -238,6 +343,7 @@ export class X87Registers implements X87Stack {
   resume(): void {
     this.fn.set(Local.X87_STATUS, load(i32(State.FPU_STATUS), 4))
     this.fn.set(Local.X87_TAGS, load(i32(State.FPU_TAG), 4))
+    this.#noteExact(this.fn)
   }
 
   // Parts.
@@ -246,9 +352,82 @@ export class X87Registers implements X87Stack {
     return this.#slots[(this.#top + i) & 7]!
   }
 
-  #full(i: number): Slot {
+  /** ST(i), which is not empty, in locals. */
+  #loaded(i: number): Slot {
     this.#expect(i, false)
-    return this.#slot(i)
+    const slot = this.#slot(i)
+    if (slot.form !== 'none') return slot
+    const at = this.#addressOf((this.#top + i) & 7)
+    this.fn.set(Local.X87_SIGNIFICAND + slot.pair, load(at, 8, State.FPU))
+    this.fn.set(Local.X87_SIGN_EXPONENT + slot.pair, load(at, 2, State.FPU + 8))
+    slot.form = 'wide'
+    return slot
+  }
+
+  #operand(other: number | InMemory): Slot | InMemory {
+    return typeof other === 'number' ? this.#loaded(other) : other
+  }
+
+  /** What a function on values takes for an operand. */
+  #arguments(operand: Slot | InMemory): readonly Expr[] {
+    return 'pair' in operand ? this.#wide(operand) : [operand.bits]
+  }
+
+  /** The value as it is in memory, in locals, which other code goes on without. */
+  #wide(slot: Slot): Real {
+    if (slot.form === 'wide') return valueOf(slot)
+    const { fn } = this
+    const [significand, signExponent] = [fn.temp(I64), fn.temp()]
+    const double = local(Local.X87_DOUBLE + slot.pair, F64)
+    if (slot.form === 'either') {
+      const [ownSignificand, ownSignExponent] = valueOf(slot)
+      fn.set(significand, ownSignificand)
+      fn.set(signExponent, ownSignExponent)
+      fn.if(ltS(ownSignExponent, i32(0)))
+    }
+    widen(fn, double, significand, signExponent)
+    if (slot.form === 'either') fn.end()
+    return [fn.read(significand), fn.read(signExponent)]
+  }
+
+  /** The value as a double, or else the slow way. */
+  #double(operand: Slot | InMemory, slow: Label): Expr {
+    if (!('pair' in operand)) return doubleInMemory(this.fn, operand, slow)
+    if (operand.form === 'either')
+      this.fn.branchIf(slow, geS(local(Local.X87_SIGN_EXPONENT + operand.pair), i32(0)))
+    return local(Local.X87_DOUBLE + operand.pair, F64)
+  }
+
+  /** Has the value as a double, if it is one. */
+  #narrow(slot: Slot): void {
+    if (slot.form !== 'wide') return
+    const { fn } = this
+    narrow(fn, valueOf(slot), Local.X87_DOUBLE + slot.pair, () =>
+      fn.set(Local.X87_SIGN_EXPONENT + slot.pair, i32(-1)),
+    )
+    slot.form = 'either'
+  }
+
+  #setDouble(slot: Slot, value: Expr): void {
+    this.fn.set(Local.X87_DOUBLE + slot.pair, value)
+    this.fn.set(Local.X87_SIGN_EXPONENT + slot.pair, i32(-1))
+  }
+
+  /** Takes over what the last function gave. */
+  #setWide(slot: Slot, significand: Expr): void {
+    this.fn.set(Local.X87_SIGNIFICAND + slot.pair, significand)
+    this.fn.set(Local.X87_SIGN_EXPONENT + slot.pair, this.signExponent())
+    this.raise()
+  }
+
+  /** The register above ST(0), whose locals have been set, is the new one. */
+  #pushed(form: Slot['form']): void {
+    this.#top = (this.#top - 1) & 7
+    Object.assign(this.#slot(0), { form, changed: true, empty: false })
+  }
+
+  #noteExact(fn: FunctionBuilder): void {
+    fn.set(Local.X87_EXACT, eq(and(load(i32(State.FPU_CONTROL), 4), i32(EXACT_MASK)), i32(EXACT)))
   }
 
   /** Leaves unless ST(i) is empty, or is not. */
@@ -326,5 +505,7 @@ const valueOf = ({ pair }: Slot): Real => [
   local(Local.X87_SIGNIFICAND + pair, I64),
   local(Local.X87_SIGN_EXPONENT + pair, I32),
 ]
+
+const kindOf = (operand: Slot | InMemory): string => ('pair' in operand ? 'Real' : operand.kind)
 
 const not16 = (e: Expr): Expr => xor(e, i32(0xffff))
