@@ -3,11 +3,8 @@ import {
   F64,
   I32,
   I64,
-  type ValueType,
   add,
   and,
-  callOf,
-  eq,
   eqz,
   geS,
   i32,
@@ -21,12 +18,10 @@ import {
   xor,
 } from '../wasm/expression.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
-import { CS, Segment, State, segmentAt } from '../isa/state.ts'
+import { State } from '../isa/state.ts'
 import type { InMemory, Real, X87Stack } from '../isa/x87-stack.ts'
 import { Local } from './register-file.ts'
 import {
-  EXACT,
-  EXACT_MASK,
   EXACT_OPERATIONS,
   bitsOf,
   conditionsOf,
@@ -35,24 +30,13 @@ import {
   singleBits,
   widen,
 } from './x87-doubles.ts'
+import { type X87Host, X87Words } from './x87-words.ts'
 
-const C1 = 0x200
-const CONDITIONS = 0x4500
-/** Exceptions, SF and C1, as functions on values report them. */
-const RAISED = 0x27f
 const TOP = 0x3800
 /** Bytes from a register to the next; 8 of them make a circle. */
 const REGISTER_BYTES = 16
 const CIRCLE = 0x70
 const EMPTY = 3
-
-/** What surrounds the registers. */
-export interface X87Host {
-  /** Index of an imported function with these types. */
-  functionIndex(name: string, parameters: readonly ValueType[], result: ValueType): number
-  /** Leaves before the current instruction when the condition holds. */
-  leaveIf(condition: Expr): void
-}
 
 /** A register, by its distance from what is ST(0) when its block begins. */
 interface Slot {
@@ -72,21 +56,17 @@ interface Slot {
 
 /**
  * x87 registers in locals, from their first use in a block to the end of the block or to an instruction that works
- * on them in memory. Status word, tag word and the pointers to the last instruction are in locals throughout.
+ * on them in memory.
  */
-export class X87Registers implements X87Stack {
+export class X87Registers extends X87Words implements X87Stack {
   #slots: Slot[] = []
   /** Distance of ST(0) from where it was when the block began. */
   #top = 0
   #hasTop = false
   #hasTags = false
-  /** The function uses any of this. */
-  #used = false
 
-  constructor(
-    private readonly fn: FunctionBuilder,
-    private readonly host: X87Host,
-  ) {
+  constructor(fn: FunctionBuilder, host: X87Host) {
+    super(fn, host)
     this.forget()
   }
 
@@ -224,86 +204,24 @@ export class X87Registers implements X87Stack {
     return fn.read(result)
   }
 
-  call(name: string, type: ValueType, args: readonly Expr[]): Expr {
-    const { fn, host } = this
-    const parameters = args.map((arg) => arg.type)
-    const result = fn.let(callOf(host.functionIndex(name, parameters, type), type, ...args))
-    fn.set(Local.X87_OUTCOME, load(i32(State.FPU_OUTCOME), 4))
-    host.leaveIf(ltS(local(Local.X87_OUTCOME), i32(0)))
-    return result
-  }
-
-  signExponent(): Expr {
-    return this.fn.let(and(local(Local.X87_OUTCOME), i32(0xffff)))
-  }
-
-  raise(): void {
-    const raised = and(shrU(local(Local.X87_OUTCOME), i32(16)), i32(RAISED))
-    this.#changeStatus(C1, raised)
-  }
-
-  clearC1(): void {
-    this.#changeStatus(C1, i32(0))
-  }
-
-  setConditions(conditions: Expr): void {
-    this.#changeStatus(CONDITIONS, conditions)
-  }
-
-  remember(eip: Expr, opcode: Expr, memory?: { address: Expr; segment: Expr }): void {
-    const { fn } = this
-    this.#used = true
-    fn.set(Local.X87_IP, eip)
-    fn.set(Local.X87_OPCODE, opcode)
-    if (!memory) return
-    fn.set(Local.X87_DP, memory.address)
-    fn.set(Local.X87_SEGMENT, memory.segment)
-  }
-
   // Words of the state.
 
   /** The status or the tag word as it is now. */
   word(address: typeof State.FPU_STATUS | typeof State.FPU_TAG): Expr {
-    this.#used = true
+    this.used = true
     if (address === State.FPU_TAG) return this.#currentTags()
     return this.#currentStatus()
   }
 
   /** Replaces one of them; nothing is known of registers then. */
   setWord(address: typeof State.FPU_STATUS | typeof State.FPU_TAG, value: Expr): void {
-    this.#used = true
+    this.used = true
     this.writeBack()
     this.forget()
     this.fn.set(address === State.FPU_TAG ? Local.X87_TAGS : Local.X87_STATUS, value)
   }
 
   // What happens around.
-
-  /** To the start of the function, once its body is known. */
-  start(fn: FunctionBuilder): void {
-    if (!this.#used) return
-    fn.set(Local.X87_STATUS, load(i32(State.FPU_STATUS), 4))
-    fn.set(Local.X87_TAGS, load(i32(State.FPU_TAG), 4))
-    fn.set(Local.X87_OPCODE, i32(-1))
-    this.#noteExact(fn)
-  }
-
-  /** Where the function is left: what has not been in locals for a block alone. */
-  finish(): void {
-    if (!this.#used) return
-    const { fn } = this
-    this.#storeWords()
-    const selector = (segment: Expr): Expr => load(segment, 4, Segment.SELECTOR)
-    fn.if(geS(local(Local.X87_OPCODE), i32(0)))
-    fn.store(i32(State.FPU_IP), local(Local.X87_IP), 4)
-    fn.store(i32(State.FPU_CS), selector(i32(segmentAt(CS))), 4)
-    fn.store(i32(State.FPU_OPCODE), local(Local.X87_OPCODE), 4)
-    fn.end()
-    fn.if(local(Local.X87_SEGMENT))
-    fn.store(i32(State.FPU_DP), local(Local.X87_DP), 4)
-    fn.store(i32(State.FPU_DS), selector(local(Local.X87_SEGMENT)), 4)
-    fn.end()
-  }
 
   /** Registers to memory, status and tag word as they are now to their locals; what is known stays known. */
   writeBack(): void {
@@ -334,16 +252,10 @@ export class X87Registers implements X87Stack {
 
   /** Everything to memory, for a function that works there; `resume` after it. */
   suspend(): void {
-    this.#used = true
+    this.used = true
     this.writeBack()
     this.forget()
-    this.#storeWords()
-  }
-
-  resume(): void {
-    this.fn.set(Local.X87_STATUS, load(i32(State.FPU_STATUS), 4))
-    this.fn.set(Local.X87_TAGS, load(i32(State.FPU_TAG), 4))
-    this.#noteExact(this.fn)
+    this.storeWords()
   }
 
   // Parts.
@@ -426,10 +338,6 @@ export class X87Registers implements X87Stack {
     Object.assign(this.#slot(0), { form, changed: true, empty: false })
   }
 
-  #noteExact(fn: FunctionBuilder): void {
-    fn.set(Local.X87_EXACT, eq(and(load(i32(State.FPU_CONTROL), 4), i32(EXACT_MASK)), i32(EXACT)))
-  }
-
   /** Leaves unless ST(i) is empty, or is not. */
   #expect(i: number, empty: boolean): void {
     this.#findTop()
@@ -442,7 +350,7 @@ export class X87Registers implements X87Stack {
   }
 
   #findTop(): void {
-    this.#used = true
+    this.used = true
     if (this.#hasTop) return
     this.fn.set(Local.X87_TOP, and(shrU(local(Local.X87_STATUS), i32(7)), i32(CIRCLE)))
     this.#hasTop = true
@@ -462,11 +370,6 @@ export class X87Registers implements X87Stack {
   /** Offset of a register from State.FPU. */
   #addressOf(distance: number): Expr {
     return and(add(local(Local.X87_TOP), i32(distance * REGISTER_BYTES)), i32(CIRCLE))
-  }
-
-  #changeStatus(cleared: number, set: Expr): void {
-    this.#used = true
-    this.fn.set(Local.X87_STATUS, or(and(local(Local.X87_STATUS), i32(~cleared)), set))
   }
 
   #currentStatus(): Expr {
@@ -493,11 +396,6 @@ export class X87Registers implements X87Stack {
   #absolute(tags: number): Expr {
     const turned = shl(i32(tags | (tags << 16)), shrU(local(Local.X87_TOP), i32(3)))
     return shrU(turned, i32(16))
-  }
-
-  #storeWords(): void {
-    this.fn.store(i32(State.FPU_STATUS), local(Local.X87_STATUS), 4)
-    this.fn.store(i32(State.FPU_TAG), local(Local.X87_TAGS), 4)
   }
 }
 
