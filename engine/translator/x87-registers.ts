@@ -54,6 +54,15 @@ interface Slot {
   empty: boolean | null
 }
 
+/** What a piece of code does with the registers, by their distance from ST(0) at its start. */
+export interface X87Use {
+  used: readonly number[]
+  /** Distance of ST(0) at the end. */
+  top: number
+  /** False where something works on registers in memory. */
+  inLocals: boolean
+}
+
 /**
  * x87 registers in locals, from their first use in a block to the end of the block or to an instruction that works
  * on them in memory.
@@ -64,6 +73,9 @@ export class X87Registers extends X87Words implements X87Stack {
   #top = 0
   #hasTop = false
   #hasTags = false
+  #inLocals = true
+  /** Registers that are in locals throughout the region, by their distance from ST(0) at its start. */
+  #carried: readonly number[] | null = null
 
   constructor(fn: FunctionBuilder, host: X87Host) {
     super(fn, host)
@@ -142,8 +154,9 @@ export class X87Registers extends X87Words implements X87Stack {
       fn.end()
     }
     this.#setWide(a, this.call(`${op}${kindOf(b)}`, I64, [...this.#wide(a), ...this.#arguments(b)]))
+    a.form = 'wide'
+    if (exact) this.#narrow(a)
     fn.end()
-    a.form = exact ? 'either' : 'wide'
     a.changed = true
     a.empty = false
   }
@@ -215,6 +228,7 @@ export class X87Registers extends X87Words implements X87Stack {
 
   /** Replaces one of them; nothing is known of registers then. */
   setWord(address: typeof State.FPU_STATUS | typeof State.FPU_TAG, value: Expr): void {
+    this.#inLocals = false
     this.used = true
     this.writeBack()
     this.forget()
@@ -223,8 +237,18 @@ export class X87Registers extends X87Words implements X87Stack {
 
   // What happens around.
 
-  /** Registers to memory, status and tag word as they are now to their locals; what is known stays known. */
+  /**
+   * Status and tag word as they are now to their locals, and registers to memory, unless the end of the function does
+   * that; what is known stays known.
+   */
   writeBack(): void {
+    if (this.#carried) this.#settlePairs()
+    else this.#storeChanged()
+    this.fn.set(Local.X87_TAGS, this.#currentTags())
+    this.fn.set(Local.X87_STATUS, this.#currentStatus())
+  }
+
+  #storeChanged(): void {
     const { fn } = this
     this.#slots.forEach((slot, distance) => {
       if (!slot.changed) return
@@ -233,25 +257,93 @@ export class X87Registers extends X87Words implements X87Stack {
       fn.store(at, significand, 8, State.FPU)
       fn.store(at, signExponent, 2, State.FPU + 8)
     })
-    fn.set(Local.X87_TAGS, this.#currentTags())
-    fn.set(Local.X87_STATUS, this.#currentStatus())
   }
 
-  /** Nothing is known of registers any more. */
-  forget(): void {
-    this.#slots = Array.from({ length: 8 }, (_, pair) => ({
-      pair,
-      form: 'none',
-      changed: false,
-      tagged: null,
-      empty: null,
+  /** Undoes what exchanges have done, for code that knows nothing of them. */
+  #settlePairs(): void {
+    const { fn } = this
+    const moved = this.#slots.flatMap(({ pair }, to) => (pair === to ? [] : [{ pair, to }]))
+    const copies = moved.map(({ pair, to }) => ({
+      to,
+      double: fn.let(local(Local.X87_DOUBLE + pair, F64)),
+      significand: fn.let(local(Local.X87_SIGNIFICAND + pair, I64)),
+      signExponent: fn.let(local(Local.X87_SIGN_EXPONENT + pair)),
     }))
-    this.#top = 0
-    this.#hasTop = this.#hasTags = false
+    for (const { to, double, significand, signExponent } of copies) {
+      fn.set(Local.X87_DOUBLE + to, double)
+      fn.set(Local.X87_SIGNIFICAND + to, significand)
+      fn.set(Local.X87_SIGN_EXPONENT + to, signExponent)
+    }
+  }
+
+  /** What has been done so far. */
+  get use(): X87Use {
+    const used = this.#slots.flatMap(({ form, changed }, i) => (form !== 'none' || changed ? [i] : []))
+    return { used, top: this.#top, inLocals: this.#inLocals }
+  }
+
+  /** Has these registers in locals throughout the region, all of whose instructions allow it. */
+  carry(used: readonly number[]): void {
+    this.#carried = used
+    this.forget()
+  }
+
+  /** A block begins, where ST(0) is so far from where it was when the region began. */
+  startBlock(top: number): void {
+    if (this.#carried) this.#top = top
+  }
+
+  /** Before the flow of control goes on elsewhere. */
+  endBlock(): void {
+    if (!this.#carried) this.writeBack()
+    else {
+      for (const slot of this.#slots) this.#narrow(slot)
+      this.#settlePairs()
+      this.fn.set(Local.X87_TAGS, this.#currentTags())
+    }
+    this.forget()
+  }
+
+  override start(fn: FunctionBuilder): void {
+    super.start(fn)
+    if (!this.#carried) return
+    fn.set(Local.X87_TOP, topOf(local(Local.X87_STATUS)))
+    for (const distance of this.#carried) {
+      const slot = { pair: distance, form: 'wide' as const }
+      fetch(fn, slot, this.#addressOf(distance))
+      narrow(fn, valueOf(slot), Local.X87_DOUBLE + distance, () =>
+        fn.set(Local.X87_SIGN_EXPONENT + distance, i32(-1)),
+      )
+    }
+  }
+
+  override finish(): void {
+    this.forget()
+    this.#storeChanged()
+    super.finish()
+  }
+
+  /** Nothing is known of registers any more, but that those that are carried are in their locals. */
+  forget(): void {
+    this.#slots = Array.from({ length: 8 }, (_, pair) => {
+      const carried = this.#carried?.includes(pair) === true
+      return { pair, form: carried ? 'either' : 'none', changed: carried, tagged: null, empty: null }
+    })
+    if (!this.#carried) this.#top = 0
+    this.#hasTop = this.#carried !== null
+    this.#hasTags = false
+  }
+
+  /** Registers to memory, for an instruction that has them there. */
+  release(): void {
+    this.#inLocals = false
+    this.writeBack()
+    this.forget()
   }
 
   /** Everything to memory, for a function that works there; `resume` after it. */
   suspend(): void {
+    this.#inLocals = false
     this.used = true
     this.writeBack()
     this.forget()
@@ -269,10 +361,8 @@ export class X87Registers extends X87Words implements X87Stack {
     this.#expect(i, false)
     const slot = this.#slot(i)
     if (slot.form !== 'none') return slot
-    const at = this.#addressOf((this.#top + i) & 7)
-    this.fn.set(Local.X87_SIGNIFICAND + slot.pair, load(at, 8, State.FPU))
-    this.fn.set(Local.X87_SIGN_EXPONENT + slot.pair, load(at, 2, State.FPU + 8))
     slot.form = 'wide'
+    fetch(this.fn, slot, this.#addressOf((this.#top + i) & 7))
     return slot
   }
 
@@ -352,7 +442,7 @@ export class X87Registers extends X87Words implements X87Stack {
   #findTop(): void {
     this.used = true
     if (this.#hasTop) return
-    this.fn.set(Local.X87_TOP, and(shrU(local(Local.X87_STATUS), i32(7)), i32(CIRCLE)))
+    this.fn.set(Local.X87_TOP, topOf(local(Local.X87_STATUS)))
     this.#hasTop = true
   }
 
@@ -399,7 +489,16 @@ export class X87Registers extends X87Words implements X87Stack {
   }
 }
 
-const valueOf = ({ pair }: Slot): Real => [
+/** TOP of a status word, in bytes of registers. */
+const topOf = (status: Expr): Expr => and(shrU(status, i32(7)), i32(CIRCLE))
+
+/** Loads a register at its offset from State.FPU. */
+function fetch(fn: FunctionBuilder, { pair }: Pick<Slot, 'pair'>, at: Expr): void {
+  fn.set(Local.X87_SIGNIFICAND + pair, load(at, 8, State.FPU))
+  fn.set(Local.X87_SIGN_EXPONENT + pair, load(at, 2, State.FPU + 8))
+}
+
+const valueOf = ({ pair }: Pick<Slot, 'pair'>): Real => [
   local(Local.X87_SIGNIFICAND + pair, I64),
   local(Local.X87_SIGN_EXPONENT + pair, I32),
 ]
