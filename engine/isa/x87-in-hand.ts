@@ -12,8 +12,6 @@ export type Store = (stack: X87Stack) => Expr[]
 export type Memory = InMemory['kind']
 
 const SIGN = 0x8000
-const ONE: Real = [i64(BigInt.asIntN(64, 1n << 63n)), i32(0x3fff)]
-const ZERO: Real = [i64(0), i32(0)]
 
 /** Calls a function that gives a number, and enters what it raised. */
 function number(stack: X87Stack, name: string, args: readonly Expr[]): Real {
@@ -143,14 +141,12 @@ export function move(stack: X87Stack, i: number, taken: Expr): void {
   stack.write(0, [select(taken, source[0], old[0]), select(taken, source[1], old[1])])
 }
 
-const CONSTANTS: Readonly<Record<string, Real>> = { FLD1: ONE, FLDZ: ZERO }
+const CONSTANTS: Readonly<Record<string, number>> = { FLD1: 1, FLDZ: 0 }
 /** Those that no rounding control changes. */
 export const isPlainConstant = (name: string): boolean => name in CONSTANTS
 
 export function pushConstant(stack: X87Stack, name: string): void {
-  stack.makeRoom()
-  stack.clearC1()
-  stack.push(CONSTANTS[name]!)
+  stack.load({ kind: 'Integer', bits: i32(CONSTANTS[name]!) })
 }
 
 export function changeSign(stack: X87Stack): void {

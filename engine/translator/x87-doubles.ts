@@ -68,7 +68,10 @@ const sum: Exact = (fn, x, y, slow) => {
   const part = fn.let(minus(s, x))
   // What is infinite makes a NaN of it.
   fn.branchIf(slow, differ(plus(minus(x, minus(s, part)), minus(y, part)), ZERO))
-  fn.branchIf(slow, and(isTiny(s), differ(s, ZERO)))
+  const fine = fn.block()
+  fn.branchIf(fine, eqz(isTiny(s)))
+  fn.branchIf(slow, differ(s, ZERO))
+  fn.end()
   return s
 }
 
@@ -80,8 +83,9 @@ const product: Exact = (fn, x, y, slow) => {
   fn.branchIf(slow, and(isLong(a), isLong(b)))
   fn.end()
   const r = fn.let(times(x, y))
-  const inRange = fn.block()
-  fn.branchIf(inRange, and(eqz(isTiny(r)), float(0x63, I32, float(0x99, F64, r), INFINITY)))
+  fn.branchIf(slow, eqz(float(0x63, I32, float(0x99, F64, r), INFINITY)))
+  const fine = fn.block()
+  fn.branchIf(fine, eqz(isTiny(r)))
   fn.branchIf(slow, eqz(or(isZero(a), isZero(b))))
   fn.end()
   return r
