@@ -1,4 +1,4 @@
-import { type Expr, I32, I64, and, extend16, i32, i64, load, select, shrU, xor } from '../wasm/expression.ts'
+import { type Expr, I32, I64, and, extend16, i32, load, select, shrU, xor } from '../wasm/expression.ts'
 import { State } from './state.ts'
 import type { InMemory, Real, X87Stack } from './x87-stack.ts'
 

@@ -31,5 +31,5 @@ export function x87FlowOf({ blocks, mode }: Region): X87Flow | null {
       tops.set(successor, after)
     }
   }
-  return used.size === 0 ? null : { used: [...used].sort(), tops: blocks.map((_, i) => tops.get(i) ?? 0) }
+  return used.size === 0 ? null : { used: [...used], tops: blocks.map((_, i) => tops.get(i) ?? 0) }
 }
