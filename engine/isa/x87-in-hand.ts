@@ -95,7 +95,7 @@ export function loadWhole(stack: X87Stack): void {
 export const storeReal =
   (kind: 'Single' | 'Double', pops: number): Store =>
   (stack) => {
-    const value = stack.store(kind)
+    const value = stack.convert(kind)
     if (pops) stack.pop()
     return [value]
   }

@@ -32,7 +32,7 @@ export interface X87Stack {
   /** Pushes a number. */
   load(number: InMemory): void
   /** ST(0) in another format. */
-  store(kind: 'Single' | 'Double'): Expr
+  convert(kind: 'Single' | 'Double'): Expr
   /** C0, C2 and C3 of ST(0) and another operand; `quiet` NaNs raise nothing. Enters what that raises. */
   compare(other: number | InMemory, quiet: boolean): Expr
   /**

@@ -139,7 +139,7 @@ export class RegionSemantics extends Semantics {
   /** Leaves with EXIT or TARGET set. */
   leaveRegion(): void {
     const { fn, pending } = this
-    this.x87.writeBack()
+    this.x87.store()
     if (pending > 0) fn.set(Local.BUDGET, sub(local(Local.BUDGET), i32(pending)))
     const kind = this.#knownKind()
     fn.branch(kind < 0 ? this.exits.dynamic : this.exits.byKind[kind]!)

@@ -18,7 +18,7 @@ import {
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import { State } from '../isa/state.ts'
 
-/** Parameter and locals of a region's function, words but for XMM, X87_SIGNIFICAND and X87_DOUBLE. */
+/** Parameter and locals of a region's function, words but for XMM and X87_SIGNIFICAND. */
 export const Local = {
   /** Parameter: instructions left. */
   BUDGET: 0,
@@ -60,19 +60,25 @@ export const Local = {
   /** Values of x87 registers, as in a block: words, then significands of 64 bits. */
   X87_SIGN_EXPONENT: 39,
   X87_SIGNIFICAND: 47,
-  /** The same as doubles, instead: X87_SIGN_EXPONENT is -1. */
-  X87_DOUBLE: 55,
-  /** Non-zero while the control word allows the arithmetic of x87-doubles.ts. */
-  X87_EXACT: 63,
-  COUNT: 64,
+  COUNT: 55,
 } as const
 
 /** Types by index. */
-export const LOCAL_TYPES: readonly ValueType[] = Array.from({ length: Local.COUNT }, (_, i) => {
+export const LOCAL_TYPES: readonly ValueType[] = Array.from({ length: Local.COUNT + 9 }, (_, i) => typeOf(i))
+
+/** Locals after those: the eight values of x87 registers as doubles, and one more. */
+export const X87Local = {
+  /** Instead of X87_SIGNIFICAND, where X87_SIGN_EXPONENT is -1. */
+  DOUBLE: Local.COUNT,
+  /** Non-zero while the control word allows the arithmetic of x87-doubles.ts. */
+  EXACT: Local.COUNT + 8,
+} as const
+
+function typeOf(i: number): ValueType {
   if (i >= Local.XMM && i < Local.X87_STATUS) return V128
-  if (i >= Local.X87_SIGNIFICAND && i < Local.X87_DOUBLE) return I64
-  return i >= Local.X87_DOUBLE && i < Local.X87_EXACT ? F64 : I32
-})
+  if (i >= Local.X87_SIGNIFICAND && i < Local.COUNT) return I64
+  return i >= Local.COUNT && i < Local.COUNT + 8 ? F64 : I32
+}
 
 const REGISTERS = 8
 const XMM_BYTES = 16

@@ -20,7 +20,7 @@ import {
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 import { State } from '../isa/state.ts'
 import type { InMemory, Real, X87Stack } from '../isa/x87-stack.ts'
-import { Local } from './register-file.ts'
+import { Local, X87Local } from './register-file.ts'
 import {
   EXACT_OPERATIONS,
   bitsOf,
@@ -132,7 +132,7 @@ export class X87Registers extends X87Words implements X87Stack {
     fn.set(Local.X87_SIGN_EXPONENT + to.pair, local(Local.X87_SIGN_EXPONENT + from.pair))
     if (from.form !== 'double')
       fn.set(Local.X87_SIGNIFICAND + to.pair, local(Local.X87_SIGNIFICAND + from.pair, I64))
-    if (from.form !== 'wide') fn.set(Local.X87_DOUBLE + to.pair, local(Local.X87_DOUBLE + from.pair, F64))
+    if (from.form !== 'wide') fn.set(X87Local.DOUBLE + to.pair, local(X87Local.DOUBLE + from.pair, F64))
     this.#pushed(from.form)
   }
 
@@ -146,7 +146,7 @@ export class X87Registers extends X87Words implements X87Stack {
       this.#narrow(a)
       if ('pair' in b) this.#narrow(b)
       const slow = fn.block()
-      fn.branchIf(slow, eqz(local(Local.X87_EXACT)))
+      fn.branchIf(slow, eqz(local(X87Local.EXACT)))
       const x = this.#double(a, slow)
       this.#setDouble(a, exact(fn, x, this.#double(b, slow), slow))
       this.clearC1()
@@ -176,7 +176,7 @@ export class X87Registers extends X87Words implements X87Stack {
     this.#pushed(number.kind === 'Integer' ? 'double' : 'either')
   }
 
-  store(kind: 'Single' | 'Double'): Expr {
+  convert(kind: 'Single' | 'Double'): Expr {
     const { fn } = this
     const from = this.#loaded(0)
     const type = kind === 'Double' ? I64 : I32
@@ -230,7 +230,7 @@ export class X87Registers extends X87Words implements X87Stack {
   setWord(address: typeof State.FPU_STATUS | typeof State.FPU_TAG, value: Expr): void {
     this.#inLocals = false
     this.used = true
-    this.writeBack()
+    this.store()
     this.forget()
     this.fn.set(address === State.FPU_TAG ? Local.X87_TAGS : Local.X87_STATUS, value)
   }
@@ -241,7 +241,7 @@ export class X87Registers extends X87Words implements X87Stack {
    * Status and tag word as they are now to their locals, and registers to memory, unless the end of the function does
    * that; what is known stays known.
    */
-  writeBack(): void {
+  store(): void {
     if (this.#carried) this.#settlePairs()
     else this.#storeChanged()
     this.fn.set(Local.X87_TAGS, this.#currentTags())
@@ -265,12 +265,12 @@ export class X87Registers extends X87Words implements X87Stack {
     const moved = this.#slots.flatMap(({ pair }, to) => (pair === to ? [] : [{ pair, to }]))
     const copies = moved.map(({ pair, to }) => ({
       to,
-      double: fn.let(local(Local.X87_DOUBLE + pair, F64)),
+      double: fn.let(local(X87Local.DOUBLE + pair, F64)),
       significand: fn.let(local(Local.X87_SIGNIFICAND + pair, I64)),
       signExponent: fn.let(local(Local.X87_SIGN_EXPONENT + pair)),
     }))
     for (const { to, double, significand, signExponent } of copies) {
-      fn.set(Local.X87_DOUBLE + to, double)
+      fn.set(X87Local.DOUBLE + to, double)
       fn.set(Local.X87_SIGNIFICAND + to, significand)
       fn.set(Local.X87_SIGN_EXPONENT + to, signExponent)
     }
@@ -295,7 +295,7 @@ export class X87Registers extends X87Words implements X87Stack {
 
   /** Before the flow of control goes on elsewhere. */
   endBlock(): void {
-    if (!this.#carried) this.writeBack()
+    if (!this.#carried) this.store()
     else {
       for (const slot of this.#slots) this.#narrow(slot)
       this.#settlePairs()
@@ -311,7 +311,7 @@ export class X87Registers extends X87Words implements X87Stack {
     for (const distance of this.#carried) {
       const slot = { pair: distance, form: 'wide' as const }
       fetch(fn, slot, this.#addressOf(distance))
-      narrow(fn, valueOf(slot), Local.X87_DOUBLE + distance, () =>
+      narrow(fn, valueOf(slot), X87Local.DOUBLE + distance, () =>
         fn.set(Local.X87_SIGN_EXPONENT + distance, i32(-1)),
       )
     }
@@ -337,7 +337,7 @@ export class X87Registers extends X87Words implements X87Stack {
   /** Registers to memory, for an instruction that has them there. */
   release(): void {
     this.#inLocals = false
-    this.writeBack()
+    this.store()
     this.forget()
   }
 
@@ -345,7 +345,7 @@ export class X87Registers extends X87Words implements X87Stack {
   suspend(): void {
     this.#inLocals = false
     this.used = true
-    this.writeBack()
+    this.store()
     this.forget()
     this.storeWords()
   }
@@ -380,7 +380,7 @@ export class X87Registers extends X87Words implements X87Stack {
     if (slot.form === 'wide') return valueOf(slot)
     const { fn } = this
     const [significand, signExponent] = [fn.temp(I64), fn.temp()]
-    const double = local(Local.X87_DOUBLE + slot.pair, F64)
+    const double = local(X87Local.DOUBLE + slot.pair, F64)
     if (slot.form === 'either') {
       const [ownSignificand, ownSignExponent] = valueOf(slot)
       fn.set(significand, ownSignificand)
@@ -397,21 +397,21 @@ export class X87Registers extends X87Words implements X87Stack {
     if (!('pair' in operand)) return doubleInMemory(this.fn, operand, slow)
     if (operand.form === 'either')
       this.fn.branchIf(slow, geS(local(Local.X87_SIGN_EXPONENT + operand.pair), i32(0)))
-    return local(Local.X87_DOUBLE + operand.pair, F64)
+    return local(X87Local.DOUBLE + operand.pair, F64)
   }
 
   /** Has the value as a double, if it is one. */
   #narrow(slot: Slot): void {
     if (slot.form !== 'wide') return
     const { fn } = this
-    narrow(fn, valueOf(slot), Local.X87_DOUBLE + slot.pair, () =>
+    narrow(fn, valueOf(slot), X87Local.DOUBLE + slot.pair, () =>
       fn.set(Local.X87_SIGN_EXPONENT + slot.pair, i32(-1)),
     )
     slot.form = 'either'
   }
 
   #setDouble(slot: Slot, value: Expr): void {
-    this.fn.set(Local.X87_DOUBLE + slot.pair, value)
+    this.fn.set(X87Local.DOUBLE + slot.pair, value)
     this.fn.set(Local.X87_SIGN_EXPONENT + slot.pair, i32(-1))
   }
 

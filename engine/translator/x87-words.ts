@@ -14,7 +14,7 @@ import {
 } from '../wasm/expression.ts'
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import { CS, Segment, State, segmentAt } from '../isa/state.ts'
-import { Local } from './register-file.ts'
+import { Local, X87Local } from './register-file.ts'
 import { EXACT, EXACT_MASK } from './x87-doubles.ts'
 
 const C1 = 0x200
@@ -123,6 +123,6 @@ export abstract class X87Words {
   }
 
   #noteExact(fn: FunctionBuilder): void {
-    fn.set(Local.X87_EXACT, eq(and(load(i32(State.FPU_CONTROL), 4), i32(EXACT_MASK)), i32(EXACT)))
+    fn.set(X87Local.EXACT, eq(and(load(i32(State.FPU_CONTROL), 4), i32(EXACT_MASK)), i32(EXACT)))
   }
 }
