@@ -24,6 +24,7 @@ import { type Block, type Region, branchTarget, successorsOf } from './region.ts
 import { FLAG_LOCALS, RegionSemantics } from './region-semantics.ts'
 import { LOCAL_TYPES, Local } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
+import { type X87Flow, x87FlowOf } from './x87-flow.ts'
 
 /**
  * One region as a function (budget) → why. It runs until it is left: 0 when the interpreter goes on at
@@ -38,6 +39,9 @@ export function emitRegion(
   return new RegionEmitter(region, flagFlow, helperIndex, usualMxcsr).function()
 }
 
+const usesX87 = ({ blocks }: Region): boolean =>
+  blocks.some(({ steps }) => steps.some(({ instruction }) => instruction.description.unit === 'x87'))
+
 /** How a block goes on: to what follows it, where its branch leads, or at the EIP in TARGET. */
 type Way = 'straight' | 'branch' | 'target'
 
@@ -45,6 +49,7 @@ class RegionEmitter {
   readonly #fn = new FunctionBuilder(1, LOCAL_TYPES)
   readonly #structure: Structure
   readonly #kinds: readonly number[]
+  readonly #x87: X87Flow | null
   readonly #labels = new Map<number, Label>()
   readonly #loops = new Map<number, Label>()
   #semantics!: RegionSemantics
@@ -58,6 +63,7 @@ class RegionEmitter {
     // A branch to where it would go anyway makes two edges, and a merge of its target.
     this.#structure = structureOf({ successors: region.blocks.map((block) => successorsOf(block)) })
     this.#kinds = flagFlow.kindsAtEntry(region)
+    this.#x87 = usesX87(region) ? x87FlowOf(region) : null
   }
 
   function(): FunctionBuilder {
@@ -71,6 +77,7 @@ class RegionEmitter {
       { byKind, dynamic, helperIndex: this.helperIndex, usualMxcsr: this.usualMxcsr },
       halvesOf(this.region),
     )
+    if (this.#x87) this.#semantics.x87.carry(this.#x87.used)
     this.#tree(0)
     fn.end()
     fn.branchTable(local(Local.FLAGS_KIND), byKind, byKind[STORED]!)
@@ -158,10 +165,16 @@ class RegionEmitter {
     // A block that is reached along the tree alone has the kinds that its predecessor left.
     semantics.kinds = this.#kinds[number]!
     semantics.startBlock()
+    semantics.x87.startBlock(this.#x87?.tops[number] ?? 0)
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
     for (const step of block.steps) ending = semantics.translate(step, region.mode)
     semantics.endBlock()
     const state = { kinds: semantics.kinds, pending: semantics.pending }
+    const { top } = semantics.x87.use
+    const restore = (): void => {
+      Object.assign(semantics, state)
+      semantics.x87.startBlock(top)
+    }
     switch (ending.kind) {
       case 'next':
         return this.#goOn(number, block.next, 'straight')
@@ -171,7 +184,7 @@ class RegionEmitter {
         this.#fn.if(ending.taken)
         this.#goOn(number, block.taken, 'branch')
         this.#fn.end()
-        Object.assign(semantics, state)
+        restore()
         return this.#goOn(number, block.next, 'straight')
       }
       case 'indirect':
@@ -182,7 +195,7 @@ class RegionEmitter {
           this.#fn.if(eq(local(Local.TARGET), zeroExtend(eip, block.steps.at(-1)!.instruction.size)))
           this.#goOn(number, site, 'target')
           this.#fn.end()
-          Object.assign(semantics, state)
+          restore()
         }
         semantics.leaveRegion()
     }

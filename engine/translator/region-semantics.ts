@@ -122,10 +122,7 @@ export class RegionSemantics extends Semantics {
         if (operand.kind === 'immediate') split = description.split(operand.value)
     Object.assign(this, { size, addressSize, stackSize, repeat, split })
     this.#unitCheck(UNIT_BIT[description.unit])
-    if (usesMmxRegisters(instruction)) {
-      this.x87.store()
-      this.x87.forget()
-    }
+    if (usesMmxRegisters(instruction)) this.x87.release()
     description.meaning(this, ...operands.map((operand) => this.#operand(operand)))
     this.commit()
     this.pending++
@@ -436,8 +433,7 @@ export class RegionSemantics extends Semantics {
 
   /** Before the flow of control goes on elsewhere. */
   endBlock(): void {
-    this.x87.store()
-    this.x87.forget()
+    this.x87.endBlock()
   }
 
   /** To the start of the function, once its body is known. */

@@ -64,9 +64,21 @@ export const Local = {
 } as const
 
 /** Types by index. */
-export const LOCAL_TYPES: readonly ValueType[] = Array.from({ length: Local.COUNT }, (_, i) =>
-  i >= Local.XMM && i < Local.X87_STATUS ? V128 : i >= Local.X87_SIGNIFICAND ? I64 : I32,
-)
+export const LOCAL_TYPES: readonly ValueType[] = Array.from({ length: Local.COUNT + 9 }, (_, i) => typeOf(i))
+
+/** Locals after those: the eight values of x87 registers as doubles, and one more. */
+export const X87Local = {
+  /** Instead of X87_SIGNIFICAND, where X87_SIGN_EXPONENT is -1. */
+  DOUBLE: Local.COUNT,
+  /** Non-zero while the control word allows the arithmetic of x87-doubles.ts. */
+  EXACT: Local.COUNT + 8,
+} as const
+
+function typeOf(i: number): ValueType {
+  if (i >= Local.XMM && i < Local.X87_STATUS) return V128
+  if (i >= Local.X87_SIGNIFICAND && i < Local.COUNT) return I64
+  return i >= Local.COUNT && i < Local.COUNT + 8 ? F64 : I32
+}
 
 const REGISTERS = 8
 const XMM_BYTES = 16

@@ -133,6 +133,7 @@ export const eqz64 = unary(0x50, I32)
 export const wrap = unary(0xa7, I32)
 export const widenS = unary(0xac, I64)
 export const widenU = unary(0xad, I64)
+export const ctz64 = unary(0x7a, I64)
 
 /** A vector instruction: `sub` is the opcode after the 0xfd prefix, `lane` its lane immediate if it has one. */
 export const vector = (sub: number, type: ValueType, args: Expr[], lane = -1): Expr =>
