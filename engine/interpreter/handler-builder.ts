@@ -85,7 +85,9 @@ export const Import = {
   READ_PORT: 4,
   /** (port, value, size): 0. */
   WRITE_PORT: 5,
-  COUNT: 6,
+  /** (EIP): its record, or 0. */
+  FIND: 6,
+  COUNT: 7,
 } as const
 
 /** Flat accesses name no segment. */

@@ -32,6 +32,7 @@ import { BulkStrings } from './bulk.ts'
 import { CodeCache, type CodeVariant, SCRATCH, type TranslatedCode } from './code-cache.ts'
 import { CodeFinder, type CodePlace } from './code-finder.ts'
 import type { Interpreter } from './generator.ts'
+import { buildMemoryAccess } from './memory-access.ts'
 import { LINK_STUB, RECORD_SHIFT, Why } from './record.ts'
 
 type Run = (record: number, budget: number) => number
@@ -241,25 +242,13 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   #instantiate(interpreter: Interpreter): Run {
     const module = new WebAssembly.Module(interpreter.wasm)
+    const memory = this.#memory.memory.wasm
     const instance = new WebAssembly.Instance(module, {
-      env: { memory: this.#memory.memory.wasm },
+      env: { memory },
       runtime: {
-        access: (
-          offset: number,
-          segment: number,
-          kind: number,
-          record: number,
-          budget: number,
-          start: number,
-        ): number => {
-          this.#noteProgress(record, budget, start)
-          try {
-            return this.slow.access(offset, segment, kind)
-          } catch (fault) {
-            this.#fault = asFault(fault)
-            return 0
-          }
-        },
+        access: buildMemoryAccess(memory, (offset, segment, kind, record, budget, start) =>
+          this.#access(offset, segment, kind, record, budget, start),
+        ),
         writeBack: (): number => {
           this.slow.writeBack()
           if (!this.#attends(Attention.STOP) || this.#drained !== 0) return 0
@@ -269,6 +258,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         system: (op: number, a: number, b: number): number => this.#systemCall(op, a, b),
         bulk: (op: number, kind: number, segment: number): number =>
           this.#stepping ? 0 : this.#bulk.run(op, kind, segment),
+        find: (eip: number): number => this.#findQuietly(eip >>> 0),
         readPort: (port: number, size: AccessSize): number => {
           const value = this.portIo.read(port, size)
           this.#notePort()
@@ -286,7 +276,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     if (translator) {
       const table = instance.exports['table'] as WebAssembly.Table
       const { code } = this
-      this.#translator = translator({ code, memory: this.#memory.memory.wasm, table, fpu })
+      this.#translator = translator({ code, memory, table, fpu })
       code.translated = this.#translator
     }
     return instance.exports['run'] as Run
@@ -629,7 +619,8 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       const firstGlobal = finder.lastGlobal
       const second = finder.fetchFrom((linear + 4096 - offset) >>> 0)
       if (second < 0) return this.#step()
-      const local = !firstGlobal || !this.mmu.lastGlobal
+      // At level 3 the key stands for the address space too.
+      const local = state.cpl !== 3 && (!firstGlobal || !this.mmu.lastGlobal)
       return code.cross(record, { second, key: state.word(State.JUMP_KEY), local, flat: variant.flat }, () =>
         this.#decodeAt(eip),
       )
@@ -648,6 +639,20 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       return record === 0 ? this.#stepUnlessStopped() : record
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
+    }
+  }
+
+  /** The record for an EIP that generated code jumps to; 0 where that is not all there is to do. */
+  #findQuietly(eip: number): number {
+    if (this.#stepping) return 0
+    const cr2 = this.state.word(State.CR2)
+    try {
+      return this.#finder.find(eip)
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+      // It will fault again when it is delivered.
+      this.state.setWord(State.CR2, cr2)
+      return 0
     }
   }
 
@@ -784,6 +789,23 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     state.setWord(State.RECORD, record)
     state.setWord(State.BUDGET, budget)
     state.setWord(State.RUN_START, start)
+  }
+
+  #access(
+    offset: number,
+    segment: number,
+    kind: number,
+    record: number,
+    budget: number,
+    start: number,
+  ): number {
+    this.#noteProgress(record, budget, start)
+    try {
+      return this.slow.access(offset, segment, kind)
+    } catch (fault) {
+      this.#fault = asFault(fault)
+      return 0
+    }
   }
 
   /** Instructions retired, exact within a call from generated code. */

@@ -15,6 +15,7 @@ const PROGRESS: ReadonlySet<number> = new Set([
   State.RUN_START,
   State.EIP_BASE,
   State.JUMP_KEY,
+  State.FLAT_USER_KEY,
   State.MODE_STALE,
   State.REGION_ENTRIES,
   State.REGION_RETIRED,
