@@ -549,6 +549,7 @@ export class HandlerBuilder extends Semantics {
       write: (value) => this.later(value, (v) => this.fn.store(at(), v, size)),
       registerAddress: at,
       readPart: (bytes, offset) => this.let(load(at(), bytes, offset)),
+      readReal: missing,
       writePart: (value, bytes, offset) => this.later(value, (v) => this.fn.store(at(), v, bytes, offset)),
       address: missing,
       segment: missing,
@@ -576,6 +577,7 @@ export class HandlerBuilder extends Semantics {
       segment,
       registerAddress: missing,
       readPart: missing,
+      readReal: missing,
       writePart: missing,
     }
   }
@@ -592,6 +594,7 @@ export class HandlerBuilder extends Semantics {
       segment: missing,
       registerAddress: missing,
       readPart: missing,
+      readReal: missing,
       writePart: missing,
     }
   }
