@@ -1,5 +1,5 @@
 import type { MemoryMap } from '../bus/memory-map.ts'
-import { CPU_BYTES } from '../memory/layout.ts'
+import { CODE_MAP, CODE_MAP_SHIFT, CPU_BYTES } from '../memory/layout.ts'
 import type { CodeMode, Decoder, Instruction } from '../isa/decoder.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
 import { RECORDS } from '../isa/state.ts'
@@ -14,7 +14,7 @@ const FIRST = RECORDS + 4 * RECORD_BYTES
 const END = CPU_BYTES
 /** Longest straight run decoded at once. */
 const MAX_RUN = 128
-const GRANULE_SHIFT = 6
+const GRANULE_SHIFT = CODE_MAP_SHIFT
 /** A fused pair reaches two instructions of 15 bytes far. */
 const MAX_EXTENT = 30
 
@@ -51,7 +51,7 @@ export interface TranslatedCode {
 interface CodePage {
   hostPage: number
   variants: Map<number, Variant>
-  /** One bit per 64 bytes that some record covers. */
+  /** One bit per 64 bytes that some record covers: the page's part of the code map. */
   granules: Uint32Array
   /** Bytes at the start of this page that belong to instructions of the page before, by CROSS record. */
   tails: Map<number, number>
@@ -353,6 +353,7 @@ export class CodeCache {
         const record = index[offset]!
         if (record !== 0) this.#makeStale(index, offset, record)
       }
+    page.granules.fill(0)
     this.#pages.delete(page.hostPage)
     this.#lastVariant = null
     this.#holdsCode[page.hostPage] = 0
@@ -372,6 +373,7 @@ export class CodeCache {
   /** Drops all that was decoded. */
   flush(): void {
     this.stats.flushes++
+    for (const { granules } of this.#pages.values()) granules.fill(0)
     this.#pages.clear()
     this.#lastVariant = null
     this.#crossings.clear()
@@ -387,12 +389,16 @@ export class CodeCache {
   #page(hostPage: number): CodePage {
     let page = this.#pages.get(hostPage)
     if (!page) {
-      page = { hostPage, variants: new Map(), granules: new Uint32Array(2), tails: new Map() }
+      page = { hostPage, variants: new Map(), granules: this.#granules(hostPage), tails: new Map() }
       this.#pages.set(hostPage, page)
       this.#holdsCode[hostPage] = 1
       this.onCodePage(hostPage)
     }
     return page
+  }
+
+  #granules(hostPage: number): Uint32Array {
+    return new Uint32Array(this.#view.buffer, CODE_MAP + hostPage * 8, 2)
   }
 
   #variant(hostPage: number, mode: CodeVariant): Variant {

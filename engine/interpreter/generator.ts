@@ -3,6 +3,7 @@ import {
   I32,
   add,
   and,
+  callOf,
   eq,
   geS,
   i32,
@@ -73,6 +74,7 @@ const RUNTIME_IMPORTS: FunctionImport[] = [
   { module: 'runtime', name: 'bulk', parameters: words(3), result: I32 },
   { module: 'runtime', name: 'readPort', parameters: words(2), result: I32 },
   { module: 'runtime', name: 'writePort', parameters: words(3), result: I32 },
+  { module: 'runtime', name: 'find', parameters: words(1), result: I32 },
 ]
 
 /** Helpers carry their number of arguments in their name: "add/2". */
@@ -101,6 +103,7 @@ function hotFunction(list: [string, Form[]][], helperIndex: Frame['helperIndex']
   const fn = new FunctionBuilder(2, LOCAL_TYPES)
   loadLocals(fn)
   fn.set(Local.START, local(Local.REC))
+  const again = fn.loop()
   const out = fn.block()
   const top = fn.loop()
   const builder = new HandlerBuilder(fn, { out, top, helperIndex })
@@ -132,6 +135,8 @@ function hotFunction(list: [string, Form[]][], helperIndex: Frame['helperIndex']
   emitColdCall(fn, builder, count)
   fn.end() // top
   fn.end() // out
+  emitFind(fn, again)
+  fn.end() // again
   const retired = shrU(sub(local(Local.REC), local(Local.START)), i32(RECORD_SHIFT))
   fn.store(i32(State.RECORD), local(Local.REC), 4)
   fn.store(i32(State.BUDGET), sub(local(Local.BUDGET), retired), 4)
@@ -152,6 +157,21 @@ function emitGoto(fn: FunctionBuilder, builder: HandlerBuilder): void {
     load(rec, 4, Record.DISPLACEMENT),
   )
   builder.lookUp(fn.let(target))
+}
+
+/** A jump that the jump cache does not know: asks for its target once before it gives up. */
+function emitFind(fn: FunctionBuilder, again: Label): void {
+  fn.if(eq(local(Local.WHY), i32(Why.JUMP)))
+  fn.set(Local.ENTRY, callOf(Import.FIND, I32, load(i32(State.EIP), 4)))
+  fn.if(local(Local.ENTRY))
+  fn.set(Local.REC, local(Local.ENTRY))
+  fn.set(Local.START, local(Local.ENTRY))
+  // What was found may be under a new key.
+  fn.set(Local.JUMP_KEY, load(i32(State.JUMP_KEY), 4))
+  fn.branchIf(again, geS(local(Local.BUDGET), i32(0)))
+  fn.set(Local.WHY, i32(Why.BUDGET))
+  fn.end()
+  fn.end()
 }
 
 /** CONTINUE: the run up to here is accounted for, then goes on elsewhere. */

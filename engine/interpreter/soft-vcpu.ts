@@ -5,15 +5,16 @@ import { parseSaved } from '../base/saved-state.ts'
 import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
 import { AC, ID, IF, RF, TF, VIF, VIP } from '../isa/flags.ts'
-import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
+import type { InstructionSet } from '../isa/description.ts'
 import { Attention, CS, State } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import { Breakpoints } from '../vcpu/breakpoints.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
-import { CR0, CR4, CpuState } from '../vcpu/cpu-state.ts'
+import { CR4, CpuState } from '../vcpu/cpu-state.ts'
 import { type Cause, Exceptions } from '../vcpu/exceptions.ts'
 import { FarTransfer } from '../vcpu/far-transfer.ts'
-import { CpuFault, NewTaskFault, Vector, generalProtection, invalidOpcode } from '../vcpu/fault.ts'
+import { CpuFault, NewTaskFault, Vector, generalProtection } from '../vcpu/fault.ts'
+import { FpuTrap } from '../vcpu/fpu-trap.ts'
 import { Mmu } from '../vcpu/mmu.ts'
 import type { CpuModel } from '../vcpu/model.ts'
 import { Msrs, type Wide } from '../vcpu/msr.ts'
@@ -32,6 +33,8 @@ import { BulkStrings } from './bulk.ts'
 import { CodeCache, type CodeVariant, SCRATCH, type TranslatedCode } from './code-cache.ts'
 import { CodeFinder, type CodePlace } from './code-finder.ts'
 import type { Interpreter } from './generator.ts'
+import { InstructionFetch } from './instruction-fetch.ts'
+import { buildMemoryAccess } from './memory-access.ts'
 import { LINK_STUB, RECORD_SHIFT, Why } from './record.ts'
 
 type Run = (record: number, budget: number) => number
@@ -87,8 +90,6 @@ export interface SoftVcpuConfig {
 /** Larger than any budget: taken off to end a run at the next jump. */
 const DRAIN = 1 << 29
 const MAX_BUDGET = 1 << 28
-/** Error summary bit of the x87 status word. */
-const FPU_ERROR = 0x80
 
 /**
  * The software processor: runs generated code over decoded records and does what that code leaves to it:
@@ -105,7 +106,8 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   readonly portIo: PortIo
   readonly slow: SlowAccess
   readonly stops = new Stops()
-  readonly #decoder: Decoder
+  readonly #fpuTrap: FpuTrap
+  readonly #fetch: InstructionFetch
   readonly #memory: MemoryMap
   readonly #system: SystemUnit
   readonly #bulk: BulkStrings
@@ -115,7 +117,6 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   readonly #finder: CodeFinder
   readonly #run: Run
   #translator: Translator | null = null
-  readonly #fetched = new Uint8Array(16)
   #fault: CpuFault | null = null
   #halted = false
   #stepping = false
@@ -155,9 +156,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         (model.cr4Mask & CR4.VME ? 0 : VIF | VIP),
     )
     const table = buildOpcodeTable(isa, model.features)
-    this.#decoder = new Decoder(table)
-    this.code = new CodeCache(memory, table, this.#decoder, interpreter.handlers, this.stops)
+    const decoder = new Decoder(table)
+    this.code = new CodeCache(memory, table, decoder, interpreter.handlers, this.stops)
     const { state } = this
+    this.#fpuTrap = new FpuTrap(state, (high) => config.ferr(high))
     this.mmu = new Mmu(state, memory, this.code)
     this.segmentation = new Segmentation(state, this.mmu)
     this.#privilege = new Privilege(state, this.segmentation)
@@ -195,12 +197,13 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       model,
       leafLimit: config.leafLimit ?? Infinity,
       apicPresent: () => apicBase !== undefined && (apicBase.read() & 0x800) !== 0,
-      fpuTrap: (unit) => this.#fpuTrap(unit),
+      fpuTrap: (unit) => this.#fpuTrap.meet(unit),
     })
     this.slow = new SlowAccess(state, memory, this.mmu, this.segmentation, this.code)
     this.#breakpoints = new Breakpoints(state)
     this.#bulk = new BulkStrings(state, memory)
     this.#finder = new CodeFinder(state, memory, this.mmu, this.segmentation, this.code)
+    this.#fetch = new InstructionFetch(state, memory, this.mmu, decoder, this.#finder)
     this.#wire(tasks)
     this.#run = this.#instantiate(interpreter)
     this.reset()
@@ -212,7 +215,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     tasks.onDebugTrap = () => this.#pendDebug(0x8000)
     const finder = this.#finder
     this.segmentation.onChange = () => finder.noteModeChange()
-    this.control.onChange = () => this.updateFpuTrap()
+    this.control.onChange = () => this.#fpuTrap.update()
     this.mmu.onFlush = (globals) => (globals ? finder.forgetAll() : finder.forgetLocal())
     this.mmu.onInvalidate = (linear) => finder.forgetPage(linear)
     this.control.onDebugChange = () => this.updateBreakpoints()
@@ -241,25 +244,13 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   #instantiate(interpreter: Interpreter): Run {
     const module = new WebAssembly.Module(interpreter.wasm)
+    const memory = this.#memory.memory.wasm
     const instance = new WebAssembly.Instance(module, {
-      env: { memory: this.#memory.memory.wasm },
+      env: { memory },
       runtime: {
-        access: (
-          offset: number,
-          segment: number,
-          kind: number,
-          record: number,
-          budget: number,
-          start: number,
-        ): number => {
-          this.#noteProgress(record, budget, start)
-          try {
-            return this.slow.access(offset, segment, kind)
-          } catch (fault) {
-            this.#fault = asFault(fault)
-            return 0
-          }
-        },
+        access: buildMemoryAccess(memory, (offset, segment, kind, record, budget, start) =>
+          this.#access(offset, segment, kind, record, budget, start),
+        ),
         writeBack: (): number => {
           this.slow.writeBack()
           if (!this.#attends(Attention.STOP) || this.#drained !== 0) return 0
@@ -269,6 +260,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         system: (op: number, a: number, b: number): number => this.#systemCall(op, a, b),
         bulk: (op: number, kind: number, segment: number): number =>
           this.#stepping ? 0 : this.#bulk.run(op, kind, segment),
+        find: (eip: number): number => this.#findQuietly(eip >>> 0),
         readPort: (port: number, size: AccessSize): number => {
           const value = this.portIo.read(port, size)
           this.#notePort()
@@ -286,7 +278,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     if (translator) {
       const table = instance.exports['table'] as WebAssembly.Table
       const { code } = this
-      this.#translator = translator({ code, memory: this.#memory.memory.wasm, table, fpu })
+      this.#translator = translator({ code, memory, table, fpu })
       code.translated = this.#translator
     }
     return instance.exports['run'] as Run
@@ -629,9 +621,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       const firstGlobal = finder.lastGlobal
       const second = finder.fetchFrom((linear + 4096 - offset) >>> 0)
       if (second < 0) return this.#step()
-      const local = !firstGlobal || !this.mmu.lastGlobal
+      // At level 3 the key stands for the address space too.
+      const local = state.cpl !== 3 && (!firstGlobal || !this.mmu.lastGlobal)
       return code.cross(record, { second, key: state.word(State.JUMP_KEY), local, flat: variant.flat }, () =>
-        this.#decodeAt(eip),
+        this.#fetch.at(eip),
       )
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
@@ -648,6 +641,20 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       return record === 0 ? this.#stepUnlessStopped() : record
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
+    }
+  }
+
+  /** The record for an EIP that generated code jumps to; 0 where that is not all there is to do. */
+  #findQuietly(eip: number): number {
+    if (this.#stepping) return 0
+    const cr2 = this.state.word(State.CR2)
+    try {
+      return this.#finder.find(eip)
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+      // It will fault again when it is delivered.
+      this.state.setWord(State.CR2, cr2)
+      return 0
     }
   }
 
@@ -686,7 +693,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     try {
       if (this.#codeBreakpoint(eip, shadow !== 0)) return this.exceptions.raise(new CpuFault(Vector.DB))
       place = this.#finder.place(eip)
-      instruction = this.#decodeAt(eip)
+      instruction = this.#fetch.at(eip)
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
     }
@@ -748,35 +755,6 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     return this.exceptions.raise(new CpuFault(Vector.DB), 'external')
   }
 
-  /** Decodes at EIP, across a page boundary if need be, from whatever memory is there. */
-  #decodeAt(eip: number): Instruction {
-    const { state } = this
-    const limit = state.limit(CS)
-    const base = state.base(CS)
-    const user = state.cpl === 3
-    const available = Math.min(15, limit - eip + 1)
-    let bytes = 0
-    let physical = 0
-    const fetch = (count: number): void => {
-      for (; bytes < count; bytes++) {
-        const linear = (base + eip + bytes) >>> 0
-        physical =
-          bytes === 0 || (linear & 0xfff) === 0 ? this.mmu.translate(linear, 'fetch', user) : physical + 1
-        this.#fetched[bytes] = this.#memory.read(physical, 1)
-      }
-    }
-    const inPage = 0x1000 - ((base + eip) & 0xfff)
-    fetch(Math.min(available, inPage))
-    let result = this.#decoder.decode(this.#fetched, 0, bytes, this.#finder.variant)
-    if (result === 'truncated' && bytes < available) {
-      fetch(available)
-      result = this.#decoder.decode(this.#fetched, 0, bytes, this.#finder.variant)
-    }
-    if (result === 'undefined') throw invalidOpcode()
-    if (typeof result === 'string') throw generalProtection()
-    return result
-  }
-
   // Calls from generated code.
 
   #noteProgress(record: number, budget: number, start: number): void {
@@ -784,6 +762,23 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     state.setWord(State.RECORD, record)
     state.setWord(State.BUDGET, budget)
     state.setWord(State.RUN_START, start)
+  }
+
+  #access(
+    offset: number,
+    segment: number,
+    kind: number,
+    record: number,
+    budget: number,
+    start: number,
+  ): number {
+    this.#noteProgress(record, budget, start)
+    try {
+      return this.slow.access(offset, segment, kind)
+    } catch (fault) {
+      this.#fault = asFault(fault)
+      return 0
+    }
   }
 
   /** Instructions retired, exact within a call from generated code. */
@@ -859,35 +854,9 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   // FPU and debugging.
 
-  /** Keeps FPU_TRAP in step with CR0, CR4 and pending x87 errors. */
+  /** The FPU's words have changed behind the processor's back. */
   updateFpuTrap(): void {
-    const { state } = this
-    const { cr0, cr4 } = state
-    const unavailable = (cr0 & (CR0.EM | CR0.TS)) !== 0
-    let trap = 0
-    if (state.word(State.FPU_STATUS) & FPU_ERROR) trap |= UNIT_BIT.x87 | UNIT_BIT.mmx | UNIT_BIT.wait
-    if (unavailable) trap |= UNIT_BIT.x87 | UNIT_BIT.mmx | UNIT_BIT['x87-control'] | UNIT_BIT.sse
-    if ((cr0 & (CR0.MP | CR0.TS)) === (CR0.MP | CR0.TS)) trap |= UNIT_BIT.wait
-    if (!(cr4 & CR4.OSFXSR)) trap |= UNIT_BIT.sse
-    state.setWord(State.FPU_TRAP, trap)
-  }
-
-  /** SDM vol. 3, 2.5 (EM, MP, TS) and 8.7 (the two ways of reporting x87 errors). */
-  #fpuTrap(unit: number): void {
-    const { state } = this
-    const { cr0, cr4 } = state
-    if (unit === UNIT_BIT.sse && (cr0 & CR0.EM || !(cr4 & CR4.OSFXSR))) throw invalidOpcode()
-    if (unit === UNIT_BIT.mmx && cr0 & CR0.EM) throw invalidOpcode()
-    const deviceMissing =
-      unit === UNIT_BIT.wait
-        ? (cr0 & (CR0.MP | CR0.TS)) === (CR0.MP | CR0.TS)
-        : (cr0 & (CR0.EM | CR0.TS)) !== 0
-    if (deviceMissing) throw new CpuFault(Vector.NM)
-    const waits = unit === UNIT_BIT.x87 || unit === UNIT_BIT.mmx || unit === UNIT_BIT.wait
-    if (waits && state.word(State.FPU_STATUS) & FPU_ERROR) {
-      if (cr0 & CR0.NE) throw new CpuFault(Vector.MF)
-      this.config.ferr(true)
-    } else this.updateFpuTrap()
+    this.#fpuTrap.update()
   }
 
   #pendDebug(bits: number): void {

@@ -83,6 +83,8 @@ export class RegionSemantics extends Semantics {
   #step!: Step
   #mode!: CodeVariant
   #ending: Ending = { kind: 'next' }
+  /** Where the shortcuts of the current instruction meet, what flags they leave, and the end of the one under way. */
+  #shortcuts: { done: Label; kinds: number; end: Label } | null = null
   /** Instructions done since the budget was last brought up to date. */
   pending = 0
   /** True once an instruction has read flags, or set them. */
@@ -441,6 +443,34 @@ export class RegionSemantics extends Semantics {
     if (this.#usesQuiet) this.#noteQuiet(fn)
   }
 
+  // Instructions that work on the whole processor: what takes no shortcut, the interpreter does.
+
+  override shortcut(condition: Expr, body: () => void): void {
+    const { fn, kinds } = this
+    const done = this.#shortcuts?.done ?? fn.block()
+    this.#shortcuts = { done, kinds, end: fn.block() }
+    this.require(condition)
+    body()
+    this.commit()
+    fn.branch(done)
+    fn.end()
+    this.#shortcuts.kinds = this.kinds
+    this.kinds = kinds
+  }
+
+  override require(condition: Expr): void {
+    this.fn.branchIf(this.#shortcuts!.end, eqz(condition))
+  }
+
+  system(): void {
+    const { fn } = this
+    const { kinds } = this.#shortcuts!
+    this.#leave()
+    fn.end()
+    this.kinds = kinds
+    this.#shortcuts = null
+  }
+
   // What no translated instruction does: region.ts leaves those out.
 
   again(): void {
@@ -456,10 +486,6 @@ export class RegionSemantics extends Semantics {
   }
 
   retire(): void {
-    missing()
-  }
-
-  system(): void {
     missing()
   }
 }

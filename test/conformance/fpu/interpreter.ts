@@ -75,6 +75,7 @@ export class SingleInstructions {
         bulk: unexpected,
         readPort: unexpected,
         writePort: unexpected,
+        find: unexpected,
       },
       fpu: loadFpu(memory.wasm) as unknown as Record<string, unknown>,
     })
