@@ -5,6 +5,7 @@ import { addLibraryCommands } from './library-commands.ts'
 import { mediaCommand } from './media-command.ts'
 import { planRun, type DriveArgument, type RawRunOptions } from './run-options.ts'
 import { EXIT, run } from './runner.ts'
+import { snapshotCommand } from './snapshot-command.ts'
 import { STEP_HELP } from './steps.ts'
 import { errorLine } from './usage-error.ts'
 
@@ -92,6 +93,7 @@ async function main(argv: string[]): Promise<number> {
   add(runCommand((result) => (status = result)))
   addLibraryCommands(add, (result) => (status = result))
   add(mediaCommand((result) => (status = result)))
+  add(snapshotCommand())
   try {
     await program.parseAsync(argv)
   } catch (error) {

@@ -5,13 +5,14 @@ import { findIssue, withFiles } from '../../engine/protocol/machine-config.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
-import { VmLibrary } from '../host/library.ts'
-import { libraryFolder } from '../host/locations.ts'
 import { loadPresets } from '../host/presets.ts'
+import { MachineStart } from '../host/machine-start.ts'
+import { LibrarySnapshots } from '../host/snapshots.ts'
 import { VmLock } from '../host/vm-lock.ts'
 import { serve } from '../web/serve.ts'
 import { planRun, type DriveArgument } from './run-options.ts'
 import { inputFiles } from './run-options.ts'
+import { openLibrary, print, whileLocked } from './library-access.ts'
 import { checkInputFile } from './input-file.ts'
 import { run } from './runner.ts'
 import { SETTABLE, withSettings } from './set-options.ts'
@@ -25,14 +26,6 @@ interface CreateOptions {
   cdrom?: string
   json?: boolean
 }
-
-async function openLibrary(): Promise<VmLibrary> {
-  const library = new VmLibrary(libraryFolder())
-  await library.open()
-  return library
-}
-
-const print = (line: string): void => void process.stdout.write(line + '\n')
 
 async function list({ json }: { json?: boolean }): Promise<void> {
   const entries = await (await openLibrary()).list()
@@ -98,19 +91,16 @@ async function set(id: string, settings: string[]): Promise<void> {
 
 async function clone(id: string, name: string, { json }: { json?: boolean }): Promise<void> {
   const library = await openLibrary()
-  await library.get(id)
-  const lock = await VmLock.take(library.folderOf(id), id)
-  try {
-    const copy = await library.clone(id, name)
-    print(json ? JSON.stringify({ id: copy }) : copy)
-  } finally {
-    await lock.release()
-  }
+  const copy = await whileLocked(library, id, () =>
+    new LibrarySnapshots(library).clone(id, null, name, 'full'),
+  )
+  print(json ? JSON.stringify({ id: copy }) : copy)
 }
 
 async function remove(id: string, { keepFiles }: { keepFiles?: boolean }): Promise<void> {
   const library = await openLibrary()
   if (!(await library.read(id))) throw new RpcError('vm-unknown', { id })
+  await new LibrarySnapshots(library).checkUnused(id)
   await (await VmLock.take(library.folderOf(id), id)).release()
   const place = await library.remove(id, keepFiles ? 'keep' : 'delete')
   if (keepFiles) print(place)
@@ -126,16 +116,22 @@ async function show(id: string, { json }: { json?: boolean }): Promise<void> {
     print(`  ${kind.padEnd(7)} ${path ?? 'empty'}${readonly ? ' (read only)' : ''}`)
 }
 
-async function start(id: string, { display }: { display?: string }): Promise<number> {
+async function start(id: string, options: { display?: string; disposable?: boolean }): Promise<number> {
   const library = await openLibrary()
-  const plan = planRun({ drives: [], display: display ?? 'web' })
-  const config = await library.machineConfig(id)
-  const lock = await VmLock.take(library.folderOf(id), id)
-  try {
-    return await run({ ...plan, config })
-  } finally {
-    await lock.release()
-  }
+  const plan = planRun({ drives: [], display: options.display ?? 'web' })
+  return whileLocked(library, id, async () => {
+    const machine = new MachineStart(library, id)
+    const order = await machine.prepare(options.disposable ?? false)
+    try {
+      const status = await run({ ...plan, ...order })
+      await machine.begun()
+      return status
+    } catch (error) {
+      // Nothing of the run can fail once the guest runs without ending with a status.
+      await machine.failed()
+      throw error
+    }
+  })
 }
 
 export function addLibraryCommands(add: (command: Command) => void, finish: (status: number) => void): void {
@@ -182,7 +178,10 @@ export function addLibraryCommands(add: (command: Command) => void, finish: (sta
       .summary('run a machine of the library in this process')
       .argument('<id>')
       .option('--display <KIND>', 'web (default) or none')
-      .action(async (id: string, options: { display?: string }) => finish(await start(id, options))),
+      .option('--disposable', 'throw away what it writes to disks and floppies')
+      .action(async (id: string, options: { display?: string; disposable?: boolean }) =>
+        finish(await start(id, options)),
+      ),
   )
   add(
     new Command('delete')

@@ -213,7 +213,7 @@ describe('host service', () => {
     await writeFile(join(folder, 'machines', id, 'saved.state'), 'state')
     expect(await client.call('list', undefined)).toMatchObject([{ state: 'saved' }])
     await client.call('start', { id })
-    expect(told).toEqual(['start 16 ,', 'save saved.state', 'start 16 , from saved.state'])
+    expect(told).toEqual(['start 16 ,', 'save saved.state', 'start 16 , from saved.state.used'])
     await client.call('powerOff', { id })
     expect(await client.call('list', undefined)).toMatchObject([{ state: 'off' }])
   })
