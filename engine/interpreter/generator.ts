@@ -71,6 +71,8 @@ const RUNTIME_IMPORTS: FunctionImport[] = [
   { module: 'runtime', name: 'writeBack', parameters: [], result: I32 },
   { module: 'runtime', name: 'system', parameters: words(3), result: I32 },
   { module: 'runtime', name: 'bulk', parameters: words(3), result: I32 },
+  { module: 'runtime', name: 'readPort', parameters: words(2), result: I32 },
+  { module: 'runtime', name: 'writePort', parameters: words(3), result: I32 },
 ]
 
 /** Helpers carry their number of arguments in their name: "add/2". */

@@ -12,6 +12,7 @@ import {
   gtU,
   i32,
   isConst,
+  leU,
   load,
   local,
   ltU,
@@ -28,15 +29,18 @@ import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { GP, type Operand, Semantics } from '../isa/semantics.ts'
 import {
+  Attention,
   BOUNCE_LIMIT,
   CS,
   DS,
+  EAX,
   JUMP_CACHE,
   JUMP_CACHE_ENTRIES,
   SS,
   Segment,
   State,
   TLB,
+  Tlb,
   gprAt,
   segmentAt,
 } from '../isa/state.ts'
@@ -77,7 +81,11 @@ export const Import = {
   SYSTEM: 2,
   /** (operation, size | addressSize << 8 | repeat << 16, segment cache): repetitions done. */
   BULK: 3,
-  COUNT: 4,
+  /** (port, size): the value. */
+  READ_PORT: 4,
+  /** (port, value, size): 0. */
+  WRITE_PORT: 5,
+  COUNT: 6,
 } as const
 
 /** Flat accesses name no segment. */
@@ -100,6 +108,8 @@ export class HandlerBuilder extends Semantics {
   #offset = 0
   #flags: Flags | null = null
   #skip: Label | null = null
+  /** End of the shortcut under way. */
+  #shortcut: Label = 0
   #wrote = false
   /** True once control has left: no code for the fall-through is needed. */
   #ended = false
@@ -413,22 +423,42 @@ export class HandlerBuilder extends Semantics {
     this.#ended = true
   }
 
-  override shortcut(condition: Expr, prepare: () => Expr | void, end: () => void = () => {}): void {
+  override shortcut(condition: Expr, body: () => void): void {
     if (this.frame.top !== null) throw new Error('only what is rare has shortcuts')
     const { fn } = this
     const flags = this.#flags
-    fn.if(condition)
-    const sure = prepare()
-    if (sure) fn.if(sure)
-    end()
+    this.#shortcut = fn.block()
+    this.require(condition)
+    body()
     if (!this.#ended) {
       this.finish()
       this.leave(Why.NEXT)
     }
-    if (sure) fn.end()
     fn.end()
     this.#flags = flags
     this.#ended = false
+  }
+
+  override require(condition: Expr): void {
+    this.fn.branchIf(this.#shortcut, eqz(condition))
+  }
+
+  override systemMemory(linear: Expr, size: number, write: boolean): Expr {
+    const { fn } = this
+    const at = this.let(linear)
+    fn.set(Local.ENTRY, load(shl(shrU(at, i32(12)), i32(2)), 4, TLB))
+    this.require(and(local(Local.ENTRY), i32(write ? Tlb.WRITE_SUPERVISOR : Tlb.READ_SUPERVISOR)))
+    this.require(leU(and(at, i32(0xfff)), i32(0x1000 - size)))
+    return this.let(add(at, and(local(Local.ENTRY), i32(-0x1000))))
+  }
+
+  override resumeAt(eip: Expr): void {
+    const { fn } = this
+    const target = this.let(eip)
+    this.finish()
+    fn.store(i32(State.EIP), target, 4)
+    this.leave(Why.ENTER)
+    this.#ended = true
   }
 
   override enterCode(selector: Expr, base: Expr, eip: Expr): void {
@@ -448,6 +478,32 @@ export class HandlerBuilder extends Semantics {
     this.#ended = true
   }
 
+  override readPort(port: Expr): void {
+    const value = this.let(callOf(Import.READ_PORT, I32, port, i32(this.size)))
+    this.setRegister(EAX, this.size, value)
+    this.#afterPort()
+  }
+
+  override writePort(port: Expr): void {
+    this.fn.drop(callOf(Import.WRITE_PORT, I32, port, this.register(EAX, this.size), i32(this.size)))
+    this.#afterPort()
+  }
+
+  /** The device may have called for a stop, or have moved memory. */
+  #afterPort(): void {
+    const { fn } = this
+    const next = this.nextEip()
+    this.finish()
+    fn.set(Local.WHY, i32(Why.NEXT))
+    const stop = and(load(i32(State.ATTENTION), 4), i32(Attention.STOP))
+    fn.if(or(stop, xor(load(i32(State.JUMP_KEY), 4), local(Local.JUMP_KEY))))
+    fn.store(i32(State.EIP), next, 4)
+    fn.set(Local.WHY, i32(Why.SYSTEM))
+    fn.end()
+    fn.branch(this.frame.out)
+    this.#ended = true
+  }
+
   helper(name: string, ...args: Expr[]): Expr {
     return this.let(callOf(this.frame.helperIndex(name), I32, ...args))
   }
@@ -458,6 +514,12 @@ export class HandlerBuilder extends Semantics {
     if (bit === 0) return
     const { fn } = this
     fn.if(and(load(i32(State.FPU_TRAP), 4), i32(bit)))
+    // A cold function has them in memory already.
+    if (this.frame.top !== null) {
+      fn.store(i32(State.RECORD), add(local(Local.REC), i32(this.#offset)), 4)
+      fn.store(i32(State.BUDGET), local(Local.BUDGET), 4)
+      fn.store(i32(State.RUN_START), local(Local.START), 4)
+    }
     fn.set(Local.WHY, callOf(Import.SYSTEM, I32, i32(SystemOp.FPU_TRAP), i32(bit), i32(0)))
     fn.branchIf(this.frame.out, local(Local.WHY))
     fn.end()
@@ -496,6 +558,7 @@ export class HandlerBuilder extends Semantics {
       write: (value) => this.later(value, (v) => this.fn.store(at(), v, size)),
       registerAddress: at,
       readPart: (bytes, offset) => this.let(load(at(), bytes, offset)),
+      readReal: missing,
       writePart: (value, bytes, offset) => this.later(value, (v) => this.fn.store(at(), v, bytes, offset)),
       address: missing,
       segment: missing,
@@ -523,6 +586,7 @@ export class HandlerBuilder extends Semantics {
       segment,
       registerAddress: missing,
       readPart: missing,
+      readReal: missing,
       writePart: missing,
     }
   }
@@ -539,6 +603,7 @@ export class HandlerBuilder extends Semantics {
       segment: missing,
       registerAddress: missing,
       readPart: missing,
+      readReal: missing,
       writePart: missing,
     }
   }

@@ -2,7 +2,8 @@ import { type Expr, add, and, eqz, i32, ne, or, sub } from '../wasm/expression.t
 import type { InstructionSet } from './description.ts'
 import { CONDITION_USES, ZF, condition, zeroExtend, zeroOf } from './flags.ts'
 import type { Operand, Semantics } from './semantics.ts'
-import { callFar, interrupt, interruptReturn, jumpFar, returnFar } from './shortcuts.ts'
+import { callFar, interruptReal, interruptReturnReal, jumpFar, returnFar } from './shortcuts/paragraphs.ts'
+import { interruptProtected, interruptReturnProtected } from './shortcuts/protected.ts'
 import { ECX, State } from './state.ts'
 import { SystemOp } from './system-op.ts'
 
@@ -168,7 +169,8 @@ function describeFar(isa: InstructionSet): void {
     'IRET',
     'cf',
     (b) => {
-      interruptReturn(b)
+      interruptReturnProtected(b)
+      interruptReturnReal(b)
       b.system(SystemOp.IRET, i32(b.size))
     },
     { ends: true, rare: true, stack: true },
@@ -177,7 +179,8 @@ function describeFar(isa: InstructionSet): void {
     'INT',
     'cd Ib',
     (b, vector) => {
-      interrupt(b, vector.read())
+      interruptReal(b, vector.read())
+      interruptProtected(b, vector.read())
       b.system(SystemOp.INT, vector.read())
     },
     { ends: true, rare: true, stack: true },

@@ -26,6 +26,7 @@ import {
 } from './flags.ts'
 import { ESP, SS } from './state.ts'
 import type { SystemOp } from './system-op.ts'
+import type { X87Stack } from './x87-stack.ts'
 
 /**
  * An operand as the meaning of an instruction sees it. Values are zero-extended to 32 bits (i64 for 8
@@ -41,6 +42,8 @@ export interface Operand {
   write(value: Expr): void
   /** 4 or 8 bytes of an MMX or XMM register, from a byte on. */
   readPart(size: number, offset: number): Expr
+  /** The lowest 4 or 8 bytes of an XMM register as a number; `writePart` takes numbers, too. */
+  readReal(size: 4 | 8): Expr
   writePart(value: Expr, size: number, offset: number): void
   /** Effective address of a memory operand, without the segment base. */
   address(): Expr
@@ -126,13 +129,26 @@ export abstract class Semantics {
   /** Ends the instruction with an operation that works on the whole processor (see SystemOp). */
   abstract system(op: SystemOp, a?: Expr, b?: Expr): void
   /**
-   * Ends the instruction with what `prepare` queues and `end` does, when the condition holds and so does what
-   * `prepare` gives. What follows the shortcut must be right without it: whoever cannot end an instruction
-   * halfway leaves it out.
+   * Ends the instruction with what `body` queues, when the condition holds and so does all that it requires. What
+   * follows the shortcut must be right without it: whoever cannot end an instruction halfway leaves it out.
    */
-  shortcut(_condition: Expr, _prepare: () => Expr | void, _end?: () => void): void {}
+  shortcut(_condition: Expr, _body: () => void): void {}
+  /** Leaves the shortcut under way, which has had no effect yet, unless the condition holds. */
+  require(_condition: Expr): void {}
+  /**
+   * Linear-memory address of bytes that the processor itself uses (descriptor tables, task segments, stacks of inner
+   * levels), by their linear address. Leaves the shortcut under way where the TLB does not have it.
+   */
+  systemMemory(_linear: Expr, _size: number, _write: boolean): Expr {
+    return i32(0)
+  }
   /** Ends a shortcut with a load of CS, whose limit and rights stay, and a jump to an EIP there. */
   enterCode(_selector: Expr, _base: Expr, _eip: Expr): void {}
+  /** Ends a shortcut with a jump to an EIP in the mode that the state says by then. */
+  resumeAt(_eip: Expr): void {}
+  /** Ends a shortcut with an access to a port, by the accumulator. */
+  readPort(_port: Expr): void {}
+  writePort(_port: Expr): void {}
   /** Calls a function of the FPU module, whose state is in memory, with i32 arguments and result. */
   abstract helper(name: string, ...args: Expr[]): Expr
   /** Queues a write until nothing can fault any more. */
@@ -140,8 +156,21 @@ export abstract class Semantics {
     this.#pending.push({ value, put })
   }
 
-  /** Non-zero while MXCSR is quiet (see sse-native.ts); null where arithmetic is left to helpers. */
+  /** Does SSE arithmetic by the host's own where it can; see sse-native.ts. */
+  readonly hasNativeArithmetic: boolean = false
+  /** Leaves the instruction, restartable, unless MXCSR is quiet; or else `quietMxcsr` tells. */
+  requireQuietMxcsr(): void {}
+  /** Non-zero while MXCSR is quiet; null where it is known to be. */
   quietMxcsr(): Expr | null {
+    return null
+  }
+  /** What is not usual: leaves the instruction, restartable, or has it done by a helper. */
+  unusual(byHelper: () => void): void {
+    byHelper()
+  }
+
+  /** The x87 registers of whoever keeps them in hand; null where helpers work on them in memory. */
+  x87Stack(): X87Stack | null {
     return null
   }
 

@@ -1,15 +1,14 @@
-import { I32, type ValueType } from '../wasm/expression.ts'
 import { FunctionBuilder } from '../wasm/function-builder.ts'
 import { KIND_COUNT } from './flag-kind.ts'
 import { RegionSemantics } from './region-semantics.ts'
 import type { Region } from './region.ts'
-import { Local } from './register-file.ts'
+import { LOCAL_TYPES } from './register-file.ts'
 
 /** Translates into a function that nobody wants, to learn what instructions do. */
 export function nowhere(): RegionSemantics {
-  const fn = new FunctionBuilder(1, Array<ValueType>(Local.COUNT).fill(I32))
+  const fn = new FunctionBuilder(1, LOCAL_TYPES)
   const byKind = Array<number>(KIND_COUNT).fill(fn.block())
-  return new RegionSemantics(fn, { byKind, dynamic: fn.block(), helperIndex: () => 0 })
+  return new RegionSemantics(fn, { byKind, dynamic: fn.block(), helperIndex: () => 0, usualMxcsr: false })
 }
 
 /** Registers, one bit each, of which a region never uses more than the lower 16 bits. */

@@ -1,8 +1,5 @@
 import {
   type Expr,
-  I32,
-  V128,
-  type ValueType,
   add,
   and,
   eq,
@@ -25,10 +22,8 @@ import type { FlagFlow } from './flag-flow.ts'
 import { halvesOf } from './nowhere.ts'
 import { type Block, type Region, branchTarget, successorsOf } from './region.ts'
 import { FLAG_LOCALS, RegionSemantics } from './region-semantics.ts'
-import { Local } from './register-file.ts'
+import { LOCAL_TYPES, Local } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
-
-const LOCAL_TYPES: ValueType[] = Array.from({ length: Local.COUNT }, (_, i) => (i < Local.XMM ? I32 : V128))
 
 /**
  * One region as a function (budget) → why. It runs until it is left: 0 when the interpreter goes on at
@@ -37,9 +32,10 @@ const LOCAL_TYPES: ValueType[] = Array.from({ length: Local.COUNT }, (_, i) => (
 export function emitRegion(
   region: Region,
   flagFlow: FlagFlow,
-  helperIndex: (name: string) => number,
+  helperIndex: (signature: string) => number,
+  usualMxcsr: boolean,
 ): FunctionBuilder {
-  return new RegionEmitter(region, flagFlow, helperIndex).function()
+  return new RegionEmitter(region, flagFlow, helperIndex, usualMxcsr).function()
 }
 
 /** How a block goes on: to what follows it, where its branch leads, or at the EIP in TARGET. */
@@ -56,7 +52,8 @@ class RegionEmitter {
   constructor(
     private readonly region: Region,
     flagFlow: FlagFlow,
-    private readonly helperIndex: (name: string) => number,
+    private readonly helperIndex: (signature: string) => number,
+    private readonly usualMxcsr: boolean,
   ) {
     // A branch to where it would go anyway makes two edges, and a merge of its target.
     this.#structure = structureOf({ successors: region.blocks.map((block) => successorsOf(block)) })
@@ -71,7 +68,7 @@ class RegionEmitter {
     const dynamic = fn.block()
     this.#semantics = new RegionSemantics(
       fn,
-      { byKind, dynamic, helperIndex: this.helperIndex },
+      { byKind, dynamic, helperIndex: this.helperIndex, usualMxcsr: this.usualMxcsr },
       halvesOf(this.region),
     )
     this.#tree(0)
@@ -95,6 +92,7 @@ class RegionEmitter {
     this.#fn.prepend((fn) => {
       this.#semantics.registers.loadAll(fn)
       this.#semantics.startUnits(fn)
+      this.#semantics.x87.start(fn)
       for (const [index, address] of [
         [Local.EIP_BASE, State.EIP_BASE],
         [Local.READ_BIT, State.READ_BIT],
@@ -111,6 +109,7 @@ class RegionEmitter {
     const fn = this.#fn
     const budget = local(Local.BUDGET)
     this.#semantics.registers.storeWritten()
+    this.#semantics.x87.finish()
     fn.store(i32(State.BUDGET), budget, 4)
     fn.if(local(Local.EXIT))
     fn.store(i32(State.RECORD), local(Local.EXIT), 4)
@@ -161,6 +160,7 @@ class RegionEmitter {
     semantics.startBlock()
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
     for (const step of block.steps) ending = semantics.translate(step, region.mode)
+    semantics.endBlock()
     const state = { kinds: semantics.kinds, pending: semantics.pending }
     switch (ending.kind) {
       case 'next':

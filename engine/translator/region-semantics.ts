@@ -1,6 +1,7 @@
 import {
   type Expr,
   I32,
+  type ValueType,
   add,
   and,
   callOf,
@@ -17,22 +18,34 @@ import {
   sub,
 } from '../wasm/expression.ts'
 import type { CodeVariant } from '../interpreter/code-cache.ts'
-import type { DecodedOperand, MemoryOperand } from '../isa/decoder.ts'
+import type { DecodedOperand, Instruction, MemoryOperand } from '../isa/decoder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { QUIET, QUIET_MASK } from '../isa/sse-native.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'
+import type { X87Stack } from '../isa/x87-stack.ts'
 import { CS, DS, FS, SS, Segment, State, TLB, gprAt, segmentAt } from '../isa/state.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
+import { signed } from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
 import { type Step, branchTarget } from './region.ts'
 import { Local, RegisterFile } from './register-file.ts'
+import { X87Registers } from './x87-registers.ts'
 
 export const FLAG_LOCALS = { result: Local.FLAGS_RESULT, left: Local.FLAGS_LEFT, right: Local.FLAGS_RIGHT }
 /** Flat accesses name no segment. */
 const FLAT = 0
 /** FS and GS may lie anywhere; CS cannot be written, and not always read, however flat it is. */
 const isFlat = (segment: number): boolean => segment < FS && segment !== CS
+
+type X87Word = typeof State.FPU_STATUS | typeof State.FPU_TAG
+const isX87Word = (address: number): address is X87Word =>
+  address === State.FPU_STATUS || address === State.FPU_TAG
+
+/** MMX registers are those of the x87, and never in locals. */
+const usesMmxRegisters = ({ description, operands }: Instruction): boolean =>
+  description.unit === 'mmx' ||
+  operands.some((o) => o.kind === 'register' && o.address >= State.FPU && o.address < State.FPU_CONTROL)
 
 /** How an instruction ends a block. */
 export type Ending =
@@ -47,17 +60,26 @@ export interface Exits {
   byKind: readonly Label[]
   /** The kind is in FLAGS_KIND. */
   dynamic: Label
-  helperIndex(name: string): number
+  /** Index of a function of the FPU module, given as `signed` writes it. */
+  helperIndex(signature: string): number
+  /**
+   * MXCSR masks all exceptions, rounds to nearest and treats denormals as numbers: it will be quiet soon, and
+   * what the host's arithmetic cannot do is so rare that the region leaves for it.
+   */
+  usualMxcsr: boolean
 }
 
 /** The meaning of instructions with registers and flags in locals, one instruction after the other. */
 export class RegionSemantics extends Semantics {
   readonly registers: RegisterFile
+  readonly x87: X87Registers
   /** Registers that the current instruction's helpers see in memory. */
   readonly #exposed = new Set<number>()
   #usesQuiet = false
-  /** SSE instructions are known to be allowed: only what no region does can change that. */
-  #sseChecked = false
+  /** MXCSR is known to be quiet in this block. */
+  #quiet = false
+  /** Units (UNIT_BIT) whose instructions are known to be allowed in this block. */
+  #checkedUnits = 0
   #step!: Step
   #mode!: CodeVariant
   #ending: Ending = { kind: 'next' }
@@ -79,6 +101,10 @@ export class RegionSemantics extends Semantics {
   ) {
     super(fn)
     this.registers = new RegisterFile(fn, halves)
+    this.x87 = new X87Registers(fn, {
+      leaveIf: (condition) => this.#leaveIf(condition),
+      functionIndex: (name, parameters, result) => exits.helperIndex(signed(name, parameters, result)),
+    })
   }
 
   /** Emits one instruction but for what it does to the flow of control. */
@@ -96,6 +122,10 @@ export class RegionSemantics extends Semantics {
         if (operand.kind === 'immediate') split = description.split(operand.value)
     Object.assign(this, { size, addressSize, stackSize, repeat, split })
     this.#unitCheck(UNIT_BIT[description.unit])
+    if (usesMmxRegisters(instruction)) {
+      this.x87.store()
+      this.x87.forget()
+    }
     description.meaning(this, ...operands.map((operand) => this.#operand(operand)))
     this.commit()
     this.pending++
@@ -112,6 +142,7 @@ export class RegionSemantics extends Semantics {
   /** Leaves with EXIT or TARGET set. */
   leaveRegion(): void {
     const { fn, pending } = this
+    this.x87.store()
     if (pending > 0) fn.set(Local.BUDGET, sub(local(Local.BUDGET), i32(pending)))
     const kind = this.#knownKind()
     fn.branch(kind < 0 ? this.exits.dynamic : this.exits.byKind[kind]!)
@@ -134,11 +165,17 @@ export class RegionSemantics extends Semantics {
   }
 
   word(address: number): Expr {
+    if (isX87Word(address)) return this.let(this.x87.word(address))
     return this.let(load(i32(address), 4))
   }
 
   protected putWord(address: number, value: Expr): void {
-    this.fn.store(i32(address), value, 4)
+    if (isX87Word(address)) this.x87.setWord(address, value)
+    else this.fn.store(i32(address), value, 4)
+  }
+
+  override x87Stack(): X87Stack {
+    return this.x87
   }
 
   load(address: Expr, size: number): Expr {
@@ -219,7 +256,11 @@ export class RegionSemantics extends Semantics {
     }
     fn.set(Local.ENTRY, load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB))
     fn.branchIf(missed, eqz(and(entry, local(write ? Local.WRITE_BIT : Local.READ_BIT))))
-    if (size > 1) fn.branchIf(missed, gtU(and(linear, i32(0xfff)), i32(0x1000 - size)))
+    if (size > 1) {
+      // Aligned operands lie in one page.
+      fn.branchIf(done, eqz(and(linear, i32(size - 1))))
+      fn.branchIf(missed, gtU(and(linear, i32(0xfff)), i32(0x1000 - size)))
+    }
     fn.branch(done)
     fn.end()
     this.#leave()
@@ -242,6 +283,7 @@ export class RegionSemantics extends Semantics {
           readForWrite: read,
           write: (value) => this.later(value, (v) => this.registers.write(address, size, v)),
           readPart: (bytes, offset) => this.let(this.registers.read(address + offset, bytes)),
+          readReal: (bytes) => this.let(this.registers.readReal(address, bytes)),
           writePart: (value, bytes, offset) =>
             this.later(value, (v) => this.registers.write(address + offset, bytes, v)),
           registerAddress: () => this.#expose(address),
@@ -281,6 +323,7 @@ export class RegionSemantics extends Semantics {
       address,
       segment,
       readPart: missing,
+      readReal: missing,
       writePart: missing,
       registerAddress: missing,
     }
@@ -333,19 +376,26 @@ export class RegionSemantics extends Semantics {
   }
 
   helper(name: string, ...args: Expr[]): Expr {
-    const result = this.let(callOf(this.exits.helperIndex(name), I32, ...args))
+    const { unit } = this.#step.instruction.description
+    const onX87 = unit !== 'sse' || name === 'mmxEnter/0'
+    if (onX87) this.x87.suspend()
+    const [base, count] = name.split('/')
+    const signature = signed(base!, Array<ValueType>(Number(count)).fill(I32), I32)
+    const result = this.let(callOf(this.exits.helperIndex(signature), I32, ...args))
     for (const address of this.#exposed) this.registers.reload(address)
-    if (this.#step.instruction.description.unit === 'sse') this.#noteQuiet(this.fn)
+    if (onX87) {
+      this.x87.resume()
+      // An exception may be pending now.
+      this.#checkedUnits &= UNIT_BIT.sse
+    } else this.#noteQuiet(this.fn)
     return result
   }
 
   /** x87, MMX and SSE instructions need CR0 and CR4 to allow them, and no error pending. */
   #unitCheck(bit: number): void {
-    if (bit === UNIT_BIT.sse) {
-      if (this.#sseChecked) return
-      this.#sseChecked = true
-    }
-    if (bit !== 0) this.#leaveIf(and(load(i32(State.FPU_TRAP), 4), i32(bit)))
+    if (bit === 0 || this.#checkedUnits & bit) return
+    this.#checkedUnits |= bit
+    this.#leaveIf(and(load(i32(State.FPU_TRAP), 4), i32(bit)))
   }
 
   #expose(address: number): Expr {
@@ -354,9 +404,25 @@ export class RegionSemantics extends Semantics {
     return i32(address)
   }
 
-  override quietMxcsr(): Expr {
+  override readonly hasNativeArithmetic = true
+
+  override requireQuietMxcsr(): void {
+    if (!this.exits.usualMxcsr || this.#quiet) return
+    this.#usesQuiet = true
+    this.#leaveIf(eqz(local(Local.QUIET)))
+    // Exceptions only add to the flags.
+    this.#quiet = true
+  }
+
+  override quietMxcsr(): Expr | null {
+    if (this.#quiet) return null
     this.#usesQuiet = true
     return local(Local.QUIET)
+  }
+
+  override unusual(byHelper: () => void): void {
+    if (this.exits.usualMxcsr) this.#leave()
+    else byHelper()
   }
 
   #noteQuiet(fn: FunctionBuilder): void {
@@ -364,7 +430,14 @@ export class RegionSemantics extends Semantics {
   }
 
   startBlock(): void {
-    this.#sseChecked = false
+    this.#checkedUnits = 0
+    this.#quiet = false
+  }
+
+  /** Before the flow of control goes on elsewhere. */
+  endBlock(): void {
+    this.x87.store()
+    this.x87.forget()
   }
 
   /** To the start of the function, once its body is known. */
@@ -409,6 +482,7 @@ const NO_OPERAND = {
   address: missing,
   segment: missing,
   readPart: missing,
+  readReal: missing,
   writePart: missing,
   registerAddress: missing,
 } as const

@@ -1,8 +1,11 @@
 import {
   type Expr,
+  F32,
+  F64,
   I32,
   I64,
   V128,
+  type ValueType,
   and,
   i32,
   load,
@@ -15,7 +18,7 @@ import {
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import { State } from '../isa/state.ts'
 
-/** Parameter and locals of a region's function. */
+/** Parameter and locals of a region's function, words but for XMM and X87_SIGNIFICAND. */
 export const Local = {
   /** Parameter: instructions left. */
   BUDGET: 0,
@@ -41,8 +44,29 @@ export const Local = {
   QUIET: 21,
   /** XMM0 to XMM7, vectors. */
   XMM: 22,
-  COUNT: 30,
+  /** x87 status and tag word. */
+  X87_STATUS: 30,
+  X87_TAGS: 31,
+  /** TOP in bytes of registers, and the tags from there on, in a block that has asked for them. */
+  X87_TOP: 32,
+  X87_RELATIVE_TAGS: 33,
+  /** What came of the last function on values. */
+  X87_OUTCOME: 34,
+  /** The last x87 instruction: EIP, opcode (-1 for none), address and segment (state address, 0 for none). */
+  X87_IP: 35,
+  X87_OPCODE: 36,
+  X87_DP: 37,
+  X87_SEGMENT: 38,
+  /** Values of x87 registers, as in a block: words, then significands of 64 bits. */
+  X87_SIGN_EXPONENT: 39,
+  X87_SIGNIFICAND: 47,
+  COUNT: 55,
 } as const
+
+/** Types by index. */
+export const LOCAL_TYPES: readonly ValueType[] = Array.from({ length: Local.COUNT }, (_, i) =>
+  i >= Local.XMM && i < Local.X87_STATUS ? V128 : i >= Local.X87_SIGNIFICAND ? I64 : I32,
+)
 
 const REGISTERS = 8
 const XMM_BYTES = 16
@@ -96,6 +120,12 @@ export class RegisterFile {
     this.fn.set(at, or(and(local(at), i32(~mask)), and(shl(value, i32(shift)), i32(mask))))
   }
 
+  /** The lowest 4 or 8 bytes of an XMM register as a number. */
+  readReal(address: number, size: 4 | 8): Expr {
+    const value = this.#xmmLocal(address)
+    return size === 8 ? vector(33, F64, [value], 0) : vector(31, F32, [value], 0)
+  }
+
   /** Brings a register that a helper is going to use up to date in memory. */
   expose(address: number): void {
     if (isXmm(address)) this.fn.store(i32(address), this.read(address, XMM_BYTES), XMM_BYTES)
@@ -117,7 +147,8 @@ export class RegisterFile {
     const old = this.#xmmLocal(address)
     this.#writtenXmm |= 1 << (old.value - Local.XMM)
     const lane = (address & (XMM_BYTES - 1)) / size
-    const whole = size === XMM_BYTES ? value : vector(size === 8 ? 30 : 28, V128, [old, value], lane)
+    const replace = { [V128]: 0, [I64]: 30, [I32]: 28, [F64]: 34, [F32]: 32 }[value.type]
+    const whole = size === XMM_BYTES ? value : vector(replace, V128, [old, value], lane)
     this.fn.set(old.value, whole)
   }
 

@@ -6,7 +6,7 @@ import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmName } from '../../engine/protocol/vm.ts'
 import type { VmLibrary } from '../host/library.ts'
 import { LibrarySnapshots } from '../host/snapshots.ts'
-import { openLibrary, print, whileLocked } from './library-access.ts'
+import { openLibrary, print, whileLocked } from './library.ts'
 import { UsageError } from './usage-error.ts'
 
 /** `vitrine snapshot …`: the snapshots of a machine that nobody runs. */

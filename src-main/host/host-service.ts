@@ -11,20 +11,23 @@ import { savedPictureName, savedStateName } from '../../engine/service/snapshots
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
 import { USUAL_DISPLAY, VmRecord, type VmSettings, type VmSummary } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
-import { exists } from './exists.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
+import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
+import { exists } from './exists.ts'
 import { Images } from './images.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
-import { newMachine } from './new-machine.ts'
 import { MachineStart } from './machine-start.ts'
+import { newMachine } from './new-machine.ts'
 import { loadPresets } from './presets.ts'
-import { SnapshotDesk } from './snapshot-desk.ts'
+import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
 import { Supervisor, type VmStatus } from './supervisor.ts'
 import { VmLock } from './vm-lock.ts'
 import { VmLog } from './vm-log.ts'
 import type { VmProcess } from './vm-process.ts'
 
+/** How long guests have to shut down by themselves when everything is closed. */
+const SHUT_DOWN_MS = 30_000
 /** How long a machine that was removed can come back. */
 const UNDO_MS = 10 * 60_000
 
@@ -58,7 +61,6 @@ export class HostService<P extends VmProcess> {
     this.#snapshots = new SnapshotDesk(library, this.supervisor, {
       exclusively: (id, change) => this.#exclusively(id, change),
       lockIsFree: (id) => this.#locks.get(id) ?? Promise.resolve(),
-      start: (id) => this.#start(id),
       changed: (id) => this.#changed(id),
       tellOf: (id) => this.#tellOf(id),
       note: (id, level, text) => this.#log.note(id, level, text),
@@ -78,8 +80,12 @@ export class HostService<P extends VmProcess> {
 
   /** Answers one window or page until its channel closes. */
   serve(channel: Channel): void {
-    const client = new RpcServer<HostContract>(hostContract, channel, this.#answers(), {}, () =>
-      this.#clients.delete(client),
+    const client = new RpcServer<HostContract>(
+      hostContract,
+      channel,
+      { ...this.#calls, ...this.#snapshots.calls },
+      {},
+      () => this.#clients.delete(client),
     )
     this.#clients.add(client)
   }
@@ -88,7 +94,20 @@ export class HostService<P extends VmProcess> {
     return Promise.all((await this.library.list()).map((entry) => this.#summary(entry)))
   }
 
-  async close(): Promise<void> {
+  /**
+   * Ends every machine and its process.
+   * @param running what becomes of machines that run: one whose state cannot be saved loses its power instead
+   */
+  async close(running: 'save' | 'shutDown' | 'powerOff' = 'powerOff'): Promise<void> {
+    if (running === 'save')
+      await Promise.all(
+        this.supervisor.live.map((id) =>
+          this.#saveState(id).catch((error) =>
+            this.#log.note(id, 'error', `its state could not be saved: ${textOf(error)}`),
+          ),
+        ),
+      )
+    if (running === 'shutDown') await Promise.all(this.supervisor.live.map((id) => this.#shutDown(id)))
     await this.supervisor.close()
     await Promise.all(this.#locks.values())
     await this.#snapshots.close()
@@ -96,77 +115,65 @@ export class HostService<P extends VmProcess> {
     await this.#log.flush()
   }
 
-  #answers(): CallHandlers<HostContract> {
-    return {
-      list: () => this.list(),
-      images: () => this.images.list(),
-      presets: () => this.#presets,
-      host: () => ({
-        version: version(),
-        memoryMiB: Math.floor(totalmem() / 2 ** 20),
-        freeMiB: Math.floor(freemem() / 2 ** 20),
-        processors: cpus().length,
-        platform: process.platform,
-      }),
-      create: (wish) => this.#create(wish),
-      settings: async ({ id }) => {
-        const { version: _, ...settings } = await this.library.get(id)
-        return settings
-      },
-      change: ({ id, settings }) => this.#change(id, settings),
-      clone: ({ id, name }) => this.#snapshots.clone(id, null, name, 'full'),
-      remove: ({ id, files }) => this.#remove(id, files),
-      putBack: async ({ id }) => {
-        await this.library.putBack(id)
-        clearTimeout(this.#purges.get(id))
-        this.#purges.delete(id)
-        return this.#tellOf(id)
-      },
-      start: ({ id, disposable }) => this.#start(id, disposable),
-      pause: ({ id }) => this.supervisor.client(id).call('pause', undefined),
-      resume: ({ id }) => this.supervisor.client(id).call('resume', undefined),
-      reset: ({ id }) => this.supervisor.client(id).call('reset', undefined),
-      powerButton: ({ id }) => this.supervisor.client(id).call('powerButton', undefined),
-      powerOff: ({ id }) => this.supervisor.powerOff(id),
-      saveState: async ({ id }) => {
-        if (this.#disposable.has(id)) throw new RpcError('vm-disposable', { id })
-        const client = this.supervisor.client(id)
-        const path = await this.#savedState(id)
-        const picture = await client.call('thumbnail', undefined)
-        await client.call('saveState', { path })
-        await writeFileAtomically(await this.#savedPicture(id), Buffer.from(picture, 'base64'))
-        this.#log.note(id, 'info', 'its state is saved')
-        await this.supervisor.powerOff(id)
-      },
-      discardState: async ({ id }) => {
-        await this.library.get(id)
-        if (this.supervisor.process(id)) throw new RpcError('vm-busy', { id, state: this.#state(id) })
-        await rm(await this.#savedState(id), { force: true })
-        await rm(await this.#savedPicture(id), { force: true })
-        this.#log.note(id, 'info', 'its saved state is discarded')
-        await this.#changed(id)
-      },
-      ...this.#snapshots.calls,
-      insert: async ({ id, drive, image }) => {
-        const { path } = await this.images.find(image)
-        await this.supervisor.client(id).call('insert', { drive, path, readonly: false })
-        this.#log.note(id, 'info', `${drive}: ${path} is put in`)
-        await this.#remember(id, drive, path)
-      },
-      eject: async ({ id, drive }) => {
-        await this.supervisor.client(id).call('eject', { drive })
-        this.#log.note(id, 'info', `${drive}: its medium is taken out`)
-        await this.#remember(id, drive, null)
-      },
-      log: async ({ id }) => {
-        if (!(await this.library.read(id))) throw new RpcError('vm-unknown', { id })
-        return this.#log.read(id)
-      },
-      thumbnail: async ({ id }) => {
-        if (this.#state(id) !== 'running' && this.#state(id) !== 'paused') return null
-        return this.supervisor.client(id).call('thumbnail', undefined)
-      },
-    }
+  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall> = {
+    list: () => this.list(),
+    images: () => this.images.list(),
+    presets: () => this.#presets,
+    host: () => ({
+      version: version(),
+      memoryMiB: Math.floor(totalmem() / 2 ** 20),
+      freeMiB: Math.floor(freemem() / 2 ** 20),
+      processors: cpus().length,
+      platform: process.platform,
+    }),
+    create: (wish) => this.#create(wish),
+    settings: async ({ id }) => {
+      const { version: _, ...settings } = await this.library.get(id)
+      return settings
+    },
+    change: ({ id, settings }) => this.#change(id, settings),
+    clone: ({ id, name }) => this.#snapshots.clone(id, null, name, 'full'),
+    remove: ({ id, files }) => this.#remove(id, files),
+    putBack: async ({ id }) => {
+      await this.library.putBack(id)
+      clearTimeout(this.#purges.get(id))
+      this.#purges.delete(id)
+      return this.#tellOf(id)
+    },
+    start: ({ id, disposable }) => this.#start(id, disposable),
+    pause: ({ id }) => this.supervisor.client(id).call('pause', undefined),
+    resume: ({ id }) => this.supervisor.client(id).call('resume', undefined),
+    reset: ({ id }) => this.supervisor.client(id).call('reset', undefined),
+    powerButton: ({ id }) => this.supervisor.client(id).call('powerButton', undefined),
+    powerOff: ({ id }) => this.supervisor.powerOff(id),
+    saveState: ({ id }) => this.#saveState(id),
+    discardState: async ({ id }) => {
+      await this.library.get(id)
+      if (this.supervisor.process(id)) throw new RpcError('vm-busy', { id, state: this.#state(id) })
+      await rm(await this.#savedState(id), { force: true })
+      await rm(await this.#savedPicture(id), { force: true })
+      this.#log.note(id, 'info', 'its saved state is discarded')
+      await this.#changed(id)
+    },
+    insert: async ({ id, drive, image }) => {
+      const { path } = await this.images.find(image)
+      await this.supervisor.client(id).call('insert', { drive, path, readonly: false })
+      this.#log.note(id, 'info', `${drive}: ${path} is put in`)
+      await this.#remember(id, drive, path)
+    },
+    eject: async ({ id, drive }) => {
+      await this.supervisor.client(id).call('eject', { drive })
+      this.#log.note(id, 'info', `${drive}: its medium is taken out`)
+      await this.#remember(id, drive, null)
+    },
+    log: async ({ id }) => {
+      if (!(await this.library.read(id))) throw new RpcError('vm-unknown', { id })
+      return this.#log.read(id)
+    },
+    thumbnail: async ({ id }) => {
+      if (this.#state(id) !== 'running' && this.#state(id) !== 'paused') return null
+      return this.supervisor.client(id).call('thumbnail', undefined)
+    },
   }
 
   async #create(wish: NewVm): Promise<VmSummary> {
@@ -196,9 +203,11 @@ export class HostService<P extends VmProcess> {
       await this.supervisor.start(id, { config, serial, restore: restoreState })
       await machine.begun()
       if (disposable) this.#disposable.add(id)
+      const control = await this.#serveControl(id)
       this.#locks.set(
         id,
         this.supervisor.ended(id).then(async () => {
+          control?.close()
           this.#disposable.delete(id)
           await lock.release()
           this.#snapshots.settle(id)
@@ -207,13 +216,49 @@ export class HostService<P extends VmProcess> {
     } catch (error) {
       await machine.failed()
       await lock.release()
-      this.#log.note(
-        id,
-        'error',
-        `it could not be started: ${error instanceof Error ? error.message : error}`,
-      )
+      this.#log.note(id, 'error', `it could not be started: ${textOf(error)}`)
       throw error
     }
+  }
+
+  /** Lets the command line at a machine. One that cannot be reached by it runs all the same. */
+  async #serveControl(id: string): Promise<ControlSocket | null> {
+    const handlers: ControlHandlers = {
+      state: () => ({ state: this.#state(id), pid: process.pid }),
+      pause: () => this.supervisor.client(id).call('pause', undefined),
+      resume: () => this.supervisor.client(id).call('resume', undefined),
+      reset: () => this.supervisor.client(id).call('reset', undefined),
+      powerButton: () => this.supervisor.client(id).call('powerButton', undefined),
+      powerOff: () => this.supervisor.powerOff(id),
+      saveState: () => this.#saveState(id),
+    }
+    try {
+      return await serveControl(this.library.folderOf(id), handlers)
+    } catch (error) {
+      this.#log.note(id, 'warning', `the command line cannot reach it: ${textOf(error)}`)
+      return null
+    }
+  }
+
+  /** Presses the power button and waits for the guest; one that does not know it stays on. */
+  async #shutDown(id: string): Promise<void> {
+    const client = this.supervisor.client(id)
+    if (this.#state(id) === 'paused') await client.call('resume', undefined)
+    await client.call('powerButton', undefined)
+    await Promise.race([
+      this.supervisor.ended(id),
+      new Promise((resolve) => setTimeout(resolve, SHUT_DOWN_MS).unref()),
+    ])
+  }
+
+  async #saveState(id: string): Promise<void> {
+    if (this.#disposable.has(id)) throw new RpcError('vm-disposable', { id })
+    const client = this.supervisor.client(id)
+    const picture = await client.call('thumbnail', undefined)
+    await client.call('saveState', { path: await this.#savedState(id) })
+    await writeFileAtomically(await this.#savedPicture(id), Buffer.from(picture, 'base64'))
+    this.#log.note(id, 'info', 'its state is saved')
+    await this.supervisor.powerOff(id)
   }
 
   #linkTarget(id: string, target: SerialTarget): SerialLinkTarget {
@@ -324,8 +369,8 @@ export class HostService<P extends VmProcess> {
     if ('problem' in entry) return { ...INACCESSIBLE, id, name: id, reason: entry.problem }
     const { name, icon, group, tags, notes, display, machine } = entry.record
     const status = this.supervisor.status(id)
-    const isSaved =
-      status.state === 'off' && (await exists(join(this.library.folderOf(id), savedStateName(entry.record))))
+    const saved = join(this.library.folderOf(id), savedStateName(entry.record))
+    const isSaved = status.state === 'off' && (await exists(saved))
     return {
       id,
       name,
@@ -353,6 +398,8 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   cpuModel: null,
   drives: [],
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Which configured drive a running machine's drive is; floppy drives by their number, a CD-ROM drive when there is but one. */
 function configOf(id: string, drives: readonly DriveConfig[]): DriveConfig | undefined {

@@ -11,7 +11,7 @@ import type { Supervisor } from './supervisor.ts'
 import { VmLock } from './vm-lock.ts'
 import type { VmProcess } from './vm-process.ts'
 
-type SnapshotCall =
+export type SnapshotCall =
   | 'snapshots'
   | 'takeSnapshot'
   | 'restoreSnapshot'
@@ -27,7 +27,6 @@ interface Host {
   exclusively<T>(id: string, change: () => Promise<T>): Promise<T>
   /** Settles when the lock of a machine that ran has been given back. */
   lockIsFree(id: string): Promise<void>
-  start(id: string): Promise<void>
   changed(id: string): Promise<void>
   tellOf(id: string): Promise<VmSummary>
   note(id: string, level: LogEntry['level'], text: string): void

@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { execFile, spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { missing, PROJECT } from './fronts.ts'
+import { missing, PROJECT, until } from './fronts.ts'
 
 const reason = missing({ browser: false })
 if (reason) process.stderr.write(`skipped: command-line tests: ${reason}\n`)
@@ -13,9 +13,6 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vitrine-cli-'))
   await writeFile(join(folder, 'blank.img'), new Uint8Array(1_474_560))
   await writeFile(join(folder, 'empty.img'), '')
-  await writeFile(join(folder, 'notes.txt'), 'this is no kernel\n'.repeat(100))
-  await mkdir(join(folder, 'directory'))
-  await symlink('loop', join(folder, 'loop'))
 })
 afterEach(() => rm(folder, { recursive: true }))
 
@@ -41,41 +38,6 @@ function vitrine(...args: string[]): Promise<Outcome> {
 const JIT = ['--accel', 'jit']
 
 describe.skipIf(reason)('vitrine run', () => {
-  it.each<[string, string[], RegExp]>([
-    ['a missing image', ['--floppy', 'none.img'], /none\.img: there is no such file/],
-    ['an empty image', ['--floppy', 'empty.img'], /empty\.img: .*empty/],
-    ['a directory', ['--disk', 'directory'], /directory: .*director/],
-    ['links in a circle', ['--cdrom', 'loop'], /loop: /],
-    ['a text file as kernel', ['--kernel', 'notes.txt'], /notes\.txt: /],
-    ['too much memory', ['--memory', '3073'], /--memory: 3073 is too much; .* 1 to 3072/],
-    ['seven disks', Array<string[]>(7).fill(['--disk', 'blank.img']).flat(), /7 IDE disks/],
-    ['an unknown option', ['--teleport'], /unknown option '--teleport'/],
-    ['an option without its value', ['--memory'], /argument missing/],
-    [
-      'a screenshot into nowhere',
-      ['--do', 'screenshot:nowhere/x.png'],
-      /nowhere\/x\.png: there is no folder/,
-    ],
-    ['a saved state that is none', ['--restore-state', 'notes.txt'], /state/],
-  ])('refuses %s in one line, and creates nothing', async (_, args, line) => {
-    const before = (await readdir(folder)).toSorted()
-    const { status, stdout, stderr } = await vitrine('run', '--timeout', '20', ...args)
-    expect(stderr).toMatch(line)
-    expect(stderr.trim().split('\n')).toHaveLength(1)
-    expect(stderr).toMatch(/^vitrine: /)
-    expect([status, stdout]).toEqual([1, ''])
-    expect((await readdir(folder)).toSorted()).toEqual(before)
-  })
-
-  it('refuses an image that is far too large for its drive', async () => {
-    await truncate(join(folder, 'blank.img'), 8 * 2 ** 40).catch(() =>
-      truncate(join(folder, 'blank.img'), 2 ** 40),
-    )
-    const { status, stderr } = await vitrine('run', '--floppy', 'blank.img', '--timeout', '20')
-    expect(stderr).toMatch(/^vitrine: blank\.img: /)
-    expect(status).toBe(1)
-  })
-
   it('ends with 124 when the time is up', async () => {
     const { status, stderr } = await vitrine(
       'run',
@@ -163,6 +125,72 @@ describe.skipIf(reason)('the library by commands', () => {
     expect([status, stdout]).toEqual([1, ''])
     expect(stderr).toMatch(line)
     expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+})
+
+describe.skipIf(reason)('machines that run, by commands', () => {
+  /** Starts one and waits until it runs. */
+  async function start(
+    id: string,
+  ): Promise<{ ended: Promise<number | null>; kill(signal: NodeJS.Signals): void }> {
+    const env = { ...process.env, VITRINE_HOME: join(folder, 'library') }
+    const args = [join(PROJECT, 'out/cli/index.js'), 'start', id, '--display', 'none']
+    const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] })
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    await until(async () => ((await stateOf(id)) === 'running' ? true : null), `${id} to run`)
+    return { ended, kill: (signal) => void child.kill(signal) }
+  }
+  const stateOf = async (id: string): Promise<string | undefined> =>
+    (JSON.parse((await vitrine('list', '--json')).stdout) as { id: string; state: string }[]).find(
+      (machine) => machine.id === id,
+    )?.state
+  const json = async (...args: string[]): Promise<unknown> =>
+    JSON.parse((await vitrine(...args, '--json')).stdout)
+
+  it('pauses, resumes, resets, saves and stops one that another program runs', async () => {
+    await vitrine('create', 'Blank', '--memory', '4', '--floppy', 'blank.img')
+    expect(await vitrine('pause', 'blank')).toMatchObject({
+      status: 1,
+      stderr: 'vitrine: the machine "blank" is off\n',
+    })
+    const first = await start('blank')
+    expect(await json('pause', 'blank')).toEqual({ id: 'blank', state: 'paused' })
+    expect(await stateOf('blank')).toBe('paused')
+    expect(await json('resume', 'blank')).toEqual({ id: 'blank', state: 'running' })
+    expect(await json('reset', 'blank')).toEqual({ id: 'blank', state: 'running' })
+    expect(await vitrine('set', 'blank', 'memory=8')).toMatchObject({ status: 1, stdout: '' })
+    expect(await json('save', 'blank')).toEqual({ id: 'blank', state: 'saved' })
+    expect(await first.ended).toBe(0)
+    expect(await stateOf('blank')).toBe('saved')
+    const second = await start('blank')
+    expect(await json('stop', 'blank', '--now')).toEqual({ id: 'blank', state: 'off' })
+    expect(await second.ended).toBe(0)
+    // Nothing has switched ACPI on here, so that the button switches off as on any PC.
+    const third = await start('blank')
+    expect(await json('stop', 'blank')).toEqual({ id: 'blank', state: 'off' })
+    expect(await third.ended).toBe(0)
+    expect(await vitrine('set', 'blank', 'memory=8')).toMatchObject({ status: 0 })
+  })
+
+  it('saves its state when it is interrupted, and goes on from there', async () => {
+    await vitrine('create', 'Blank', '--memory', '4', '--floppy', 'blank.img')
+    const first = await start('blank')
+    first.kill('SIGINT')
+    expect(await first.ended).toBe(130)
+    expect(await stateOf('blank')).toBe('saved')
+    const second = await start('blank')
+    expect(await readdir(join(folder, 'library', 'machines', 'blank'))).not.toContain('saved.state')
+    second.kill('SIGINT')
+    second.kill('SIGINT')
+    await second.ended
+    expect(['off', 'saved']).toContain(await stateOf('blank'))
+  })
+
+  it('prints the completion of shells, and a manual page is built', async () => {
+    expect((await vitrine('completion', 'bash')).stdout).toContain('complete -o default -F _vitrine vitrine')
+    expect(await vitrine('completion', 'tcsh')).toMatchObject({ status: 1, stdout: '' })
+    const page = await readFile(join(PROJECT, 'out', 'man', 'vitrine.1'), 'utf8')
+    expect(page).toBe((await vitrine('manual')).stdout)
   })
 })
 

@@ -68,7 +68,14 @@ export class SingleInstructions {
     const writeBack = (): number => this.#writeBack()
     const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), {
       env: { memory: memory.wasm },
-      runtime: { access, writeBack, system: unexpected, bulk: unexpected },
+      runtime: {
+        access,
+        writeBack,
+        system: unexpected,
+        bulk: unexpected,
+        readPort: unexpected,
+        writePort: unexpected,
+      },
       fpu: loadFpu(memory.wasm) as unknown as Record<string, unknown>,
     })
     this.#run = instance.exports['run'] as (record: number, budget: number) => number

@@ -2,11 +2,14 @@ import { VmLibrary } from '../host/library.ts'
 import { libraryFolder } from '../host/locations.ts'
 import { VmLock } from '../host/vm-lock.ts'
 
+/** The user's library, made when there is none yet. */
 export async function openLibrary(): Promise<VmLibrary> {
   const library = new VmLibrary(libraryFolder())
   await library.open()
   return library
 }
+
+export const print = (line: string): void => void process.stdout.write(line + '\n')
 
 /** Does something with a machine that nobody runs. Throws `vm-unknown`, `vm-locked`. */
 export async function whileLocked<T>(library: VmLibrary, id: string, work: () => Promise<T>): Promise<T> {
@@ -18,5 +21,3 @@ export async function whileLocked<T>(library: VmLibrary, id: string, work: () =>
     await lock.release()
   }
 }
-
-export const print = (line: string): void => void process.stdout.write(line + '\n')
