@@ -131,7 +131,7 @@ function wishOf(name: string, notes = ''): { name: string; notes: string } {
   return { name: name.trim(), notes }
 }
 
-function check(schema: typeof SnapshotName | typeof SnapshotNotes | typeof VmName, text: string): void {
+function check(schema: typeof SnapshotName | typeof SnapshotNotes, text: string): void {
   const issue = findIssue(schema, text)
   if (issue !== null) throw new UsageError(issue)
 }

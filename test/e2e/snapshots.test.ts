@@ -88,7 +88,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
     await page.getByRole('dialog').getByRole('button', { name: 'Clone' }).click()
     await page.getByRole('heading', { name: 'Twin' }).waitFor()
     expect((await readdir(folder('twin'))).filter((name) => name.endsWith('.qcow2'))).toHaveLength(1)
-    const [disk] = (await record('twin')).machine.drives.filter((drive) => drive.kind === 'disk')
+    const disk = (await record('twin')).machine.drives.find((drive) => drive.kind === 'disk')
     expect(disk!.allowed).toEqual([join(folder(), 'disk.qcow2')])
     await page.getByTestId('start').click()
     await page.getByTestId('state').getByText('Running').waitFor()

@@ -95,7 +95,7 @@ interface Taking {
   snapshot: Omit<Snapshot, 'parent' | 'machine'>
   layers: readonly NewLayer[]
   /** Of each file that is frozen. */
-  stampOf(file: string): FileStamp | null
+  stampOf: (file: string) => FileStamp | null
 }
 
 /** A snapshot of the machine as it is; it goes on in new layers. */
@@ -192,16 +192,18 @@ const childrenOf = (layers: readonly Layer[], file: string): Layer[] =>
 /** Takes out the layers that nothing names and nothing is over. Disks that the tree began with stay where they are. */
 function dropUnused(record: VmRecord): VmRecord {
   const named = namedFiles(record)
-  let { layers, discarded } = treeOf(record)
+  const tree = treeOf(record)
+  const discarded = [...tree.discarded]
+  let { layers } = tree
   const isUnused = (layer: Layer): boolean =>
     !named.has(layer.file) && layer.clones.length === 0 && childrenOf(layers, layer.file).length === 0
   for (let unused = layers.filter(isUnused); unused.length > 0; unused = layers.filter(isUnused)) {
-    discarded = [...discarded, ...unused.map(({ file }) => file).filter(isOfTree)]
+    discarded.push(...unused.map(({ file }) => file).filter(isOfTree))
     layers = layers.filter((layer) => !unused.includes(layer))
   }
   // What a merge will write into is not the file that was frozen any more.
   const open = layers.map((layer) => (named.has(layer.file) ? layer : { ...layer, stamp: null }))
-  return { ...record, snapshots: { ...treeOf(record), layers: open, discarded } }
+  return { ...record, snapshots: { ...tree, layers: open, discarded } }
 }
 
 /** A layer that nothing names any more, and the only one over it, which is to be written down into it. */
