@@ -13,7 +13,7 @@ import {
 } from '../../support/storage/snapshot-machine.ts'
 
 /** Points at which the power fails while snapshots are taken, restored, deleted and merged. */
-const POINTS = Number(process.env['VITRINE_SNAPSHOT_POINTS'] ?? 2500)
+const POINTS = Number(process.env['VITRINE_SNAPSHOT_POINTS'] ?? 1500)
 const SEED = Number(process.env['VITRINE_SEED'] ?? 1)
 const SECTORS = 1200
 
