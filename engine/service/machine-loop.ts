@@ -210,6 +210,8 @@ export class MachineLoop {
     eject: (drive) => this.machine.eject(drive),
     insert: (drive, path, options) => this.machine.insert(drive, path, options),
     save: () => this.machine.save(),
+    freeze: (layers) => this.machine.freeze(layers),
+    thaw: () => this.machine.thaw(),
   }
 
   #picture(): Picture {

@@ -3,6 +3,7 @@ import { RpcError, RpcServer, type CallHandlers } from '../protocol/rpc.ts'
 import type { SerialLinkTarget } from '../protocol/serial-target.ts'
 import { vmContract, type MachineState, type VmContract } from '../protocol/vm-contract.ts'
 import type { VmStats } from '../protocol/vm.ts'
+import { packCapture, type MachineCapture } from '../snapshot/capture.ts'
 import { MachineThread } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
 import { thumbnail } from './thumbnail.ts'
@@ -29,6 +30,8 @@ export class VmService {
   readonly views = new MachineViews()
   #thread: MachineThread | null = null
   #links: (SerialLink | null)[] = []
+  /** What was noted for a snapshot and is not written yet. */
+  #capture: MachineCapture | null = null
 
   /**
    * @param script file of the bundled machine-worker.ts
@@ -99,6 +102,19 @@ export class VmService {
           if (wasRunning) await thread.ask('resume')
           throw error
         }
+      },
+      freeze: async ({ layers }) => {
+        this.#capture = await this.#running.ask('freeze', layers)
+      },
+      thaw: async () => {
+        this.#capture = null
+        await this.#running.ask('thaw')
+      },
+      keepState: async ({ path }) => {
+        const capture = this.#capture
+        if (!capture) throw new RpcError('bad-request', { name: 'keepState', reason: 'no state was noted' })
+        this.#capture = null
+        await this.host.writeFile(path, await packCapture(capture))
       },
       thumbnail: async () => thumbnail(await this.#running.ask('picture')).toString('base64'),
       insert: ({ drive, path, readonly }) => this.#running.ask('insert', drive, path, { readonly }),

@@ -61,6 +61,9 @@ export class HostService<P extends VmProcess> {
     this.#snapshots = new SnapshotDesk(library, this.supervisor, {
       exclusively: (id, change) => this.#exclusively(id, change),
       lockIsFree: (id) => this.#locks.get(id) ?? Promise.resolve(),
+      start: (id) => this.#start(id),
+      saveState: (id) => this.#saveState(id),
+      isDisposable: (id) => this.#disposable.has(id),
       changed: (id) => this.#changed(id),
       tellOf: (id) => this.#tellOf(id),
       note: (id, level, text) => this.#log.note(id, level, text),

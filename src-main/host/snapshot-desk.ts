@@ -6,6 +6,7 @@ import type { LogEntry } from '../../engine/protocol/host-contract.ts'
 import type { VmSummary } from '../../engine/protocol/vm.ts'
 import { pictureName } from '../../engine/service/snapshots/tree.ts'
 import type { VmLibrary } from './library.ts'
+import { LiveSnapshot } from './live-snapshot.ts'
 import { LibrarySnapshots, type CloneKind } from './snapshots.ts'
 import type { Supervisor } from './supervisor.ts'
 import { VmLock } from './vm-lock.ts'
@@ -27,6 +28,11 @@ interface Host {
   exclusively<T>(id: string, change: () => Promise<T>): Promise<T>
   /** Settles when the lock of a machine that ran has been given back. */
   lockIsFree(id: string): Promise<void>
+  start(id: string): Promise<void>
+  /** Writes its state and ends it. */
+  saveState(id: string): Promise<void>
+  /** Whether what it writes is thrown away. */
+  isDisposable(id: string): boolean
   changed(id: string): Promise<void>
   tellOf(id: string): Promise<VmSummary>
   note(id: string, level: LogEntry['level'], text: string): void
@@ -53,12 +59,30 @@ export class SnapshotDesk<P extends VmProcess> {
   readonly calls: Pick<CallHandlers<HostContract>, SnapshotCall> = {
     snapshots: ({ id }) => this.#snapshots.of(id).list(),
     takeSnapshot: async ({ id, name, notes }) => {
-      await this.#whileOff(id, async () => void (await this.#snapshots.of(id).take({ name, notes })))
-      this.host.note(id, 'info', `snapshot “${name}” is taken`)
+      const wish = { name, notes }
+      if (!this.supervisor.process(id)) {
+        await this.#whileOff(id, async () => void (await this.#snapshots.of(id).take(wish)))
+        return this.host.note(id, 'info', `snapshot “${name}” is taken`)
+      }
+      if (this.host.isDisposable(id)) throw new RpcError('vm-disposable', { id })
+      const live = new LiveSnapshot(
+        this.supervisor.client(id),
+        this.supervisor.status(id).state === 'running',
+      )
+      await this.host.exclusively(id, () => this.#snapshots.of(id).take(wish, live))
+      this.host.note(id, 'info', `snapshot “${name}” is taken; the guest stood for ${live.stoodMs} ms`)
+      await this.host.changed(id)
     },
     restoreSnapshot: async ({ id, snapshot, saveAs }) => {
       const wish = saveAs === null ? null : { name: saveAs, notes: '' }
-      await this.#whileOff(id, () => this.#snapshots.of(id).restore(snapshot, wish))
+      await this.#snapshots.of(id).machineAt(snapshot) // nothing is ended for one that cannot be used
+      const goesOn = await this.#end(id, wish !== null)
+      try {
+        await this.#whileOff(id, () => this.#snapshots.of(id).restore(snapshot, wish))
+      } finally {
+        // From there; or, where that failed, from where it was.
+        if (goesOn) await this.host.start(id)
+      }
       this.host.note(
         id,
         'info',
@@ -81,7 +105,10 @@ export class SnapshotDesk<P extends VmProcess> {
   }
 
   async clone(id: string, snapshot: string | null, name: string, kind: CloneKind): Promise<VmSummary> {
-    const copy = await this.#whileOff(id, () => this.#snapshots.clone(id, snapshot, name, kind))
+    const work = () => this.#snapshots.clone(id, snapshot, name, kind)
+    // What a snapshot holds stands still, whatever its machine does.
+    const isApart = snapshot !== null && this.supervisor.process(id) !== null
+    const copy = await (isApart ? this.host.exclusively(id, work) : this.#whileOff(id, work))
     this.host.note(copy, 'info', `made as a ${kind === 'linked' ? 'linked ' : ''}copy of ${id}`)
     return this.host.tellOf(copy)
   }
@@ -89,6 +116,14 @@ export class SnapshotDesk<P extends VmProcess> {
   /** Throws `vm-has-clones`. */
   checkUnused(id: string): Promise<void> {
     return this.#snapshots.checkUnused(id)
+  }
+
+  /** Ends a machine that runs. @returns whether one did */
+  async #end(id: string, keepsState: boolean): Promise<boolean> {
+    if (!this.supervisor.process(id)) return false
+    if (keepsState && !this.host.isDisposable(id)) await this.host.saveState(id)
+    else await this.supervisor.powerOff(id)
+    return true
   }
 
   /** Changes only the record, which may be done while the machine runs here. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
-import type { DriveConfig, MachineConfig } from '../../protocol/machine-config.ts'
+import type { DiskLayer, DriveConfig, MachineConfig } from '../../protocol/machine-config.ts'
 import { RpcError } from '../../protocol/rpc.ts'
 import {
   MAX_SNAPSHOTS,
@@ -12,9 +12,7 @@ import {
 } from '../../protocol/snapshot.ts'
 import type { VmRecord } from '../../protocol/vm.ts'
 import { DiskError } from '../../storage/block-image.ts'
-import { isEmptyLayer, mergeLayer, openLayerAlone, rebaseLayer } from '../../storage/formats/merge-layer.ts'
-import { openDisk } from '../../storage/formats/open-disk.ts'
-import { createOverlay } from '../../storage/formats/overlay.ts'
+import { isEmptyLayer, makeLayer, mergeLayer, rebaseLayer } from '../../storage/formats/merge-layer.ts'
 import type { ImageFiles } from '../../storage/image-files.ts'
 import { listed } from './listed.ts'
 import {
@@ -44,19 +42,10 @@ export interface RecordKeeper {
   write(record: VmRecord): Promise<void>
 }
 
-/** A layer for a running machine, all paths absolute. */
-interface LiveLayer {
-  below: string
-  /** As the layer is to name it. */
-  name: string
-  file: string
-  allowed: string[]
-}
-
 /** A machine that runs while its snapshot is taken. */
-interface LiveMachine {
+export interface LiveMachine {
   /** Stops the guest, notes its memory, flushes its disks and lays new files over them; it stays stopped. */
-  freeze(layers: LiveLayer[]): Promise<void>
+  freeze(layers: DiskLayer[]): Promise<void>
   /** Takes the layers off again. */
   thaw(): Promise<void>
   /** Lets the guest go on. */
@@ -107,7 +96,7 @@ export class SnapshotStore {
     const made: string[] = []
     const layers = this.#layersOver(record.machine)
     const picture = live && (await live.picture())
-    if (live) await live.freeze(layers.map((layer) => this.#liveLayer(record.machine, layer)))
+    if (live) await live.freeze(layers.map((layer) => this.#layer(record.machine, layer)))
     try {
       if (!live) this.#make(record.machine, layers, made)
       if (picture) this.#put(pictureName(id), picture, made)
@@ -342,18 +331,8 @@ export class SnapshotStore {
 
   #make(machine: MachineConfig, layers: readonly NewLayer[], made: string[]): void {
     for (const { drive, below, file } of layers) {
-      const { format, allowed } = this.#openable(machine.drives[drive]!)
-      const place = this.#place(below)
-      // A chain of hundreds is not opened only to learn how large the disk is.
-      const image =
-        format === 'qcow2'
-          ? openLayerAlone(this.files, place)
-          : openDisk(this.files, place, { format, writable: false, confirmed: allowed })
-      try {
-        createOverlay(this.files, image, this.#nameIn(below), this.#place(file))
-      } finally {
-        image.close()
-      }
+      const layer = this.#layer(machine, { drive, below, file })
+      makeLayer(this.files, { ...layer, path: layer.below }, layer.file)
       made.push(file)
     }
   }
@@ -370,11 +349,12 @@ export class SnapshotStore {
     }
   }
 
-  #liveLayer(machine: MachineConfig, { drive, below, file }: NewLayer): LiveLayer {
+  #layer(machine: MachineConfig, { drive, below, file }: NewLayer): DiskLayer {
     const place = this.#place(below)
-    const { allowed } = this.#openable(machine.drives[drive]!)
+    const { format, allowed } = this.#openable(machine.drives[drive]!)
     return {
       below: place,
+      format,
       name: this.#nameIn(below),
       file: this.#place(file),
       allowed: isAbsolute(below) ? [...allowed, place] : allowed,

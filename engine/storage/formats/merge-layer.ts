@@ -4,6 +4,7 @@ import type { ImageFiles } from '../image-files.ts'
 import { type DiskImage, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { isAllZero } from './fields.ts'
 import { openDisk } from './open-disk.ts'
+import { createOverlay } from './overlay.ts'
 import { qcow2, qemuName } from './qcow2/qcow2.ts'
 import { rebaseQcow2 } from './qcow2/rebase.ts'
 
@@ -106,6 +107,34 @@ function readsAsZeros(image: DiskImage, sector: number, into: Uint8Array): boole
 /** A qcow2 layer without what it is over, for what it holds itself. Throws `file-unusable`. */
 export function openLayerAlone(files: ImageFiles, path: string): DiskImage {
   return openAlone(files, path, NOTHING)
+}
+
+/** A disk as a new layer is to be over it. */
+export interface BelowLayer {
+  path: string
+  /** As the layer is to call it. */
+  name: string
+  format: FormatName | 'auto'
+  /** Files outside of its folder that it may build on. */
+  allowed: readonly string[]
+}
+
+/** Makes an empty layer over a disk that nobody writes, whole and on the host's disk. Throws `file-unusable`. */
+export function makeLayer(
+  files: ImageFiles,
+  { path, name, format, allowed }: BelowLayer,
+  layerPath: string,
+): void {
+  // A chain of hundreds is not opened only to learn how large the disk is.
+  const image =
+    format === 'qcow2'
+      ? openLayerAlone(files, path)
+      : openDisk(files, path, { format, writable: false, confirmed: allowed })
+  try {
+    createOverlay(files, image, name, layerPath)
+  } finally {
+    image.close()
+  }
 }
 
 /** Whether a layer holds nothing of its own: it can go, and nothing is lost. */
