@@ -3,7 +3,7 @@ import { parseSaved, timeNs } from '../base/saved-state.ts'
 import { EngineError } from '../base/errors.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { Device } from '../devices/device.ts'
-import { sharedCopy, type MachineCapture } from '../snapshot/capture.ts'
+import { copyInto, type MachineCapture } from '../snapshot/capture.ts'
 import { packMemory, unpackMemory } from '../snapshot/memory-image.ts'
 import { readStateFile, writeStateFile } from '../snapshot/state-file.ts'
 import type { MachineClock } from './machine-clock.ts'
@@ -37,10 +37,16 @@ const MACHINE_STATE = v.object({
 })
 type MachineState = v.InferOutput<typeof MACHINE_STATE>
 
-/** A copy of the whole state, under the same conditions as `saveMachine`; the guest need not wait for its packing. */
-export function captureMachine(parts: StatefulParts): MachineCapture {
+/**
+ * A copy of the whole state, under the same conditions as `saveMachine`; the guest need not wait for its packing.
+ * @param room as large as RAM and video memory together, from `roomFor`
+ */
+export function captureMachine(parts: StatefulParts, room: Uint8Array): MachineCapture {
   const { ram, vram } = parts.memory.memory
-  return { state: describe(parts), ram: sharedCopy(ram), vram: sharedCopy(vram) }
+  const copy = { ram: room.subarray(0, ram.length), vram: room.subarray(ram.length) }
+  copyInto(copy.ram, ram)
+  copyInto(copy.vram, vram)
+  return { state: describe(parts), ...copy }
 }
 
 /** The whole state as a file's bytes. The machine stands between two runs, with no firmware call under way. */

@@ -85,11 +85,14 @@ export interface Machine {
   stats(): MachineStats
   /** The whole state, in the format of engine/snapshot. */
   save(): Uint8Array
+  /** Size of the memory that a copy of its state holds. */
+  readonly captureBytes: number
   /**
    * For a snapshot: a copy of the state, with new files over the disks, which take all further writes. Throws
    * `file-unusable`, leaving every disk as it was.
+   * @param room for `captureBytes`, to hold the copy
    */
-  freeze(layers: readonly DiskLayer[]): MachineCapture
+  freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture
   /** Takes those files off again; nothing has run meanwhile. */
   thaw(): void
   /** Throws `state-invalid` or `state-too-new`, changing nothing. */

@@ -265,10 +265,15 @@ class Pc implements Machine {
     return saveMachine(this.#stateful())
   }
 
-  freeze(layers: readonly DiskLayer[]): MachineCapture {
+  get captureBytes(): number {
+    const { ram, vram } = this.#memory.memory
+    return ram.length + vram.length
+  }
+
+  freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture {
     this.#finishFirmwareCall()
     this.#bays.layOver(layers)
-    return captureMachine(this.#stateful())
+    return captureMachine(this.#stateful(), room)
   }
 
   thaw(): void {

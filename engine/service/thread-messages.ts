@@ -30,7 +30,8 @@ export interface Requests {
     answer: void
   }
   save: { args: []; answer: Uint8Array }
-  freeze: { args: [layers: readonly DiskLayer[]]; answer: MachineCapture }
+  captureBytes: { args: []; answer: number }
+  freeze: { args: [layers: readonly DiskLayer[], room: Uint8Array]; answer: MachineCapture }
   thaw: { args: []; answer: void }
 }
 export type RequestName = keyof Requests

@@ -3,7 +3,7 @@ import { RpcError, RpcServer, type CallHandlers } from '../protocol/rpc.ts'
 import type { SerialLinkTarget } from '../protocol/serial-target.ts'
 import { vmContract, type MachineState, type VmContract } from '../protocol/vm-contract.ts'
 import type { VmStats } from '../protocol/vm.ts'
-import { packCapture, type MachineCapture } from '../snapshot/capture.ts'
+import { packCapture, roomFor, type MachineCapture } from '../snapshot/capture.ts'
 import { MachineThread } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
 import { thumbnail } from './thumbnail.ts'
@@ -32,6 +32,9 @@ export class VmService {
   #links: (SerialLink | null)[] = []
   /** What was noted for a snapshot and is not written yet. */
   #capture: MachineCapture | null = null
+  #stoppedAtMs = 0
+  /** How long the guest stood for it. */
+  #stoodMs = 0
 
   /**
    * @param script file of the bundled machine-worker.ts
@@ -88,7 +91,10 @@ export class VmService {
         void thread.ended.then(() => this.#end())
       },
       pause: () => this.#running.ask('pause'),
-      resume: () => this.#running.ask('resume'),
+      resume: async () => {
+        await this.#running.ask('resume')
+        this.#stoodMs = performance.now() - this.#stoppedAtMs
+      },
       reset: () => this.#running.ask('reset'),
       powerButton: () => this.#running.ask('powerButton'),
       powerOff: () => this.#powerOff(),
@@ -104,7 +110,11 @@ export class VmService {
         }
       },
       freeze: async ({ layers }) => {
-        this.#capture = await this.#running.ask('freeze', layers)
+        const thread = this.#running
+        const room = roomFor(await thread.ask('captureBytes'))
+        this.#stoppedAtMs = performance.now()
+        await thread.ask('pause')
+        this.#capture = await thread.ask('freeze', layers, room)
       },
       thaw: async () => {
         this.#capture = null
@@ -115,6 +125,7 @@ export class VmService {
         if (!capture) throw new RpcError('bad-request', { name: 'keepState', reason: 'no state was noted' })
         this.#capture = null
         await this.host.writeFile(path, await packCapture(capture))
+        return { stoodMs: this.#stoodMs }
       },
       thumbnail: async () => thumbnail(await this.#running.ask('picture')).toString('base64'),
       insert: ({ drive, path, readonly }) => this.#running.ask('insert', drive, path, { readonly }),

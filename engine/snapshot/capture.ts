@@ -1,3 +1,5 @@
+import { PAGE_SIZE } from '../memory/layout.ts'
+import { isZeroPage } from '../memory/zero-pages.ts'
 import { memoryChunks } from './memory-image.ts'
 import { writeStateFile } from './state-file.ts'
 
@@ -9,11 +11,26 @@ export interface MachineCapture {
   vram: Uint8Array
 }
 
-/** A copy that other threads may read. */
-export function sharedCopy(memory: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(new SharedArrayBuffer(memory.length))
-  copy.set(memory)
-  return copy
+/**
+ * Room for a copy of memory that all threads can read, which the host has committed already: that takes longer than
+ * the copying itself, and a guest need not wait for it.
+ */
+export function roomFor(bytes: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(bytes)).fill(0)
+}
+
+/** Copies memory into room of zeros, without what is zero already: most of what a guest has not touched. */
+export function copyInto(room: Uint8Array, memory: Uint8Array): void {
+  const pages = memory.length / PAGE_SIZE
+  for (let page = 0; page < pages;) {
+    if (isZeroPage(memory, page)) {
+      page++
+      continue
+    }
+    const first = page
+    while (page < pages && !isZeroPage(memory, page)) page++
+    room.set(memory.subarray(first * PAGE_SIZE, page * PAGE_SIZE), first * PAGE_SIZE)
+  }
 }
 
 /** The state file of a capture; others get their turn while it is packed. */

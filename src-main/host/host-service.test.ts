@@ -53,6 +53,7 @@ function startProcess(): VmProcess {
       keepState: async ({ path }) => {
         note('keep state')
         await writeFile(path, 'state')
+        return { stoodMs: 1 }
       },
       thumbnail: () => 'picture',
       insert: ({ drive, path }) => note(`insert ${drive} ${path}`),
@@ -230,7 +231,7 @@ describe('host service', () => {
     await client.call('start', { id })
     told.length = 0
     await client.call('takeSnapshot', { id, name: 'live' })
-    expect(told).toEqual(['pause', 'freeze 0 disks', 'resume', 'keep state'])
+    expect(told).toEqual(['freeze 0 disks', 'resume', 'keep state'])
     const { snapshots, current } = await client.call('snapshots', { id })
     expect(snapshots).toMatchObject([{ id: current, name: 'live', hasState: true, problem: null }])
   })

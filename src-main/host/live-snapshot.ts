@@ -5,7 +5,6 @@ import type { LiveMachine } from '../../engine/service/snapshots/snapshot-store.
 
 /** A machine that runs, for a snapshot of it. */
 export class LiveSnapshot implements LiveMachine {
-  #stoppedAtMs = 0
   /** How long the guest stood still. */
   stoodMs = 0
 
@@ -20,8 +19,6 @@ export class LiveSnapshot implements LiveMachine {
   }
 
   async freeze(layers: DiskLayer[]): Promise<void> {
-    this.#stoppedAtMs = performance.now()
-    await this.client.call('pause', undefined)
     try {
       await this.client.call('freeze', { layers })
     } catch (error) {
@@ -36,10 +33,10 @@ export class LiveSnapshot implements LiveMachine {
 
   async resume(): Promise<void> {
     if (this.isRunning) await this.client.call('resume', undefined)
-    this.stoodMs = Math.round(performance.now() - this.#stoppedAtMs)
   }
 
   async keepState(path: string): Promise<void> {
-    await this.client.call('keepState', { path })
+    const { stoodMs } = await this.client.call('keepState', { path })
+    this.stoodMs = Math.round(stoodMs)
   }
 }

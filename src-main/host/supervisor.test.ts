@@ -45,7 +45,7 @@ class ObedientProcess implements VmProcess {
         saveState: () => undefined,
         freeze: () => undefined,
         thaw: () => undefined,
-        keepState: () => undefined,
+        keepState: () => ({ stoodMs: 0 }),
         thumbnail: () => '',
         insert: () => undefined,
         eject: () => undefined,

@@ -17,6 +17,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
     await page.getByTestId('new').click()
     await page.getByPlaceholder('Search systems').fill('nt 4')
     await page.getByRole('option', { name: 'Windows NT 4.0' }).click()
+    await page.getByLabel('Memory').fill('128')
     await page.getByLabel('Size in MiB').fill('8')
     await page.getByRole('button', { name: 'Create', exact: true }).click()
     await page.getByRole('heading', { name: 'Windows NT 4.0' }).waitFor()
@@ -92,6 +93,36 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
     expect(disk!.allowed).toEqual([join(folder(), 'disk.qcow2')])
     await page.getByTestId('start').click()
     await page.getByTestId('state').getByText('Running').waitFor()
+    expect(front.errors).toEqual([])
+  })
+
+  it('are taken of a machine that runs, and gone back to with its memory', async () => {
+    const { page } = front
+    const running = () => page.getByTestId('state').getByText('Running').waitFor()
+    await page.getByRole('tab', { name: 'Details' }).click()
+    await page.getByTestId('start').click()
+    await running()
+    await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+    await page.getByRole('tab', { name: 'Snapshots' }).click()
+    await take('live')
+    await row('live').getByLabel('with memory').waitFor()
+    await page.getByRole('img', { name: 'Screen at this snapshot' }).waitFor()
+    await running()
+    await button('Go back here…').click()
+    await page.getByRole('dialog').getByLabel('Name').fill('kept')
+    await page.getByRole('dialog').getByRole('button', { name: 'Go back' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await running()
+    const { snapshots } = await record()
+    expect(
+      snapshots!.snapshots.map(({ name, hasState, isComplete }) => [name, hasState, isComplete]),
+    ).toEqual([
+      ['live', true, true],
+      ['kept', true, true],
+    ])
+    const log = await readFile(join(folder(), 'logs', 'machine.log'), 'utf8')
+    console.log(/the guest stood for \d+ ms/.exec(log)?.[0])
+    expect(log).toMatch(/the guest stood for \d+ ms/)
     expect(front.errors).toEqual([])
   })
 })

@@ -130,6 +130,7 @@ export class PatternMachine implements Machine {
   }
 
   save = () => new TextEncoder().encode(this.#lines.join('\n'))
+  captureBytes = 0
   freeze = () => ({ state: {}, ram: this.save(), vram: new Uint8Array(0) })
   thaw(): void {}
 

@@ -95,17 +95,22 @@ export class SnapshotStore {
     const id = newId()
     const made: string[] = []
     const layers = this.#layersOver(record.machine)
-    const picture = live && (await live.picture())
-    if (live) await live.freeze(layers.map((layer) => this.#layer(record.machine, layer)))
+    if (live) this.#put(pictureName(id), await live.picture(), made)
+    try {
+      // The guest stands from here until the record is written.
+      if (live) await live.freeze(layers.map((layer) => this.#layer(record.machine, layer)))
+    } catch (error) {
+      this.#removeAll(made)
+      throw error
+    }
     try {
       if (!live) this.#make(record.machine, layers, made)
-      if (picture) this.#put(pictureName(id), picture, made)
       const holds = live ? { hasState: true, hasPicture: true } : this.#linkSaved(record, id, made)
       const snapshot = { ...wish, ...holds, id, takenAtMs: this.nowMs(), isComplete: live === null }
       await this.keeper.write(taken(record, { snapshot, layers, stampOf: (file) => this.#stamp(file) }))
     } catch (error) {
       if (!(await this.#stands((tree) => tree.snapshots.some((one) => one.id === id)))) {
-        for (const file of made) this.files.remove(this.#place(file))
+        this.#removeAll(made)
         await live?.thaw()
       }
       throw error
@@ -151,8 +156,7 @@ export class SnapshotStore {
       }
       await this.keeper.write(after)
     } catch (error) {
-      if (!(await this.#stands((tree) => tree.generation === generation)))
-        for (const file of made) this.files.remove(this.#place(file))
+      if (!(await this.#stands((tree) => tree.generation === generation))) this.#removeAll(made)
       throw error
     }
     await this.sweep()
@@ -373,6 +377,10 @@ export class SnapshotStore {
     const hasState = made.includes(stateName(id))
     if (hasState) this.#link(savedPictureName(record), pictureName(id), made)
     return { hasState, hasPicture: made.includes(pictureName(id)) }
+  }
+
+  #removeAll(made: readonly string[]): void {
+    for (const file of made) this.files.remove(this.#place(file))
   }
 
   #put(name: string, bytes: Uint8Array, made: string[]): void {
