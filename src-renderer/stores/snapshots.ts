@@ -1,13 +1,7 @@
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
-import type { SnapshotList, SnapshotSummary } from '../../engine/protocol/snapshot.ts'
+import type { SnapshotList } from '../../engine/protocol/snapshot.ts'
 import { useMachines } from './machines.ts'
-
-/** A snapshot and how deep in the tree it is. */
-export interface TreeRow {
-  snapshot: SnapshotSummary
-  depth: number
-}
 
 /** The snapshots of the machine that is shown. The host has them; every change is asked of it and read back. */
 export const useSnapshots = defineStore('snapshots', () => {
@@ -50,23 +44,3 @@ export const useSnapshots = defineStore('snapshots', () => {
     picture: (id: string, snapshot: string) => machines.host().call('snapshotPicture', { id, snapshot }),
   }
 })
-
-/** The tree row by row, each snapshot followed by those that came from it. */
-export function treeRows({ snapshots }: SnapshotList): TreeRow[] {
-  const ids = new Set(snapshots.map(({ id }) => id))
-  const children = new Map<string | null, SnapshotSummary[]>()
-  for (const snapshot of snapshots) {
-    const parent = snapshot.parent !== null && ids.has(snapshot.parent) ? snapshot.parent : null
-    children.set(parent, [...(children.get(parent) ?? []), snapshot])
-  }
-  const rows: TreeRow[] = []
-  const waiting = (children.get(null) ?? []).map((snapshot) => ({ snapshot, depth: 0 })).toReversed()
-  for (let row = waiting.pop(); row; row = waiting.pop()) {
-    rows.push(row)
-    const below = children.get(row.snapshot.id) ?? []
-    // A straight line stays one; only branches go in.
-    const depth = row.depth + (below.length > 1 ? 1 : 0)
-    waiting.push(...below.map((snapshot) => ({ snapshot, depth })).toReversed())
-  }
-  return rows
-}

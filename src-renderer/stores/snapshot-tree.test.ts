@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { SnapshotSummary } from '../../engine/protocol/snapshot.ts'
-import { treeRows } from './snapshots.ts'
+import { treeRows } from './snapshot-tree.ts'
 
 const snapshot = (name: string, parent: string | null): SnapshotSummary => ({
   id: name,
