@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 import { FLOPPY_DRIVE_TYPES, type FloppyDriveType, driveTypeFor } from '../devices/fdc/floppy-drive.ts'
 import type { Fdc } from '../devices/fdc/fdc.ts'
@@ -6,9 +7,11 @@ import type { AtapiCdrom } from '../devices/ide/atapi-cdrom.ts'
 import { type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.ts'
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
-import type { DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
+import type { DiskLayer, DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
 import { asDiskError, type BlockImage, type DiskFaultListener } from '../storage/block-image.ts'
+import { makeLayer } from '../storage/formats/merge-layer.ts'
 import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
+import { HostImageFiles } from '../storage/image-files.ts'
 import { MeteredImage } from '../storage/metered-image.ts'
 import { openCdImage, openDiskImage, openFloppyImage } from '../storage/open-image.ts'
 import { type DriveSlot, assignDrives, floppyTypeOf } from './drives.ts'
@@ -45,6 +48,8 @@ export class DriveBays {
   #fdc: Fdc | null = null
   #channels: readonly IdeChannel[] = []
   #nextSettleMs = 0
+  /** What was laid over disks last. */
+  #layers: { image: MeteredImage; layer: DiskLayer }[] = []
 
   /** Throws `file-unusable` or `option-invalid`. */
   constructor(
@@ -184,6 +189,55 @@ export class DriveBays {
         this.onFault({ drive: id, operation: 'flush', error: asDiskError(error, medium.image.name) })
       }
     }
+  }
+
+  /** Writes out what is held back, so that a saved state finds its disks. */
+  flush(): void {
+    for (const { medium } of this.#bays) medium?.image.flush()
+  }
+
+  /** By drive: the file that its medium began with, or none. */
+  mediaNames(): [drive: string, name: string][] {
+    return this.#bays.map(({ id, medium }) => [id, medium ? basename(medium.image.bottomName) : 'none'])
+  }
+
+  /** Lays new files over disks, all or none. Throws `file-unusable`, `option-invalid`. */
+  layOver(layers: readonly DiskLayer[]): void {
+    this.#layers = []
+    try {
+      for (const layer of layers) {
+        const image = this.#bays.find(({ medium }) => medium?.image.name === layer.below)?.medium?.image
+        if (!image)
+          throw new EngineError('option-invalid', { option: layer.below, reason: 'no drive has it' })
+        image.flush()
+        image.close()
+        try {
+          makeLayer(new HostImageFiles(), { ...layer, path: layer.below }, layer.file)
+          image.goOnWith(openDiskImage(layer.file, { format: 'qcow2', confirmed: layer.allowed }))
+        } catch (error) {
+          this.#goBack(image, layer)
+          throw error
+        }
+        this.#layers.push({ image, layer })
+      }
+    } catch (error) {
+      this.takeOff()
+      throw error
+    }
+  }
+
+  /** Takes off what was laid over last; nothing has been written to it. */
+  takeOff(): void {
+    for (const { image, layer } of this.#layers.toReversed()) {
+      image.close()
+      this.#goBack(image, layer)
+    }
+    this.#layers = []
+  }
+
+  #goBack(image: MeteredImage, { below, format, file, allowed }: DiskLayer): void {
+    image.goOnWith(openDiskImage(below, { format, confirmed: allowed }))
+    new HostImageFiles().remove(file)
   }
 
   /** Takes a medium out. Throws `option-invalid` when the drive is none with removable media. */

@@ -3,6 +3,7 @@ import { parseSaved, timeNs } from '../base/saved-state.ts'
 import { EngineError } from '../base/errors.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { Device } from '../devices/device.ts'
+import { copyInto, type MachineCapture } from '../snapshot/capture.ts'
 import { packMemory, unpackMemory } from '../snapshot/memory-image.ts'
 import { readStateFile, writeStateFile } from '../snapshot/state-file.ts'
 import type { MachineClock } from './machine-clock.ts'
@@ -35,6 +36,18 @@ const MACHINE_STATE = v.object({
   devices: v.record(v.string(), v.unknown()),
 })
 type MachineState = v.InferOutput<typeof MACHINE_STATE>
+
+/**
+ * A copy of the whole state, under the same conditions as `saveMachine`; the guest need not wait for its packing.
+ * @param room as large as RAM and video memory together, from `roomFor`
+ */
+export function captureMachine(parts: StatefulParts, room: Uint8Array): MachineCapture {
+  const { ram, vram } = parts.memory.memory
+  const copy = { ram: room.subarray(0, ram.length), vram: room.subarray(ram.length) }
+  copyInto(copy.ram, ram)
+  copyInto(copy.vram, vram)
+  return { state: describe(parts), ...copy }
+}
 
 /** The whole state as a file's bytes. The machine stands between two runs, with no firmware call under way. */
 export function saveMachine(parts: StatefulParts): Uint8Array {

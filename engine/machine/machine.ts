@@ -1,4 +1,6 @@
 import type { DebugTarget } from '../debugger/target.ts'
+import type { DiskLayer } from '../protocol/machine-config.ts'
+import type { MachineCapture } from '../snapshot/capture.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import type { Display } from '../devices/display.ts'
 import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
@@ -83,6 +85,16 @@ export interface Machine {
   stats(): MachineStats
   /** The whole state, in the format of engine/snapshot. */
   save(): Uint8Array
+  /** Size of the memory that a copy of its state holds. */
+  readonly captureBytes: number
+  /**
+   * For a snapshot: a copy of the state, with new files over the disks, which take all further writes. Throws
+   * `file-unusable`, leaving every disk as it was.
+   * @param room for `captureBytes`, to hold the copy
+   */
+  freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture
+  /** Takes those files off again; nothing has run meanwhile. */
+  thaw(): void
   /** Throws `state-invalid` or `state-too-new`, changing nothing. */
   restore(state: Uint8Array): void
   /** Called when the host fails the machine: an image or a file that cannot be read or written. Replaces the listener. */

@@ -14,9 +14,10 @@ import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import { clearMemory } from '../memory/zero-pages.ts'
-import type { Knobs, MachineConfig } from '../protocol/machine-config.ts'
+import type { DiskLayer, Knobs, MachineConfig } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import type { DiskFaultListener } from '../storage/block-image.ts'
+import type { MachineCapture } from '../snapshot/capture.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
@@ -26,7 +27,7 @@ import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, HostFault, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
-import { restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
+import { captureMachine, restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
 import { readFile } from './read-file.ts'
 import { MAX_FIRMWARE_BYTES, MAX_VGA_BIOS_BYTES, RomSpace } from './rom-space.ts'
 import { RunLoop } from './run-loop.ts'
@@ -260,7 +261,23 @@ class Pc implements Machine {
 
   save(): Uint8Array {
     this.#finishFirmwareCall()
+    this.#bays.flush()
     return saveMachine(this.#stateful())
+  }
+
+  get captureBytes(): number {
+    const { ram, vram } = this.#memory.memory
+    return ram.length + vram.length
+  }
+
+  freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture {
+    this.#finishFirmwareCall()
+    this.#bays.layOver(layers)
+    return captureMachine(this.#stateful(), room)
+  }
+
+  thaw(): void {
+    this.#bays.takeOff()
   }
 
   restore(state: Uint8Array): void {
@@ -281,9 +298,7 @@ class Pc implements Machine {
 
   #stateful(): StatefulParts {
     const { memoryMiB, cpuModel, serialPorts, firmware } = this.#config
-    const media = this.#bays
-      .status()
-      .map(({ id, medium }) => [`the medium of ${id}`, medium ? basename(medium) : 'none'])
+    const media = this.#bays.mediaNames().map(([id, name]) => [`the medium of ${id}`, name])
     return {
       fingerprint: {
         'memory in MiB': memoryMiB,

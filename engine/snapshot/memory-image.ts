@@ -14,23 +14,26 @@ const damaged = (reason: string, cause?: unknown): EngineError =>
  * numbers (u32 each), the pages' contents deflated. Pages of zeros are left out.
  */
 export function packMemory(memory: Uint8Array): Uint8Array {
-  const parts: Uint8Array[] = []
+  return Buffer.concat([...memoryChunks(memory)].flat())
+}
+
+/** The same piece by piece, for whoever has other things to do in between: each one's head and contents. */
+export function* memoryChunks(memory: Uint8Array): Generator<Uint8Array[]> {
   let pages: number[] = []
-  const flush = (): void => {
-    if (pages.length === 0) return
+  const packed = (): Uint8Array[] => {
     const raw = new Uint8Array(pages.length * PAGE)
     pages.forEach((page, i) => raw.set(memory.subarray(page * PAGE, (page + 1) * PAGE), i * PAGE))
-    const packed = deflateRawSync(raw, { level: 1 })
-    parts.push(new Uint8Array(Uint32Array.from([pages.length, packed.length, ...pages]).buffer), packed)
-    pages = []
+    const contents = deflateRawSync(raw, { level: 1 })
+    return [new Uint8Array(Uint32Array.from([pages.length, contents.length, ...pages]).buffer), contents]
   }
   for (let page = 0; page * PAGE < memory.length; page++) {
     if (isZeroPage(memory, page)) continue
     pages.push(page)
-    if (pages.length === CHUNK_PAGES) flush()
+    if (pages.length < CHUNK_PAGES) continue
+    yield packed()
+    pages = []
   }
-  flush()
-  return Buffer.concat(parts)
+  if (pages.length > 0) yield packed()
 }
 
 /** Fills memory from what `packMemory` gave; pages that are not there become zeros. Throws `state-invalid`. */

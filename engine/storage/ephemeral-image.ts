@@ -20,6 +20,10 @@ export class EphemeralImage implements BlockImage {
     return this.base.name
   }
 
+  get bottomName(): string {
+    return this.base.bottomName ?? this.base.name
+  }
+
   get sectorBytes(): number {
     return this.base.sectorBytes
   }

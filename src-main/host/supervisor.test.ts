@@ -43,6 +43,9 @@ class ObedientProcess implements VmProcess {
           return undefined
         },
         saveState: () => undefined,
+        freeze: () => undefined,
+        thaw: () => undefined,
+        keepState: () => ({ stoodMs: 0 }),
         thumbnail: () => '',
         insert: () => undefined,
         eject: () => undefined,
