@@ -25,7 +25,7 @@ beforeEach(async () => {
       viewSocket: () => null,
       store: () => Promise.reject(new Error('no uploads here')),
     },
-    pages,
+    { pages },
   )
   await host.listen(0)
   login = new URL(host.loginAddress())
