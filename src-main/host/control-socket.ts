@@ -58,8 +58,12 @@ export async function serveControl(folder: string, handlers: ControlHandlers): P
   if (isFile && Buffer.byteLength(path) > MAX_PATH)
     throw new RpcError('option-invalid', { option: path, reason: 'the path is too long for a socket' })
   if (isFile) await rm(path, { force: true })
+  const clients = new Set<RpcServer<ControlContract>>()
   const server = createServer((socket) => {
-    new RpcServer<ControlContract>(controlContract, lineChannel(socket), handlers, {})
+    const client = new RpcServer<ControlContract>(controlContract, lineChannel(socket), handlers, {}, () =>
+      clients.delete(client),
+    )
+    clients.add(client)
   })
   server.maxConnections = MAX_CLIENTS
   await new Promise<void>((resolve, reject) => {

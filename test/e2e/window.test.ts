@@ -145,8 +145,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the window of a machi
       expect([width, height]).toEqual([720, 400])
       expect(new Set(pixels).size).toBeGreaterThan(4)
       await tab('Activity')
-      const save = (name: string) =>
-        downloaded(async () => void (await page.getByRole('button', { name }).click()))
+      const save = (name: string) => downloaded(() => page.getByRole('button', { name }).click())
       const csv = (await save('Save as CSV')).toString()
       expect(csv).toMatch(/^group,name,per second,total\r\n/)
       expect(csv).toMatch(/exits,"pio-read",[\d.]+,\d+/)
