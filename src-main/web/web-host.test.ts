@@ -144,7 +144,9 @@ describe('web host', () => {
     const [mine, theirs] = [await open(session), await open(other)]
     const closed = new Promise((resolve) => mine.on('close', resolve))
     // Another site cannot log its visitors out.
-    expect((await ask('/logout', { cookie: session, origin: 'http://evil.example' }, 'POST')).status).toBe(403)
+    expect((await ask('/logout', { cookie: session, origin: 'http://evil.example' }, 'POST')).status).toBe(
+      403,
+    )
     expect((await ask('/', { cookie: session })).status).toBe(200)
     const started = performance.now()
     const { status, headers } = await ask('/logout', { cookie: session, origin }, 'POST')
