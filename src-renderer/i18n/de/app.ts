@@ -18,6 +18,7 @@ export const app: Record<keyof typeof english, string> = {
   'app.theme.light': 'Farben: hell',
   'app.theme.dark': 'Farben: dunkel',
   'app.help': 'Hilfe',
+  'app.logOut': 'Abmelden',
   'app.more': 'Mehr',
   'app.close': 'Schließen',
   'app.cancel': 'Abbrechen',

@@ -16,6 +16,7 @@ export const app = {
   'app.theme.light': 'Colours: light',
   'app.theme.dark': 'Colours: dark',
   'app.help': 'Help',
+  'app.logOut': 'Log out',
   'app.more': 'More',
   'app.close': 'Close',
   'app.cancel': 'Cancel',
