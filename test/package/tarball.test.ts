@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +16,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vitrine-package-'))
   home = join(folder, 'home')
   await mkdir(home)
+  // Else npm looks for a package in the folders above.
+  await writeFile(join(home, 'package.json'), '{ "private": true }')
   await run('npm', ['pack', '--pack-destination', folder], { cwd: PROJECT })
   const [tarball] = (await readdir(folder)).filter((name) => name.endsWith('.tgz'))
   const quiet = ['--prefer-offline', '--no-audit', '--no-fund']
