@@ -43,6 +43,7 @@ export const app: Record<keyof typeof english, string> = {
   'drive.empty': 'leer',
   'drive.takeOut': 'Herausnehmen',
   'drive.putIn': 'Einlegen',
+  'drive.putInNamed': '{name} einlegen',
   'drive.upload': 'Abbild hochladen…',
   'drive.browse': 'Abbild wählen…',
   'drive.imageFile': 'Abbilddatei',

@@ -41,6 +41,7 @@ export const app = {
   'drive.empty': 'empty',
   'drive.takeOut': 'Take it out',
   'drive.putIn': 'Put in',
+  'drive.putInNamed': 'Put in {name}',
   'drive.upload': 'Upload an image…',
   'drive.browse': 'Choose an image…',
   'drive.imageFile': 'Image file',
