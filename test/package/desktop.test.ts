@@ -55,7 +55,7 @@ describe('the desktop application, packed', () => {
   })
 
   it('has the switches off by which others could run code in it', async () => {
-    const [program] = (await readdir(unpacked)).filter((name) => /^vitrine$/i.test(name))
+    const program = (await readdir(unpacked)).find((name) => /^vitrine$/i.test(name))
     const bytes = await readFile(join(unpacked, program!))
     const at = bytes.indexOf(SENTINEL) + SENTINEL.length + 2
     const [runAsNode, , nodeOptions, nodeInspect, asarIntegrity, onlyAsar] = bytes

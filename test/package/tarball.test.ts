@@ -19,7 +19,7 @@ beforeAll(async () => {
   // Else npm looks for a package in the folders above.
   await writeFile(join(home, 'package.json'), '{ "private": true }')
   await run('npm', ['pack', '--pack-destination', folder], { cwd: PROJECT })
-  const [tarball] = (await readdir(folder)).filter((name) => name.endsWith('.tgz'))
+  const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'))
   const quiet = ['--prefer-offline', '--no-audit', '--no-fund']
   await run('npm', ['install', ...quiet, '--omit=optional', join(folder, tarball!)], { cwd: home })
 }, 300_000)
