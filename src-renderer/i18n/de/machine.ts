@@ -165,6 +165,8 @@ export const machine: Record<keyof typeof english, string> = {
   'log.empty': 'Das Protokoll ist leer.',
   'log.none': 'Nichts im Protokoll passt dazu.',
   'log.again': 'Neu laden',
+  'log.mark': 'Lesezeichen',
+  'log.marked': 'Nur Lesezeichen',
   'keys.host': 'Host',
   'log.label': 'Protokoll der Maschine',
 

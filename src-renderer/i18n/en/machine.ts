@@ -162,6 +162,8 @@ export const machine = {
   'log.empty': 'The log is empty.',
   'log.none': 'Nothing in the log matches.',
   'log.again': 'Load again',
+  'log.mark': 'Bookmark',
+  'log.marked': 'Bookmarks',
   'keys.host': 'Host',
   'log.label': 'Log of the machine',
 
