@@ -77,7 +77,9 @@ export const Import = {
   SYSTEM: 2,
   /** (operation, size | addressSize << 8 | repeat << 16, segment cache): repetitions done. */
   BULK: 3,
-  COUNT: 4,
+  /** Called before and after a region that is timed; the result means nothing. */
+  CLOCK: 4,
+  COUNT: 5,
 } as const
 
 /** Flat accesses name no segment. */

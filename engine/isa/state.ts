@@ -39,9 +39,6 @@ export const State = {
   SHADOW: 0xd0,
   /** What must be looked at before the next instruction, of Attention: generated code takes no shortcuts then. */
   ATTENTION: 0xd4,
-  /** Entries of translated regions and instructions retired in them, since somebody last looked. */
-  REGION_ENTRIES: 0xd8,
-  REGION_RETIRED: 0xdc,
 
   /** ES CS SS DS FS GS LDTR TR: SEGMENT_BYTES each, laid out by Segment. */
   SEGMENTS: 0x100,
@@ -89,6 +86,9 @@ export const Attention = {
 
 /** Interrupts and exceptions delivered, by vector: 256 words. */
 export const INTERRUPT_COUNTS = 0x1000
+/** What translated regions count, 64 bits each: instructions retired, and exits by reason (translator/exit-reason.ts). */
+export const REGION_RETIRED = 0x1400
+export const REGION_EXITS = 0x1408
 
 /** FXSAVE alone needs 36. */
 export const BOUNCE_SLOTS = 48

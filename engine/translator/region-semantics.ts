@@ -23,11 +23,11 @@ import { QUIET, QUIET_MASK } from '../isa/sse-native.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'
 import { CS, DS, FS, SS, Segment, State, TLB, gprAt, segmentAt } from '../isa/state.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
+import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
-import type { Step } from './region.ts'
-import { Local, RegisterFile } from './register-file.ts'
+import { type Step, pageDelta } from './region.ts'
+import { FLAG_LOCALS, Local, RegisterFile } from './register-file.ts'
 
-export const FLAG_LOCALS = { result: Local.FLAGS_RESULT, left: Local.FLAGS_LEFT, right: Local.FLAGS_RIGHT }
 /** Flat accesses name no segment. */
 const FLAT = 0
 /** FS and GS may lie anywhere; CS cannot be written, and not always read, however flat it is. */
@@ -102,15 +102,24 @@ export class RegionSemantics extends Semantics {
   }
 
   /** Leaves before the current instruction, which the interpreter then does. */
-  #leave(): void {
+  #leave(reason: ExitReason): void {
+    this.leaveTo(this.#step.record, this.#step.offset, reason)
+  }
+
+  /** Leaves to the record of the instruction at an offset. */
+  leaveTo(record: number, offset: number, reason: ExitReason): void {
     const { fn } = this
-    fn.set(Local.EXIT, i32(this.#step.record))
-    this.leaveRegion()
+    fn.set(Local.EXIT, i32(record))
+    if (pageDelta(offset) !== 0) fn.set(Local.EXIT_DELTA, i32(pageDelta(offset)))
+    this.leaveRegion(reason)
   }
 
   /** Leaves with EXIT or TARGET set. */
-  leaveRegion(): void {
+  leaveRegion(reason: ExitReason): void {
     const { fn, pending } = this
+    const index = EXIT_REASONS.indexOf(reason)
+    // Most exits are those of accesses to memory: their reason is what the local begins with.
+    if (index > 0) fn.set(Local.REASON, i32(index))
     if (pending > 0) fn.set(Local.BUDGET, sub(local(Local.BUDGET), i32(pending)))
     const kind = this.#knownKind()
     fn.branch(kind < 0 ? this.exits.dynamic : this.exits.byKind[kind]!)
@@ -118,7 +127,7 @@ export class RegionSemantics extends Semantics {
 
   #leaveIf(condition: Expr): void {
     this.fn.if(condition)
-    this.#leave()
+    this.#leave('raise')
     this.fn.end()
   }
 
@@ -221,7 +230,7 @@ export class RegionSemantics extends Semantics {
     if (size > 1) fn.branchIf(missed, gtU(and(linear, i32(0xfff)), i32(0x1000 - size)))
     fn.branch(done)
     fn.end()
-    this.#leave()
+    this.#leave('memory')
     fn.end()
     return this.let(add(linear, and(entry, i32(-0x1000))))
   }

@@ -21,7 +21,7 @@ export const Local = {
   BUDGET: 0,
   /** EAX to EDI. */
   GPR: 1,
-  /** EIP of the first byte of the page. */
+  /** EIP of the first byte of the page that the region was entered in. */
   EIP_BASE: 9,
   READ_BIT: 10,
   WRITE_BIT: 11,
@@ -39,10 +39,16 @@ export const Local = {
   TARGET: 20,
   /** Non-zero while MXCSR is known to be quiet (see isa/sse-native.ts). */
   QUIET: 21,
+  /** Why the region is left: an index of EXIT_REASONS. */
+  REASON: 22,
+  /** Distance of the page of EXIT's record from the page that the region was entered in. */
+  EXIT_DELTA: 23,
   /** XMM0 to XMM7, vectors. */
-  XMM: 22,
-  COUNT: 30,
+  XMM: 24,
+  COUNT: 32,
 } as const
+
+export const FLAG_LOCALS = { result: Local.FLAGS_RESULT, left: Local.FLAGS_LEFT, right: Local.FLAGS_RIGHT }
 
 const REGISTERS = 8
 const XMM_BYTES = 16

@@ -1,0 +1,63 @@
+import { I32 } from '../wasm/expression.ts'
+import { type FunctionImport, writeModule } from '../wasm/module-writer.ts'
+import type { FlagFlow } from './flag-flow.ts'
+import { emitRegion } from './region-function.ts'
+import type { Region } from './region.ts'
+
+/** A region to be made for a head of the interpreter's records. */
+export interface RegionRequest {
+  /** Names the request in the answer. */
+  readonly id: number
+  readonly head: number
+  readonly region: Region
+}
+
+/** Functions of one module, one for each request. */
+export interface RegionModule {
+  readonly ids: readonly number[]
+  /** Requests that this is the answer to: those that had become obsolete have no function. */
+  readonly asked: readonly number[]
+  readonly module: WebAssembly.Module
+  readonly bytes: number
+  readonly instructions: number
+  /** Time that making it took, in ms. */
+  readonly ms: number
+}
+
+/** Makes one module of regions, compiled as far as the host does that ahead of the first call. */
+export function makeModule(requests: readonly RegionRequest[], flagFlow: FlagFlow): RegionModule {
+  const began = performance.now()
+  const helpers = new Map<string, number>()
+  const helperIndex = (name: string): number => {
+    let index = helpers.get(name)
+    if (index === undefined) helpers.set(name, (index = helpers.size))
+    return index
+  }
+  const functions = requests.map(({ head, region }) => emitRegion(region, head, flagFlow, helperIndex))
+  const wasm = writeModule({
+    imports: [...helpers.keys()].map((name) => helperImport(name)),
+    functions,
+    exports: new Map(functions.map((_, i) => [exportName(i), i])),
+    memoryPages: [1, 65536],
+  })
+  return {
+    ids: requests.map(({ id }) => id),
+    asked: requests.map(({ id }) => id),
+    module: new WebAssembly.Module(wasm),
+    bytes: wasm.length,
+    instructions: requests.reduce(
+      (sum, { region }) => sum + region.blocks.reduce((n, { steps }) => n + steps.length, 0),
+      0,
+    ),
+    ms: performance.now() - began,
+  }
+}
+
+/** Name of the function of the request at a place in the list. */
+export const exportName = (index: number): string => `r${index}`
+
+/** Helpers carry their number of arguments in their name: "add/2". */
+function helperImport(name: string): FunctionImport {
+  const [base, count] = name.split('/')
+  return { module: 'fpu', name: base!, parameters: Array<typeof I32>(Number(count)).fill(I32), result: I32 }
+}
