@@ -52,8 +52,37 @@ export interface PageRun {
 }
 
 const PAGES = 1 << 20
-const NOWHERE = -1
-const DEVICE = -2
+/** Offsets of pages that no bytes are behind: of none, and of a device. */
+const NOWHERE = -PAGE_SIZE
+const DEVICE = -2 * PAGE_SIZE
+
+/**
+ * Linear-memory offsets by page for direct accesses, or NOWHERE, or DEVICE. Kept so that the zeros of a fresh array
+ * mean NOWHERE: the host then gives memory only for the part of the 4 GiB where something is.
+ */
+class PageOffsets {
+  #pages = new Int32Array(PAGES)
+
+  get(page: number): number {
+    return (this.#pages[page]! - 1) * PAGE_SIZE
+  }
+
+  set(page: number, offset: number): void {
+    this.#pages[page] = offset / PAGE_SIZE + 1
+  }
+
+  /** The same for pages `from` to before `to`. */
+  fill(offset: number, from: number, to: number): void {
+    this.#pages.fill(offset / PAGE_SIZE + 1, from, to)
+  }
+
+  /** @param start page at which the backing begins */
+  fillWith(backing: Backing, start: number, from: number, to: number): void {
+    if (!backing) this.fill(NOWHERE, from, to)
+    else if ('device' in backing) this.fill(DEVICE, from, to)
+    else for (let page = from; page < to; page++) this.set(page, backing.offset + (page - start) * PAGE_SIZE)
+  }
+}
 
 interface Region extends MemoryRegion {
   hidden: boolean
@@ -67,10 +96,10 @@ interface Region extends MemoryRegion {
  */
 export class MemoryMap {
   #regions: Region[] = []
-  /** Linear-memory offset by page for direct accesses, or NOWHERE, or DEVICE. */
-  #readOffset = new Float64Array(PAGES).fill(NOWHERE)
-  #writeOffset = new Float64Array(PAGES).fill(NOWHERE)
-  #owner = new Array<Region | undefined>(PAGES)
+  #readOffset = new PageOffsets()
+  #writeOffset = new PageOffsets()
+  /** The region that answers, by page: one more than its index, 0 where none does. */
+  #owners = new Uint16Array(PAGES)
   #observers: MemoryObserver[] = []
   #a20Mask = 0xffffffff
 
@@ -115,26 +144,30 @@ export class MemoryMap {
 
   /** The linear-memory offset that reads of this physical page (number) reach directly, or a negative number. */
   readOffset(page: number): number {
-    return page < PAGES ? this.#readOffset[page]! : NOWHERE
+    return page < PAGES ? this.#readOffset.get(page) : NOWHERE
   }
 
   /** The same for writes. A page whose writes are being noted gives a negative number until `noteWrite`. */
   writeOffset(page: number): number {
-    return page < PAGES ? this.#writeOffset[page]! : NOWHERE
+    return page < PAGES ? this.#writeOffset.get(page) : NOWHERE
+  }
+
+  #owner(page: number): Region | undefined {
+    return this.#regions[this.#owners[page]! - 1]
   }
 
   /** Notes a write to a page that tracks them; afterwards `writeOffset` is direct until `takeDirty`. */
   noteWrite(page: number): void {
-    const region = this.#owner[page]
+    const region = this.#owner(page)
     if (!region?.dirty || !region.write || !('offset' in region.write)) return
     const index = page - (region.base >>> PAGE_SHIFT)
     region.dirty[index] = 1
-    this.#writeOffset[page] = region.write.offset + index * PAGE_SIZE
+    this.#writeOffset.set(page, region.write.offset + index * PAGE_SIZE)
   }
 
   /** True when a write to this page would be direct once noted. */
   needsNote(page: number): boolean {
-    return page < PAGES && this.#writeOffset[page] === DEVICE && !!this.#owner[page]?.dirty
+    return page < PAGES && this.#writeOffset.get(page) === DEVICE && !!this.#owner(page)?.dirty
   }
 
   /** What of a range of pages can be read directly, in order of addresses. */
@@ -147,7 +180,7 @@ export class MemoryMap {
         last = undefined
         continue
       }
-      const tracksDirty = !!this.#owner[page]?.dirty
+      const tracksDirty = !!this.#owner(page)?.dirty
       const isWritable = tracksDirty || this.writeOffset(page) === offset
       if (
         last &&
@@ -164,7 +197,7 @@ export class MemoryMap {
   /** One access as a device or the slow path of a CPU makes it, within one page. */
   read(address: number, size: AccessSize): number {
     const page = address >>> PAGE_SHIFT
-    const at = this.#readOffset[page]!
+    const at = this.#readOffset.get(page)
     if (at >= 0) {
       const { view } = this.memory
       const offset = at + (address & (PAGE_SIZE - 1))
@@ -174,7 +207,7 @@ export class MemoryMap {
           ? view.getUint16(offset, true)
           : view.getUint32(offset, true)
     }
-    const region = this.#owner[page]
+    const region = this.#owner(page)
     const backing = region?.read
     if (!region || !backing || !('device' in backing)) return floating(size)
     return backing.device.read((address >>> 0) - region.base, size)
@@ -183,7 +216,7 @@ export class MemoryMap {
   write(address: number, value: number, size: AccessSize): void {
     const page = address >>> PAGE_SHIFT
     if (this.needsNote(page)) this.noteWrite(page)
-    const at = this.#writeOffset[page]!
+    const at = this.#writeOffset.get(page)
     if (at >= 0) {
       const { view } = this.memory
       const offset = at + (address & (PAGE_SIZE - 1))
@@ -193,7 +226,7 @@ export class MemoryMap {
       this.#tellWritten(offset, size)
       return
     }
-    const region = this.#owner[page]
+    const region = this.#owner(page)
     const backing = region?.write
     if (region && backing && 'device' in backing)
       backing.device.write((address >>> 0) - region.base, value, size)
@@ -219,7 +252,7 @@ export class MemoryMap {
       (offset, done, count, page) => {
         if (offset === null && this.needsNote(page)) {
           this.noteWrite(page)
-          offset = this.#writeOffset[page]! + ((address + done) & (PAGE_SIZE - 1))
+          offset = this.#writeOffset.get(page) + ((address + done) & (PAGE_SIZE - 1))
         }
         if (offset === null) return
         this.memory.bytes.set(from.subarray(done, done + count), offset)
@@ -233,13 +266,13 @@ export class MemoryMap {
     address: number,
     length: number,
     part: (offset: number | null, done: number, count: number, page: number) => void,
-    offsets: Float64Array,
+    offsets: PageOffsets,
   ): void {
     for (let done = 0; done < length;) {
       const at = (address + done) >>> 0
       const inPage = at & (PAGE_SIZE - 1)
       const count = Math.min(length - done, PAGE_SIZE - inPage)
-      const base = offsets[at >>> PAGE_SHIFT]!
+      const base = offsets.get(at >>> PAGE_SHIFT)
       part(base >= 0 ? base + inPage : null, done, count, at >>> PAGE_SHIFT)
       done += count
     }
@@ -259,7 +292,7 @@ export class MemoryMap {
       if (!dirty[index]) continue
       pages.push(index)
       dirty[index] = 0
-      if (this.#owner[first + index] === region) this.#writeOffset[first + index] = DEVICE
+      if (this.#owner(first + index) === region) this.#writeOffset.set(first + index, DEVICE)
     }
     // One call for the whole span: forgetting a translation too many costs less than a hundred calls.
     if (pages.length > 0)
@@ -271,7 +304,7 @@ export class MemoryMap {
   #rebuild(base: number, length: number): void {
     const first = base >>> PAGE_SHIFT
     const last = Math.min(PAGES, first + (length >>> PAGE_SHIFT))
-    this.#owner.fill(undefined, first, last)
+    this.#owners.fill(0, first, last)
     this.#readOffset.fill(NOWHERE, first, last)
     this.#writeOffset.fill(NOWHERE, first, last)
     const present = this.#regions.filter(
@@ -288,18 +321,11 @@ export class MemoryMap {
     const start = region.base >>> PAGE_SHIFT
     const from = Math.max(first, start)
     const to = Math.min(last, start + (region.length >>> PAGE_SHIFT))
-    this.#owner.fill(region, from, to)
-    fillOffsets(this.#readOffset, region.read, start, from, to)
-    fillOffsets(this.#writeOffset, region.write, start, from, to)
+    this.#owners.fill(region.order + 1, from, to)
+    this.#readOffset.fillWith(region.read, start, from, to)
+    this.#writeOffset.fillWith(region.write, start, from, to)
     const { dirty } = region
     if (dirty)
-      for (let page = from; page < to; page++) if (!dirty[page - start]) this.#writeOffset[page] = DEVICE
+      for (let page = from; page < to; page++) if (!dirty[page - start]) this.#writeOffset.set(page, DEVICE)
   }
-}
-
-/** @param start page at which the backing begins */
-function fillOffsets(offsets: Float64Array, backing: Backing, start: number, from: number, to: number): void {
-  if (!backing) offsets.fill(NOWHERE, from, to)
-  else if ('device' in backing) offsets.fill(DEVICE, from, to)
-  else for (let page = from; page < to; page++) offsets[page] = backing.offset + (page - start) * PAGE_SIZE
 }

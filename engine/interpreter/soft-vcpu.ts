@@ -1,3 +1,4 @@
+import type { AccessSize } from '../bus/bus-device.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { parseSaved } from '../base/saved-state.ts'
@@ -195,6 +196,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         this.mmu.noExecuteEnabled = enabled
         this.mmu.flush(true)
       },
+      setSysenter: (register, value) => this.state.setWord(State.SYSENTER_CS + 4 * register, value),
     })
     this.portIo = new PortIo(state, this.mmu, this.segmentation, config.ports)
     this.#system = new SystemUnit({
@@ -223,6 +225,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   #wire(tasks: TaskSwitch): void {
     tasks.onLoadCr3 = (cr3) => this.control.setCr3(cr3)
+    tasks.onDebugChange = () => this.updateBreakpoints()
     tasks.onDebugTrap = () => this.#pendDebug(0x8000)
     const finder = this.#finder
     this.segmentation.onChange = () => finder.noteModeChange()
@@ -283,6 +286,16 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         system: (op: number, a: number, b: number): number => this.#systemCall(op, a, b),
         bulk: (op: number, kind: number, segment: number): number =>
           this.#stepping ? 0 : this.#bulk.run(op, kind, segment),
+        readPort: (port: number, size: AccessSize): number => {
+          const value = this.portIo.read(port, size)
+          this.#notePort()
+          return value
+        },
+        writePort: (port: number, value: number, size: AccessSize): number => {
+          this.portIo.write(port, value, size)
+          this.#notePort()
+          return 0
+        },
         clock: (): number => {
           this.#times.clock()
           return 0
@@ -852,14 +865,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     let outcome: number
     try {
       outcome = this.#system.execute(op, a, b)
-      // Programs that poll a device retire few instructions in much time: timers must not wait for the budget.
-      if (
-        op <= SystemOp.OUTS &&
-        op >= SystemOp.IN &&
-        (++this.#portAccesses & 7) === 0 &&
-        this.config.isDue?.()
-      )
-        this.requestStop()
+      if (op <= SystemOp.OUTS && op >= SystemOp.IN) this.#notePort()
     } catch (fault) {
       this.#fault = asFault(fault)
       state.eip = eip
@@ -893,6 +899,11 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.#finder.settleMode()
     if (this.#attends(Attention.STOP) || this.stops.isHit) return Why.SYSTEM
     return state.word(State.JUMP_KEY) === key ? Why.NEXT : this.#whyLeave()
+  }
+
+  /** Programs that poll a device retire few instructions in much time: timers must not wait for the budget. */
+  #notePort(): void {
+    if ((++this.#portAccesses & 7) === 0 && this.config.isDue?.()) this.requestStop()
   }
 
   /** State.EIP is right: generated code may look there for itself unless something comes first. */

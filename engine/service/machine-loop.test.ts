@@ -58,6 +58,8 @@ class ScriptedHost implements LoopHost {
     return message
   }
 
+  rest(): void {}
+
   post(message: FromMachine): void {
     this.sent.push(message)
   }

@@ -5,6 +5,7 @@ import type { MachineState } from '../protocol/vm-contract.ts'
 import type { VmStats } from '../protocol/vm.ts'
 import { BufferPool, FramePump } from './frame-pump.ts'
 import { DebuggerLink } from './debugger-link.ts'
+import { RestWatch } from './rest-watch.ts'
 import type { FromMachine, Picture, RequestName, Requests, ToMachine } from './thread-messages.ts'
 
 /** Long enough that the way in and out of the machine does not count, short enough for input to feel immediate. */
@@ -26,6 +27,8 @@ export interface LoopHost {
   sleep(ns: number): void
   receive(): ToMachine | undefined
   post(message: FromMachine, transfer?: ArrayBuffer[]): void
+  /** The guest rests: what its work has left behind can be tidied up, which takes some hundredths of a second. */
+  rest(): void
 }
 
 type Answers = { [K in RequestName]: (...args: Requests[K]['args']) => Requests[K]['answer'] }
@@ -49,6 +52,7 @@ export class MachineLoop {
   #nextStatsNs = 0
   #lastStats = { atNs: 0, instructions: 0, sleptNs: 0, frames: 0 }
   #sleptNs = 0
+  readonly #restWatch: RestWatch
   readonly #debugger: DebuggerLink
 
   /** @param waits it stands before its first instruction until a debugger, or somebody else, lets it go */
@@ -65,6 +69,7 @@ export class MachineLoop {
     machine.serial.forEach((end, port) => end.onOutput((bytes) => this.#noteSerial(port, bytes)))
     machine.onFault((fault) => this.#noteFault(fault))
     this.#lastStats.atNs = host.nowNs()
+    this.#restWatch = new RestWatch(host.nowNs())
   }
 
   /** Returns when the machine has ended; the machine is closed then. */
@@ -136,7 +141,9 @@ export class MachineLoop {
     if (ns <= 0) return
     const before = this.host.nowNs()
     this.host.sleep(this.#watched ? Math.min(ns, STATS_NS) : ns)
-    this.#sleptNs += this.host.nowNs() - before
+    const nowNs = this.host.nowNs()
+    this.#sleptNs += nowNs - before
+    if (this.#restWatch.hasSlept(nowNs - before, nowNs)) this.host.rest()
   }
 
   #handle(message: ToMachine): void {

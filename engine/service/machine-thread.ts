@@ -10,6 +10,9 @@ import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from 
 /** How long a typed key is held, and how long nothing follows it: fast for a person, slow enough for a BIOS. */
 const KEY_MS = 25
 
+/** Room for new objects: what the default of 48 MiB would take, a machine's thread does not come to use. */
+const YOUNG_GENERATION_MIB = 8
+
 /** Time for the machine to close its images when the plug is pulled, before its thread is ended. */
 const POWER_OFF_MS = 5000
 
@@ -56,7 +59,11 @@ export class MachineThread {
     { state = null, waitForDebugger = false }: Partial<Pick<ThreadStart, 'state' | 'waitForDebugger'>> = {},
   ) {
     const workerData: ThreadStart = { config, state, waitForDebugger, kick: this.#kick.buffer }
-    const worker = new Worker(script, { workerData, name: 'machine' })
+    const worker = new Worker(script, {
+      workerData,
+      name: 'machine',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    })
     this.#worker = worker
     this.ready = new Promise((resolve, reject) => {
       worker.on('message', (message: FromMachine) => {

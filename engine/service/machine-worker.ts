@@ -1,12 +1,14 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import { createMachine } from '../machine/pc.ts'
 import { describeError } from '../protocol/rpc.ts'
+import { HostMemory } from './host-memory.ts'
 import { MachineLoop, type LoopHost } from './machine-loop.ts'
 import type { FromMachine, ThreadStart, ToMachine } from './thread-messages.ts'
 
 /** Entry of the thread that a machine runs on. It blocks in the guest, so messages are fetched, never delivered. */
 class ThreadHost implements LoopHost {
   #kick: Int32Array
+  #memory = new HostMemory()
 
   constructor(
     private readonly port: MessagePort,
@@ -34,6 +36,10 @@ class ThreadHost implements LoopHost {
 
   post(message: FromMachine, transfer: ArrayBuffer[] = []): void {
     this.port.postMessage(message, transfer)
+  }
+
+  rest(): void {
+    this.#memory.giveBack()
   }
 }
 

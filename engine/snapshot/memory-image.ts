@@ -1,7 +1,8 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
+import { PAGE_SIZE as PAGE } from '../memory/layout.ts'
+import { clearMemory, isZeroPage } from '../memory/zero-pages.ts'
 
-const PAGE = 4096
 /** Pages that are compressed together. */
 const CHUNK_PAGES = 256
 
@@ -23,9 +24,8 @@ export function packMemory(memory: Uint8Array): Uint8Array {
     parts.push(new Uint8Array(Uint32Array.from([pages.length, packed.length, ...pages]).buffer), packed)
     pages = []
   }
-  const words = new Float64Array(memory.buffer, memory.byteOffset, memory.byteLength / 8)
   for (let page = 0; page * PAGE < memory.length; page++) {
-    if (isZero(words, page)) continue
+    if (isZeroPage(memory, page)) continue
     pages.push(page)
     if (pages.length === CHUNK_PAGES) flush()
   }
@@ -33,17 +33,10 @@ export function packMemory(memory: Uint8Array): Uint8Array {
   return Buffer.concat(parts)
 }
 
-/** Compares bits, not numbers: a NaN and a negative zero are not nothing. */
-function isZero(words: Float64Array, page: number): boolean {
-  const first = page * (PAGE / 8)
-  for (let i = first; i < first + PAGE / 8; i++) if (!Object.is(words[i], 0)) return false
-  return true
-}
-
 /** Fills memory from what `packMemory` gave; pages that are not there become zeros. Throws `state-invalid`. */
 export function unpackMemory(packed: Uint8Array, memory: Uint8Array): void {
   const chunks = readChunks(packed, memory.length / PAGE)
-  memory.fill(0)
+  clearMemory(memory)
   for (const { pages, contents } of chunks())
     pages.forEach((page, i) => memory.set(contents.subarray(i * PAGE, (i + 1) * PAGE), page * PAGE))
 }

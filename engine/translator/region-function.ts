@@ -1,8 +1,5 @@
 import {
   type Expr,
-  I32,
-  V128,
-  type ValueType,
   add,
   add64,
   and,
@@ -29,10 +26,8 @@ import type { FlagFlow } from './flag-flow.ts'
 import { halvesOf } from './nowhere.ts'
 import { type Block, type Region, branchTarget, pageDelta, successorsOf } from './region.ts'
 import { RegionSemantics } from './region-semantics.ts'
-import { FLAG_LOCALS, Local } from './register-file.ts'
+import { FLAG_LOCALS, LOCAL_TYPES, Local } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
-
-const LOCAL_TYPES: ValueType[] = Array.from({ length: Local.COUNT }, (_, i) => (i < Local.XMM ? I32 : V128))
 
 /**
  * One region as a function (budget) → why. It runs until it is left: 0 when the interpreter goes on at
@@ -103,6 +98,7 @@ class RegionEmitter {
       if (this.region.pages.length > 1) this.#guard(fn)
       this.#semantics.registers.loadAll(fn)
       this.#semantics.startUnits(fn)
+      this.#semantics.x87.start(fn)
       for (const [index, address] of [
         [Local.EIP_BASE, State.EIP_BASE],
         [Local.READ_BIT, State.READ_BIT],
@@ -131,6 +127,7 @@ class RegionEmitter {
     const fn = this.#fn
     const budget = local(Local.BUDGET)
     this.#semantics.registers.storeWritten()
+    this.#semantics.x87.finish()
     fn.store(i32(State.BUDGET), budget, 4)
     fn.set(Local.REASON, shl(local(Local.REASON), i32(3)))
     const counter = local(Local.REASON)
@@ -185,7 +182,8 @@ class RegionEmitter {
     semantics.kinds = this.#kinds[number]!
     semantics.startBlock()
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
-    for (const step of block.steps) ending = semantics.translate(step, region.mode.flat)
+    for (const step of block.steps) ending = semantics.translate(step, region.mode)
+    semantics.endBlock()
     const state = { kinds: semantics.kinds, pending: semantics.pending }
     switch (ending.kind) {
       case 'next':

@@ -1,6 +1,6 @@
-import { I32 } from '../wasm/expression.ts'
-import { type FunctionImport, writeModule } from '../wasm/module-writer.ts'
+import { writeModule } from '../wasm/module-writer.ts'
 import type { FlagFlow } from './flag-flow.ts'
+import { helperImport } from './helper-import.ts'
 import { emitRegion } from './region-function.ts'
 import type { Region } from './region.ts'
 
@@ -35,7 +35,7 @@ export function makeModule(requests: readonly RegionRequest[], flagFlow: FlagFlo
   }
   const functions = requests.map(({ head, region }) => emitRegion(region, head, flagFlow, helperIndex))
   const wasm = writeModule({
-    imports: [...helpers.keys()].map((name) => helperImport(name)),
+    imports: [...helpers.keys()].map(helperImport),
     functions,
     exports: new Map(functions.map((_, i) => [exportName(i), i])),
     memoryPages: [1, 65536],
@@ -55,9 +55,3 @@ export function makeModule(requests: readonly RegionRequest[], flagFlow: FlagFlo
 
 /** Name of the function of the request at a place in the list. */
 export const exportName = (index: number): string => `r${index}`
-
-/** Helpers carry their number of arguments in their name: "add/2". */
-function helperImport(name: string): FunctionImport {
-  const [base, count] = name.split('/')
-  return { module: 'fpu', name: base!, parameters: Array<typeof I32>(Number(count)).fill(I32), result: I32 }
-}

@@ -52,7 +52,6 @@ export class RegionTranslator implements Translator {
   }
 
   hot(head: number, place: HotPlace): void {
-
     const { code, reached } = this.#host
     if (!this.#compiler.takesMore) return code.setHead(head, ASK_AGAIN)
     const began = performance.now()

@@ -1,7 +1,7 @@
 import { utilityProcess, type MessagePortMain } from 'electron'
 import { ChannelEnd } from '../../engine/protocol/channel.ts'
 import { bundled } from '../host/locations.ts'
-import type { VmProcess } from '../host/vm-process.ts'
+import { ALLOCATOR_ENVIRONMENT, type VmProcess } from '../host/vm-process.ts'
 
 export interface UtilityVmProcess extends VmProcess {
   /** Hands the process the far ends of a view's two ports. */
@@ -12,6 +12,7 @@ export function startUtilityProcess(id: string): UtilityVmProcess {
   const child = utilityProcess.fork(bundled('main', 'vm-process.js'), [], {
     serviceName: `Vitrine ${id}`,
     stdio: 'ignore',
+    env: { ...process.env, ...ALLOCATOR_ENVIRONMENT },
   })
   const control = new ChannelEnd((message) => child.postMessage(message))
   child.on('message', (message: unknown) => control.deliver(message))

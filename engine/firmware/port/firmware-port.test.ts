@@ -151,6 +151,18 @@ describe('a guest that does not keep to the protocol', () => {
     expect(ports.read(channel, 1)).toBe(COMMAND.read)
   })
 
+  it('cannot write on into a call that a reset has ended', () => {
+    const { ports, begin, port } = powerOn(endless)
+    const channel = begin(1)
+    ports.read(channel, 4)
+    const other = ports.read(FIRMWARE_PORT, 2)
+
+    port.reset()
+
+    expect(ports.bulk(other)!.writeBlock(new Uint8Array(16))).toBe(0)
+    expect(ports.bulk(channel)!.writeBlock(new Uint8Array(16))).toBe(0)
+  })
+
   it('gets an error from a service that fails, and we the reason', () => {
     const { ports, begin, warnings } = powerOn(() => {
       throw new Error('our mistake')

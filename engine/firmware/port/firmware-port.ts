@@ -29,12 +29,19 @@ class Channel implements BusDevice, BulkPort {
   constructor(private readonly owner: { clock: Clock; dispatch: Dispatch; log: Log }) {}
 
   begin(): void {
+    this.free()
     this.state = 'header'
     this.lastUseNs = this.owner.clock.nowNs
+    this.#expect(HEADER_BYTES)
+  }
+
+  /** Drops the call, with what it still had to say and to hear. */
+  free(): void {
+    this.state = 'free'
     this.#service = null
     this.#out = EMPTY
     this.#outAt = 0
-    this.#expect(HEADER_BYTES)
+    this.#expect(0)
   }
 
   /** What the ROM reads next; zeros where there is nothing. */
@@ -162,7 +169,7 @@ export class FirmwarePort {
   }
 
   reset(): void {
-    for (const channel of this.#channels) channel.state = 'free'
+    for (const channel of this.#channels) channel.free()
   }
 
   /** A free channel, else the one that has been left alone longest. */

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { clearMemory } from '../memory/zero-pages.ts'
+import { packMemory, unpackMemory } from './memory-image.ts'
+
+const PAGE = 4096
+
+function memoryOf(pages: number, filled: Record<number, number> = {}): Uint8Array {
+  const memory = new Uint8Array(pages * PAGE)
+  for (const [page, value] of Object.entries(filled)) memory[(Number(page) + 1) * PAGE - 1] = value
+  return memory
+}
+
+describe('packed memory', () => {
+  it('comes back byte for byte, with zeros where there were some', () => {
+    const before = memoryOf(600, { 0: 1, 3: 128, 299: 7, 599: 255 })
+    const packed = packMemory(before)
+    const after = new Uint8Array(600 * PAGE).fill(0xaa)
+
+    unpackMemory(packed, after)
+
+    expect(Buffer.compare(after, before)).toBe(0)
+    expect(packed.length).toBeLessThan(1000)
+  })
+
+  it('is refused when damaged, with memory left as it was', () => {
+    const packed = packMemory(memoryOf(4, { 1: 9, 2: 9 }))
+    const memory = memoryOf(4, { 0: 5 })
+    for (const damaged of [packed.subarray(0, -1), packed.subarray(0, 6), packed.fill(0xff, 4, 8)])
+      expect(() => unpackMemory(damaged, memory)).toThrow('state-invalid')
+    expect(() => unpackMemory(packMemory(memoryOf(9, { 8: 1 })), memory)).toThrow(
+      'pages that this machine does not have',
+    )
+    expect(Buffer.compare(memory, memoryOf(4, { 0: 5 }))).toBe(0)
+  })
+})
+
+describe.runIf(process.platform === 'linux')('memory of zeros', () => {
+  const residentMiB = () =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024
+
+  it('is not committed by being cleared, saved or restored', () => {
+    const pages = 1024 // 64 MiB
+    const wasm = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+    const memory = new Uint8Array(wasm.buffer)
+    memory[5 * PAGE] = 1
+    const before = residentMiB()
+
+    clearMemory(memory)
+    expect(memory[5 * PAGE]).toBe(0)
+    unpackMemory(packMemory(memory), memory)
+
+    expect(residentMiB() - before).toBeLessThan(24)
+  })
+})
