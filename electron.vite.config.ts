@@ -27,7 +27,6 @@ export default defineConfig({
           'main/index': 'src-main/desktop/index.ts',
           'main/vm-process': 'src-main/vm-process/index.ts',
           'main/machine-worker': 'engine/service/machine-worker.ts',
-          'main/compile-worker': 'engine/machine/compile-worker.ts',
           'cli/index': 'src-main/cli/index.ts',
         },
         output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name].js' },

@@ -196,7 +196,11 @@ export class CodeCache {
   /** Calls the function at a place of the table from now on. No guard holds yet. */
   setRegion(head: number, slot: number): void {
     this.dropGuard(head)
-    this.#view.setUint32(head + Record.LAST_ENTERED, Number(this.#view.getBigUint64(REGION_RETIRED, true) >> 16n), true)
+    this.#view.setUint32(
+      head + Record.LAST_ENTERED,
+      Number(this.#view.getBigUint64(REGION_RETIRED, true) >> 16n),
+      true,
+    )
     this.#view.setInt32(head + Record.IMMEDIATE, slot, true)
     this.#view.setUint16(head + Record.HANDLER, Handler.REGION, true)
   }

@@ -9,11 +9,9 @@ import { KvmVcpu, type KvmVcpuConfig } from '../kvm/kvm-vcpu.ts'
 import { probeLimitation } from '../kvm/probe.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
-import { InlineCompiler } from '../translator/compiler.ts'
 import { RegionTranslator } from '../translator/translator.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
-import { CompileThread, compileScript } from './compile-thread.ts'
 
 /** What a processor is connected to, whichever accelerator runs it. */
 export type ProcessorWiring = Omit<SoftVcpuConfig, 'isa' | 'interpreter' | 'fpu' | 'translator'> &
@@ -65,15 +63,11 @@ function tryKvm(always: boolean, wiring: ProcessorWiring): Processor | string {
 
 function softProcessor(wiring: ProcessorWiring, translates: boolean): SoftVcpu {
   const isa = describeAll()
-  const script = translates ? compileScript() : null
-  const compiler = script
-    ? new CompileThread(script, wiring.model.features, wiring.memory.memory.bytes)
-    : new InlineCompiler()
   return new SoftVcpu({
     ...wiring,
     isa,
     interpreter: loadInterpreter(isa, wiring.model, artifact),
-    ...(translates && { translator: (host) => new RegionTranslator(host, { compiler }) }),
+    ...(translates && { translator: (host) => new RegionTranslator(host) }),
     fpu: loadFpu(wiring.memory.memory.wasm, fpuBytes()) as never,
   })
 }

@@ -162,9 +162,7 @@ class RegionFinder {
 
   /** A branch with a 16-bit operand wraps at 64 KiB, which in 32-bit code may be anywhere. */
   #keepsEip({ instruction }: Step): boolean {
-    return (
-      !this.entry.mode.code32 || instruction.operands.every((o) => o.kind !== 'relative' || o.size === 4)
-    )
+    return !this.entry.mode.code32 || instruction.operands.every((o) => o.kind !== 'relative' || o.size === 4)
   }
 
   #form(): Region {
@@ -209,8 +207,7 @@ class RegionFinder {
     const note = (delta: number, start: number, end: number): void => {
       const list = ranges.get(delta)
       if (!list) ranges.set(delta, [[start, end]])
-      else if (list.length > 0 && start <= list.at(-1)![1])
-        list.at(-1)![1] = Math.max(list.at(-1)![1], end)
+      else if (list.length > 0 && start <= list.at(-1)![1]) list.at(-1)![1] = Math.max(list.at(-1)![1], end)
       else list.push([start, end])
     }
     for (const { offset, instruction } of [...steps].sort((a, b) => a.offset - b.offset)) {

@@ -114,9 +114,7 @@ class RegionEmitter {
   #guard(fn: FunctionBuilder): void {
     const changed = (field: number, word: number): Expr =>
       xor(load(i32(this.head), 4, field), load(i32(word), 4))
-    fn.if(
-      or(changed(Record.GUARD_KEY, State.JUMP_KEY), changed(Record.GUARD_BASE, State.EIP_BASE)),
-    )
+    fn.if(or(changed(Record.GUARD_KEY, State.JUMP_KEY), changed(Record.GUARD_BASE, State.EIP_BASE)))
     fn.store(i32(State.BUDGET), local(Local.BUDGET), 4)
     fn.return(i32(Why.GUARD))
     fn.end()

@@ -15,8 +15,6 @@ export interface RegionRequest {
 /** Functions of one module, one for each request. */
 export interface RegionModule {
   readonly ids: readonly number[]
-  /** Requests that this is the answer to: those that had become obsolete have no function. */
-  readonly asked: readonly number[]
   readonly module: WebAssembly.Module
   readonly bytes: number
   readonly instructions: number
@@ -42,7 +40,6 @@ export function makeModule(requests: readonly RegionRequest[], flagFlow: FlagFlo
   })
   return {
     ids: requests.map(({ id }) => id),
-    asked: requests.map(({ id }) => id),
     module: new WebAssembly.Module(wasm),
     bytes: wasm.length,
     instructions: requests.reduce(

@@ -14,9 +14,7 @@ export interface RegionEntry {
 export interface PageFinder {
   /** JUMP_KEY as it is. */
   key(): number
-  look(
-    eip: number,
-  ): { hostPage: number; variant: { low: number; high: number }; global: boolean } | null
+  look(eip: number): { hostPage: number; variant: { low: number; high: number }; global: boolean } | null
 }
 
 export interface StoreOptions {

@@ -68,14 +68,14 @@ export class RegionTranslator implements Translator {
     for (const made of this.#compiler.finished()) this.#install(made)
   }
 
-  #install({ ids, asked, module, bytes, instructions, ms }: RegionModule): void {
+  #install({ ids, module, bytes, instructions, ms }: RegionModule): void {
     const { memory, fpu } = this.#host
     const began = performance.now()
     const { exports } = new WebAssembly.Instance(module, { env: { memory }, fpu })
     ids.forEach((id, i) => {
       this.#store.install(this.#waiting.get(id)!, exports[exportName(i)] as () => number)
+      this.#waiting.delete(id)
     })
-    for (const id of asked) this.#waiting.delete(id)
     const stats = this.#stats
     stats.regions += ids.length
     stats.modules++

@@ -105,7 +105,10 @@ export class LoopProgramBuilder {
   }
 
   #put(bytes: readonly number[]): void {
-    this.#code.set(bytes.map((b) => b & 0xff), this.#at - CODE_START)
+    this.#code.set(
+      bytes.map((b) => b & 0xff),
+      this.#at - CODE_START,
+    )
     this.#at += bytes.length
   }
 
@@ -171,7 +174,12 @@ export class LoopProgramBuilder {
       case 3:
         return this.#put([...other, (random.oneIn(2) ? 0x40 : 0x48) + a])
       case 4:
-        return this.#put([...other, 0xc1, 0xc0 | (random.pick([0, 1, 2, 3, 4, 5, 7]) << 3) | b, random.below(33)])
+        return this.#put([
+          ...other,
+          0xc1,
+          0xc0 | (random.pick([0, 1, 2, 3, 4, 5, 7]) << 3) | b,
+          random.below(33),
+        ])
       case 5:
         return this.#patched([...other, 0xb8 + a], littleEndian(random.value(), size))
       case 6:
@@ -184,14 +192,23 @@ export class LoopProgramBuilder {
         return this.#put(random.pick(SMALL))
       case 10:
       case 11:
-        return this.#put([...other, random.pick([0x89, 0x8b, 0x01, 0x29, 0x39, 0x13]), ...this.#memory(a, operand)])
+        return this.#put([
+          ...other,
+          random.pick([0x89, 0x8b, 0x01, 0x29, 0x39, 0x13]),
+          ...this.#memory(a, operand),
+        ])
       case 12:
-        return this.#put([random.pick([0x88, 0x8a, 0x00, 0x3a]), ...this.#memory(random.below(8) & 3, operand)])
+        return this.#put([
+          random.pick([0x88, 0x8a, 0x00, 0x3a]),
+          ...this.#memory(random.below(8) & 3, operand),
+        ])
       case 13: {
         // An operand at EBX or BX, masked.
         const offset = (random.oneIn(8) ? DATA_START + 0xff0 : OPERANDS) - mode.base
         this.#put([...(mode.code32 ? [] : [0x66]), 0x81, 0xe3, 0xff, 0, 0, 0])
-        const tail = mode.code32 ? [0x83 | (a << 3), ...littleEndian(offset, 4)] : [0x87 | (a << 3), ...littleEndian(offset, 2)]
+        const tail = mode.code32
+          ? [0x83 | (a << 3), ...littleEndian(offset, 4)]
+          : [0x87 | (a << 3), ...littleEndian(offset, 2)]
         return this.#put([...other, random.pick([0x89, 0x8b]), ...tail])
       }
       case 14:

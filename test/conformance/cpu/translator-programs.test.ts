@@ -52,7 +52,13 @@ interface Mode extends ProgramMode {
 const MODES: Mode[] = [
   { name: 'flat 32-bit code', kind: 'protected', code32: true, base: 0, paging: false },
   { name: 'flat 32-bit code with paging', kind: 'protected', code32: true, base: 0, paging: true },
-  { name: '32-bit code in based segments with paging', kind: 'protected', code32: true, base: 0x1230, paging: true },
+  {
+    name: '32-bit code in based segments with paging',
+    kind: 'protected',
+    code32: true,
+    base: 0x1230,
+    paging: true,
+  },
   { name: '16-bit protected code', kind: 'protected', code32: false, base: 0x20340, paging: false },
   { name: 'real mode', kind: 'real', code32: false, base: 0x20340, paging: false },
   { name: 'virtual-8086 mode with paging', kind: 'virtual', code32: false, base: 0x20340, paging: true },
@@ -114,7 +120,11 @@ class ProgramMachine {
     view.setUint16(TSS + 102, 0x68, true)
     view.setUint32(DIRECTORY, TABLE | 7, true)
     for (let page = 0; page < 1024; page++)
-      view.setUint32(TABLE + page * 4, page >= MISSING >> 12 && page < (MISSING >> 12) + 4 ? 0 : (page << 12) | 7, true)
+      view.setUint32(
+        TABLE + page * 4,
+        page >= MISSING >> 12 && page < (MISSING >> 12) + 4 ? 0 : (page << 12) | 7,
+        true,
+      )
   }
 
   #enter({ registers, start }: LoopProgram): void {
@@ -165,7 +175,8 @@ class ProgramMachine {
     this.#ended = false
     const before = vcpu.retired
     let exit = 'stop'
-    for (let runs = 0; runs < 3000 && !this.#ended && exit === 'stop'; runs++) exit = vcpu.run(pieces.below(600))
+    for (let runs = 0; runs < 3000 && !this.#ended && exit === 'stop'; runs++)
+      exit = vcpu.run(pieces.below(600))
     const { state } = vcpu
     return {
       exit,
