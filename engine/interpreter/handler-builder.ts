@@ -560,6 +560,7 @@ export class HandlerBuilder extends Semantics {
       write: (value) => this.later(value, (v) => this.fn.store(at(), v, size)),
       registerAddress: at,
       readPart: (bytes, offset) => this.let(load(at(), bytes, offset)),
+      readReal: missing,
       writePart: (value, bytes, offset) => this.later(value, (v) => this.fn.store(at(), v, bytes, offset)),
       address: missing,
       segment: missing,
@@ -587,6 +588,7 @@ export class HandlerBuilder extends Semantics {
       segment,
       registerAddress: missing,
       readPart: missing,
+      readReal: missing,
       writePart: missing,
     }
   }
@@ -603,6 +605,7 @@ export class HandlerBuilder extends Semantics {
       segment: missing,
       registerAddress: missing,
       readPart: missing,
+      readReal: missing,
       writePart: missing,
     }
   }

@@ -4,7 +4,7 @@ import { REGION_EXITS } from '../isa/state.ts'
 export const EXIT_REASONS = [
   /** An access that the TLB or the segment's limit does not answer at once. */
   'memory',
-  /** An exception, or a unit that must be asked first. */
+  /** An exception, a unit that must be asked first, or arithmetic that is left to helpers. */
   'raise',
   /** An instruction that only the interpreter does. */
   'system',

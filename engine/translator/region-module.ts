@@ -10,6 +10,8 @@ export interface RegionRequest {
   readonly id: number
   readonly head: number
   readonly region: Region
+  /** What MXCSR is like where the region is entered (see Exits). */
+  readonly usualMxcsr: boolean
 }
 
 /** Functions of one module, one for each request. */
@@ -31,7 +33,9 @@ export function makeModule(requests: readonly RegionRequest[], flagFlow: FlagFlo
     if (index === undefined) helpers.set(name, (index = helpers.size))
     return index
   }
-  const functions = requests.map(({ head, region }) => emitRegion(region, head, flagFlow, helperIndex))
+  const functions = requests.map(({ head, region, usualMxcsr }) =>
+    emitRegion(region, head, flagFlow, helperIndex, usualMxcsr),
+  )
   const wasm = writeModule({
     imports: [...helpers.keys()].map(helperImport),
     functions,

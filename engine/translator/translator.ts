@@ -1,5 +1,6 @@
 import type { HotPlace, Translator, TranslatorHost } from '../interpreter/soft-vcpu.ts'
-import { REGION_RETIRED } from '../isa/state.ts'
+import { USUAL, USUAL_MASK } from '../isa/sse-native.ts'
+import { REGION_RETIRED, State } from '../isa/state.ts'
 import { InlineCompiler, type RegionCompiler } from './compiler.ts'
 import { exitCounts } from './exit-reason.ts'
 import { DEFAULT_LIMITS, type RegionLimits, findRegion } from './region-finder.ts'
@@ -60,7 +61,7 @@ export class RegionTranslator implements Translator {
     if (region === null) return code.setHead(head, NEVER)
     const id = this.#nextId++
     this.#waiting.set(id, this.#store.expect(head, region))
-    this.#compiler.submit({ id, head, region })
+    this.#compiler.submit({ id, head, region, usualMxcsr: this.#usualMxcsr() })
     this.poll()
   }
 
@@ -86,6 +87,11 @@ export class RegionTranslator implements Translator {
 
   guard(head: number, eipBase: number): boolean {
     return this.#store.guard(head, eipBase)
+  }
+
+  #usualMxcsr(): boolean {
+    const mxcsr = new DataView(this.#host.memory.buffer).getUint32(State.MXCSR, true)
+    return (mxcsr & USUAL_MASK) === USUAL
   }
 
   written(hostPage: number, start: number, end: number): void {
