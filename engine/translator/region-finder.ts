@@ -38,7 +38,8 @@ export interface RegionLimits {
   readonly pages: number
 }
 
-export const DEFAULT_LIMITS: RegionLimits = { steps: 220, pages: 8 }
+/** More pages halve the exits of regions and double what is to be compiled, which has not paid yet. */
+export const DEFAULT_LIMITS: RegionLimits = { steps: 220, pages: 1 }
 /** Each is a comparison. */
 const MAX_RETURNS = 4
 

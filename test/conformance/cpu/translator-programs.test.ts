@@ -220,9 +220,11 @@ class LateCompiler implements RegionCompiler {
 describe.each(MODES)('programs of loops in $name', (mode) => {
   it('do the same in as many instructions, whenever regions arrive', () => {
     const interpreted = new ProgramMachine(mode)
-    const translated = new ProgramMachine(mode, { translator: { entriesUntilHot: 1 } })
+    const limits = { steps: 220, pages: 8 }
+    const translated = new ProgramMachine(mode, { translator: { entriesUntilHot: 1, limits } })
+    const compiler = new LateCompiler(new Random(SEED))
     const late = new ProgramMachine(mode, {
-      translator: { entriesUntilHot: 3, compiler: new LateCompiler(new Random(SEED)), maxRegions: 12 },
+      translator: { entriesUntilHot: 3, limits, compiler, maxRegions: 12 },
     })
     const random = new Random(SEED)
     for (let made = 0; made < PROGRAMS; made++) {
