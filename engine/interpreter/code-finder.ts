@@ -1,7 +1,7 @@
 import type { MemoryMap } from '../bus/memory-map.ts'
 import { CS, FLAT_SUPERVISOR, JUMP_CACHE, JUMP_CACHE_BYTES, JUMP_CACHE_ENTRIES, State } from '../isa/state.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
-import { generalProtection } from '../vcpu/fault.ts'
+import { CpuFault, generalProtection } from '../vcpu/fault.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
 import type { Segmentation } from '../vcpu/segmentation.ts'
 import { AddressSpaces } from './address-spaces.ts'
@@ -140,6 +140,27 @@ export class CodeFinder {
       this.#fetchGlobal = this.mmu.lastGlobal
     }
     return { hostPage: this.#fetchHost, offset, variant, linear }
+  }
+
+  /** The same where a jump has led there under the current key: without faults, and without a trace of them. */
+  reached(eip: number): CodePlace | null {
+    this.settleMode()
+    const entry = entryOf(eip)
+    const cache = this.#jumpCache
+    if (cache[entry] !== (eip | 0) || cache[entry + 1] !== this.state.word(State.JUMP_KEY)) return null
+    return this.look(eip)
+  }
+
+  /** The same without faults, and without a trace of them. */
+  look(eip: number): CodePlace | null {
+    const cr2 = this.state.word(State.CR2)
+    try {
+      return this.place(eip)
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+      this.state.setWord(State.CR2, cr2)
+      return null
+    }
   }
 
   /** Linear-memory page that code at a linear address is read from, -1 where no memory is. */

@@ -85,7 +85,9 @@ export const Import = {
   WRITE_PORT: 5,
   /** (EIP): its record, or 0. */
   FIND: 6,
-  COUNT: 7,
+  /** Called before and after a region that is timed; the result means nothing. */
+  CLOCK: 7,
+  COUNT: 8,
 } as const
 
 /** Flat accesses name no segment. */

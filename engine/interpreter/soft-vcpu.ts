@@ -36,6 +36,7 @@ import type { Interpreter } from './generator.ts'
 import { InstructionFetch } from './instruction-fetch.ts'
 import { buildMemoryAccess } from './memory-access.ts'
 import { LINK_STUB, RECORD_SHIFT, Why } from './record.ts'
+import { TierTimes } from './tier-times.ts'
 
 type Run = (record: number, budget: number) => number
 
@@ -44,13 +45,21 @@ export interface HotPlace {
   hostPage: number
   offset: number
   mode: CodeVariant
+  /** EIP of the first byte of the page. */
+  eipBase: number
 }
 
 /** Makes code of places that are entered often. */
 export interface Translator extends TranslatedCode {
   /** A head has counted down; it must be set to something else, sooner or later. */
   hot(head: number, place: HotPlace): void
-  noteRun(entries: number, retired: number): void
+  /** True when the pages of a head's region are where they were, seen from this EIP_BASE; its guard holds then. */
+  guard(head: number, eipBase: number): boolean
+  /** Takes over what has been made meanwhile. Between two runs. */
+  poll(): void
+  close(): void
+  /** Exits of its code by reason. */
+  exits(): Record<string, number>
   stats(): Record<string, number>
 }
 
@@ -61,6 +70,12 @@ export interface TranslatorHost {
   /** The interpreter's functions, then those of regions. */
   table: WebAssembly.Table
   fpu: FpuExports
+  /** JUMP_KEY as it is. */
+  key(): number
+  /** Where an EIP leads that a jump has led to lately; null for others, and for what would fault. */
+  reached(eip: number): CodePlace | null
+  /** Where an EIP leads, and whether in every address space; null for what would fault. */
+  look(eip: number): (CodePlace & { global: boolean }) | null
 }
 /** Functions of the FPU module that generated code calls. */
 export type FpuExports = Record<string, (...args: number[]) => number>
@@ -115,6 +130,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   readonly #privilege: Privilege
   readonly #interrupts: InterruptSource
   readonly #finder: CodeFinder
+  readonly #times = new TierTimes()
   readonly #run: Run
   #translator: Translator | null = null
   #fault: CpuFault | null = null
@@ -139,6 +155,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     fault: 0,
     raise: 0,
     hot: 0,
+    guard: 0,
     system: 0,
     step: 0,
     interrupt: 0,
@@ -271,6 +288,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
           this.#notePort()
           return 0
         },
+        clock: (): number => {
+          this.#times.clock()
+          return 0
+        },
       },
       fpu: this.config.fpu,
     })
@@ -278,7 +299,19 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     if (translator) {
       const table = instance.exports['table'] as WebAssembly.Table
       const { code } = this
-      this.#translator = translator({ code, memory, table, fpu })
+      const finder = this.#finder
+      this.#translator = translator({
+        code,
+        memory,
+        table,
+        fpu,
+        key: () => this.state.word(State.JUMP_KEY),
+        reached: (eip) => finder.reached(eip),
+        look: (eip) => {
+          const place = finder.look(eip)
+          return place && { ...place, global: finder.lastGlobal }
+        },
+      })
       code.translated = this.#translator
     }
     return instance.exports['run'] as Run
@@ -388,6 +421,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         'pio-write': portIo.writes,
         'slow-read': slow.deviceReads,
         'slow-write': slow.deviceWrites,
+        ...this.#translator?.exits(),
       },
       interrupts,
       cpu: {
@@ -395,15 +429,26 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         tlbFlushes: mmu.flushes,
         ...code.stats,
         ...this.translatorStats(),
+        ...this.#times.get(),
       },
     }
   }
 
-  close(): void {}
+  close(): void {
+    this.#translator?.close()
+  }
 
   // The run loop.
 
   run(budget: number): VcpuExit {
+    this.#translator?.poll()
+    const began = performance.now()
+    const exit = this.#runFor(budget)
+    this.#times.noteTotal(performance.now() - began)
+    return exit
+  }
+
+  #runFor(budget: number): VcpuExit {
     const { stops } = this
     let left = Math.min(budget, MAX_BUDGET)
     this.#attend(Attention.STOP, false)
@@ -481,13 +526,8 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       this.#runBudget = left
       this.#drained = 0
       this.#running = true
-      const why = this.#run(record, left)
+      const why = this.#times.timesRun() ? this.#timedRun(record, left) : this.#run(record, left)
       this.#running = false
-      if (this.#translator) {
-        this.#translator.noteRun(this.state.word(State.REGION_ENTRIES), this.state.word(State.REGION_RETIRED))
-        this.state.setWord(State.REGION_ENTRIES, 0)
-        this.state.setWord(State.REGION_RETIRED, 0)
-      }
       const end = this.state.word(State.BUDGET) + this.#drained
       this.#retired += left - end
       left = end
@@ -496,6 +536,13 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       record = next
       if (left < 0 || this.#attends(Attention.STOP)) return this.#settle(record)
     }
+  }
+
+  #timedRun(record: number, budget: number): number {
+    const began = performance.now()
+    const why = this.#run(record, budget)
+    this.#times.noteRun(performance.now() - began)
+    return why
   }
 
   /** Makes EIP say where a record is, since the run ends here. */
@@ -525,6 +572,9 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       case Why.HOT:
         exits.hot++
         return this.#hot(record, eipBase)
+      case Why.GUARD:
+        exits.guard++
+        return this.#guard(record, eipBase)
       case Why.STALE: {
         exits.stale++
         const eip = code.eipOf(record, eipBase)
@@ -599,14 +649,20 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       const { hostPage, offset, variant } = this.#finder.place(eip)
       if (code.nearlyFull || code.headAt(hostPage, offset, variant) !== head) {
         // The page has been decoded anew since: another head stands for this place.
-        code.setHead(head, -1, 0x7fffffff)
+        code.setHead(head, 0x7fffffff)
         return this.#enterAnew(eip)
       }
-      this.#translator!.hot(head, { hostPage, offset, mode: variant })
+      this.#translator!.hot(head, { hostPage, offset, mode: variant, eipBase })
     } catch (fault) {
       if (!(fault instanceof CpuFault)) throw fault
     }
     return this.#enterAt(eip)
+  }
+
+  /** A region over several pages was entered under other translations than before. Goes on there, in it or not. */
+  #guard(head: number, eipBase: number): number | boolean {
+    if (this.#translator!.guard(head, eipBase)) return head
+    return this.#enterAt(this.code.eipOf(head, eipBase))
   }
 
   /** Finds the second page of an instruction that lies in two. */

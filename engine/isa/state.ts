@@ -39,9 +39,6 @@ export const State = {
   SHADOW: 0xd0,
   /** What must be looked at before the next instruction, of Attention: generated code takes no shortcuts then. */
   ATTENTION: 0xd4,
-  /** Entries of translated regions and instructions retired in them, since somebody last looked. */
-  REGION_ENTRIES: 0xd8,
-  REGION_RETIRED: 0xdc,
   /** IA32_SYSENTER_CS, _ESP and _EIP. */
   SYSENTER_CS: 0xe0,
   SYSENTER_ESP: 0xe4,
@@ -110,6 +107,9 @@ export const KEY_GENERATION = 0xffff0000 | 0
 
 /** Interrupts and exceptions delivered, by vector: 256 words. */
 export const INTERRUPT_COUNTS = 0x1000
+/** What translated regions count, 64 bits each: instructions retired, and exits by reason (translator/exit-reason.ts). */
+export const REGION_RETIRED = 0x1400
+export const REGION_EXITS = 0x1408
 
 /** FXSAVE alone needs 36. */
 export const BOUNCE_SLOTS = 48

@@ -117,6 +117,7 @@ export const extend8 = unary(0xc0, I32)
 export const extend16 = unary(0xc1, I32)
 export const not = (a: Expr): Expr => xor(a, i32(-1))
 
+export const add64 = binary(0x7c, I64)
 export const and64 = binary(0x83, I64)
 export const sub64 = binary(0x7d, I64)
 export const mul64 = binary(0x7e, I64)

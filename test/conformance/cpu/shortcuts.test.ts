@@ -17,8 +17,6 @@ const PROGRESS: ReadonlySet<number> = new Set([
   State.JUMP_KEY,
   State.FLAT_USER_KEY,
   State.MODE_STALE,
-  State.REGION_ENTRIES,
-  State.REGION_RETIRED,
 ])
 
 /** Everything that a program has changed: log, registers, memory, retired instructions. */

@@ -51,7 +51,7 @@ class FlatProcess {
   constructor(entriesUntilHot?: number) {
     this.processor = buildProcessor({
       withFpu: true,
-      ...(entriesUntilHot !== undefined && { entriesUntilHot }),
+      ...(entriesUntilHot !== undefined && { translator: { entriesUntilHot } }),
     })
     this.processor.memory.setA20(true)
     const write = (): void => {
