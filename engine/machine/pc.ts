@@ -42,9 +42,12 @@ const FIRMWARE_SLICE_NS = 1_000_000
 const LONG_IDLE_NS = 500_000_000
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
-/** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
-export function createMachine(config: MachineConfig): Machine {
-  return new Pc(config)
+/**
+ * Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open.
+ * @param options.restores it will go on from a saved state: what ephemeral overlays hold is kept
+ */
+export function createMachine(config: MachineConfig, { restores = false } = {}): Machine {
+  return new Pc(config, restores)
 }
 
 /** What devices ask the machine for in the middle of an access; done once the processor has stopped. */
@@ -72,7 +75,7 @@ class Pc implements Machine {
   #onFault: (fault: HostFault) => void = () => {}
   #apicBase = 0xfee00900
 
-  constructor(config: MachineConfig) {
+  constructor(config: MachineConfig, restores: boolean) {
     this.#config = config
     const guest = new GuestMemory(config.memoryMiB)
     this.#memory = new MemoryMap(guest)
@@ -88,7 +91,7 @@ class Pc implements Machine {
     this.#loadRoms(rom)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
-    this.#bays = new DriveBays(config, this.#diskFault)
+    this.#bays = new DriveBays(config, this.#diskFault, restores)
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
     this.#board = new Board(
       this.#clock,
@@ -255,12 +258,15 @@ class Pc implements Machine {
 
   save(): Uint8Array {
     this.#finishFirmwareCall()
-    return saveMachine(this.#stateful())
+    return this.#bays.readable(() => {
+      this.#bays.flush()
+      return saveMachine(this.#stateful())
+    })
   }
 
-  restore(state: Uint8Array): void {
+  restore(state: Uint8Array, insists = false): void {
     this.#finishFirmwareCall()
-    restoreMachine(this.#stateful(), state)
+    this.#bays.readable(() => restoreMachine(this.#stateful(), state, insists))
   }
 
   /** A call to the firmware is no state that can be saved; it takes some thousand instructions at most. */
@@ -276,20 +282,17 @@ class Pc implements Machine {
 
   #stateful(): StatefulParts {
     const { memoryMiB, cpuModel, serialPorts, firmware } = this.#config
-    const media = this.#bays
-      .status()
-      .map(({ id, medium }) => [`the medium of ${id}`, medium ? basename(medium) : 'none'])
     return {
       fingerprint: {
         'memory in MiB': memoryMiB,
         'processor model': cpuModel,
         'serial ports': serialPorts,
         firmware: firmware ? basename(firmware) : 'built in',
-        ...(Object.fromEntries(media) as Record<string, string>),
       },
       clock: this.#clock,
       memory: this.#memory,
       devices: this.#board.devices,
+      drives: this.#bays.loaded(),
       cpu: this.#cpu,
       board: {
         save: () => ({ tscOffset: this.#tscOffset, apicBase: this.#apicBase }),
