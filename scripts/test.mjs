@@ -11,6 +11,7 @@ const IMPOSSIBLE_HERE = 'not on this machine:'
 const folder = mkdtempSync(join(tmpdir(), 'vitrine-test-'))
 const total = { passed: 0, failed: 0, skipped: 0 }
 const skips = []
+const failures = []
 
 /** A check that is a test by itself: it counts as one. */
 const check = (name, script, args = []) => ({
@@ -18,6 +19,7 @@ const check = (name, script, args = []) => ({
   run: async () => {
     const status = await runScript(script, args)
     total[status === 0 ? 'passed' : 'failed']++
+    if (status !== 0) failures.push({ test: name, message: `exit status ${status}` })
     return status
   },
 })
@@ -35,11 +37,13 @@ const suite = (project, ...folders) => ({
     const counts = readCounts(file)
     if (counts === null) {
       total.failed++
+      failures.push({ test: `${project} tests`, message: 'ended before they could be counted' })
       return status || 1
     }
     for (const kind of Object.keys(total)) total[kind] += counts[kind]
     if (status !== 0 && counts.failed === 0) total.failed++
     skips.push(...counts.reasons)
+    failures.push(...counts.failures)
     return status
   },
 })
@@ -51,6 +55,9 @@ function readCounts(file) {
     return null // the run died before it could say anything
   }
 }
+
+/** What fits on a screen of an error's text, which may hold whole machines' screens. */
+const firstLines = (message) => message.split('\n').slice(0, 6).join('\n  ')
 
 await carryOut([
   check('types', 'scripts/typecheck.mjs'),
@@ -64,6 +71,8 @@ await carryOut([
 ])
 rmSync(folder, { recursive: true })
 
+// Said again at the end, where one looks first in a long log.
+for (const { test, message } of failures) console.log(`failed: ${test}: ${firstLines(message)}`)
 for (const { test, reason } of skips) console.log(`skipped: ${test}: ${reason || 'no reason given'}`)
 const unexcused = skips.filter(({ reason }) => !reason.startsWith(IMPOSSIBLE_HERE))
 const strict = process.env.CI === 'true' || process.env.CI === '1'

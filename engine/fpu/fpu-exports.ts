@@ -31,6 +31,21 @@ type Transcendental = Record<
   Plain
 >
 
+/**
+ * Functions on values in hand, for translated code: see assembly/values.ts. They take numbers as significand, and sign
+ * and exponent, or as the bytes of a memory operand.
+ */
+type OnValues = (...values: (bigint | number)[]) => bigint | number
+type Values = Record<
+  | `${Arithmetic}${'Real' | 'Single' | 'Double' | 'Integer'}`
+  | `compare${'Real' | 'Quiet' | 'Single' | 'Double' | 'Integer'}`
+  | `${'load' | 'store'}${'Single' | 'Double'}`
+  | `storeInteger${16 | 32 | 64}`
+  | 'loadInteger'
+  | 'sqrtReal',
+  OnValues
+>
+
 /** Format: 0 16-bit real, 1 16-bit protected, 2 32-bit real, 3 32-bit protected mode. */
 type Images = Record<
   'fnstenv' | 'fldenv' | 'fnsave' | 'frstor' | 'environmentImage' | 'stateImage',
@@ -85,6 +100,7 @@ export interface FpuExports
     Transfer,
     OneOperand,
     Transcendental,
+    Values,
     Images,
     VectorArithmetic,
     VectorComparison,

@@ -53,6 +53,7 @@ export class SlowAccess {
         : this.segmentation.check((segmentAddress - State.SEGMENTS) / SEGMENT_BYTES, offset, size, write)
     if (this.stopsAt(linear, size, write)) return 0
     const user = this.state.cpl === 3
+    if (user) this.mmu.checkAligned(linear, size)
     if ((linear & 0xfff) + size <= 0x1000) {
       const host = this.mmu.hostAddress(linear, write ? 'write' : 'read', user)
       if (host >= 0 && !(write && this.code.hitsCode(host, size))) {

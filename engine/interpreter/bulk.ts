@@ -2,6 +2,7 @@ import type { MemoryMap } from '../bus/memory-map.ts'
 import { EAX, ECX, EDI, ES, ESI, Segment, State, TLB, TLB_BYTES, segmentAt } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
+import { type StringSearch, buildStringSearch, searchIndex } from './string-search.ts'
 
 /** A stretch of memory that the TLB maps directly. */
 interface Run {
@@ -17,6 +18,7 @@ interface Run {
 export class BulkStrings {
   readonly #tlb: Int32Array
   readonly #bytes: Uint8Array
+  readonly #stringSearch: StringSearch
 
   constructor(
     private readonly state: CpuState,
@@ -24,6 +26,7 @@ export class BulkStrings {
   ) {
     this.#tlb = new Int32Array(memory.memory.wasm.buffer, TLB, TLB_BYTES / 4)
     this.#bytes = memory.memory.bytes
+    this.#stringSearch = buildStringSearch(memory.memory.wasm)
   }
 
   /**
@@ -61,16 +64,8 @@ export class BulkStrings {
       default:
         // The element that ends the search is left to a single step, which sets the flags; and one before
         // it, so that they are right should that step fault.
-        done = Math.max(
-          0,
-          this.#search(
-            destination.host,
-            from?.host ?? -1,
-            Math.min(elements, count - 1),
-            size,
-            kind >> 16 === 1,
-          ) - 1,
-        )
+        elements = Math.min(elements, count - 1)
+        done = Math.max(0, this.#search(kind >> 16 === 1, size, destination.host, from, elements) - 1)
     }
     if (done === 0) return 0
     this.#advance(ECX, -done, mask)
@@ -122,18 +117,13 @@ export class BulkStrings {
       data.copyWithin(host + done, host, host + Math.min(done, bytes - done))
   }
 
-  #search(host: number, other: number, elements: number, size: number, whileEqual: boolean): number {
-    const data = this.#bytes
-    const value = this.state.gpr(EAX)
-    for (let n = 0; n < elements; n++) {
-      let equal = true
-      for (let i = 0; i < size; i++) {
-        const expected = other < 0 ? (value >>> (8 * i)) & 0xff : data[other + n * size + i]!
-        if (data[host + n * size + i] !== expected) equal = false
-      }
-      if (equal !== whileEqual) return n
-    }
-    return elements
+  /** How many elements from the start on do not end the search. */
+  #search(whileEqual: boolean, size: number, host: number, from: Run | null, elements: number): number {
+    const { scan, compare } = this.#stringSearch
+    const index = searchIndex(size, whileEqual)
+    return from
+      ? compare[index]!(host, from.host, elements)
+      : scan[index]!(host, this.state.gpr(EAX), elements)
   }
 
   #advance(register: number, by: number, mask: number): void {

@@ -400,8 +400,9 @@ export class CodeCache {
       (mode.code32 ? 1 : 0) |
       (mode.stack32 ? 2 : 0) |
       (mode.flat ? 4 : 0) |
-      (mode.low << 3) |
-      (mode.high << 16)
+      ((mode.limitedFrom >> 2) << 3) |
+      (mode.low << 5) |
+      (mode.high << 18)
     const last = this.#lastVariant
     if (last?.page.hostPage === hostPage && this.#lastKey === key) return last
     const page = this.#page(hostPage)

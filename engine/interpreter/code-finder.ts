@@ -1,5 +1,13 @@
 import type { MemoryMap } from '../bus/memory-map.ts'
-import { CS, JUMP_CACHE, JUMP_CACHE_BYTES, JUMP_CACHE_ENTRIES, State } from '../isa/state.ts'
+import {
+  CS,
+  FLAT_SUPERVISOR,
+  FLAT_USER,
+  JUMP_CACHE,
+  JUMP_CACHE_BYTES,
+  JUMP_CACHE_ENTRIES,
+  State,
+} from '../isa/state.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
 import { generalProtection } from '../vcpu/fault.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
@@ -7,7 +15,18 @@ import type { Segmentation } from '../vcpu/segmentation.ts'
 import type { CodeCache, CodeVariant } from './code-cache.ts'
 
 const GENERATIONS = 1 << 15
+const FIRST_CODE_ID = FLAT_USER + 1
 const MAX_CODE_IDS = 0xffff
+/** Bits of a mode. */
+const CODE_32 = 1
+const STACK_32 = 2
+const FLAT = 4
+const USER = 8
+/** The modes whose numbers generated code knows, with code that reaches 4 GiB from 0. */
+const FLAT_IDS: ReadonlyMap<number, number> = new Map([
+  [CODE_32 | STACK_32 | FLAT, FLAT_SUPERVISOR],
+  [CODE_32 | STACK_32 | FLAT | USER, FLAT_USER],
+])
 const MAX_LOCAL_ENTRIES = 8192
 const MAX_FETCHED_PAGES = 8192
 /** Tag of a jump-cache entry that is not in use; never a JUMP_KEY. */
@@ -29,14 +48,20 @@ export interface CodePlace {
  */
 export class CodeFinder {
   readonly #jumpCache: Int32Array
-  readonly #variant: CodeVariant = { code32: false, stack32: false, flat: false, low: 0, high: 4096 }
+  readonly #variant: CodeVariant = {
+    code32: false,
+    stack32: false,
+    flat: false,
+    limitedFrom: 8,
+    low: 0,
+    high: 4096,
+  }
   #generation = 1
   /** Small numbers for (code segment, mode), by base and mode, then by limit. */
   readonly #codeIds = new Map<number, Map<number, number>>()
-  #nextCodeId = 1
+  #nextCodeId = FIRST_CODE_ID
   /** The code segment and number used last in each of the sixteen modes: system calls alternate between two. */
   readonly #recent = Array.from({ length: 16 }, () => ({ base: 0, limit: -1, id: 0 }))
-  #modeStale = true
   #mode = { base: -1, limit: -1, flags: -1 }
   #fetchPage = -1
   #fetchHost = -1
@@ -174,25 +199,26 @@ export class CodeFinder {
 
   /** Segments or privilege have changed: JUMP_KEY and the variant follow before the next look-up. */
   noteModeChange(): void {
-    this.#modeStale = true
+    this.state.setWord(State.MODE_STALE, 1)
   }
 
   /** Brings JUMP_KEY and the variant up to date. */
   settleMode(): void {
-    if (!this.#modeStale) return
-    this.#modeStale = false
     const { state } = this
+    if (state.word(State.MODE_STALE) === 0) return
+    state.setWord(State.MODE_STALE, 0)
     const variant = this.#variant
     variant.code32 = state.code32
     variant.stack32 = state.stack32
     variant.flat = this.segmentation.flat
-    const flags =
-      (variant.code32 ? 1 : 0) |
-      (variant.stack32 ? 2 : 0) |
-      (variant.flat ? 4 : 0) |
-      (state.cpl === 3 ? 8 : 0)
-    const base = state.base(CS)
     const limit = state.limit(CS)
+    variant.limitedFrom = limit < 0xffff ? 2 : limit < 0xffffffff ? 4 : 8
+    const flags =
+      (variant.code32 ? CODE_32 : 0) |
+      (variant.stack32 ? STACK_32 : 0) |
+      (variant.flat ? FLAT : 0) |
+      (state.cpl === 3 ? USER : 0)
+    const base = state.base(CS)
     const mode = this.#mode
     if (mode.base === base && mode.limit === limit && mode.flags === flags) return
     mode.base = base
@@ -204,7 +230,7 @@ export class CodeFinder {
   /** After State was replaced as a whole. */
   forgetMode(): void {
     this.#mode.flags = -1
-    this.#modeStale = true
+    this.noteModeChange()
   }
 
   #setJumpKey(): void {
@@ -220,10 +246,13 @@ export class CodeFinder {
   }
 
   #codeId(base: number, limit: number, flags: number): number {
+    // A flat CS starts at 0 and reaches 4 GiB, or the mode would not be flat.
+    const fixed = FLAT_IDS.get(flags)
+    if (fixed !== undefined) return fixed
     if (this.#nextCodeId === MAX_CODE_IDS) {
       this.#codeIds.clear()
       for (const recent of this.#recent) recent.limit = -1
-      this.#nextCodeId = 1
+      this.#nextCodeId = FIRST_CODE_ID
       this.#forgetKeys()
     }
     const major = (base >>> 0) * 16 + flags

@@ -17,6 +17,8 @@ export interface Form {
   split: string
   /** CS, DS, ES and SS start at 0, reach 4 GiB, and the stack is 32 bits wide. */
   flat: boolean
+  /** A near transfer that could lead beyond the limit of CS. */
+  limited: boolean
   /** Per operand: r register, m flat base + displacement, x flat with index, g any memory, i, k immediates, j relative, s string. */
   shape: string
   sizes: number[]
@@ -38,7 +40,8 @@ export function formKey(form: Form): string {
         ? 'F'
         : 'S'
       : ''
-  return `${d.id}.${d.name}.${form.size}${form.shape}${sizes}${form.split}${address}${stack}`
+  const limited = form.limited ? 'L' : ''
+  return `${d.id}.${d.name}.${form.size}${form.shape}${sizes}${form.split}${address}${stack}${limited}`
 }
 
 /** FS and GS may lie anywhere; CS cannot be written, and not always read, however flat it is. */
@@ -79,8 +82,8 @@ export function formOf(instruction: Instruction, flatMode: boolean): Form {
         break
     }
   }
-  const { size, stackSize, repeat } = instruction
-  return { description, size, addressSize, stackSize, repeat, split, flat, shape, sizes }
+  const { size, stackSize, repeat, limited } = instruction
+  return { description, size, addressSize, stackSize, repeat, split, flat, limited, shape, sizes }
 }
 
 /** Every form that the encodings of an opcode table can take, by key. */
@@ -103,7 +106,20 @@ function* formsOf(encoding: Encoding, operandSize: number): Generator<Form> {
         for (const stackSize of d.stack && !flat ? [2, 4] : [4])
           for (const repeat of d.string ? (['none', 'rep', 'repne'] as const) : (['none'] as const))
             for (const split of splits(d, shape))
-              yield { description: d, size, addressSize, stackSize, repeat, split, flat, shape, sizes }
+              // No limit is in the way of flat code.
+              for (const limited of d.near && !flat ? [false, true] : [false])
+                yield {
+                  description: d,
+                  size,
+                  addressSize,
+                  stackSize,
+                  repeat,
+                  split,
+                  flat,
+                  limited,
+                  shape,
+                  sizes,
+                }
       }
 }
 

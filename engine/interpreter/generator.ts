@@ -71,6 +71,8 @@ const RUNTIME_IMPORTS: FunctionImport[] = [
   { module: 'runtime', name: 'writeBack', parameters: [], result: I32 },
   { module: 'runtime', name: 'system', parameters: words(3), result: I32 },
   { module: 'runtime', name: 'bulk', parameters: words(3), result: I32 },
+  { module: 'runtime', name: 'readPort', parameters: words(2), result: I32 },
+  { module: 'runtime', name: 'writePort', parameters: words(3), result: I32 },
 ]
 
 /** Helpers carry their number of arguments in their name: "add/2". */
@@ -81,7 +83,8 @@ function helperImport(name: string): FunctionImport {
 
 function* fusedPairs(forms: [string, Form][]): Generator<[string, Form[]]> {
   const jumps = forms.filter(
-    ([, { description: d, size }]) => /^J[A-Z]{1,2}$/.test(d.name) && d.uses !== undefined && size === 4,
+    ([, { description: d, size, limited }]) =>
+      /^J[A-Z]{1,2}$/.test(d.name) && d.uses !== undefined && size === 4 && !limited,
   )
   for (const [key, form] of forms)
     if (FUSES_WITH_JUMP.has(form.description.name) && FUSED_SHAPES.test(form.shape))

@@ -12,6 +12,7 @@ import {
   gtU,
   i32,
   isConst,
+  leU,
   load,
   local,
   ltU,
@@ -26,17 +27,20 @@ import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import { type Label } from '../wasm/function-builder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
-import { type Operand, Semantics } from '../isa/semantics.ts'
+import { GP, type Operand, Semantics } from '../isa/semantics.ts'
 import {
+  Attention,
   BOUNCE_LIMIT,
   CS,
   DS,
+  EAX,
   JUMP_CACHE,
   JUMP_CACHE_ENTRIES,
   SS,
   Segment,
   State,
   TLB,
+  Tlb,
   gprAt,
   segmentAt,
 } from '../isa/state.ts'
@@ -77,7 +81,11 @@ export const Import = {
   SYSTEM: 2,
   /** (operation, size | addressSize << 8 | repeat << 16, segment cache): repetitions done. */
   BULK: 3,
-  COUNT: 4,
+  /** (port, size): the value. */
+  READ_PORT: 4,
+  /** (port, value, size): 0. */
+  WRITE_PORT: 5,
+  COUNT: 6,
 } as const
 
 /** Flat accesses name no segment. */
@@ -100,6 +108,8 @@ export class HandlerBuilder extends Semantics {
   #offset = 0
   #flags: Flags | null = null
   #skip: Label | null = null
+  /** End of the shortcut under way. */
+  #shortcut: Label = 0
   #wrote = false
   /** True once control has left: no code for the fall-through is needed. */
   #ended = false
@@ -315,6 +325,19 @@ export class HandlerBuilder extends Semantics {
     this.#dispatchOrStop()
   }
 
+  checkTarget(eip: Expr): void {
+    if (this.#form.limited) this.raiseIf(gtU(zeroExtend(eip, this.size), codeLimit()), GP)
+  }
+
+  checkRelative(taken: Expr): void {
+    if (!this.#form.limited) return
+    const { fn } = this
+    fn.if(taken)
+    const eip = add(load(i32(State.EIP_BASE), 4), this.#field(Record.IMMEDIATE, 4))
+    this.raiseIf(gtU(and(eip, this.#field(Record.DISPLACEMENT, 4)), codeLimit()), GP)
+    fn.end()
+  }
+
   jumpRelative(): void {
     this.finish()
     this.#followLink()
@@ -400,22 +423,42 @@ export class HandlerBuilder extends Semantics {
     this.#ended = true
   }
 
-  override shortcut(condition: Expr, prepare: () => Expr | void, end: () => void = () => {}): void {
+  override shortcut(condition: Expr, body: () => void): void {
     if (this.frame.top !== null) throw new Error('only what is rare has shortcuts')
     const { fn } = this
     const flags = this.#flags
-    fn.if(condition)
-    const sure = prepare()
-    if (sure) fn.if(sure)
-    end()
+    this.#shortcut = fn.block()
+    this.require(condition)
+    body()
     if (!this.#ended) {
       this.finish()
       this.leave(Why.NEXT)
     }
-    if (sure) fn.end()
     fn.end()
     this.#flags = flags
     this.#ended = false
+  }
+
+  override require(condition: Expr): void {
+    this.fn.branchIf(this.#shortcut, eqz(condition))
+  }
+
+  override systemMemory(linear: Expr, size: number, write: boolean): Expr {
+    const { fn } = this
+    const at = this.let(linear)
+    fn.set(Local.ENTRY, load(shl(shrU(at, i32(12)), i32(2)), 4, TLB))
+    this.require(and(local(Local.ENTRY), i32(write ? Tlb.WRITE_SUPERVISOR : Tlb.READ_SUPERVISOR)))
+    this.require(leU(and(at, i32(0xfff)), i32(0x1000 - size)))
+    return this.let(add(at, and(local(Local.ENTRY), i32(-0x1000))))
+  }
+
+  override resumeAt(eip: Expr): void {
+    const { fn } = this
+    const target = this.let(eip)
+    this.finish()
+    fn.store(i32(State.EIP), target, 4)
+    this.leave(Why.ENTER)
+    this.#ended = true
   }
 
   override enterCode(selector: Expr, base: Expr, eip: Expr): void {
@@ -430,6 +473,32 @@ export class HandlerBuilder extends Semantics {
     fn.set(Local.WHY, i32(Why.ENTER))
     fn.if(moved)
     fn.set(Local.WHY, callOf(Import.SYSTEM, I32, i32(SystemOp.ENTER_CODE), i32(0), i32(0)))
+    fn.end()
+    fn.branch(this.frame.out)
+    this.#ended = true
+  }
+
+  override readPort(port: Expr): void {
+    const value = this.let(callOf(Import.READ_PORT, I32, port, i32(this.size)))
+    this.setRegister(EAX, this.size, value)
+    this.#afterPort()
+  }
+
+  override writePort(port: Expr): void {
+    this.fn.drop(callOf(Import.WRITE_PORT, I32, port, this.register(EAX, this.size), i32(this.size)))
+    this.#afterPort()
+  }
+
+  /** The device may have called for a stop, or have moved memory. */
+  #afterPort(): void {
+    const { fn } = this
+    const next = this.nextEip()
+    this.finish()
+    fn.set(Local.WHY, i32(Why.NEXT))
+    const stop = and(load(i32(State.ATTENTION), 4), i32(Attention.STOP))
+    fn.if(or(stop, xor(load(i32(State.JUMP_KEY), 4), local(Local.JUMP_KEY))))
+    fn.store(i32(State.EIP), next, 4)
+    fn.set(Local.WHY, i32(Why.SYSTEM))
     fn.end()
     fn.branch(this.frame.out)
     this.#ended = true
@@ -530,6 +599,8 @@ export class HandlerBuilder extends Semantics {
     }
   }
 }
+
+const codeLimit = (): Expr => load(i32(segmentAt(CS)), 4, Segment.LIMIT)
 
 function missing(): never {
   throw new Error('this operand has no such part')

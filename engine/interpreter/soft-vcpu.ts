@@ -1,3 +1,4 @@
+import type { AccessSize } from '../bus/bus-device.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { parseSaved } from '../base/saved-state.ts'
@@ -178,6 +179,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         this.mmu.noExecuteEnabled = enabled
         this.mmu.flush(true)
       },
+      setSysenter: (register, value) => this.state.setWord(State.SYSENTER_CS + 4 * register, value),
     })
     this.portIo = new PortIo(state, this.mmu, this.segmentation, config.ports)
     this.#system = new SystemUnit({
@@ -266,6 +268,16 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         system: (op: number, a: number, b: number): number => this.#systemCall(op, a, b),
         bulk: (op: number, kind: number, segment: number): number =>
           this.#stepping ? 0 : this.#bulk.run(op, kind, segment),
+        readPort: (port: number, size: AccessSize): number => {
+          const value = this.portIo.read(port, size)
+          this.#notePort()
+          return value
+        },
+        writePort: (port: number, value: number, size: AccessSize): number => {
+          this.portIo.write(port, value, size)
+          this.#notePort()
+          return 0
+        },
       },
       fpu: this.config.fpu,
     })
@@ -796,14 +808,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     let outcome: number
     try {
       outcome = this.#system.execute(op, a, b)
-      // Programs that poll a device retire few instructions in much time: timers must not wait for the budget.
-      if (
-        op <= SystemOp.OUTS &&
-        op >= SystemOp.IN &&
-        (++this.#portAccesses & 7) === 0 &&
-        this.config.isDue?.()
-      )
-        this.requestStop()
+      if (op <= SystemOp.OUTS && op >= SystemOp.IN) this.#notePort()
     } catch (fault) {
       this.#fault = asFault(fault)
       state.eip = eip
@@ -837,6 +842,11 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.#finder.settleMode()
     if (this.#attends(Attention.STOP) || this.stops.isHit) return Why.SYSTEM
     return state.word(State.JUMP_KEY) === key ? Why.NEXT : this.#whyLeave()
+  }
+
+  /** Programs that poll a device retire few instructions in much time: timers must not wait for the budget. */
+  #notePort(): void {
+    if ((++this.#portAccesses & 7) === 0 && this.config.isDue?.()) this.requestStop()
   }
 
   /** State.EIP is right: generated code may look there for itself unless something comes first. */

@@ -33,7 +33,9 @@ const hex = ({ buffer, byteOffset, byteLength }: ArrayBufferView): string =>
   Buffer.from(buffer, byteOffset, byteLength).toString('hex')
 
 const modes = [false, true].flatMap((code32) =>
-  [false, true].flatMap((stack32) => [false, true].map((flat) => ({ code32, stack32, flat }))),
+  [false, true].flatMap((stack32) =>
+    [false, true].map((flat) => ({ code32, stack32, flat, limitedFrom: flat ? 8 : 2 }) as const),
+  ),
 )
 
 describe('templates', () => {
@@ -71,7 +73,7 @@ describe('templates', () => {
 
   it('say where a straight run ends', () => {
     const { templates } = setUp()
-    const mode = { code32: true, stack32: true, flat: true }
+    const mode = { code32: true, stack32: true, flat: true, limitedFrom: 8 } as const
     expect(templates.encode(Uint8Array.of(0xc3), 0, 1, mode, RECORDS, 0)).toBe(true)
     expect(templates.leaves).toBe(true)
     expect(templates.encode(Uint8Array.of(0x75, 0), 0, 2, mode, RECORDS, 0)).toBe(true)

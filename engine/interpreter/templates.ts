@@ -106,7 +106,11 @@ export class Templates {
     const words = this.#words
     const record = to >> 2
     const limit = Math.min(end, at + MAX_LENGTH)
-    let context = (mode.code32 ? 1 : 0) | (mode.stack32 ? 2 : 0) | (mode.flat ? 4 : 0)
+    let context =
+      (mode.code32 ? 1 : 0) |
+      (mode.stack32 ? 2 : 0) |
+      (mode.flat ? 4 : 0) |
+      ((mode.limitedFrom >> 2) << LIMITED_SHIFT)
     let opcodeAt = at
     let opcode = 0
     for (; opcodeAt < limit; opcodeAt++) {
@@ -271,6 +275,8 @@ const ADDRESS_SIZE = 1 << 4
 const LOCK = 1 << 5
 const REPEAT_SHIFT = 6
 const SEGMENT_SHIFT = 8
+/** 0, 1 or 2. */
+const LIMITED_SHIFT = 11
 /** By byte: bits of the context that a prefix leaves alone, 0 for what is no prefix; and bits that it sets. */
 const PREFIX_CLEARS = new Int32Array(256)
 const PREFIX_SETS = new Int32Array(256)

@@ -2,45 +2,69 @@ import { type Expr, add, and, eqz, i32, ne, or, sub } from '../wasm/expression.t
 import type { InstructionSet } from './description.ts'
 import { CONDITION_USES, ZF, condition, zeroExtend, zeroOf } from './flags.ts'
 import type { Operand, Semantics } from './semantics.ts'
-import { callFar, interrupt, interruptReturn, jumpFar, returnFar } from './shortcuts.ts'
+import { callFar, interruptReal, interruptReturnReal, jumpFar, returnFar } from './shortcuts/paragraphs.ts'
+import { interruptProtected, interruptReturnProtected } from './shortcuts/protected.ts'
 import { ECX, State } from './state.ts'
 import { SystemOp } from './system-op.ts'
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0')
 
+const NEAR = { ends: true, near: true } as const
+
+function jump(b: Semantics, target: Expr): void {
+  b.checkTarget(target)
+  b.jumpTo(target)
+}
+
+function branch(b: Semantics, condition: Expr): void {
+  const taken = b.let(condition)
+  b.checkRelative(taken)
+  b.branchRelative(taken)
+}
+
 /** Jumps, calls, returns, loops, interrupts. */
 export function describeControl(isa: InstructionSet): void {
-  isa.add('JMP', 'e9 Jz; eb Jb', (b) => b.jumpRelative(), { ends: true })
-  isa.add('JMPI', 'ff /4 Ev', (b, s) => b.jumpTo(b.let(s.read())), { ends: true })
+  isa.add(
+    'JMP',
+    'e9 Jz; eb Jb',
+    (b) => {
+      b.checkRelative(i32(1))
+      b.jumpRelative()
+    },
+    NEAR,
+  )
+  isa.add('JMPI', 'ff /4 Ev', (b, s) => jump(b, b.let(s.read())), NEAR)
   isa.add(
     'CALL',
     'e8 Jz',
     (b) => {
+      b.checkRelative(i32(1))
       b.push(b.nextEip(), b.size)
       b.jumpRelative()
     },
-    { ends: true, stack: true },
+    { ...NEAR, stack: true },
   )
   isa.add(
     'CALLI',
     'ff /2 Ev',
     (b, s) => {
       const target = b.let(s.read())
+      b.checkTarget(target)
       b.push(b.nextEip(), b.size)
       b.jumpTo(target)
     },
-    { ends: true, stack: true },
+    { ...NEAR, stack: true },
   )
-  isa.add('RET', 'c3', (b) => b.jumpTo(b.pop(b.size)), { ends: true, stack: true })
+  isa.add('RET', 'c3', (b) => jump(b, b.pop(b.size)), { ...NEAR, stack: true })
   isa.add(
     'RET',
     'c2 Iw',
     (b, release) => {
       const target = b.peek(b.size)
       b.setStackPointer(add(add(b.stackPointer(), i32(b.size)), release.read()))
-      b.jumpTo(target)
+      jump(b, target)
     },
-    { ends: true, stack: true },
+    { ...NEAR, stack: true },
   )
   const names = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G']
   names.forEach((name, code) => {
@@ -48,8 +72,8 @@ export function describeControl(isa: InstructionSet): void {
     isa.add(
       `J${name}`,
       `${hex(0x70 + code)} Jb; 0f ${hex(0x80 + code)} Jz`,
-      (b) => b.branchRelative(condition(b.flags(), code)),
-      { uses, ends: true },
+      (b) => branch(b, condition(b.flags(), code)),
+      { ...NEAR, uses },
     )
   })
   const counted = (b: Semantics): Expr => {
@@ -57,19 +81,19 @@ export function describeControl(isa: InstructionSet): void {
     b.setRegister(ECX, b.addressSize, count)
     return ne(zeroExtend(count, b.addressSize), i32(0))
   }
-  isa.add('LOOP', 'e2 Jb', (b) => b.branchRelative(counted(b)), { ends: true, addressSized: true })
-  isa.add('LOOPE', 'e1 Jb', (b) => b.branchRelative(and(counted(b), zeroOf(b.flags()))), {
-    ends: true,
+  isa.add('LOOP', 'e2 Jb', (b) => branch(b, counted(b)), { ...NEAR, addressSized: true })
+  isa.add('LOOPE', 'e1 Jb', (b) => branch(b, and(counted(b), zeroOf(b.flags()))), {
+    ...NEAR,
     addressSized: true,
     uses: ZF,
   })
-  isa.add('LOOPNE', 'e0 Jb', (b) => b.branchRelative(and(counted(b), eqz(zeroOf(b.flags())))), {
-    ends: true,
+  isa.add('LOOPNE', 'e0 Jb', (b) => branch(b, and(counted(b), eqz(zeroOf(b.flags())))), {
+    ...NEAR,
     addressSized: true,
     uses: ZF,
   })
-  isa.add('JCXZ', 'e3 Jb', (b) => b.branchRelative(eqz(b.register(ECX, b.addressSize))), {
-    ends: true,
+  isa.add('JCXZ', 'e3 Jb', (b) => branch(b, eqz(b.register(ECX, b.addressSize))), {
+    ...NEAR,
     addressSized: true,
   })
   describeFar(isa)
@@ -145,7 +169,8 @@ function describeFar(isa: InstructionSet): void {
     'IRET',
     'cf',
     (b) => {
-      interruptReturn(b)
+      interruptReturnProtected(b)
+      interruptReturnReal(b)
       b.system(SystemOp.IRET, i32(b.size))
     },
     { ends: true, rare: true, stack: true },
@@ -154,7 +179,8 @@ function describeFar(isa: InstructionSet): void {
     'INT',
     'cd Ib',
     (b, vector) => {
-      interrupt(b, vector.read())
+      interruptReal(b, vector.read())
+      interruptProtected(b, vector.read())
       b.system(SystemOp.INT, vector.read())
     },
     { ends: true, rare: true, stack: true },

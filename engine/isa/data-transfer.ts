@@ -13,7 +13,9 @@ import {
   zeroExtend,
 } from './flags.ts'
 import type { Semantics } from './semantics.ts'
-import { clearInterrupts, loadSegment, popFlags, popSegment, pushFlags, setInterrupts } from './shortcuts.ts'
+import { clearInterrupts, popFlags, pushFlags, setInterrupts } from './shortcuts/flags.ts'
+import { loadParagraph, popParagraph } from './shortcuts/paragraphs.ts'
+import { loadSelector, popSelector } from './shortcuts/protected.ts'
 import { CS, DS, EAX, EBP, EBX, EDX, ES, FS, GS, SS, Segment, State, segmentAt } from './state.ts'
 import { SystemOp } from './system-op.ts'
 
@@ -129,7 +131,8 @@ function describeSegments(isa: InstructionSet): void {
         'POPS',
         pop,
         (b) => {
-          popSegment(b, index)
+          popParagraph(b, index)
+          popSelector(b, index)
           b.system(SystemOp.POP_SEGMENT, i32(index), i32(b.size))
         },
         {
@@ -146,7 +149,9 @@ function describeSegments(isa: InstructionSet): void {
     '8e /r Sw,Ew',
     (b, d, s) => {
       const selector = b.let(s.read())
-      loadSegment(b, b.let(sub(d.registerAddress(), i32(Segment.SELECTOR))), selector)
+      const cache = b.let(sub(d.registerAddress(), i32(Segment.SELECTOR)))
+      loadParagraph(b, cache, selector)
+      loadSelector(b, cache, selector)
       b.system(SystemOp.LOAD_SEGMENT, d.registerAddress(), selector)
     },
     { ends: true, rare: true },
@@ -162,7 +167,8 @@ function describeSegments(isa: InstructionSet): void {
         const selector = b.load(b.memory(s.segment(), next, 2, false), 2)
         // Before the shortcut, which would leave the rest without it.
         const register = d.registerAddress()
-        loadSegment(b, i32(segmentAt(index)), selector, () => d.write(offset))
+        for (const load of [loadParagraph, loadSelector])
+          load(b, i32(segmentAt(index)), selector, () => d.write(offset))
         b.setWord(State.FPU_SCRATCH, offset)
         b.system(
           SystemOp.LOAD_FAR_POINTER,

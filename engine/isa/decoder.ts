@@ -69,6 +69,8 @@ export interface Instruction {
   repeat: Repeat
   operands: DecodedOperand[]
   length: number
+  /** A near transfer that could lead beyond the limit of CS. */
+  limited: boolean
 }
 
 /** What decoding depends on besides the bytes. */
@@ -77,7 +79,11 @@ export interface CodeMode {
   code32: boolean
   /** 32-bit stack pointer (SS.B). */
   stack32: boolean
+  /** Operand size from which on near transfers can lead beyond the limit of CS: 2, 4, or 8 for never. */
+  limitedFrom: LimitedFrom
 }
+
+export type LimitedFrom = 2 | 4 | 8
 
 /** `undefined`: #UD; `truncated`: the bytes given end too early; `too-long`: over 15 bytes, #GP. */
 export type DecodeResult = Instruction | 'undefined' | 'truncated' | 'too-long'
@@ -209,6 +215,7 @@ export class Decoder {
       repeat: !description.string || repeatPrefix === 0 ? 'none' : repeatPrefix === 0xf3 ? 'rep' : 'repne',
       operands,
       length: this.#at - start,
+      limited: description.near === true && size >= mode.limitedFrom,
     }
   }
 

@@ -45,6 +45,8 @@ export interface Options {
   undefined?: number
   /** Ends a straight run: a branch, or anything that may change what comes next. */
   ends?: boolean
+  /** Goes to another place in the same code segment, which must lie within its limit. */
+  near?: boolean
   /** Pushes or pops, so that the stack's address size matters. */
   stack?: boolean
   /** Depends on the address size beyond the computation of a memory operand's address. */

@@ -26,6 +26,7 @@ import {
 } from './flags.ts'
 import { ESP, SS } from './state.ts'
 import type { SystemOp } from './system-op.ts'
+import type { X87Stack } from './x87-stack.ts'
 
 /**
  * An operand as the meaning of an instruction sees it. Values are zero-extended to 32 bits (i64 for 8
@@ -106,6 +107,10 @@ export abstract class Semantics {
   abstract thisEip(): Expr
   /** EIP of the next instruction. */
   abstract nextEip(): Expr
+  /** #GP(0) when an EIP lies beyond the limit of CS; to be called before the first effect of a near transfer. */
+  abstract checkTarget(eip: Expr): void
+  /** The same for the relative operand of a branch that may be taken. */
+  abstract checkRelative(taken: Expr): void
   /** Ends the instruction with a jump to its relative operand. */
   abstract jumpRelative(): void
   abstract branchRelative(condition: Expr): void
@@ -122,13 +127,26 @@ export abstract class Semantics {
   /** Ends the instruction with an operation that works on the whole processor (see SystemOp). */
   abstract system(op: SystemOp, a?: Expr, b?: Expr): void
   /**
-   * Ends the instruction with what `prepare` queues and `end` does, when the condition holds and so does what
-   * `prepare` gives. What follows the shortcut must be right without it: whoever cannot end an instruction
-   * halfway leaves it out.
+   * Ends the instruction with what `body` queues, when the condition holds and so does all that it requires. What
+   * follows the shortcut must be right without it: whoever cannot end an instruction halfway leaves it out.
    */
-  shortcut(_condition: Expr, _prepare: () => Expr | void, _end?: () => void): void {}
+  shortcut(_condition: Expr, _body: () => void): void {}
+  /** Leaves the shortcut under way, which has had no effect yet, unless the condition holds. */
+  require(_condition: Expr): void {}
+  /**
+   * Linear-memory address of bytes that the processor itself uses (descriptor tables, task segments, stacks of inner
+   * levels), by their linear address. Leaves the shortcut under way where the TLB does not have it.
+   */
+  systemMemory(_linear: Expr, _size: number, _write: boolean): Expr {
+    return i32(0)
+  }
   /** Ends a shortcut with a load of CS, whose limit and rights stay, and a jump to an EIP there. */
   enterCode(_selector: Expr, _base: Expr, _eip: Expr): void {}
+  /** Ends a shortcut with a jump to an EIP in the mode that the state says by then. */
+  resumeAt(_eip: Expr): void {}
+  /** Ends a shortcut with an access to a port, by the accumulator. */
+  readPort(_port: Expr): void {}
+  writePort(_port: Expr): void {}
   /** Calls a function of the FPU module, whose state is in memory, with i32 arguments and result. */
   abstract helper(name: string, ...args: Expr[]): Expr
   /** Queues a write until nothing can fault any more. */
@@ -138,6 +156,11 @@ export abstract class Semantics {
 
   /** Non-zero while MXCSR is quiet (see sse-native.ts); null where arithmetic is left to helpers. */
   quietMxcsr(): Expr | null {
+    return null
+  }
+
+  /** The x87 registers of whoever keeps them in hand; null where helpers work on them in memory. */
+  x87Stack(): X87Stack | null {
     return null
   }
 

@@ -42,6 +42,12 @@ export const State = {
   /** Entries of translated regions and instructions retired in them, since somebody last looked. */
   REGION_ENTRIES: 0xd8,
   REGION_RETIRED: 0xdc,
+  /** IA32_SYSENTER_CS, _ESP and _EIP. */
+  SYSENTER_CS: 0xe0,
+  SYSENTER_ESP: 0xe4,
+  SYSENTER_EIP: 0xe8,
+  /** Non-zero when segments or privilege have changed since JUMP_KEY was last derived from them. */
+  MODE_STALE: 0xec,
 
   /** ES CS SS DS FS GS LDTR TR: SEGMENT_BYTES each, laid out by Segment. */
   SEGMENTS: 0x100,
@@ -61,6 +67,11 @@ export const State = {
   FPU_DP: 0x494,
   FPU_DS: 0x498,
   FPU_OPCODE: 0x49c,
+  /**
+   * What came of a function on values in hand (fpu/assembly/values.ts): sign and exponent of its result, from bit 16 on
+   * the exceptions, SF and C1, and bit 31 when one of the exceptions is not masked.
+   */
+  FPU_OUTCOME: 0x4a0,
   /** Scratch for memory operands of FPU and SSE helpers, 512 bytes. */
   FPU_SCRATCH: 0x4c0,
 
@@ -86,6 +97,15 @@ export const Attention = {
   /** One instruction is run by itself. */
   STEP: 16,
 } as const
+
+/**
+ * The low half of JUMP_KEY while CS, SS, DS and ES all reach 4 GiB from 0, 32 bits wide: at a privilege level below 3,
+ * and at level 3. Every other mode has a number of its own above these.
+ */
+export const FLAT_SUPERVISOR = 1
+export const FLAT_USER = 2
+/** Mask of the half of JUMP_KEY that counts changes of translations. */
+export const KEY_GENERATION = 0xffff0000 | 0
 
 /** Interrupts and exceptions delivered, by vector: 256 words. */
 export const INTERRUPT_COUNTS = 0x1000

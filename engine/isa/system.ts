@@ -2,6 +2,8 @@ import { type Expr, and, eqz, i32, ltU, or, select, shl } from '../wasm/expressi
 import type { InstructionSet, Options } from './description.ts'
 import { ARITHMETIC, VM, ZF, arithmeticFlags } from './flags.ts'
 import { GP, type Operand, type Semantics, UD } from './semantics.ts'
+import { readPort, writePort } from './shortcuts/ports.ts'
+import { enterSystem, exitSystem } from './shortcuts/protected.ts'
 import { EDX, LDTR, Segment, State, TR, segmentAt } from './state.ts'
 import { SystemOp } from './system-op.ts'
 
@@ -14,10 +16,18 @@ export function describeSystem(isa: InstructionSet): void {
     options: Options = {},
   ): void => isa.add(name, encodings, meaning, { ends: true, rare: true, ...options })
 
-  add('IN', 'e4 Ib,Xb; e5 Ib,Xv', (b, port) => b.system(SystemOp.IN, port.read(), i32(b.size)))
-  add('OUT', 'e6 Ib,Xb; e7 Ib,Xv', (b, port) => b.system(SystemOp.OUT, port.read(), i32(b.size)))
-  add('INDX', 'ec Xb; ed Xv', (b) => b.system(SystemOp.IN, b.register(EDX, 2), i32(b.size)))
-  add('OUTDX', 'ee Xb; ef Xv', (b) => b.system(SystemOp.OUT, b.register(EDX, 2), i32(b.size)))
+  const input = (b: Semantics, port: Expr): void => {
+    readPort(b, port)
+    b.system(SystemOp.IN, port, i32(b.size))
+  }
+  const output = (b: Semantics, port: Expr): void => {
+    writePort(b, port)
+    b.system(SystemOp.OUT, port, i32(b.size))
+  }
+  add('IN', 'e4 Ib,Xb; e5 Ib,Xv', (b, port) => input(b, port.read()))
+  add('OUT', 'e6 Ib,Xb; e7 Ib,Xv', (b, port) => output(b, port.read()))
+  add('INDX', 'ec Xb; ed Xv', (b) => input(b, b.register(EDX, 2)))
+  add('OUTDX', 'ee Xb; ef Xv', (b) => output(b, b.register(EDX, 2)))
 
   const table =
     (op: SystemOp) =>
@@ -120,8 +130,24 @@ export function describeSystem(isa: InstructionSet): void {
   add('RDTSC', '0f 31', (b) => b.system(SystemOp.RDTSC), { feature: 'tsc' })
   add('RDMSR', '0f 32', (b) => b.system(SystemOp.RDMSR), { feature: 'msr' })
   add('RDPMC', '0f 33', (b) => b.system(SystemOp.RDPMC), { feature: 'pmc' })
-  add('SYSENTER', '0f 34', (b) => b.system(SystemOp.SYSENTER), { feature: 'sep' })
-  add('SYSEXIT', '0f 35', (b) => b.system(SystemOp.SYSEXIT), { feature: 'sep' })
+  add(
+    'SYSENTER',
+    '0f 34',
+    (b) => {
+      enterSystem(b)
+      b.system(SystemOp.SYSENTER)
+    },
+    { feature: 'sep' },
+  )
+  add(
+    'SYSEXIT',
+    '0f 35',
+    (b) => {
+      exitSystem(b)
+      b.system(SystemOp.SYSEXIT)
+    },
+    { feature: 'sep' },
+  )
   add('CPUID', '0f a2', (b) => b.system(SystemOp.CPUID), { feature: 'cpuid' })
   add('RSM', '0f aa', (b) => b.system(SystemOp.RSM), { feature: '486' })
   add(

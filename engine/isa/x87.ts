@@ -1,8 +1,10 @@
-import { type Expr, add, and, eqz, i32, load, or, select } from '../wasm/expression.ts'
+import { type Expr, I32, I64, add, and, eqz, i32, load, or, select } from '../wasm/expression.ts'
 import type { InstructionSet, Options } from './description.ts'
 import { ARITHMETIC, CONDITION_USES, VM, condition } from './flags.ts'
 import { type Operand, type Semantics, isFlatSegment } from './semantics.ts'
 import { CS, DS, EAX, Segment, State, segmentAt } from './state.ts'
+import * as InHand from './x87-in-hand.ts'
+import type { X87Stack } from './x87-stack.ts'
 
 const SCRATCH = i32(State.FPU_SCRATCH)
 
@@ -26,34 +28,57 @@ const opcodeWord = (escape: number, modrm: number): Expr => i32(((escape & 7) <<
  * a memory form lacks its addressing mode.
  */
 function remember(b: Semantics, opcode: Expr, memory?: { operand: Operand; address: Expr }): void {
+  const stack = b.x87Stack()
+  if (stack) {
+    const place = memory && { address: memory.address, segment: usualSegment(memory.operand) }
+    return stack.remember(b.thisEip(), opcode, place)
+  }
   const keep = (to: number, value: Expr): void => b.fn.store(i32(to), value, 4)
   keep(State.FPU_IP, b.thisEip())
   keep(State.FPU_CS, load(i32(segmentAt(CS) + Segment.SELECTOR), 4))
   keep(State.FPU_OPCODE, opcode)
   if (!memory) return
-  const segment = memory.operand.segment()
-  // Flat accesses do not say which segment they went through; the usual one stands for it.
-  const selector = isFlatSegment(segment) ? i32(segmentAt(DS)) : segment
   keep(State.FPU_DP, memory.address)
-  keep(State.FPU_DS, load(add(selector, i32(Segment.SELECTOR)), 4))
+  keep(State.FPU_DS, load(add(usualSegment(memory.operand), i32(Segment.SELECTOR)), 4))
 }
 
-/** Reads an operand of up to 8 bytes into the scratch area. */
-function fetch(b: Semantics, operand: Operand, opcode: Expr): void {
+/** Flat accesses do not say which segment they went through; the usual one stands for it. */
+function usualSegment(operand: Operand): Expr {
+  const segment = operand.segment()
+  return isFlatSegment(segment) ? i32(segmentAt(DS)) : segment
+}
+
+/** Reads an operand of up to 8 bytes. */
+function fetch(b: Semantics, operand: Operand, opcode: Expr): Expr {
   const address = b.let(operand.address())
   const { size } = operand
   const value = b.load(b.memory(operand.segment(), address, size, false), size)
   remember(b, opcode, { operand, address })
-  b.fn.store(SCRATCH, value, size)
+  return value
 }
 
-/** Calls a helper whose result goes to memory, which is known to be writable before anything changes. */
-function storeResult(b: Semantics, operand: Operand, opcode: Expr, helper: string): void {
+/**
+ * Stores a result in memory that is known to be writable before anything changes: what `inHand` gives, or what a
+ * helper leaves in the scratch area.
+ */
+function storeResult(
+  b: Semantics,
+  operand: Operand,
+  opcode: Expr,
+  helper: string,
+  inHand: InHand.Store | null,
+): void {
   const address = b.let(operand.address())
   const { size } = operand
   const pieces = size === 10 ? [8, 2] : [size]
   const hosts = pieces.map((bytes, i) => b.memory(operand.segment(), add(address, i32(i * 8)), bytes, true))
   remember(b, opcode, { operand, address })
+  const stack = b.x87Stack()
+  if (stack && inHand) {
+    const values = inHand(stack)
+    pieces.forEach((bytes, i) => b.fn.store(hosts[i]!, values[i]!, bytes))
+    return
+  }
   const withheld = b.helper(`${helper}/0`)
   b.fn.if(eqz(withheld))
   pieces.forEach((bytes, i) => b.fn.store(hosts[i]!, load(i32(State.FPU_SCRATCH + i * 8), bytes), bytes))
@@ -75,13 +100,17 @@ function fromMemory(
   digit: number,
   size: string,
   helper: string,
+  inHand: InHand.Load | null,
   options = WAITING,
 ): void {
   isa.add(
     name,
     `${hex(escape)} /${digit} M${size}`,
     (b, operand) => {
-      fetch(b, operand, opcodeWord(escape, digit << 3))
+      const value = fetch(b, operand, opcodeWord(escape, digit << 3))
+      const stack = b.x87Stack()
+      if (stack && inHand) return inHand(stack, value)
+      b.fn.store(SCRATCH, value, operand.size)
       b.helper(`${helper}/0`)
     },
     options,
@@ -95,12 +124,13 @@ function toMemory(
   digit: number,
   size: string,
   helper: string,
+  inHand: InHand.Store | null,
   options = WAITING,
 ): void {
   isa.add(
     name,
     `${hex(escape)} /${digit} M${size}`,
-    (b, operand) => storeResult(b, operand, opcodeWord(escape, digit << 3), helper),
+    (b, operand) => storeResult(b, operand, opcodeWord(escape, digit << 3), helper, inHand),
     options,
   )
 }
@@ -111,6 +141,7 @@ function onStack(
   name: string,
   encodings: [escape: number, modrm: number][],
   helper: string,
+  inHand: InHand.OnStack | null,
   options = WAITING,
 ): void {
   for (const [escape, modrm] of encodings)
@@ -120,6 +151,8 @@ function onStack(
       (b, i) => {
         const index = i.read()
         remember(b, or(opcodeWord(escape, modrm), index))
+        const stack = b.x87Stack()
+        if (stack && inHand) return inHand(stack, index.value)
         b.helper(`${helper}/1`, index)
       },
       options,
@@ -132,6 +165,7 @@ function plain(
   escape: number,
   modrm: number,
   helper: string,
+  inHand: ((stack: X87Stack) => void) | null = null,
   options = RARE,
 ): void {
   isa.add(
@@ -139,6 +173,8 @@ function plain(
     `${hex(escape)} ${hex(modrm)}`,
     (b) => {
       remember(b, opcodeWord(escape, modrm))
+      const stack = b.x87Stack()
+      if (stack && inHand) return inHand(stack)
       b.helper(`${helper}/0`)
     },
     options,
@@ -150,10 +186,14 @@ function describeArithmetic(isa: InstructionSet): void {
   names.forEach((op, digit) => {
     const name = `F${op.toUpperCase()}`
     const integer = `FI${op.toUpperCase()}`
-    fromMemory(isa, name, 0xd8, digit, 'd', `f${op}M32`)
-    fromMemory(isa, integer, 0xda, digit, 'd', `fi${op}M32`)
-    fromMemory(isa, name, 0xdc, digit, 'q', `f${op}M64`)
-    fromMemory(isa, integer, 0xde, digit, 'w', `fi${op}M16`, RARE)
+    const onMemory = (kind: InHand.Memory): InHand.Load =>
+      op === 'com' || op === 'comp'
+        ? InHand.compareMemory(kind, op === 'comp' ? 1 : 0)
+        : InHand.arithmeticMemory(op, kind)
+    fromMemory(isa, name, 0xd8, digit, 'd', `f${op}M32`, onMemory('Single'))
+    fromMemory(isa, integer, 0xda, digit, 'd', `fi${op}M32`, onMemory('Integer'))
+    fromMemory(isa, name, 0xdc, digit, 'q', `f${op}M64`, onMemory('Double'))
+    fromMemory(isa, integer, 0xde, digit, 'w', `fi${op}M16`, InHand.widened(onMemory('Integer')), RARE)
     const column = 0xc0 | (digit << 3)
     if (op === 'com')
       onStack(
@@ -164,6 +204,7 @@ function describeArithmetic(isa: InstructionSet): void {
           [0xdc, column],
         ],
         'fcom',
+        InHand.compare('compareReal', 0),
       )
     else if (op === 'comp')
       onStack(
@@ -175,19 +216,28 @@ function describeArithmetic(isa: InstructionSet): void {
           [0xde, 0xd0],
         ],
         'fcomp',
+        InHand.compare('compareReal', 1),
       )
     else {
-      onStack(isa, name, [[0xd8, column]], `f${op}`)
+      onStack(isa, name, [[0xd8, column]], `f${op}`, InHand.arithmetic(op))
       // With ST(i) as destination SUB and SUBR, DIV and DIVR have changed places.
       const other = digit < 4 ? column : column ^ 8
-      onStack(isa, name, [[0xdc, other]], `f${op}To`)
-      onStack(isa, `${name}P`, [[0xde, other]], `f${op}Pop`)
+      onStack(isa, name, [[0xdc, other]], `f${op}To`, InHand.arithmeticTo(op, 0))
+      onStack(isa, `${name}P`, [[0xde, other]], `f${op}Pop`, InHand.arithmeticTo(op, 1))
     }
   })
-  onStack(isa, 'FUCOM', [[0xdd, 0xe0]], 'fucom')
-  onStack(isa, 'FUCOMP', [[0xdd, 0xe8]], 'fucomp')
-  plain(isa, 'FCOMPP', 0xde, 0xd9, 'fcompp', WAITING)
-  plain(isa, 'FUCOMPP', 0xda, 0xe9, 'fucompp', WAITING)
+  onStack(isa, 'FUCOM', [[0xdd, 0xe0]], 'fucom', InHand.compare('compareQuiet', 0))
+  onStack(isa, 'FUCOMP', [[0xdd, 0xe8]], 'fucomp', InHand.compare('compareQuiet', 1))
+  plain(isa, 'FCOMPP', 0xde, 0xd9, 'fcompp', (stack) => InHand.compare('compareReal', 2)(stack, 1), WAITING)
+  plain(
+    isa,
+    'FUCOMPP',
+    0xda,
+    0xe9,
+    'fucompp',
+    (stack) => InHand.compare('compareQuiet', 2)(stack, 1),
+    WAITING,
+  )
   const toFlags: [name: string, escape: number, modrm: number][] = [
     ['fucomi', 0xdb, 0xe8],
     ['fcomi', 0xdb, 0xf0],
@@ -201,44 +251,55 @@ function describeArithmetic(isa: InstructionSet): void {
       (b, i) => {
         const index = i.read()
         remember(b, or(opcodeWord(escape, modrm), index))
-        b.setEflags(b.helper(`${helper}/1`, index))
+        const stack = b.x87Stack()
+        b.setEflags(
+          stack ? InHand.compareToFlags(helper)(stack, index.value) : b.helper(`${helper}/1`, index),
+        )
       },
       { ...WAITING, feature: 'cmov', defines: ARITHMETIC },
     )
 }
 
 function describeTransfers(isa: InstructionSet): void {
-  fromMemory(isa, 'FLD', 0xd9, 0, 'd', 'fldM32')
-  fromMemory(isa, 'FLD', 0xdd, 0, 'q', 'fldM64')
-  fromMemory(isa, 'FILD', 0xdb, 0, 'd', 'fildM32')
-  fromMemory(isa, 'FILD', 0xdf, 0, 'w', 'fildM16')
-  fromMemory(isa, 'FILD', 0xdf, 5, 'q', 'fildM64')
-  toMemory(isa, 'FST', 0xd9, 2, 'd', 'fstM32')
-  toMemory(isa, 'FSTP', 0xd9, 3, 'd', 'fstpM32')
-  toMemory(isa, 'FST', 0xdd, 2, 'q', 'fstM64')
-  toMemory(isa, 'FSTP', 0xdd, 3, 'q', 'fstpM64')
-  toMemory(isa, 'FIST', 0xdb, 2, 'd', 'fistM32')
-  toMemory(isa, 'FISTP', 0xdb, 3, 'd', 'fistpM32')
-  toMemory(isa, 'FIST', 0xdf, 2, 'w', 'fistM16')
-  toMemory(isa, 'FISTP', 0xdf, 3, 'w', 'fistpM16')
-  toMemory(isa, 'FISTP', 0xdf, 7, 'q', 'fistpM64')
-  toMemory(isa, 'FSTP', 0xdb, 7, 't', 'fstpM80', RARE)
-  toMemory(isa, 'FBSTP', 0xdf, 6, 't', 'fbstp', RARE)
-  const tenBytes = (name: string, escape: number, digit: number, helper: string): void =>
+  fromMemory(isa, 'FLD', 0xd9, 0, 'd', 'fldM32', InHand.loadReal('loadSingle'))
+  fromMemory(isa, 'FLD', 0xdd, 0, 'q', 'fldM64', InHand.loadReal('loadDouble'))
+  fromMemory(isa, 'FILD', 0xdb, 0, 'd', 'fildM32', InHand.loadInteger(4))
+  fromMemory(isa, 'FILD', 0xdf, 0, 'w', 'fildM16', InHand.loadInteger(2))
+  fromMemory(isa, 'FILD', 0xdf, 5, 'q', 'fildM64', InHand.loadInteger(8))
+  toMemory(isa, 'FST', 0xd9, 2, 'd', 'fstM32', InHand.store('storeSingle', I32, 0))
+  toMemory(isa, 'FSTP', 0xd9, 3, 'd', 'fstpM32', InHand.store('storeSingle', I32, 1))
+  toMemory(isa, 'FST', 0xdd, 2, 'q', 'fstM64', InHand.store('storeDouble', I64, 0))
+  toMemory(isa, 'FSTP', 0xdd, 3, 'q', 'fstpM64', InHand.store('storeDouble', I64, 1))
+  toMemory(isa, 'FIST', 0xdb, 2, 'd', 'fistM32', InHand.store('storeInteger32', I32, 0))
+  toMemory(isa, 'FISTP', 0xdb, 3, 'd', 'fistpM32', InHand.store('storeInteger32', I32, 1))
+  toMemory(isa, 'FIST', 0xdf, 2, 'w', 'fistM16', InHand.store('storeInteger16', I32, 0))
+  toMemory(isa, 'FISTP', 0xdf, 3, 'w', 'fistpM16', InHand.store('storeInteger16', I32, 1))
+  toMemory(isa, 'FISTP', 0xdf, 7, 'q', 'fistpM64', InHand.store('storeInteger64', I64, 1))
+  toMemory(isa, 'FSTP', 0xdb, 7, 't', 'fstpM80', InHand.storeWhole, RARE)
+  toMemory(isa, 'FBSTP', 0xdf, 6, 't', 'fbstp', null, RARE)
+  const tenBytes = (
+    name: string,
+    escape: number,
+    digit: number,
+    helper: string,
+    inHand: ((stack: X87Stack) => void) | null,
+  ): void =>
     isa.add(
       name,
       `${hex(escape)} /${digit} Mt`,
       (b, operand) => {
         b.copyIn(operand, State.FPU_SCRATCH, 10)
         remember(b, opcodeWord(escape, digit << 3), { operand: operand, address: b.let(operand.address()) })
+        const stack = b.x87Stack()
+        if (stack && inHand) return inHand(stack)
         b.helper(`${helper}/0`)
       },
       RARE,
     )
-  tenBytes('FLD', 0xdb, 5, 'fldM80')
-  tenBytes('FBLD', 0xdf, 4, 'fbld')
+  tenBytes('FLD', 0xdb, 5, 'fldM80', InHand.loadWhole)
+  tenBytes('FBLD', 0xdf, 4, 'fbld', null)
 
-  onStack(isa, 'FLD', [[0xd9, 0xc0]], 'fld')
+  onStack(isa, 'FLD', [[0xd9, 0xc0]], 'fld', InHand.duplicate)
   onStack(
     isa,
     'FXCH',
@@ -248,8 +309,9 @@ function describeTransfers(isa: InstructionSet): void {
       [0xdf, 0xc8],
     ],
     'fxch',
+    InHand.exchange,
   )
-  onStack(isa, 'FST', [[0xdd, 0xd0]], 'fst')
+  onStack(isa, 'FST', [[0xdd, 0xd0]], 'fst', InHand.copy(0))
   onStack(
     isa,
     'FSTP',
@@ -260,9 +322,10 @@ function describeTransfers(isa: InstructionSet): void {
       [0xdf, 0xd8],
     ],
     'fstp',
+    InHand.copy(1),
   )
-  onStack(isa, 'FFREE', [[0xdd, 0xc0]], 'ffree')
-  onStack(isa, 'FFREEP', [[0xdf, 0xc0]], 'ffreep')
+  onStack(isa, 'FFREE', [[0xdd, 0xc0]], 'ffree', null)
+  onStack(isa, 'FFREEP', [[0xdf, 0xc0]], 'ffreep', null)
   const moves: [name: string, code: number][] = [
     ['B', 2],
     ['E', 4],
@@ -278,7 +341,10 @@ function describeTransfers(isa: InstructionSet): void {
         (b, i) => {
           const index = i.read()
           remember(b, or(opcodeWord(escape, modrm), index))
-          b.helper('fcmov/2', index, condition(b.flags(), code + negated))
+          const taken = condition(b.flags(), code + negated)
+          const stack = b.x87Stack()
+          if (stack) return InHand.move(stack, index.value, b.let(taken))
+          b.helper('fcmov/2', index, taken)
         },
         { ...WAITING, feature: 'cmov', uses: CONDITION_USES[code >> 1]! },
       )
@@ -294,20 +360,23 @@ function describeFunctions(isa: InstructionSet): void {
       `d9 ${hex(0xe8 + which)}`,
       (b) => {
         remember(b, opcodeWord(0xd9, 0xe8 + which))
+        const stack = b.x87Stack()
+        if (stack && InHand.isPlainConstant(name)) return InHand.pushConstant(stack, name)
         b.helper('fldConstant/1', i32(which))
       },
       WAITING,
     )
   })
-  const often: [name: string, modrm: number][] = [
-    ['fchs', 0xe0],
-    ['fabs', 0xe1],
-    ['ftst', 0xe4],
-    ['fxam', 0xe5],
-    ['fsqrt', 0xfa],
-    ['frndint', 0xfc],
+  const often: [name: string, modrm: number, inHand: ((stack: X87Stack) => void) | null][] = [
+    ['fchs', 0xe0, InHand.changeSign],
+    ['fabs', 0xe1, InHand.clearSign],
+    ['ftst', 0xe4, InHand.compareWithZero],
+    ['fxam', 0xe5, null],
+    ['fsqrt', 0xfa, InHand.squareRoot],
+    ['frndint', 0xfc, null],
   ]
-  for (const [helper, modrm] of often) plain(isa, helper.toUpperCase(), 0xd9, modrm, helper, WAITING)
+  for (const [helper, modrm, inHand] of often)
+    plain(isa, helper.toUpperCase(), 0xd9, modrm, helper, inHand, WAITING)
   const seldom: [name: string, modrm: number][] = [
     ['f2xm1', 0xf0],
     ['fyl2x', 0xf1],

@@ -96,6 +96,7 @@ export class KvmVcpu implements Vcpu {
       writeTimeStamp: (value) => config.writeTimeStamp(value),
       apicBase: undefined,
       setNoExecute: () => {},
+      setSysenter: () => {},
     })
     this.#vm = kvm.createVm()
     try {

@@ -33,6 +33,7 @@ import { parseSaved } from '../base/saved-state.ts'
 import { Rtc } from '../devices/rtc/rtc.ts'
 import { SystemControl } from '../devices/system-control/system-control.ts'
 import { Uart } from '../devices/uart/uart.ts'
+import { REGISTER_WINDOW_BYTES } from '../devices/vga/register-window.ts'
 import { Vga } from '../devices/vga/vga.ts'
 import { VmwareBackdoor } from '../devices/vmware-backdoor/vmware-backdoor.ts'
 import type { DiskFaultListener } from '../storage/block-image.ts'
@@ -243,7 +244,8 @@ export class Board {
     this.#map('apm', APM_BASE, 2, this.acpi.apmPorts)
     this.vga = new Vga(clock, memory)
     for (const { range, device } of this.vga.ports) ports.map(range, device)
-    const vgaPci = new PciFunction({ vendorId: 0x1234, deviceId: 0x1111, revision: 0, classCode: 0x030000 }, [
+    // Revision 2 says that the registers are in memory as well.
+    const vgaPci = new PciFunction({ vendorId: 0x1234, deviceId: 0x1111, revision: 2, classCode: 0x030000 }, [
       {
         index: 0,
         kind: 'memory',
@@ -251,6 +253,7 @@ export class Board {
         prefetchable: true,
         window: this.vga.frameBuffer,
       },
+      { index: 2, kind: 'memory', length: REGISTER_WINDOW_BYTES, window: this.vga.registerWindow },
     ])
     this.pci.attach(0, 0, host.pci)
     this.pci.attach(1, 0, piix3.pci)

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 import { CpuTarget } from '../debugger/cpu-target.ts'
@@ -28,7 +27,8 @@ import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, HostFault, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
 import { restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
-import { RomSpace } from './rom-space.ts'
+import { readFile } from './read-file.ts'
+import { MAX_FIRMWARE_BYTES, MAX_VGA_BIOS_BYTES, RomSpace } from './rom-space.ts'
 import { RunLoop } from './run-loop.ts'
 
 const NS_PER_MS = 1_000_000n
@@ -307,6 +307,7 @@ class Pc implements Machine {
   close(): void {
     for (const uart of this.#board.uarts) uart.flush()
     this.#board.debugConsole.flush()
+    this.#board.parallel.flush()
     for (const file of this.#debugFiles) file.close()
     this.#cpu.close()
     this.#bays.close()
@@ -334,18 +335,18 @@ class Pc implements Machine {
   #loadRoms(rom: RomSpace): void {
     const { firmware, vgaBios } = this.#config
     const bios = firmware ?? artifact('bios.bin')
-    rom.loadFirmware(bios, readImage(bios))
+    rom.loadFirmware(bios, readFile(bios, 'a firmware', MAX_FIRMWARE_BYTES))
     // Other firmware is given a video BIOS through fw_cfg and places it itself.
     if (firmware) return
     const video = vgaBios ?? artifact('vgabios.bin')
-    rom.loadVgaBios(video, readImage(video))
+    rom.loadVgaBios(video, readFile(video, 'a VGA BIOS', MAX_VGA_BIOS_BYTES))
   }
 
   /** Other firmware asks QEMU's device for what it is to know. */
   #mapFwCfg(): void {
     const files = new Map<string, Uint8Array>()
     const { vgaBios } = this.#config
-    if (vgaBios) files.set('vgaroms/vgabios.bin', readImage(vgaBios))
+    if (vgaBios) files.set('vgaroms/vgabios.bin', readFile(vgaBios, 'a VGA BIOS', MAX_VGA_BIOS_BYTES))
     const device = new FwCfg(files, this.#memory)
     this.#ports.map({ name: 'fw-cfg', base: FW_CFG_PORT, length: 2, width: 2 }, device.ports)
     this.#ports.map({ name: 'fw-cfg-dma', base: FW_CFG_DMA_PORT, length: 8, width: 4 }, device.dmaPorts)
@@ -381,7 +382,7 @@ class Pc implements Machine {
   #placeKernel(acpi: boolean): BootPlacement | null {
     const { kernel, memoryMiB } = this.#config
     if (!kernel) return null
-    const file = (path: string) => ({ path, bytes: readImage(path) })
+    const file = (path: string) => ({ path, bytes: readFile(path, 'the memory', memoryMiB * MIB) })
     return placeKernel(file(kernel.path), {
       append: kernel.append,
       ...(kernel.initrd ? { initrd: file(kernel.initrd) } : {}),
@@ -391,17 +392,21 @@ class Pc implements Machine {
     })
   }
 
-  /** Port E9h and logged ports. The processor writes to ports in order, and so does each file. */
+  /** Port E9h, the printer and logged ports. The processor writes to ports in order, and so does each file. */
   #openDebugFiles(): void {
     const open = (path: string, mode: 'fresh' | 'append'): DebugFile => {
       const file = new DebugFile(path, mode)
       this.#debugFiles.push(file)
       return file
     }
-    const { console: path, portLogs } = this.#config.debug
+    const { console: path, parallel, portLogs } = this.#config.debug
     if (path !== undefined) {
       const file = open(path, 'fresh')
       this.#board.debugConsole.onOutput((bytes) => file.write(bytes))
+    }
+    if (parallel !== undefined) {
+      const file = open(parallel, 'append')
+      this.#board.parallel.onOutput((bytes) => file.write(bytes))
     }
     for (const log of portLogs) {
       const file = open(log.path, 'append')
@@ -466,16 +471,4 @@ function clockMs({ startTimeMs = Date.now(), localTime, utcOffsetMinutes }: Knob
   if (!localTime) return startTimeMs
   const offsetMinutes = utcOffsetMinutes ?? -new Date(startTimeMs).getTimezoneOffset()
   return startTimeMs + offsetMinutes * 60_000
-}
-
-function readImage(path: string): Uint8Array {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    throw new EngineError(
-      'file-unusable',
-      { path, reason: error instanceof Error ? error.message : String(error) },
-      { cause: error },
-    )
-  }
 }

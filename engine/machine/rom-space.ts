@@ -4,8 +4,8 @@ import { KIB, ROM_BASE, ROM_BYTES } from '../memory/layout.ts'
 
 const FOUR_GIB = 0x1_0000_0000
 const VGA_BIOS_AT = 0xc0000
-const MAX_VGA_BIOS = 64 * KIB
-const MAX_FIRMWARE = 2048 * KIB
+export const MAX_VGA_BIOS_BYTES = 64 * KIB
+export const MAX_FIRMWARE_BYTES = 2048 * KIB
 /** How much of the firmware's end appears below 1 MiB. */
 const LOW_MIRROR = 128 * KIB
 
@@ -18,7 +18,7 @@ export class RomSpace {
 
   /** Throws `file-unusable` when the size cannot be that of a PC firmware. */
   loadFirmware(name: string, image: Uint8Array): void {
-    if (image.length === 0 || image.length > MAX_FIRMWARE || image.length % (4 * KIB) !== 0)
+    if (image.length === 0 || image.length > MAX_FIRMWARE_BYTES || image.length % (4 * KIB) !== 0)
       throw new EngineError('file-unusable', {
         path: name,
         reason: `${image.length} bytes are no firmware image: it must be a multiple of 4 KiB, up to 2 MiB`,
@@ -38,7 +38,7 @@ export class RomSpace {
   }
 
   loadVgaBios(name: string, image: Uint8Array): void {
-    if (image.length > MAX_VGA_BIOS || image[0] !== 0x55 || image[1] !== 0xaa)
+    if (image.length > MAX_VGA_BIOS_BYTES || image[0] !== 0x55 || image[1] !== 0xaa)
       throw new EngineError('file-unusable', {
         path: name,
         reason: 'it is no option ROM (55 AA at its start) of at most 64 KiB',

@@ -97,6 +97,8 @@ export type Knobs = v.InferOutput<typeof Knobs>
 export const DebugConfig = v.strictObject({
   /** File that gets the bytes written to port E9h. */
   console: v.optional(path),
+  /** File that what the guest prints on its parallel port is appended to. */
+  parallel: v.optional(path),
   /** A write of v to port F4h ends the run with status (v << 1) | 1. */
   exit: v.optional(v.boolean(), false),
   portLogs: v.optional(v.array(v.strictObject({ port: integer(0, 0xffff, 'port'), path })), []),

@@ -1,4 +1,5 @@
 import { formKey, formOf } from '../interpreter/form.ts'
+import type { CodeVariant } from '../interpreter/code-cache.ts'
 import { STORED } from './flag-kind.ts'
 import { type Block, type Region, type Step, successorsOf } from './region.ts'
 import { nowhere } from './nowhere.ts'
@@ -21,7 +22,7 @@ export class FlagFlow {
     const queue = [0]
     for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
       const block = blocks[number]!
-      const out = this.#after(block, kinds[number]!, mode.flat)
+      const out = this.#after(block, kinds[number]!, mode)
       for (const successor of successorsOf(block)) {
         if ((kinds[successor]! | out) === kinds[successor]) continue
         kinds[successor]! |= out
@@ -31,10 +32,10 @@ export class FlagFlow {
     return kinds
   }
 
-  #after({ steps }: Block, entry: number, flat: boolean): number {
+  #after({ steps }: Block, entry: number, mode: CodeVariant): number {
     let kinds = entry
     for (const step of steps) {
-      const { reads, defines } = this.#effect(step, flat)
+      const { reads, defines } = this.#effect(step, mode)
       // Where several kinds have met, a reader turns them into the stored form.
       if (reads && kinds & (kinds - 1)) kinds = 1 << STORED
       if (defines >= 0) kinds = 1 << defines
@@ -42,18 +43,18 @@ export class FlagFlow {
     return kinds
   }
 
-  #effect(step: Step, flat: boolean): Effect {
-    const key = formKey(formOf(step.instruction, flat))
+  #effect(step: Step, mode: CodeVariant): Effect {
+    const key = formKey(formOf(step.instruction, mode.flat))
     let effect = this.#effects.get(key)
-    if (!effect) this.#effects.set(key, (effect = tryOut(step, flat)))
+    if (!effect) this.#effects.set(key, (effect = tryOut(step, mode)))
     return effect
   }
 }
 
 /** Translates an instruction into nowhere to see what becomes of the flags. */
-function tryOut(step: Step, flat: boolean): Effect {
+function tryOut(step: Step, mode: CodeVariant): Effect {
   const semantics = nowhere()
-  semantics.translate(step, flat)
+  semantics.translate(step, mode)
   const { readsFlags, setsFlags, kinds } = semantics
   return { reads: readsFlags, defines: setsFlags ? 31 - Math.clz32(kinds) : -1 }
 }

@@ -1,13 +1,12 @@
-import { I32, type ValueType } from '../wasm/expression.ts'
 import { FunctionBuilder } from '../wasm/function-builder.ts'
 import { KIND_COUNT } from './flag-kind.ts'
 import { RegionSemantics } from './region-semantics.ts'
 import type { Region } from './region.ts'
-import { Local } from './register-file.ts'
+import { LOCAL_TYPES } from './register-file.ts'
 
 /** Translates into a function that nobody wants, to learn what instructions do. */
 export function nowhere(): RegionSemantics {
-  const fn = new FunctionBuilder(1, Array<ValueType>(Local.COUNT).fill(I32))
+  const fn = new FunctionBuilder(1, LOCAL_TYPES)
   const byKind = Array<number>(KIND_COUNT).fill(fn.block())
   return new RegionSemantics(fn, { byKind, dynamic: fn.block(), helperIndex: () => 0 })
 }
@@ -17,6 +16,6 @@ export function halvesOf({ blocks, mode }: Region): number {
   const steps = blocks.flatMap((block) => block.steps)
   if (!steps.some(({ instruction }) => instruction.size === 2)) return 0
   const semantics = nowhere()
-  for (const step of steps) semantics.translate(step, mode.flat)
+  for (const step of steps) semantics.translate(step, mode)
   return ~semantics.registers.whole & 0xff
 }

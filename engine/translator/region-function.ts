@@ -1,8 +1,5 @@
 import {
   type Expr,
-  I32,
-  V128,
-  type ValueType,
   add,
   and,
   eq,
@@ -25,10 +22,8 @@ import type { FlagFlow } from './flag-flow.ts'
 import { halvesOf } from './nowhere.ts'
 import { type Block, type Region, branchTarget, successorsOf } from './region.ts'
 import { FLAG_LOCALS, RegionSemantics } from './region-semantics.ts'
-import { Local } from './register-file.ts'
+import { LOCAL_TYPES, Local } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
-
-const LOCAL_TYPES: ValueType[] = Array.from({ length: Local.COUNT }, (_, i) => (i < Local.XMM ? I32 : V128))
 
 /**
  * One region as a function (budget) → why. It runs until it is left: 0 when the interpreter goes on at
@@ -95,6 +90,7 @@ class RegionEmitter {
     this.#fn.prepend((fn) => {
       this.#semantics.registers.loadAll(fn)
       this.#semantics.startUnits(fn)
+      this.#semantics.x87.start(fn)
       for (const [index, address] of [
         [Local.EIP_BASE, State.EIP_BASE],
         [Local.READ_BIT, State.READ_BIT],
@@ -111,6 +107,7 @@ class RegionEmitter {
     const fn = this.#fn
     const budget = local(Local.BUDGET)
     this.#semantics.registers.storeWritten()
+    this.#semantics.x87.finish()
     fn.store(i32(State.BUDGET), budget, 4)
     fn.if(local(Local.EXIT))
     fn.store(i32(State.RECORD), local(Local.EXIT), 4)
@@ -160,7 +157,8 @@ class RegionEmitter {
     semantics.kinds = this.#kinds[number]!
     semantics.startBlock()
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
-    for (const step of block.steps) ending = semantics.translate(step, region.mode.flat)
+    for (const step of block.steps) ending = semantics.translate(step, region.mode)
+    semantics.endBlock()
     const state = { kinds: semantics.kinds, pending: semantics.pending }
     switch (ending.kind) {
       case 'next':

@@ -1,6 +1,7 @@
 import {
   type Expr,
   I32,
+  type ValueType,
   add,
   and,
   callOf,
@@ -16,22 +17,35 @@ import {
   shrU,
   sub,
 } from '../wasm/expression.ts'
-import type { DecodedOperand, MemoryOperand } from '../isa/decoder.ts'
+import type { CodeVariant } from '../interpreter/code-cache.ts'
+import type { DecodedOperand, Instruction, MemoryOperand } from '../isa/decoder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { QUIET, QUIET_MASK } from '../isa/sse-native.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'
+import type { X87Stack } from '../isa/x87-stack.ts'
 import { CS, DS, FS, SS, Segment, State, TLB, gprAt, segmentAt } from '../isa/state.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
+import { signed } from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
-import type { Step } from './region.ts'
+import { type Step, branchTarget } from './region.ts'
 import { Local, RegisterFile } from './register-file.ts'
+import { X87Registers } from './x87-registers.ts'
 
 export const FLAG_LOCALS = { result: Local.FLAGS_RESULT, left: Local.FLAGS_LEFT, right: Local.FLAGS_RIGHT }
 /** Flat accesses name no segment. */
 const FLAT = 0
 /** FS and GS may lie anywhere; CS cannot be written, and not always read, however flat it is. */
 const isFlat = (segment: number): boolean => segment < FS && segment !== CS
+
+type X87Word = typeof State.FPU_STATUS | typeof State.FPU_TAG
+const isX87Word = (address: number): address is X87Word =>
+  address === State.FPU_STATUS || address === State.FPU_TAG
+
+/** MMX registers are those of the x87, and never in locals. */
+const usesMmxRegisters = ({ description, operands }: Instruction): boolean =>
+  description.unit === 'mmx' ||
+  operands.some((o) => o.kind === 'register' && o.address >= State.FPU && o.address < State.FPU_CONTROL)
 
 /** How an instruction ends a block. */
 export type Ending =
@@ -46,19 +60,21 @@ export interface Exits {
   byKind: readonly Label[]
   /** The kind is in FLAGS_KIND. */
   dynamic: Label
-  helperIndex(name: string): number
+  /** Index of a function of the FPU module, given as `signed` writes it. */
+  helperIndex(signature: string): number
 }
 
 /** The meaning of instructions with registers and flags in locals, one instruction after the other. */
 export class RegionSemantics extends Semantics {
   readonly registers: RegisterFile
+  readonly x87: X87Registers
   /** Registers that the current instruction's helpers see in memory. */
   readonly #exposed = new Set<number>()
   #usesQuiet = false
-  /** SSE instructions are known to be allowed: only what no region does can change that. */
-  #sseChecked = false
+  /** Units (UNIT_BIT) whose instructions are known to be allowed in this block. */
+  #checkedUnits = 0
   #step!: Step
-  #flat = false
+  #mode!: CodeVariant
   #ending: Ending = { kind: 'next' }
   /** Instructions done since the budget was last brought up to date. */
   pending = 0
@@ -78,12 +94,16 @@ export class RegionSemantics extends Semantics {
   ) {
     super(fn)
     this.registers = new RegisterFile(fn, halves)
+    this.x87 = new X87Registers(fn, {
+      leaveIf: (condition) => this.#leaveIf(condition),
+      functionIndex: (name, parameters, result) => exits.helperIndex(signed(name, parameters, result)),
+    })
   }
 
   /** Emits one instruction but for what it does to the flow of control. */
-  translate(step: Step, flat: boolean): Ending {
+  translate(step: Step, mode: CodeVariant): Ending {
     this.#step = step
-    this.#flat = flat
+    this.#mode = mode
     this.#ending = { kind: 'next' }
     const { instruction } = step
     const { description, size, addressSize, stackSize, repeat, operands } = instruction
@@ -95,6 +115,10 @@ export class RegionSemantics extends Semantics {
         if (operand.kind === 'immediate') split = description.split(operand.value)
     Object.assign(this, { size, addressSize, stackSize, repeat, split })
     this.#unitCheck(UNIT_BIT[description.unit])
+    if (usesMmxRegisters(instruction)) {
+      this.x87.store()
+      this.x87.forget()
+    }
     description.meaning(this, ...operands.map((operand) => this.#operand(operand)))
     this.commit()
     this.pending++
@@ -111,6 +135,7 @@ export class RegionSemantics extends Semantics {
   /** Leaves with EXIT or TARGET set. */
   leaveRegion(): void {
     const { fn, pending } = this
+    this.x87.store()
     if (pending > 0) fn.set(Local.BUDGET, sub(local(Local.BUDGET), i32(pending)))
     const kind = this.#knownKind()
     fn.branch(kind < 0 ? this.exits.dynamic : this.exits.byKind[kind]!)
@@ -133,11 +158,17 @@ export class RegionSemantics extends Semantics {
   }
 
   word(address: number): Expr {
+    if (isX87Word(address)) return this.let(this.x87.word(address))
     return this.let(load(i32(address), 4))
   }
 
   protected putWord(address: number, value: Expr): void {
-    this.fn.store(i32(address), value, 4)
+    if (isX87Word(address)) this.x87.setWord(address, value)
+    else this.fn.store(i32(address), value, 4)
+  }
+
+  override x87Stack(): X87Stack {
+    return this.x87
   }
 
   load(address: Expr, size: number): Expr {
@@ -192,7 +223,7 @@ export class RegionSemantics extends Semantics {
   // Memory.
 
   segmentCache(index: number): Expr {
-    return i32(this.#flat && isFlat(index) ? FLAT : segmentAt(index))
+    return i32(this.#mode.flat && isFlat(index) ? FLAT : segmentAt(index))
   }
 
   stringSource(): Expr {
@@ -267,7 +298,7 @@ export class RegionSemantics extends Semantics {
       const index = shl(this.registers.read(operand.index, addressSize), i32(operand.scale))
       return zeroExtend(add(add(base, index), i32(operand.displacement)), addressSize)
     }
-    const flat = this.#flat && addressSize === 4 && isFlat(operand.segment)
+    const flat = this.#mode.flat && addressSize === 4 && isFlat(operand.segment)
     const segment = (): Expr => i32(flat ? FLAT : segmentAt(operand.segment))
     const host = (write: boolean): Expr => this.memory(segment(), address(), size, write)
     let translated: Expr | null = null
@@ -299,6 +330,21 @@ export class RegionSemantics extends Semantics {
     return this.let(add(local(Local.EIP_BASE), i32(this.#step.offset + this.#step.instruction.length)))
   }
 
+  checkTarget(eip: Expr): void {
+    if (this.#step.instruction.limited) this.#leaveIf(gtU(zeroExtend(eip, this.size), codeLimit()))
+  }
+
+  checkRelative(taken: Expr): void {
+    const { instruction } = this.#step
+    const { low, high } = this.#mode
+    const offset = branchTarget(this.#step)
+    if (!instruction.limited || (offset >= low && offset < high)) return
+    const { fn } = this
+    fn.if(taken)
+    this.#leaveIf(gtU(zeroExtend(add(local(Local.EIP_BASE), i32(offset)), this.size), codeLimit()))
+    fn.end()
+  }
+
   jumpRelative(): void {
     this.commit()
     this.#ending = { kind: 'relative' }
@@ -317,19 +363,26 @@ export class RegionSemantics extends Semantics {
   }
 
   helper(name: string, ...args: Expr[]): Expr {
-    const result = this.let(callOf(this.exits.helperIndex(name), I32, ...args))
+    const { unit } = this.#step.instruction.description
+    const onX87 = unit !== 'sse' || name === 'mmxEnter/0'
+    if (onX87) this.x87.suspend()
+    const [base, count] = name.split('/')
+    const signature = signed(base!, Array<ValueType>(Number(count)).fill(I32), I32)
+    const result = this.let(callOf(this.exits.helperIndex(signature), I32, ...args))
     for (const address of this.#exposed) this.registers.reload(address)
-    if (this.#step.instruction.description.unit === 'sse') this.#noteQuiet(this.fn)
+    if (onX87) {
+      this.x87.resume()
+      // An exception may be pending now.
+      this.#checkedUnits &= UNIT_BIT.sse
+    } else this.#noteQuiet(this.fn)
     return result
   }
 
   /** x87, MMX and SSE instructions need CR0 and CR4 to allow them, and no error pending. */
   #unitCheck(bit: number): void {
-    if (bit === UNIT_BIT.sse) {
-      if (this.#sseChecked) return
-      this.#sseChecked = true
-    }
-    if (bit !== 0) this.#leaveIf(and(load(i32(State.FPU_TRAP), 4), i32(bit)))
+    if (bit === 0 || this.#checkedUnits & bit) return
+    this.#checkedUnits |= bit
+    this.#leaveIf(and(load(i32(State.FPU_TRAP), 4), i32(bit)))
   }
 
   #expose(address: number): Expr {
@@ -348,7 +401,13 @@ export class RegionSemantics extends Semantics {
   }
 
   startBlock(): void {
-    this.#sseChecked = false
+    this.#checkedUnits = 0
+  }
+
+  /** Before the flow of control goes on elsewhere. */
+  endBlock(): void {
+    this.x87.store()
+    this.x87.forget()
   }
 
   /** To the start of the function, once its body is known. */
@@ -378,6 +437,8 @@ export class RegionSemantics extends Semantics {
     missing()
   }
 }
+
+const codeLimit = (): Expr => load(i32(segmentAt(CS)), 4, Segment.LIMIT)
 
 function missing(): never {
   throw new Error('no translated instruction has such a part')

@@ -3,6 +3,7 @@ import {
   I32,
   I64,
   V128,
+  type ValueType,
   and,
   i32,
   load,
@@ -15,7 +16,7 @@ import {
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import { State } from '../isa/state.ts'
 
-/** Parameter and locals of a region's function. */
+/** Parameter and locals of a region's function, words but for XMM and X87_SIGNIFICAND. */
 export const Local = {
   /** Parameter: instructions left. */
   BUDGET: 0,
@@ -41,8 +42,29 @@ export const Local = {
   QUIET: 21,
   /** XMM0 to XMM7, vectors. */
   XMM: 22,
-  COUNT: 30,
+  /** x87 status and tag word. */
+  X87_STATUS: 30,
+  X87_TAGS: 31,
+  /** TOP in bytes of registers, and the tags from there on, in a block that has asked for them. */
+  X87_TOP: 32,
+  X87_RELATIVE_TAGS: 33,
+  /** What came of the last function on values. */
+  X87_OUTCOME: 34,
+  /** The last x87 instruction: EIP, opcode (-1 for none), address and segment (state address, 0 for none). */
+  X87_IP: 35,
+  X87_OPCODE: 36,
+  X87_DP: 37,
+  X87_SEGMENT: 38,
+  /** Values of x87 registers, as in a block: words, then significands of 64 bits. */
+  X87_SIGN_EXPONENT: 39,
+  X87_SIGNIFICAND: 47,
+  COUNT: 55,
 } as const
+
+/** Types by index. */
+export const LOCAL_TYPES: readonly ValueType[] = Array.from({ length: Local.COUNT }, (_, i) =>
+  i >= Local.XMM && i < Local.X87_STATUS ? V128 : i >= Local.X87_SIGNIFICAND ? I64 : I32,
+)
 
 const REGISTERS = 8
 const XMM_BYTES = 16

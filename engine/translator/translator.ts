@@ -1,7 +1,7 @@
 import type { HotPlace, Translator, TranslatorHost } from '../interpreter/soft-vcpu.ts'
-import { I32 } from '../wasm/expression.ts'
-import { type FunctionImport, writeModule } from '../wasm/module-writer.ts'
+import { writeModule } from '../wasm/module-writer.ts'
 import { FlagFlow } from './flag-flow.ts'
+import { helperImport } from './helper-import.ts'
 import { emitRegion } from './region-function.ts'
 import { findRegion } from './region.ts'
 import { RegionStore } from './region-store.ts'
@@ -38,7 +38,7 @@ export class RegionTranslator implements Translator {
       return index
     })
     const wasm = writeModule({
-      imports: [...helpers.keys()].map((name) => helperImport(name)),
+      imports: [...helpers.keys()].map(helperImport),
       functions: [fn],
       exports: new Map([['region', 0]]),
       memoryPages: [1, 65536],
@@ -81,10 +81,4 @@ export class RegionTranslator implements Translator {
       invalidatedRegions: this.#store.invalidated,
     }
   }
-}
-
-/** Helpers carry their number of arguments in their name: "add/2". */
-function helperImport(name: string): FunctionImport {
-  const [base, count] = name.split('/')
-  return { module: 'fpu', name: base!, parameters: Array<typeof I32>(Number(count)).fill(I32), result: I32 }
 }

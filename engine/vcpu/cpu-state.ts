@@ -1,6 +1,6 @@
 import type { GuestMemory } from '../memory/guest-memory.ts'
-import { ARITHMETIC, DIRECTION, VM, flagsFromWords, wordsFromFlags } from '../isa/flags.ts'
-import { CS, SS, Segment, State, gprAt, segmentAt } from '../isa/state.ts'
+import { AC, ARITHMETIC, DIRECTION, VM, flagsFromWords, wordsFromFlags } from '../isa/flags.ts'
+import { CS, SS, Segment, State, Tlb, gprAt, segmentAt } from '../isa/state.ts'
 
 /** Control register bits (SDM vol. 3, 2.5). */
 export const CR0 = {
@@ -120,7 +120,9 @@ export class CpuState {
     words[State.FLAGS_RESULT >> 2] = result
     words[State.FLAGS_AUX >> 2] = aux
     words[State.DF >> 2] = value & DIRECTION ? -1 : 1
+    const old = words[State.EFLAGS_SYSTEM >> 2]!
     words[State.EFLAGS_SYSTEM >> 2] = value & this.#systemFlags & ~(ARITHMETIC | DIRECTION | 0x2a)
+    if ((old ^ value) & AC) this.#settleAccess()
   }
 
   /** EFLAGS bits other than the arithmetic ones and DF, without the cost of the whole. */
@@ -134,6 +136,27 @@ export class CpuState {
 
   get cpl(): number {
     return this.words[State.CPL >> 2]!
+  }
+
+  set cpl(level: number) {
+    this.setWord(State.CPL, level)
+    this.#settleAccess()
+  }
+
+  /** Whether operands that are not aligned fault (SDM vol. 3, 6.15, interrupt 17). */
+  get checksAlignment(): boolean {
+    return this.cpl === 3 && (this.cr0 & CR0.AM) !== 0 && (this.systemFlags & AC) !== 0
+  }
+
+  /**
+   * What generated code asks of the TLB. While operands are checked for alignment no entry has it, so that
+   * every access goes the slow way, which does that.
+   */
+  #settleAccess(): void {
+    const user = this.cpl === 3
+    const checked = this.checksAlignment
+    this.setWord(State.READ_BIT, checked ? 0 : user ? Tlb.READ_USER : Tlb.READ_SUPERVISOR)
+    this.setWord(State.WRITE_BIT, checked ? 0 : user ? Tlb.WRITE_USER : Tlb.WRITE_SUPERVISOR)
   }
 
   get cr0(): number {

@@ -342,6 +342,7 @@ export class Mmu implements MemoryObserver {
   /** Reads 1, 2 or 4 bytes at a linear address; may throw a page fault. */
   read(linear: number, size: AccessSize, user = false): number {
     linear >>>= 0
+    if (user) this.checkAligned(linear, size)
     this.watch?.touched(linear, size, false)
     if ((linear & 0xfff) + size > 0x1000) return this.#readSplit(linear, size, user)
     const host = this.hostAddress(linear, 'read', user)
@@ -356,6 +357,7 @@ export class Mmu implements MemoryObserver {
 
   write(linear: number, value: number, size: AccessSize, user = false): void {
     linear >>>= 0
+    if (user) this.checkAligned(linear, size)
     this.watch?.touched(linear, size, true)
     if ((linear & 0xfff) + size > 0x1000) return this.#writeSplit(linear, value, size, user)
     const host = this.hostAddress(linear, 'write', user)
@@ -380,6 +382,11 @@ export class Mmu implements MemoryObserver {
     const host = this.hostAddress(linear, use, user)
     if (host < 0 || (use === 'write' && this.code.holdsCode(Math.floor(host / 4096)))) return null
     return this.memory.memory.bytes.subarray(host, host + Math.min(length, 0x1000 - (linear & 0xfff)))
+  }
+
+  /** #AC(0) for a user's operand that is not aligned, if that is checked. Before its page faults, as on silicon. */
+  checkAligned(linear: number, size: number): void {
+    if (linear & (size - 1) && this.state.checksAlignment) throw new CpuFault(Vector.AC, 0)
   }
 
   /** Makes sure that a write of `size` bytes will not fault; a fault on the second page names its first byte. */

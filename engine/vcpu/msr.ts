@@ -14,12 +14,16 @@ export interface MsrHost {
   /** IA32_APIC_BASE as low word; undefined when there is no local APIC. */
   apicBase: number | undefined
   setNoExecute(enabled: boolean): void
+  /** IA32_SYSENTER_CS, _ESP or _EIP, by number from the first, has this low word now. */
+  setSysenter(register: number, value: number): void
 }
 
 const TSC = 0x10
 const APIC_BASE = 0x1b
 const EFER = 0xc0000080
 const NXE = 0x800
+const SYSENTER = 0x174
+const SYSENTER_REGISTERS = 3
 
 /** Registers that simply keep what is written, by number: what systems of the time read and write without asking. */
 const PLAIN_P6 = [
@@ -50,7 +54,7 @@ export class Msrs {
     this.#plain.clear()
     this.#noExecute = false
     const numbers = this.model.features.has('p6') ? [...PLAIN_P6, ...PLAIN_P5.slice(0, 2)] : PLAIN_P5
-    for (const index of numbers) this.#plain.set(index, { ...(INITIAL[index] ?? { low: 0, high: 0 }) })
+    for (const index of numbers) this.#put(index, { ...(INITIAL[index] ?? { low: 0, high: 0 }) })
     if (!this.model.features.has('p6')) return
     // Memory type ranges, variable and fixed, and machine-check banks.
     const ranges = [...span(0x200, 16), 0x250, 0x258, 0x259, ...span(0x268, 8), ...span(0x400, 20)]
@@ -80,12 +84,13 @@ export class Msrs {
       return this.host.setNoExecute(this.#noExecute)
     }
     if (!this.#plain.has(index)) throw generalProtection()
-    if (!READ_ONLY.has(index)) this.#plain.set(index, value)
+    if (!READ_ONLY.has(index)) this.#put(index, value)
   }
 
-  /** SYSENTER_CS, ESP, EIP. */
-  low(index: number): number {
-    return this.#plain.get(index)?.low ?? 0
+  #put(index: number, value: Wide): void {
+    this.#plain.set(index, value)
+    const register = index - SYSENTER
+    if (register >= 0 && register < SYSENTER_REGISTERS) this.host.setSysenter(register, value.low)
   }
 
   save(): [number, number, number][] {
@@ -103,7 +108,7 @@ export class Msrs {
       if (index === EFER) {
         this.#noExecute = (low & NXE) !== 0
         this.host.setNoExecute(this.#noExecute)
-      } else if (this.#plain.has(index)) this.#plain.set(index, { low, high })
+      } else if (this.#plain.has(index)) this.#put(index, { low, high })
     }
   }
 }

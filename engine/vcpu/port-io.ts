@@ -32,18 +32,26 @@ export class PortIo {
     port &= 0xffff
     this.#check(port, size)
     this.onAccess(port, size)
-    this.reads++
-    const value = this.ports.read(port, size)
-    this.state.setRegister(gprAt(EAX, size), size, value)
+    this.state.setRegister(gprAt(EAX, size), size, this.read(port, size))
   }
 
   out(port: number, size: AccessSize): void {
     port &= 0xffff
     this.#check(port, size)
     this.onAccess(port, size)
-    this.writes++
     const value = this.state.gpr(EAX)
-    this.ports.write(port, size === 1 ? value & 0xff : size === 2 ? value & 0xffff : value >>> 0, size)
+    this.write(port, size === 1 ? value & 0xff : size === 2 ? value & 0xffff : value, size)
+  }
+
+  /** An access that is known to be allowed, and that no breakpoint waits for. */
+  read(port: number, size: AccessSize): number {
+    this.reads++
+    return this.ports.read(port, size)
+  }
+
+  write(port: number, value: number, size: AccessSize): void {
+    this.writes++
+    this.ports.write(port, value >>> 0, size)
   }
 
   #check(port: number, size: number): void {

@@ -1,4 +1,4 @@
-import { CS, State, Tlb } from '../isa/state.ts'
+import { CS } from '../isa/state.ts'
 import type { CpuState } from './cpu-state.ts'
 import { CpuFault, generalProtection } from './fault.ts'
 import type { Descriptor, Segmentation } from './segmentation.ts'
@@ -11,10 +11,7 @@ export class Privilege {
   ) {}
 
   set(cpl: number): void {
-    const { state } = this
-    state.setWord(State.CPL, cpl)
-    state.setWord(State.READ_BIT, cpl === 3 ? Tlb.READ_USER : Tlb.READ_SUPERVISOR)
-    state.setWord(State.WRITE_BIT, cpl === 3 ? Tlb.WRITE_USER : Tlb.WRITE_SUPERVISOR)
+    this.state.cpl = cpl
     this.segmentation.onChange()
   }
 

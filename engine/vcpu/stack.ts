@@ -67,8 +67,11 @@ export class StackFrame {
 
   /** Makes sure that pushing so many values will not fault halfway; a fault is that of the first that would. */
   probe(count: number, size: 2 | 4): void {
-    for (let i = 1; i <= count; i++)
-      this.mmu.probeWrite(this.#linear(this.pointer - i * size, size), size, this.user)
+    for (let i = 1; i <= count; i++) {
+      const linear = this.#linear(this.pointer - i * size, size)
+      if (this.user) this.mmu.checkAligned(linear, size)
+      this.mmu.probeWrite(linear, size, this.user)
+    }
   }
 
   /** Stores the pointer into ESP, or SP for a 16-bit stack. */

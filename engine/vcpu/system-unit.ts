@@ -484,7 +484,9 @@ export class SystemUnit {
     frame.release(-bytes)
     // The new top must be writable, or the instruction faults as a whole.
     const top = wide ? frame.pointer : frame.pointer & 0xffff
-    mmu.probeWrite(this.parts.segmentation.check(SS, top, 1, true), 1, state.cpl === 3)
+    const linear = this.parts.segmentation.check(SS, top, 1, true)
+    mmu.checkAligned(linear, size)
+    mmu.probeWrite(linear, 1, state.cpl === 3)
     if (size === 2) state.setGpr16(EBP, framePointer)
     else state.setGpr(EBP, framePointer)
     frame.commit(state)
@@ -525,20 +527,20 @@ export class SystemUnit {
   // Fast system calls (SDM vol. 2, SYSENTER and SYSEXIT).
 
   #sysenter(): void {
-    const { state, msrs, privilege, segmentation } = this.parts
-    const selector = msrs.low(0x174) & 0xfffc
+    const { state, privilege, segmentation } = this.parts
+    const selector = state.word(State.SYSENTER_CS) & 0xfffc
     if (!(state.cr0 & CR0.PE) || selector === 0) throw generalProtection()
     state.systemFlags &= ~(VM | IF | 0x10000)
     privilege.set(0)
     segmentation.setCache(CS, selector, 0, 0xffffffff, 0xc09b)
     segmentation.setCache(SS, selector + 8, 0, 0xffffffff, 0xc093)
-    state.setGpr(ESP, msrs.low(0x175))
-    state.eip = msrs.low(0x176)
+    state.setGpr(ESP, state.word(State.SYSENTER_ESP))
+    state.eip = state.word(State.SYSENTER_EIP)
   }
 
   #sysexit(): void {
-    const { state, msrs, privilege, segmentation } = this.parts
-    const selector = msrs.low(0x174) & 0xfffc
+    const { state, privilege, segmentation } = this.parts
+    const selector = state.word(State.SYSENTER_CS) & 0xfffc
     if (!(state.cr0 & CR0.PE) || selector === 0 || state.cpl !== 0) throw generalProtection()
     privilege.set(3)
     segmentation.setCache(CS, (selector + 16) | 3, 0, 0xffffffff, 0xc0fb)

@@ -38,6 +38,7 @@ function runCommand(finish: (status: number) => void): Command {
       'stdio, file:FILE, pty, tcp:HOST:PORT (listens) or none; one per port, COM1 first',
       collect,
     )
+    .option('--parallel <TARGET>', 'file:FILE, to which what the guest prints is appended, or none')
     .option('--net <SETUP>', 'none; there is no networking yet')
     .option('--debug-console <FILE>', 'bytes written to port E9h')
     .option('--debug-exit', 'a write of v to port F4h ends the run with status (v << 1) | 1')

@@ -1,6 +1,9 @@
-import { open, stat } from 'node:fs/promises'
+import { open, readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { RpcError } from '../../engine/protocol/rpc.ts'
+
+/** What Node reads at once; a state is compressed, and shorter. */
+const MAX_STATE_BYTES = 2 ** 31 - 1
 
 const REASONS: Record<string, string> = {
   ENOENT: 'there is no such file',
@@ -18,12 +21,21 @@ export async function checkInputFile(path: string): Promise<void> {
   try {
     const found = await stat(path)
     if (found.isDirectory()) throw unusable(path, 'it is a directory, not a file')
-    if (found.isFile() && found.size === 0) throw unusable(path, 'it is empty')
+    // Looked at before it is opened, because opening a named pipe waits for its other end.
+    if (!found.isFile()) throw unusable(path, 'it is a device or pipe, not a file')
+    if (found.size === 0) throw unusable(path, 'it is empty')
     await (await open(path, 'r')).close()
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     throw Object.hasOwn(REASONS, code) ? unusable(path, REASONS[code]!) : error
   }
+}
+
+/** Reads a saved state. Throws `file-unusable`. */
+export async function readStateFile(path: string): Promise<Uint8Array> {
+  const { size } = await stat(path)
+  if (size > MAX_STATE_BYTES) throw unusable(path, `its ${size} bytes are too many for a saved state`)
+  return readFile(path)
 }
 
 /** Refuses a file to be written whose folder is not there, or that is a folder. Nothing is created. */

@@ -27,6 +27,7 @@ export interface RawRunOptions {
   vgaBios?: string
   serial?: string[]
   net?: string
+  parallel?: string
   debugConsole?: string
   debugExit?: boolean
   portLog?: string[]
@@ -111,6 +112,7 @@ export function inputFiles({ config, steps, restoreState }: RunPlan): string[] {
 export function outputFiles({ config, steps, stats, serial }: RunPlan): string[] {
   const files = [
     config.debug.console,
+    config.debug.parallel,
     ...config.debug.portLogs.map(({ path }) => path),
     ...steps.map((step) => ('path' in step && step.kind !== 'insert' ? step.path : null)),
     stats,
@@ -139,6 +141,8 @@ function machineConfig(raw: RawRunOptions): MachineConfig {
   if (raw.firmware !== undefined) input.firmware = raw.firmware
   if (raw.vgaBios !== undefined) input.vgaBios = raw.vgaBios
   if (raw.debugConsole !== undefined) input.debug = { ...input.debug, console: raw.debugConsole }
+  const printout = parseParallel(raw.parallel ?? 'none')
+  if (printout !== null) input.debug = { ...input.debug, parallel: printout }
   if (raw.kernel !== undefined) {
     input.kernel = { path: raw.kernel, append: raw.append ?? '', modules: raw.module ?? [] }
     if (raw.initrd !== undefined) input.kernel.initrd = raw.initrd
@@ -214,6 +218,13 @@ function parseBoot(text: string | undefined): NonNullable<MachineConfigInput['bo
     if (name === 'floppy' || name === 'disk' || name === 'cdrom') return name
     throw new UsageError(`--boot ${text}: "${name}" is not one of floppy, cdrom, disk`)
   })
+}
+
+/** @returns the file that printing goes to */
+function parseParallel(text: string): string | null {
+  if (text === 'none') return null
+  if (text.startsWith('file:') && text.length > 5) return text.slice(5)
+  throw new UsageError(`--parallel ${text}: it is one of file:FILE, none`)
 }
 
 function parsePortLog(text: string): { port: number; path: string } {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MachineThread, type HostFault } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
@@ -6,7 +6,7 @@ import type { SerialLink } from '../../engine/service/vm-service.ts'
 import type { VmStats } from '../../engine/protocol/vm.ts'
 import type { MachineState } from '../../engine/protocol/vm-contract.ts'
 import { bundled } from '../host/locations.ts'
-import { checkInputFile, checkOutputFile } from './input-file.ts'
+import { checkInputFile, checkOutputFile, readStateFile } from './input-file.ts'
 import { encodePng } from '../../engine/service/png.ts'
 import { GdbServer } from './gdb-server.ts'
 import { inputFiles, outputFiles, type RunPlan } from './run-options.ts'
@@ -25,7 +25,7 @@ const SERIAL_MEMORY = 1 << 20
 export async function run(plan: RunPlan): Promise<number> {
   for (const file of inputFiles(plan)) await checkInputFile(file)
   for (const file of outputFiles(plan)) await checkOutputFile(file)
-  const state = plan.restoreState === null ? null : await readFile(plan.restoreState)
+  const state = plan.restoreState === null ? null : await readStateFile(plan.restoreState)
   return new Run(plan).run(state)
 }
 

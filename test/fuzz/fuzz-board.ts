@@ -17,7 +17,13 @@ import type { Random } from './random.ts'
 
 const RAM_MIB = 1
 /** Where devices with base address registers are at the start of each block. */
-export const PLACES = { frameBuffer: 0xe0000000, busMaster: 0xc000, pm: 0xb000, smbus: 0xb100 } as const
+export const PLACES = {
+  frameBuffer: 0xe0000000,
+  vgaRegisters: 0xe1000000,
+  busMaster: 0xc000,
+  pm: 0xb000,
+  smbus: 0xb100,
+} as const
 
 /** Guest time that only the harness moves. A timer that fires without end is a failure of its device. */
 class FuzzClock implements Clock {
@@ -213,6 +219,7 @@ export class FuzzBoard {
     }
     const [ide, pm, vga] = [0x09, 0x0b, 0x10]
     set(vga, 0x10, PLACES.frameBuffer)
+    set(vga, 0x18, PLACES.vgaRegisters)
     set(vga, 0x04, 3)
     set(ide, 0x20, PLACES.busMaster)
     set(ide, 0x04, 5)

@@ -226,7 +226,11 @@ export const SUBJECTS: readonly Subject[] = [
       range(0x3ba, 1),
       range(0x1ce, 3),
     ],
-    memory: [range(0xa0000, 0x20000), range(PLACES.frameBuffer, 0x1000000)],
+    memory: [
+      range(0xa0000, 0x20000),
+      range(PLACES.frameBuffer, 0x1000000),
+      range(PLACES.vgaRegisters, 0x620),
+    ],
     values: {
       0x1ce: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
       0x1cf: [0xb0c5, 0, 1, 0x41, 0xc1, 4, 8, 15, 16, 24, 32, 640, 480],

@@ -22,7 +22,7 @@ describe('Debian on a hard disk', () => {
     seconds: 1500,
   }))
 
-  it('does the same on the screen, which bochs-drm sets to 1024 by 768 dots', async ({ skip }) => {
+  it('does the same on the screen, which bochs-drm sets to 1280 by 800 dots', async ({ skip }) => {
     const args = await orSkip(machine, skip)
     const folder = await mkdtemp(join(tmpdir(), 'vitrine-debian-'))
     const file = join(folder, 'screen.png')
@@ -46,7 +46,7 @@ describe('Debian on a hard disk', () => {
       expect(stdout).toContain('vitrine login: root')
       expect(stdout).toContain('i686 ')
       const picture = readPng(await readFile(file))
-      expect(picture).toMatchObject({ width: 1024, height: 768 })
+      expect(picture).toMatchObject({ width: 1280, height: 800 })
       expect(countColours(picture)).toBeGreaterThan(1)
     } finally {
       await rm(folder, { recursive: true })

@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { assembleAt, missingKvm } from '../../engine/kvm/test-kvm.ts'
+import { missingKvm } from '../../engine/kvm/test-kvm.ts'
+import { bootSector } from '../support/boot-sector.ts'
 import { guestImages } from '../support/guest-images.ts'
 import { boot, boots, orSkip, vitrine, type Run } from '../support/vitrine-run.ts'
 import { GuestMissing } from '../support/guests/packages.ts'
@@ -23,16 +24,6 @@ async function underKvm(prepare: () => Promise<Run>): Promise<Run> {
   const missing = missingKvm()
   if (missing !== null) throw new GuestMissing(missing)
   return prepare()
-}
-
-/** A floppy whose boot sector holds this 16-bit program. */
-async function bootSector(name: string, ...lines: string[]): Promise<string> {
-  const image = new Uint8Array(1440 * 1024)
-  image.set(assembleAt(0x7c00, 'bits 16', ...lines))
-  image.set([0x55, 0xaa], 510)
-  const file = join(folder, name)
-  await writeFile(file, image)
-  return file
 }
 
 describe('under KVM', () => {
@@ -90,7 +81,7 @@ describe('under KVM', () => {
   })
 
   it('the program ends in time although its guest loops for ever with interrupts off', async ({ skip }) => {
-    const image = await bootSector('loop.img', 'cli', 'jmp $')
+    const image = await bootSector(folder, 'loop.img', 'cli', 'jmp $')
     const { args } = await orSkip(() => underKvm(async () => ({ args: KVM, steps: [] })), skip)
     const start = performance.now()
     const { status } = await vitrine(['run', ...args, '--floppy', `${image},ephemeral`, '--timeout', '3'])
@@ -99,7 +90,7 @@ describe('under KVM', () => {
   })
 
   it('a guest that needs paging runs, or is told that this KVM is limited', async ({ skip }) => {
-    const image = await bootSector('paging.img', ...PAGING)
+    const image = await bootSector(folder, 'paging.img', ...PAGING)
     const { args } = await orSkip(() => underKvm(async () => ({ args: KVM, steps: [] })), skip)
     const floppy = ['--floppy', `${image},ephemeral`]
     const { status, stderr } = await vitrine(['run', ...args, ...floppy, '--debug-exit', '--timeout', '60'])

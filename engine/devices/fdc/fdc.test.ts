@@ -1,127 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { RecordingLine } from '../../../test/support/recording-line.ts'
-import { type BlockImage, DiskError, type DiskFault } from '../../storage/block-image.ts'
-import { FLOPPY_GEOMETRIES } from '../../storage/floppy-geometry.ts'
-import type { FloppyImage } from '../../storage/floppy-image.ts'
-import { MemoryImage } from '../../storage/memory-image.ts'
-import type { DmaChannel } from './dma-channel.ts'
-import { Fdc } from './fdc.ts'
-import type { FloppyPace } from './fdc-timing.ts'
-import type { FloppyDriveType } from './floppy-drive.ts'
-
-/** A DMA channel over 64 KiB, with a count that ends in TC. */
-class TestDma implements DmaChannel {
-  memory = new Uint8Array(0x10000)
-  left = 0
-  at = 0
-  program(bytes: number): void {
-    this.left = bytes
-    this.at = 0
-  }
-  terminalCount = false
-
-  transfer(buffer: Uint8Array, direction: 'to-memory' | 'from-memory'): number {
-    const moved = Math.min(buffer.length, this.left)
-    if (direction === 'to-memory') this.memory.set(buffer.subarray(0, moved), this.at)
-    else buffer.set(this.memory.subarray(this.at, this.at + moved))
-    this.at += moved
-    this.left -= moved
-    this.terminalCount = moved > 0 && this.left === 0
-    return moved
-  }
-}
-
-/** Each sector is filled with the low byte of its number, and starts with the number in two bytes. */
-function floppy(bytes: number, readonly = false): FloppyImage {
-  const data = new Uint8Array(bytes)
-  for (let sector = 0; sector < bytes / 512; sector++) {
-    data.fill(sector & 0xff, sector * 512, sector * 512 + 512)
-    data[sector * 512 + 1] = sector >> 8
-  }
-  const geometry = FLOPPY_GEOMETRIES.get(bytes)
-  if (!geometry) throw new Error('no such format')
-  return { image: new MemoryImage(data, 512, readonly), geometry }
-}
-
-const K1440 = 1474560
-const K360 = 368640
-const RATE = { K500: 0, K300: 1, K250: 2, M1: 3 }
-
-function rig(
-  options: {
-    type?: FloppyDriveType
-    pace?: FloppyPace
-    medium?: FloppyImage | null
-    second?: FloppyDriveType
-  } = {},
-) {
-  const clock = new ManualClock()
-  const irq = new RecordingLine()
-  const dma = new TestDma()
-  const faults: DiskFault[] = []
-  const fdc = new Fdc(clock, irq, dma, {
-    drives: [options.type ?? '1.44M', options.second ?? 'none'],
-    pace: options.pace ?? 'quick',
-    onFault: (fault) => faults.push(fault),
-  })
-  fdc.drives[0].insert(options.medium === undefined ? floppy(K1440) : options.medium)
-  const msr = () => fdc.read(4)
-  const command = (...bytes: number[]) => {
-    for (const byte of bytes) {
-      expect(msr() & 0xc0).toBe(0x80)
-      fdc.write(5, byte)
-    }
-  }
-  const result = () => {
-    const bytes: number[] = []
-    while ((msr() & 0xd0) === 0xd0) bytes.push(fdc.read(5))
-    return bytes
-  }
-  const untilIrq = () => {
-    for (let step = 0; step < 100_000 && !irq.level; step++) clock.advance(10_000)
-    expect(irq.level).toBe(true)
-  }
-  const sense = () => {
-    command(0x08)
-    return result()
-  }
-  /** As a BIOS does: out of reset, motor on, rate, head at track 0. */
-  const prepare = (rate = RATE.K500) => {
-    fdc.write(2, 0x1c)
-    untilIrq()
-    for (let unit = 0; unit < 4; unit++) sense()
-    fdc.write(7, rate)
-    command(0x03, 0xdf, 0x02)
-    command(0x07, 0x00)
-    untilIrq()
-    sense()
-  }
-  const seek = (track: number, head = 0) => {
-    command(0x0f, head << 2, track)
-    untilIrq()
-    return sense()
-  }
-  /** A data command on drive 0, whatever its opcode. */
-  const transfer = (
-    opcode: number,
-    c: number,
-    h: number,
-    r: number,
-    eot: number,
-    bytes: number,
-    dtl = 0xff,
-  ) => {
-    dma.program(bytes)
-    command(opcode, h << 2, c, h, r, 2, eot, 0x1b, dtl)
-    untilIrq()
-    return result()
-  }
-  return { clock, irq, dma, fdc, faults, msr, command, result, untilIrq, sense, prepare, seek, transfer }
-}
-
-const sectorAt = (dma: TestDma, index: number) =>
-  dma.memory[index * 512]! | (dma.memory[index * 512 + 1]! << 8)
+import { type BlockImage, DiskError } from '../../storage/block-image.ts'
+import { floppy, K1440, RATE, rig, sectorAt } from './test-rig.ts'
 
 describe('reset and SENSE INTERRUPT', () => {
   it('interrupts after reset and answers four SENSE INTERRUPTs, then 80h', () => {
@@ -241,6 +120,21 @@ describe('moving the head', () => {
     untilIrq()
     expect(msr()).toBe(0x80)
     expect(sense()).toEqual([0x20, 20])
+  })
+
+  it.each<[string, (r: ReturnType<typeof rig>) => void]>([
+    ['reset', ({ fdc }) => fdc.write(4, 0x80)],
+    ['SEEK', ({ command }) => command(0x0f, 0x04, 3)],
+    ['RECALIBRATE', ({ command }) => command(0x07, 0)],
+  ])('selects side 0 after %s, as OS/2 3 and Windows 98 FORMAT expect', (_, move) => {
+    const r = rig()
+    const headSelect = () => r.fdc.read(0) & 0x08
+    r.prepare()
+    r.transfer(0x46, 0, 1, 1, 18, 512)
+    expect(headSelect()).toBe(0x08)
+    move(r)
+    r.untilIrq()
+    expect(headSelect()).toBe(0)
   })
 
   it('interrupts after a seek of no steps', () => {
@@ -432,6 +326,15 @@ describe('reading', () => {
 })
 
 describe('READ ID', () => {
+  it('does not interrupt at once: Windows 95 gets ready only after the command', () => {
+    const { clock, command, irq, prepare, untilIrq } = rig()
+    prepare()
+    command(0x4a, 0)
+    clock.advance(10_000)
+    expect(irq.level).toBe(false)
+    untilIrq()
+  })
+
   it('returns sector numbers that rotate', () => {
     const { command, prepare, untilIrq, result } = rig()
     prepare()
@@ -564,62 +467,6 @@ describe('non-DMA mode', () => {
     const sector = new Uint8Array(512)
     medium.image.read(17, 1, sector)
     expect(sector.every((byte) => byte === 0x77)).toBe(true)
-  })
-})
-
-describe('media and drives', () => {
-  it('signals a disk change until the head steps with a medium in place', () => {
-    const { fdc, prepare, seek } = rig()
-    prepare()
-    const changed = () => fdc.read(7) & 0x80
-    expect(changed()).toBe(0x80)
-    seek(0)
-    expect(changed()).toBe(0x80)
-    seek(1)
-    expect(changed()).toBe(0)
-    fdc.drives[0].insert(null)
-    seek(2)
-    expect(changed()).toBe(0x80)
-    fdc.drives[0].insert(floppy(K1440))
-    expect(changed()).toBe(0x80)
-    expect(fdc.port7.read(0, 1)).toBe(0x80)
-  })
-
-  it('reads 360K media in a 1.2M drive at 300 kbit/s with double steps', () => {
-    const { transfer, prepare, seek, dma } = rig({ type: '1.2M', medium: floppy(K360) })
-    prepare(RATE.K300)
-    seek(6)
-    expect(transfer(0x46, 3, 0, 1, 9, 512)[0]).toBe(0)
-    expect(sectorAt(dma, 0)).toBe(3 * 18)
-    seek(7)
-    expect(transfer(0x46, 3, 0, 1, 9, 512)[0]).toBe(0x40)
-  })
-
-  it('reads the other media of a PC in their drives', () => {
-    const cases: [FloppyDriveType, number, number, number][] = [
-      ['360K', K360, RATE.K250, 9],
-      ['360K', 163840, RATE.K250, 8],
-      ['1.2M', 1228800, RATE.K500, 15],
-      ['720K', 737280, RATE.K250, 9],
-      ['1.44M', 737280, RATE.K250, 9],
-      ['1.44M', 1638400, RATE.K500, 20],
-      ['1.44M', 1720320, RATE.K500, 21],
-      ['2.88M', 2949120, RATE.M1, 36],
-    ]
-    for (const [type, bytes, rate, sectors] of cases) {
-      const { transfer, prepare, seek, dma } = rig({ type, medium: floppy(bytes) })
-      prepare(rate)
-      const heads = bytes === 163840 ? 1 : 2
-      seek(1)
-      expect({ bytes, st0: transfer(0x46, 1, 0, sectors, sectors, 512)[0] }).toEqual({ bytes, st0: 0 })
-      expect(sectorAt(dma, 0)).toBe(heads * sectors + sectors - 1)
-    }
-  })
-
-  it('cannot read high-density media in a 360K drive', () => {
-    const { transfer, prepare } = rig({ type: '360K', medium: floppy(1228800) })
-    prepare(RATE.K500)
-    expect(transfer(0x46, 0, 0, 1, 15, 512)[0]).toBe(0x40)
   })
 })
 

@@ -114,14 +114,14 @@ export class Dispi implements BusDevice {
   /** Offset 0 is the index, 1 the data register; both are 16 bits wide and overlap. */
   read(offset: number, size: AccessSize): number {
     if (offset > 1 || size > 2) return floating(size)
-    const value = offset === 0 ? this.#values.index : this.#get(this.#values.index)
+    const value = offset === 0 ? this.#values.index : this.register(this.#values.index)
     return size === 1 ? value & 0xff : value
   }
 
   write(offset: number, value: number, size: AccessSize): void {
     if (offset > 1 || size > 2) return
     if (offset === 0) this.#values.index = value
-    else this.#set(this.#values.index, value)
+    else this.setRegister(this.#values.index, value)
   }
 
   save(): DispiValues {
@@ -135,7 +135,8 @@ export class Dispi implements BusDevice {
     this.#apply()
   }
 
-  #get(index: number): number {
+  /** What a register reads as; 0 where there is none. */
+  register(index: number): number {
     const values = this.#values
     const asksLimits = (values.enable & DISPI_GETCAPS) !== 0
     switch (index) {
@@ -166,7 +167,8 @@ export class Dispi implements BusDevice {
     }
   }
 
-  #set(index: number, value: number): void {
+  /** @param value 16 bits, fitted to what can be shown */
+  setRegister(index: number, value: number): void {
     const values = this.#values
     switch (index) {
       case DISPI.id:

@@ -1,12 +1,14 @@
 import type { Clock } from '../../base/clock.ts'
 import { type AccessSize, type BusDevice, floating } from '../../bus/bus-device.ts'
 import type { MemoryMap } from '../../bus/memory-map.ts'
+import { MemoryWindow, type PciWindow } from '../../bus/pci-window.ts'
 import type { PortRange } from '../../bus/port-map.ts'
 import type { Device } from '../device.ts'
 import type { Display, Frame, TextScreen } from '../display.ts'
 import { parseSaved } from '../../base/saved-state.ts'
 import { Dac } from './dac.ts'
 import { Dispi } from './dispi.ts'
+import { REGISTER_WINDOW_BYTES, RegisterWindow } from './register-window.ts'
 import { CR, MISC, VgaRegisters } from './registers.ts'
 import { savedVga, type SavedVga } from './saved-vga.ts'
 import { Screen } from './screen.ts'
@@ -50,6 +52,8 @@ export class Vga implements Device, Display {
     place: (base: number | null): void => this.#memory.placeFrameBuffer(base),
     settle: (): void => {},
   }
+  /** What base address register 2 moves: the same registers as at the ports, and the monitor's EDID. */
+  readonly registerWindow: PciWindow
   #registers: VgaRegisters
   #dac = new Dac()
   #dispi: Dispi
@@ -87,6 +91,14 @@ export class Vga implements Device, Display {
       // 16-bit registers at 1CEh and 1CFh: the second reaches into 1D0h.
       { range: { name: 'vga-dispi', base: 0x1ce, length: 3, width: 2 }, device: this.#dispi },
     ]
+    const registers = new RegisterWindow(this.#portsFrom(FIXED_PORTS.base), this.#dispi)
+    this.registerWindow = new MemoryWindow(map, {
+      name: 'vga-registers',
+      length: REGISTER_WINDOW_BYTES,
+      read: { device: registers },
+      write: { device: registers },
+      priority: 2,
+    })
     this.reset()
   }
 

@@ -50,3 +50,4 @@ export {
 export * from './sse-compare'
 export * from './sse-convert'
 export * from './shuffle'
+export * from './values'

@@ -1,4 +1,5 @@
 import { assemble } from '../../../tools/assembler/assemble.ts'
+import type { SoftVcpu } from '../../../engine/interpreter/soft-vcpu.ts'
 import type { CpuModelName } from '../../../engine/vcpu/model.ts'
 import { CPU_MODELS } from '../../../engine/vcpu/model.ts'
 import { type TestProcessor, buildProcessor } from './processor.ts'
@@ -11,6 +12,8 @@ const BUDGET = 2_000_000
 interface Ending {
   /** Words that the program wrote to port E9h. */
   log: number[]
+  /** The processor's words at each write to port EAh. */
+  snapshots: Int32Array[]
   exit: 'stop' | 'halt' | 'shutdown' | 'breakpoint'
   processor: TestProcessor
   symbols: ReadonlyMap<string, bigint>
@@ -22,7 +25,7 @@ const processors = new Map<CpuModelName, TestProcessor>()
  * Assembles a program, runs it from real mode (CS = DS = ES = SS = 0, IP = 1000h) until HLT with interrupts
  * disabled, and gives what it wrote to port E9h.
  */
-export function runBareMetal(source: string, model: CpuModelName = 'max'): Ending {
+export function runBareMetal(source: string, model: CpuModelName = 'max', { stepped = false } = {}): Ending {
   const processor = processors.get(model) ?? buildProcessor({ model: CPU_MODELS[model] })
   const fresh = !processors.has(model)
   processors.set(model, processor)
@@ -34,23 +37,44 @@ export function runBareMetal(source: string, model: CpuModelName = 'max'): Endin
   })
   const { vcpu, memory, ports } = processor
   const log: number[] = []
+  const snapshots: Int32Array[] = []
   if (fresh)
     ports.map(
       { name: 'log', base: LOG_PORT, length: 4, width: 4 },
-      { read: () => 0x5a5a5a5a, write: (_offset, value) => void logs.get(processor)!.push(value >>> 0) },
+      {
+        read: () => 0x5a5a5a5a,
+        write: (offset, value) => {
+          const records = written.get(processor)!
+          if (offset === 1) records.snapshots.push(vcpu.state.words.slice())
+          else records.log.push(value >>> 0)
+        },
+      },
     )
-  logs.set(processor, log)
+  written.set(processor, { log, snapshots })
   memory.setA20(true)
   memory.dmaWrite(0, new Uint8Array(0x200000))
   memory.dmaWrite(ORIGIN, bytes)
   vcpu.reset()
   vcpu.segmentation.setCache(1, 0, 0, 0xffff, 0x93)
   vcpu.state.eip = ORIGIN
-  const exit = vcpu.run(BUDGET)
-  return { log, exit, processor, symbols }
+  const exit = stepped ? stepThrough(vcpu) : vcpu.run(BUDGET)
+  return { log, snapshots, exit, processor, symbols }
 }
 
-const logs = new Map<TestProcessor, number[]>()
+/** Runs instruction by instruction, which takes no shortcut. */
+function stepThrough(vcpu: SoftVcpu): Ending['exit'] {
+  for (let steps = 0; steps < BUDGET; steps++) {
+    vcpu.stops.begin(true)
+    const exit = vcpu.run(1)
+    if (exit !== 'breakpoint') {
+      vcpu.stops.begin(false)
+      return exit
+    }
+  }
+  return 'stop'
+}
+
+const written = new Map<TestProcessor, Pick<Ending, 'log' | 'snapshots'>>()
 
 export interface FrameOptions {
   /** Descriptors from selector 40h on, up to eight. */

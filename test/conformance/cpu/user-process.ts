@@ -118,7 +118,7 @@ export class UserProcess {
     state.setWord(State.IDTR, IDT.linear)
     state.setWord(State.IDTR + 4, 0x7ff)
     control.setCr3(DIRECTORY)
-    control.setCr0(CR0.PE | CR0.PG | CR0.WP | CR0.NE)
+    control.setCr0(CR0.PE | CR0.PG | CR0.WP | CR0.NE | CR0.AM)
     segmentation.setCache(CS, KERNEL_CODE32, 0, 0xffffffff, 0xc09b)
     for (const index of [SS, DS, ES, FS, GS]) segmentation.setCache(index, KERNEL_DATA, 0, 0xffffffff, 0xc093)
     segmentation.setCache(TR, 0x40, TSS.linear, 0x67, 0x8b)

@@ -68,7 +68,14 @@ export class SingleInstructions {
     const writeBack = (): number => this.#writeBack()
     const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), {
       env: { memory: memory.wasm },
-      runtime: { access, writeBack, system: unexpected, bulk: unexpected },
+      runtime: {
+        access,
+        writeBack,
+        system: unexpected,
+        bulk: unexpected,
+        readPort: unexpected,
+        writePort: unexpected,
+      },
       fpu: loadFpu(memory.wasm) as unknown as Record<string, unknown>,
     })
     this.#run = instance.exports['run'] as (record: number, budget: number) => number
@@ -110,7 +117,11 @@ export class SingleInstructions {
   run(code: ArrayLike<number>): number | string {
     this.#bytes.fill(0)
     this.#bytes.set(code)
-    const instruction = this.#decoder.decode(this.#bytes, 0, 32, { code32: true, stack32: true })
+    const instruction = this.#decoder.decode(this.#bytes, 0, 32, {
+      code32: true,
+      stack32: true,
+      limitedFrom: 8,
+    })
     if (typeof instruction === 'string') return instruction
     if (instruction.length !== code.length) return `decoded ${instruction.length} of ${code.length} bytes`
     this.view.setUint32(State.FPU_TRAP, 0, true)

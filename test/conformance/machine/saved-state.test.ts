@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { HostFault, Machine } from '../../../engine/machine/machine.ts'
 import { createMachine } from '../../../engine/machine/pc.ts'
 import type { DriveConfig, MachineConfigInput } from '../../../engine/protocol/machine-config.ts'
-import { HEAR, machineConfig, runToExit, runUntilSaid, writeBootFloppy } from '../../support/boot-sector.ts'
+import { HEAR, machineConfig, runToExit, runUntilSaid, writeBootFloppy } from '../../support/talking-guest.ts'
 
 /** Writes a pattern to sector 5 of the first disk, says R, hears a byte, and tells whether it reads the pattern. */
 const WRITER = `
@@ -202,6 +202,41 @@ describe('an image that a saved state is about', () => {
     )
     machines.push(machine)
     expect(() => machine.restore(state)).toThrow()
+  })
+})
+
+describe('IA32_APIC_BASE', () => {
+  /** Switches the local APIC off and moves it, says R, hears a byte, and tells whether it finds both as it left them. */
+  const SWITCHER = `
+    mov ecx, 0x1b
+    rdmsr
+    mov eax, 0xfed00100
+    wrmsr
+    mov dx, 0x3f8
+    mov al, 'R'
+    out dx, al
+    call hear
+    mov ecx, 0x1b
+    rdmsr
+    mov ebx, eax
+    push ebx
+    mov eax, 1
+    cpuid
+    pop ebx
+    mov al, 1
+    cmp ebx, 0xfed00100
+    jne .end
+    test edx, 0x200 ; the feature goes with it
+    jnz .end
+    mov al, 2
+  .end:
+    out 0xf4, al
+    hlt
+  ${HEAR}
+  `
+  it('is in the state: switched off, and elsewhere', () => {
+    writeBootFloppy(boot, SWITCHER)
+    expect(goOn(saved({}), {})).toBe(2)
   })
 })
 

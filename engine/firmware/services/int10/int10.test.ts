@@ -2,7 +2,6 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { Registers } from '../../port/registers.ts'
 import { TestGuest } from '../../port/test-guest.ts'
 import { scaledShape } from './cursor.ts'
-import { displayIdentification } from './edid.ts'
 import { initializeVideo, int10 } from './index.ts'
 import { GRAPHICS_MODES, parameterTable } from './modes.ts'
 import { defaultPalette } from './palettes.ts'
@@ -296,6 +295,8 @@ describe('VBE', () => {
 
   it('has an EDID with a right checksum', () => {
     expect(call({ ax: 0x4f15, bx: 1, cx: 0, dx: 0, es: 0x60, di: 0 }).ax).toBe(0x004f)
-    expect(displayIdentification().reduce((sum, byte) => sum + byte, 0) & 0xff).toBe(0)
+    const edid = guest.bytes(0x60, 0, 128)
+    expect(edid.slice(0, 8)).toEqual([0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0])
+    expect(edid.reduce((sum, byte) => sum + byte, 0) & 0xff).toBe(0)
   })
 })

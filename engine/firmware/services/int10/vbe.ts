@@ -1,3 +1,4 @@
+import { displayIdentification } from '../../../devices/vga/edid.ts'
 import {
   in16,
   in32,
@@ -12,7 +13,6 @@ import {
 } from '../../port/protocol.ts'
 import type { Registers } from '../../port/registers.ts'
 import { VIDEO_ROM, VIDEO_SEGMENT } from '../../port/rom-layout.ts'
-import { displayIdentification } from './edid.ts'
 import { GRAPHICS_MODES } from './modes.ts'
 import { saveRestoreVbe } from './save-restore.ts'
 import { programMode, setMode } from './set-mode.ts'

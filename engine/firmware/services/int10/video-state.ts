@@ -3,13 +3,25 @@ import { findMode, type ScanLines, type VideoMode } from './modes.ts'
 
 const BDA = 0x40
 const FIRST = 0x49
-const LENGTH = 0x8b - FIRST
+/** Whole dwords, which move faster than bytes. */
+const LENGTH = 0x8d - FIRST
+
+/** Bytes [from, to) of the data area that the display owns, and those of them that have changed. */
+interface Part {
+  readonly from: number
+  readonly to: number
+  changedFrom: number
+  changedTo: number
+}
+
+const part = (from: number, to: number): Part => ({ from, to, changedFrom: to, changedTo: from })
 
 /** The video part of the BIOS data area (40:49-40:66 and 40:84-40:8A), read once per call. */
 export class VideoState {
   #bytes: Uint8Array
   #view: DataView
-  #changed = false
+  /** What lies between belongs to others. */
+  readonly #parts = [part(0x49, 0x67), part(0x84, 0x8b)]
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
@@ -20,12 +32,14 @@ export class VideoState {
     return new VideoState(yield* read(BDA, FIRST, LENGTH))
   }
 
-  /** Writes back what changed: the bytes of other owners between the two parts are left alone. */
+  /** Writes back what changed. */
   *store(): Service {
-    if (!this.#changed) return
-    this.#changed = false
-    yield* write(BDA, FIRST, this.#bytes.subarray(0, 0x67 - FIRST))
-    yield* write(BDA, 0x84, this.#bytes.subarray(0x84 - FIRST))
+    for (const part of this.#parts) {
+      const { changedFrom: from, changedTo: to } = part
+      if (from >= to) continue
+      Object.assign(part, { changedFrom: part.to, changedTo: part.from })
+      yield* write(BDA, from, this.#bytes.subarray(from - FIRST, to - FIRST))
+    }
   }
 
   /** The mode's number without the bits of the caller of AH=00h. */
@@ -144,14 +158,19 @@ export class VideoState {
     return this.#bytes[address - FIRST]!
   }
   #set8(address: number, value: number): void {
-    this.#changed = true
+    this.#noteChange(address, 1)
     this.#bytes[address - FIRST] = value
   }
   #get16(address: number): number {
     return this.#view.getUint16(address - FIRST, true)
   }
   #set16(address: number, value: number): void {
-    this.#changed = true
+    this.#noteChange(address, 2)
     this.#view.setUint16(address - FIRST, value, true)
+  }
+  #noteChange(address: number, bytes: number): void {
+    const part = this.#parts.find(({ from, to }) => address >= from && address < to)!
+    part.changedFrom = Math.min(part.changedFrom, address)
+    part.changedTo = Math.max(part.changedTo, address + bytes)
   }
 }

@@ -1,0 +1,22 @@
+import { F32, F64, I32, I64, V128, type ValueType } from '../wasm/expression.ts'
+import type { FunctionImport } from '../wasm/module-writer.ts'
+
+const LETTERS: readonly [letter: string, type: ValueType][] = [
+  ['i', I32],
+  ['l', I64],
+  ['f', F32],
+  ['d', F64],
+  ['v', V128],
+]
+const letterOf = (type: ValueType): string => LETTERS.find((entry) => entry[1] === type)![0]
+const typeOf = (letter: string): ValueType => LETTERS.find((entry) => entry[0] === letter)![1]
+
+/** A function of the FPU module with its types: "addDouble/lil/l". */
+export const signed = (name: string, parameters: readonly ValueType[], result: ValueType): string =>
+  `${name}/${parameters.map(letterOf).join('')}/${letterOf(result)}`
+
+/** The import of such a function. */
+export function helperImport(signature: string): FunctionImport {
+  const [name, parameters, result] = signature.split('/')
+  return { module: 'fpu', name: name!, parameters: [...parameters!].map(typeOf), result: typeOf(result!) }
+}
