@@ -1,6 +1,6 @@
 import { PAGE_SIZE } from '../memory/layout.ts'
 import { isZeroPage } from '../memory/zero-pages.ts'
-import { memoryChunks } from './memory-image.ts'
+import { memoryGroups } from './memory-image.ts'
 import { writeStateFile } from './state-file.ts'
 
 /** A machine's state at one moment, its memory copied as it is, so that the guest need not wait for the packing. */
@@ -9,6 +9,8 @@ export interface MachineCapture {
   /** Shared between threads: it is handed over without another copy. */
   ram: Uint8Array
   vram: Uint8Array
+  /** What was written to each ephemeral medium, packed. */
+  writes: Uint8Array[]
 }
 
 /**
@@ -34,13 +36,13 @@ export function copyInto(room: Uint8Array, memory: Uint8Array): void {
 }
 
 /** The state file of a capture; others get their turn while it is packed. */
-export async function packCapture({ state, ram, vram }: MachineCapture): Promise<Uint8Array> {
-  return writeStateFile({ state, ram: await packSlowly(ram), vram: await packSlowly(vram) })
+export async function packCapture({ state, ram, vram, writes }: MachineCapture): Promise<Uint8Array> {
+  return writeStateFile({ state, parts: [await packSlowly(ram), await packSlowly(vram), ...writes] })
 }
 
 async function packSlowly(memory: Uint8Array): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
-  for (const part of memoryChunks(memory)) {
+  for (const part of memoryGroups(memory)) {
     parts.push(...part)
     await new Promise((resolve) => setImmediate(resolve))
   }

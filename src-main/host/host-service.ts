@@ -199,11 +199,11 @@ export class HostService<P extends VmProcess> {
     const lock = await VmLock.take(this.library.folderOf(id), id)
     const machine = new MachineStart(this.library, id)
     try {
-      const { config, restoreState } = await machine.prepare(disposable)
+      const { config, ...from } = await machine.prepare(disposable)
       const { memoryMiB, cpuModel, accel } = config
       this.#log.note(id, 'info', `starts: ${memoryMiB} MiB, processor ${cpuModel}, accelerator ${accel}`)
       const serial = record.serial.map((target) => this.#linkTarget(id, target))
-      await this.supervisor.start(id, { config, serial, restore: restoreState })
+      await this.supervisor.start(id, { config, serial, ...from })
       await machine.begun()
       if (disposable) this.#disposable.add(id)
       const control = await this.#serveControl(id)

@@ -6,6 +6,15 @@ import { exists } from './exists.ts'
 import type { VmLibrary } from './library.ts'
 import { LibrarySnapshots } from './snapshots.ts'
 
+/** What a machine starts with. */
+export interface PreparedStart {
+  config: MachineConfig
+  /** File of the saved state to go on from. */
+  restore: string | null
+  /** The library itself has put its disks back to that state, under new layers. */
+  allowChangedMedia: boolean
+}
+
 /** What a machine begins a run with. Its lock is held. */
 export class MachineStart {
   /** The saved state that this run goes on from, out of the way of the next one. */
@@ -20,7 +29,7 @@ export class MachineStart {
    * The machine with the state to go on from. Where every start is to go back to a snapshot, it does. A disposable run
    * leaves state and disks for the next one.
    */
-  async prepare(disposable: boolean): Promise<{ config: MachineConfig; restoreState: string | null }> {
+  async prepare(disposable: boolean): Promise<PreparedStart> {
     const { library, id } = this
     const { startFrom } = treeOf(await library.get(id))
     if (!disposable && startFrom !== null && !(await exists(await this.#savedState())))
@@ -28,12 +37,17 @@ export class MachineStart {
     const saved = await this.#savedState()
     const config = await library.machineConfig(id)
     if (!(await exists(saved)))
-      return { config: disposable ? withoutWrites(config) : config, restoreState: null }
-    if (disposable) return { config: withoutWrites(config), restoreState: saved }
+      return {
+        config: disposable ? withoutWrites(config) : config,
+        restore: null,
+        allowChangedMedia: false,
+      }
+    const allowChangedMedia = treeOf(await library.get(id)).generation !== ''
+    if (disposable) return { config: withoutWrites(config), restore: saved, allowChangedMedia }
     // What the guest writes from now on does not go with that state: no later start may take it.
     this.#used = `${saved}.used`
     await rename(saved, this.#used)
-    return { config, restoreState: this.#used }
+    return { config, restore: this.#used, allowChangedMedia }
   }
 
   /** The run never began: its state is for the next one. */
