@@ -1,7 +1,8 @@
 // Builds everything that is not source: the FPU module, the interpreter, the demo guest, and with electron-vite
 // the programs for Node, the desktop app and its pages; checks that the firmware's image is what its source
 // gives. `node scripts/build.mjs NAME...` builds only the named parts.
-import { rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, openSync, rmSync } from 'node:fs'
 import { at, carryOut, present, runScript, runTool } from './lib/steps.mjs'
 import { buildDemoGuest } from './lib/demo-guest.mjs'
 
@@ -23,7 +24,17 @@ const parts = [
     missing: present('electron.vite.config.ts') ? '' : 'electron.vite.config.ts is not there yet',
     run: () => runTool('electron-vite', ['build', '--logLevel', 'warn']),
   },
+  { name: 'manual', run: writeManual },
 ]
+
+/** The manual page, from the definitions of the commands. */
+async function writeManual() {
+  mkdirSync(at('out/man'), { recursive: true })
+  const child = spawnSync(process.execPath, [at('out/cli/index.js'), 'manual'], {
+    stdio: ['ignore', openSync(at('out/man/vitrine.1'), 'w'), 'inherit'],
+  })
+  return child.status ?? 1
+}
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.find((name) => !parts.some((part) => part.name === name))

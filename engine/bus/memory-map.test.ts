@@ -93,3 +93,13 @@ it('keeps DMA to RAM and ROM: devices read as all ones and are not written', () 
   expect([...bytes]).toEqual(Array<number>(8).fill(0xff))
   expect(written).toEqual([])
 })
+
+it('counts what devices are asked, by the name of their region', () => {
+  const map = powerOn()
+  const apic = { name: 'apic', base: MIB, length: 0x1000, priority: 1 }
+  map.map({ ...apic, read: answering(0), write: answering(0) })
+  map.read(MIB, 4)
+  map.write(MIB + 4, 1, 4)
+  map.write(0x10, 1, 4)
+  expect(map.deviceAccesses()).toEqual({ apic: 2 })
+})

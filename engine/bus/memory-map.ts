@@ -88,6 +88,8 @@ interface Region extends MemoryRegion {
   hidden: boolean
   dirty: Uint8Array | null
   order: number
+  /** By its device, since creation. */
+  accesses: number
 }
 
 /**
@@ -126,6 +128,7 @@ export class MemoryMap {
       ...region,
       hidden: false,
       order: this.#regions.length,
+      accesses: 0,
       dirty: region.tracksDirty ? new Uint8Array(region.length >>> PAGE_SHIFT) : null,
     }
     this.#regions.push(own)
@@ -140,6 +143,14 @@ export class MemoryMap {
       },
       takeDirty: () => this.#takeDirty(own),
     }
+  }
+
+  /** How often the device behind each region was accessed, by the region's name. */
+  deviceAccesses(): Record<string, number> {
+    const counts: Record<string, number> = {}
+    for (const { name, accesses } of this.#regions)
+      if (accesses > 0) counts[name] = (counts[name] ?? 0) + accesses
+    return counts
   }
 
   /** The linear-memory offset that reads of this physical page (number) reach directly, or a negative number. */
@@ -210,6 +221,7 @@ export class MemoryMap {
     const region = this.#owner(page)
     const backing = region?.read
     if (!region || !backing || !('device' in backing)) return floating(size)
+    region.accesses++
     return backing.device.read((address >>> 0) - region.base, size)
   }
 
@@ -228,8 +240,9 @@ export class MemoryMap {
     }
     const region = this.#owner(page)
     const backing = region?.write
-    if (region && backing && 'device' in backing)
-      backing.device.write((address >>> 0) - region.base, value, size)
+    if (!region || !backing || !('device' in backing)) return
+    region.accesses++
+    backing.device.write((address >>> 0) - region.base, value, size)
   }
 
   /** Direct memory access by a device. Only RAM and ROM take part: what a device answers reads as all ones. */

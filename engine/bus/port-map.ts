@@ -24,6 +24,8 @@ export interface PortClaim {
 export class PortMap {
   #claims = new Array<Claim | undefined>(0x10000)
   #listeners = new Map<number, (byte: number) => void>()
+  /** By port, since creation. A repeated string access that goes in one piece counts once. */
+  #accesses = new Float64Array(0x10000)
 
   /** Claims a range of ports. Throws `bus-overlap` when one of them is taken. */
   map(range: PortRange, device: BusDevice): PortClaim {
@@ -52,17 +54,36 @@ export class PortMap {
   bulk(port: number): BulkPort | undefined {
     if (this.#listeners.has(port)) return undefined
     const claim = this.#claims[port]
-    return claim?.base === port ? bulkPort(claim.device) : undefined
+    const bulk = claim?.base === port ? bulkPort(claim.device) : undefined
+    if (bulk) this.#accesses[port]!++
+    return bulk
+  }
+
+  /** The ports that were accessed most, as "device port" in hexadecimal, with how often. */
+  busiest(most: number): Record<string, number> {
+    const used = Array.from(this.#accesses.entries()).filter(([, count]) => count > 0)
+    const busiest = used.toSorted(([, a], [, b]) => b - a).slice(0, most)
+    return Object.fromEntries(
+      busiest.map(([port, count]) => [
+        `${this.#claims[port]?.name ?? 'nothing'} ${port.toString(16)}h`,
+        count,
+      ]),
+    )
   }
 
   read(port: number, size: AccessSize): number {
+    this.#accesses[port]!++
+    return this.#read(port, size)
+  }
+
+  #read(port: number, size: AccessSize): number {
     const claim = this.#claims[port]
     if (!claim && size === 1) return 0xff
     if (claim && size <= claim.width && port - claim.base + size <= claim.length)
       return claim.device.read(port - claim.base, size)
     if (size === 1) return floating(1)
     const half = (size >> 1) as AccessSize
-    return (this.read(port, half) | (this.read((port + half) & 0xffff, half) << (8 * half))) >>> 0
+    return (this.#read(port, half) | (this.#read((port + half) & 0xffff, half) << (8 * half))) >>> 0
   }
 
   /** Tells of each byte written to a port, whatever answers there. One listener a port: a later one takes its place. */
@@ -71,6 +92,7 @@ export class PortMap {
   }
 
   write(port: number, value: number, size: AccessSize): void {
+    this.#accesses[port]!++
     if (this.#listeners.size > 0)
       for (let at = 0; at < size; at++)
         this.#listeners.get((port + at) & 0xffff)?.((value >>> (8 * at)) & 0xff)

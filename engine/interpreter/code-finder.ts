@@ -185,6 +185,7 @@ export class CodeFinder {
     this.#localCount = 0
     this.#generation++
     if (this.#generation >= GENERATIONS) this.#forgetKeys()
+    this.settleMode()
     this.#setJumpKey()
   }
 
@@ -202,7 +203,7 @@ export class CodeFinder {
     this.state.setWord(State.MODE_STALE, 1)
   }
 
-  /** Brings JUMP_KEY and the variant up to date. */
+  /** Brings JUMP_KEY and the variant up to date, whoever has changed the mode since. */
   settleMode(): void {
     const { state } = this
     if (state.word(State.MODE_STALE) === 0) return
@@ -220,7 +221,6 @@ export class CodeFinder {
       (state.cpl === 3 ? USER : 0)
     const base = state.base(CS)
     const mode = this.#mode
-    if (mode.base === base && mode.limit === limit && mode.flags === flags) return
     mode.base = base
     mode.limit = limit
     mode.flags = flags

@@ -514,6 +514,12 @@ export class HandlerBuilder extends Semantics {
     if (bit === 0) return
     const { fn } = this
     fn.if(and(load(i32(State.FPU_TRAP), 4), i32(bit)))
+    // A cold function has them in memory already.
+    if (this.frame.top !== null) {
+      fn.store(i32(State.RECORD), add(local(Local.REC), i32(this.#offset)), 4)
+      fn.store(i32(State.BUDGET), local(Local.BUDGET), 4)
+      fn.store(i32(State.RUN_START), local(Local.START), 4)
+    }
     fn.set(Local.WHY, callOf(Import.SYSTEM, I32, i32(SystemOp.FPU_TRAP), i32(bit), i32(0)))
     fn.branchIf(this.frame.out, local(Local.WHY))
     fn.end()
@@ -552,6 +558,7 @@ export class HandlerBuilder extends Semantics {
       write: (value) => this.later(value, (v) => this.fn.store(at(), v, size)),
       registerAddress: at,
       readPart: (bytes, offset) => this.let(load(at(), bytes, offset)),
+      readReal: missing,
       writePart: (value, bytes, offset) => this.later(value, (v) => this.fn.store(at(), v, bytes, offset)),
       address: missing,
       segment: missing,
@@ -579,6 +586,7 @@ export class HandlerBuilder extends Semantics {
       segment,
       registerAddress: missing,
       readPart: missing,
+      readReal: missing,
       writePart: missing,
     }
   }
@@ -595,6 +603,7 @@ export class HandlerBuilder extends Semantics {
       segment: missing,
       registerAddress: missing,
       readPart: missing,
+      readReal: missing,
       writePart: missing,
     }
   }

@@ -208,6 +208,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   #wire(tasks: TaskSwitch): void {
     tasks.onLoadCr3 = (cr3) => this.control.setCr3(cr3)
+    tasks.onDebugChange = () => this.updateBreakpoints()
     tasks.onDebugTrap = () => this.#pendDebug(0x8000)
     const finder = this.#finder
     this.segmentation.onChange = () => finder.noteModeChange()

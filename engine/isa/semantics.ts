@@ -42,6 +42,8 @@ export interface Operand {
   write(value: Expr): void
   /** 4 or 8 bytes of an MMX or XMM register, from a byte on. */
   readPart(size: number, offset: number): Expr
+  /** The lowest 4 or 8 bytes of an XMM register as a number; `writePart` takes numbers, too. */
+  readReal(size: 4 | 8): Expr
   writePart(value: Expr, size: number, offset: number): void
   /** Effective address of a memory operand, without the segment base. */
   address(): Expr
@@ -154,9 +156,17 @@ export abstract class Semantics {
     this.#pending.push({ value, put })
   }
 
-  /** Non-zero while MXCSR is quiet (see sse-native.ts); null where arithmetic is left to helpers. */
+  /** Does SSE arithmetic by the host's own where it can; see sse-native.ts. */
+  readonly hasNativeArithmetic: boolean = false
+  /** Leaves the instruction, restartable, unless MXCSR is quiet; or else `quietMxcsr` tells. */
+  requireQuietMxcsr(): void {}
+  /** Non-zero while MXCSR is quiet; null where it is known to be. */
   quietMxcsr(): Expr | null {
     return null
+  }
+  /** What is not usual: leaves the instruction, restartable, or has it done by a helper. */
+  unusual(byHelper: () => void): void {
+    byHelper()
   }
 
   /** The x87 registers of whoever keeps them in hand; null where helpers work on them in memory. */

@@ -15,7 +15,10 @@ import {
   or,
   select,
   shl,
+  shrU64,
   vector,
+  wrap,
+  zeroVector,
 } from '../wasm/expression.ts'
 import type { Operand, Semantics } from './semantics.ts'
 import { readAligned } from './vector-operand.ts'
@@ -29,6 +32,9 @@ import { readAligned } from './vector-operand.ts'
 /** Bits of MXCSR that matter here, and what they are when it is quiet: all masked, to nearest, PE already set, no FTZ and DAZ. */
 export const QUIET_MASK = 0xffe0
 export const QUIET = 0x1fa0
+/** The same but for PE, which the first inexact result sets. */
+export const USUAL_MASK = 0xffc0
+export const USUAL = 0x1f80
 
 export type NativeOperation = 'add' | 'sub' | 'mul' | 'div' | 'sqrt' | 'min' | 'max'
 type ScalarKind = 'ss' | 'sd'
@@ -63,26 +69,44 @@ const PACKED = {
 } as const
 
 type Slow = () => void
+/** Goes the other way when a condition holds. */
+type Unless = (condition: Expr) => void
 
-/** Runs `fast`, whose tests leave by the function it is given, or else `slow`. */
-function either(b: Semantics, fast: (unless: (condition: Expr) => void) => void, slow: Slow): void {
+/** Runs `fast` while MXCSR is quiet, whose tests leave by the function it is given; or else `slow`. */
+function either(b: Semantics, fast: (unless: Unless) => void, slow: Slow): void {
   const { fn } = b
+  b.requireQuietMxcsr()
   const done = fn.block()
   const otherwise = fn.block()
-  fast((condition) => fn.branchIf(otherwise, condition))
+  const unless: Unless = (condition) => fn.branchIf(otherwise, condition)
+  const quiet = b.quietMxcsr()
+  if (quiet) unless(eqz(quiet))
+  fast(unless)
   b.settle()
   fn.branch(done)
   fn.end()
-  slow()
+  b.unusual(slow)
   fn.end()
 }
 
 /** Integer bits of a scalar whose exponent field is all zeros: zero or denormal. */
 const hasNoExponent = (bits: Expr): Expr =>
-  bits.type === I64 ? eqz64(and64(bits, i64(0x7ff0000000000000n))) : eqz(and(bits, i32(0x7f800000)))
+  bits.type === I64 ? eqz(and(wrap(shrU64(bits, i64(52))), i32(0x7ff))) : eqz(and(bits, i32(0x7f800000)))
 const isZero = (bits: Expr): Expr =>
   bits.type === I64 ? eqz64(and64(bits, i64(0x7fffffffffffffffn))) : eqz(and(bits, i32(0x7fffffff)))
 const isDenormal = (bits: Expr): Expr => and(hasNoExponent(bits), eqz(isZero(bits)))
+
+/** Goes the other way for denormal numbers; others mostly pass with one test each. */
+function unlessDenormal(b: Semantics, numbers: readonly Expr[], unless: Unless): void {
+  const { fn } = b
+  const fine = fn.block()
+  const doubtful = fn.block()
+  for (const bits of numbers) fn.branchIf(doubtful, hasNoExponent(bits))
+  fn.branch(fine)
+  fn.end()
+  for (const bits of numbers) unless(isDenormal(bits))
+  fn.end()
+}
 
 const magnitude = (value: Expr): Expr => float(value.type === F64 ? 0x99 : 0x8b, value.type, value)
 const below = (a: Expr, b: Expr): Expr => float(a.type === F64 ? 0x63 : 0x5d, I32, a, b)
@@ -107,6 +131,24 @@ export function sourceValue(b: Semantics, s: Operand, size: number): Expr {
   return s.isRegister ? s.readPart(size, 0) : s.read()
 }
 
+/** A number in both forms. */
+interface Scalar {
+  bits: Expr
+  number: Expr
+}
+
+function inRegister(b: Semantics, operand: Operand, kind: ScalarKind): Scalar {
+  const { size, bits } = SCALARS[kind]
+  const number = operand.readReal(size)
+  return { number, bits: b.let(float(bits, size === 8 ? I64 : I32, number)) }
+}
+
+/** A source operand as a number; its bits have been read when it is in memory. */
+function sourceNumber(b: Semantics, s: Operand, kind: ScalarKind, bits: Expr): Scalar {
+  if (s.isRegister) return inRegister(b, s, kind)
+  return { bits, number: b.let(float(SCALARS[kind].value, SCALARS[kind].type, bits)) }
+}
+
 /** @returns whether it has emitted the operation */
 export function arithmetic(
   b: Semantics,
@@ -116,17 +158,15 @@ export function arithmetic(
   s: Operand,
   slow: (value: Expr) => void,
 ): boolean {
-  const quiet = b.quietMxcsr()
-  if (quiet === null) return false
+  if (!b.hasNativeArithmetic) return false
   const packed = kind === 'ps' || kind === 'pd'
   if (packed && (operation === 'min' || operation === 'max')) return false
   const value = sourceValue(b, s, packed ? 16 : SCALARS[kind].size)
   either(
     b,
     (unless) => {
-      unless(eqz(quiet))
       if (packed) packedArithmetic(b, operation as keyof typeof PACKED.ps.binary, kind, d, value, unless)
-      else scalarArithmetic(b, operation, kind, d, value, unless)
+      else scalarArithmetic(b, operation, kind, d, sourceNumber(b, s, kind, value), unless)
     },
     () => slow(value),
   )
@@ -138,51 +178,60 @@ function scalarArithmetic(
   operation: NativeOperation,
   kind: ScalarKind,
   d: Operand,
-  yBits: Expr,
-  unless: (condition: Expr) => void,
+  y: Scalar,
+  unless: Unless,
 ): void {
-  const { size, type, sqrt, binary, bits, value } = SCALARS[kind]
-  const bitsType = size === 8 ? I64 : I32
-  const write = (r: Expr): void => d.writePart(float(bits, bitsType, r), size, 0)
-  const y = b.let(float(value, type, yBits))
-  unless(hasNoExponent(yBits))
+  const { size, type, sqrt, binary } = SCALARS[kind]
+  const write = (r: Expr): void => d.writePart(r, size, 0)
   if (operation === 'sqrt') {
-    const r = b.let(float(sqrt, type, y))
+    unlessDenormal(b, [y.bits], unless)
+    const r = b.let(float(sqrt, type, y.number))
     unless(notBelow(magnitude(r), Infinity))
     return write(r)
   }
-  const aBits = d.readPart(size, 0)
-  const a = b.let(float(value, type, aBits))
-  unless(hasNoExponent(aBits))
+  const a = inRegister(b, d, kind)
+  unlessDenormal(b, [a.bits, y.bits], unless)
   if (operation === 'min' || operation === 'max') {
-    const smaller = b.let(below(a, y))
-    unless(eqz(or(smaller, or(below(y, a), float(SCALARS[kind].equal, I32, a, y)))))
-    const first = operation === 'min' ? smaller : below(y, a)
-    return write(select(first, a, y))
+    const smaller = b.let(below(a.number, y.number))
+    const larger = b.let(below(y.number, a.number))
+    unless(eqz(or(or(smaller, larger), float(SCALARS[kind].equal, I32, a.number, y.number))))
+    return write(select(operation === 'min' ? smaller : larger, a.number, y.number))
   }
-  const r = b.let(float(binary[operation], type, a, y))
+  const r = b.let(float(binary[operation], type, a.number, y.number))
   unless(notBelow(magnitude(r), Infinity))
-  // Tiny sums are exact.
-  if (operation === 'mul' || operation === 'div') unless(below(magnitude(r), constant(SMALLEST[type], type)))
+  // Tiny sums are exact, and so are products with zero.
+  if (operation === 'mul' || operation === 'div') {
+    const { fn } = b
+    const fine = fn.block()
+    fn.branchIf(fine, notBelow(magnitude(r), SMALLEST[type]))
+    const zero = operation === 'mul' ? or(isZero(a.bits), isZero(y.bits)) : isZero(a.bits)
+    unless(eqz(zero))
+    fn.end()
+  }
   write(r)
 }
 
-/** All lanes have exponents from 2 to that of the largest number. */
-function areSafe(kind: 'ps' | 'pd', v: Expr): Expr {
+/** Lanes whose exponents lie between 2 and that of the largest number, as lanes of ones. */
+function safeLanes(kind: 'ps' | 'pd', v: Expr): Expr {
   if (kind === 'pd') {
     const moved = vector(209, V128, [
       vector(203, V128, [v, i32(1)]),
       vector(18, V128, [i64(BigInt.asIntN(64, 0x40000000000000n - 0x8000000000000000n))]),
     ])
     const limit = vector(18, V128, [i64(BigInt.asIntN(64, 0xffa0000000000000n - 0x8000000000000000n))])
-    return vector(195, I32, [vector(216, V128, [moved, limit])])
+    return vector(216, V128, [moved, limit])
   }
   const moved = vector(177, V128, [
     vector(171, V128, [v, i32(1)]),
     vector(17, V128, [i32(0x2000000 - 0x80000000)]),
   ])
-  return vector(163, I32, [vector(57, V128, [moved, vector(17, V128, [i32(0xfd000000 - 0x80000000)])])])
+  return vector(57, V128, [moved, vector(17, V128, [i32(0xfd000000 - 0x80000000)])])
 }
+
+/** Lanes of zeros, as lanes of ones. */
+const zeroLanes = (kind: 'ps' | 'pd', v: Expr): Expr =>
+  kind === 'pd' ? vector(71, V128, [v, zeroVector]) : vector(65, V128, [v, zeroVector])
+const EITHER = (a: Expr, b: Expr): Expr => vector(80, V128, [a, b])
 
 function packedArithmetic(
   b: Semantics,
@@ -190,15 +239,24 @@ function packedArithmetic(
   kind: 'ps' | 'pd',
   d: Operand,
   y: Expr,
-  unless: (condition: Expr) => void,
+  unless: Unless,
 ): void {
   const { sqrt, binary } = PACKED[kind]
-  unless(eqz(areSafe(kind, y)))
-  if (operation !== 'sqrt') unless(eqz(areSafe(kind, d.read())))
-  const r = b.let(
-    operation === 'sqrt' ? vector(sqrt, V128, [y]) : vector(binary[operation], V128, [d.read(), y]),
-  )
-  unless(eqz(areSafe(kind, r)))
+  const all = (lanes: Expr): Expr => vector(kind === 'pd' ? 195 : 163, I32, [lanes])
+  const safe = (v: Expr): Expr => safeLanes(kind, v)
+  const zero = (v: Expr): Expr => zeroLanes(kind, v)
+  unless(eqz(all(EITHER(safe(y), zero(y)))))
+  if (operation === 'sqrt') {
+    const r = b.let(vector(sqrt, V128, [y]))
+    unless(eqz(all(EITHER(safe(r), zero(y)))))
+    return d.write(r)
+  }
+  const a = d.read()
+  unless(eqz(all(EITHER(safe(a), zero(a)))))
+  const r = b.let(vector(binary[operation], V128, [a, y]))
+  // Zeros that are exact: sums, products with zero, and its quotients.
+  const exact = operation === 'mul' ? EITHER(zero(a), zero(y)) : operation === 'div' ? zero(a) : zero(r)
+  unless(eqz(all(EITHER(safe(r), operation === 'div' ? vector(79, V128, [exact, zero(y)]) : exact))))
   d.write(r)
 }
 
@@ -210,19 +268,20 @@ export function comparison(
   s: Operand,
   slow: (value: Expr) => Expr,
 ): Expr | null {
-  const quiet = b.quietMxcsr()
-  if (quiet === null) return null
-  const { size, type, value, equal } = SCALARS[kind]
+  if (!b.hasNativeArithmetic) return null
+  const { size, equal } = SCALARS[kind]
   const yBits = sourceValue(b, s, size)
   const flags = b.fn.temp(I32)
   either(
     b,
     (unless) => {
-      const aBits = d.readPart(size, 0)
-      unless(eqz(quiet))
-      unless(isDenormal(yBits))
-      unless(isDenormal(aBits))
-      const [a, y] = [b.let(float(value, type, aBits)), b.let(float(value, type, yBits))]
+      const scalars = [inRegister(b, d, kind), sourceNumber(b, s, kind, yBits)] as const
+      unlessDenormal(
+        b,
+        scalars.map(({ bits }) => bits),
+        unless,
+      )
+      const [a, y] = scalars.map(({ number }) => number) as [Expr, Expr]
       const [same, less] = [b.let(float(equal, I32, a, y)), b.let(below(a, y))]
       unless(eqz(or(or(same, less), below(y, a))))
       b.fn.set(flags, or(shl(same, i32(6)), less))
@@ -240,17 +299,15 @@ export function toInteger(
   s: Operand,
   slow: (value: Expr) => Expr,
 ): Expr | null {
-  const quiet = b.quietMxcsr()
-  if (quiet === null) return null
-  const { size, type, value } = SCALARS[kind]
+  if (!b.hasNativeArithmetic) return null
+  const { size, type } = SCALARS[kind]
   const bits = sourceValue(b, s, size)
   const result = b.fn.temp(I32)
   const double = type === F64
   either(
     b,
     (unless) => {
-      unless(eqz(quiet))
-      const x = float(value, type, bits)
+      const x = sourceNumber(b, s, kind, bits).number
       const whole = b.let(truncate ? x : float(double ? 0x9e : 0x90, type, x))
       unless(notBelow(magnitude(whole), 2 ** 31))
       b.fn.set(result, float(double ? 0xaa : 0xa8, I32, whole))
@@ -268,23 +325,21 @@ export function convert(
   s: Operand,
   slow: (value: Expr) => void,
 ): boolean {
-  const quiet = b.quietMxcsr()
-  if (quiet === null) return false
+  if (!b.hasNativeArithmetic) return false
   const bits = sourceValue(b, s, SCALARS[from].size)
   either(
     b,
     (unless) => {
-      unless(eqz(quiet))
-      unless(hasNoExponent(bits))
-      const x = float(SCALARS[from].value, SCALARS[from].type, bits)
+      const x = sourceNumber(b, s, from, bits)
       if (from === 'ss') {
-        unless(notBelow(magnitude(x), Infinity))
-        return d.writePart(float(0xbd, I64, float(0xbb, F64, x)), 8, 0)
+        unlessDenormal(b, [x.bits], unless)
+        unless(notBelow(magnitude(x.number), Infinity))
+        return d.writePart(float(0xbb, F64, x.number), 8, 0)
       }
-      const r = b.let(float(0xb6, F32, x))
+      const r = b.let(float(0xb6, F32, x.number))
       unless(notBelow(magnitude(r), Infinity))
-      unless(below(magnitude(r), constant(SMALLEST[F32], F32)))
-      d.writePart(float(0xbc, I32, r), 4, 0)
+      unless(and(below(magnitude(r), constant(SMALLEST[F32], F32)), eqz(isZero(x.bits))))
+      d.writePart(r, 4, 0)
     },
     () => slow(bits),
   )

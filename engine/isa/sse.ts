@@ -8,9 +8,9 @@ import {
   addressOfValue,
   alignedAddress,
   alignedHost,
-  lowDword,
   lowQuadword,
   readAligned,
+  readLow,
   sourceAddress,
   writeAligned,
 } from './vector-operand.ts'
@@ -273,7 +273,7 @@ function describeMoves(isa: InstructionSet): void {
       `${prefix} 0f 10 /r Vx,W${letter}`,
       (b, d, s) => {
         if (s.isRegister) d.writePart(s.readPart(size, 0), size, 0)
-        else d.write(size === 4 ? lowDword(s.read()) : lowQuadword(s.read()))
+        else d.write(readLow(b, s))
       },
       options,
     )
@@ -291,9 +291,7 @@ function describeMoves(isa: InstructionSet): void {
   isa.add(
     'MOVQ',
     'f3 0f 7e /r Vx,Wq',
-    (_b, d, s) => {
-      d.write(lowQuadword(s.isRegister ? s.readPart(8, 0) : s.read()))
-    },
+    (b, d, s) => d.write(s.isRegister ? lowQuadword(s.readPart(8, 0)) : readLow(b, s)),
     SSE2,
   )
   isa.add(

@@ -1,4 +1,4 @@
-import { type Expr, V128, add, and, i32, load, vector, zeroVector } from '../wasm/expression.ts'
+import { type Expr, V128, add, and, i32, load, loadLow, vector, zeroVector } from '../wasm/expression.ts'
 import { GP, type Operand, type Semantics, isFlatSegment } from './semantics.ts'
 import { Segment, State } from './state.ts'
 
@@ -42,6 +42,11 @@ export function addressOfValue(b: Semantics, operand: Operand, value: Expr): Exp
   return i32(State.FPU_SCRATCH)
 }
 
-/** A vector of zeros but for the lowest 4 or 8 bytes. */
-export const lowDword = (e: Expr): Expr => vector(28, V128, [zeroVector, e], 0)
+/** A memory operand of 4 or 8 bytes with zeros above it. */
+export function readLow(b: Semantics, operand: Operand): Expr {
+  const host = b.memory(operand.segment(), operand.address(), operand.size, false)
+  return b.let(loadLow(host, operand.size))
+}
+
+/** A vector of zeros but for the lowest 8 bytes. */
 export const lowQuadword = (e: Expr): Expr => vector(30, V128, [zeroVector, e], 0)

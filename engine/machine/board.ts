@@ -110,6 +110,8 @@ export class Board {
   readonly speaker: Speaker
   /** ISA interrupt lines, for devices that are added to the board. */
   readonly isa: Line[]
+  /** Requests by ISA line: how often each went high. */
+  readonly requests = new Array<number>(16).fill(0)
 
   constructor(
     clock: Clock,
@@ -128,8 +130,11 @@ export class Board {
     const shared = this.pics.inputs.map((pic, irq) => {
       // The timer is pin 2: the MP and ACPI tables say so.
       const pin = ioApic?.inputs[irq === 0 ? 2 : irq]
+      let level = false
       return new SharedLine({
         set: (high) => {
+          if (high && !level) this.requests[irq]!++
+          level = high
           pic.set(high)
           if (irq !== 2) pin?.set(high)
         },

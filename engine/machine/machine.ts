@@ -52,9 +52,11 @@ export interface MachineStats {
   guestNs: number
   /** Exits by reason, e.g. pio-read, mmio-write, halt, interrupt-window. */
   exits: Record<string, number>
-  /** Interrupts delivered, by vector or line name. */
+  /** Interrupts and exceptions delivered, by vector in hexadecimal. */
   interrupts: Record<string, number>
-  /** The busiest ports and memory-mapped ranges by name. */
+  /** Interrupt requests by line, as "IRQ 14". */
+  lines: Record<string, number>
+  /** The busiest ports and memory-mapped devices by name. */
   accesses: Record<string, number>
   cpu: Record<string, number>
 }

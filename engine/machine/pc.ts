@@ -40,6 +40,8 @@ const FIRMWARE_NS = 2_000_000_000
 const FIRMWARE_SLICE_NS = 1_000_000
 /** A guest that waits for longer than this has nothing more to write for now. */
 const LONG_IDLE_NS = 500_000_000
+/** Ports that the statistics name. */
+const BUSIEST_PORTS = 24
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
 /**
@@ -247,7 +249,10 @@ class Pc implements Machine {
       accelerator: this.#accelerator,
       instructions: this.#cpu.retired,
       guestNs: this.#clock.nowNs,
-      accesses: {},
+      lines: Object.fromEntries(
+        this.#board.requests.flatMap((count, irq) => (count > 0 ? [[`IRQ ${irq}`, count]] : [])),
+      ),
+      accesses: { ...this.#ports.busiest(BUSIEST_PORTS), ...this.#memory.deviceAccesses() },
       ...this.#cpu.counters(),
     }
   }

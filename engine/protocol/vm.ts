@@ -129,6 +129,7 @@ export const VmStats = v.object({
   framesPerSecond: count,
   exits: counters,
   interrupts: counters,
+  lines: counters,
   accesses: counters,
   cpu: counters,
   drives: v.array(DriveStatus),

@@ -8,7 +8,7 @@ import { LOCAL_TYPES } from './register-file.ts'
 export function nowhere(): RegionSemantics {
   const fn = new FunctionBuilder(1, LOCAL_TYPES)
   const byKind = Array<number>(KIND_COUNT).fill(fn.block())
-  return new RegionSemantics(fn, { byKind, dynamic: fn.block(), helperIndex: () => 0 })
+  return new RegionSemantics(fn, { byKind, dynamic: fn.block(), helperIndex: () => 0, usualMxcsr: false })
 }
 
 /** Registers, one bit each, of which a region never uses more than the lower 16 bits. */

@@ -32,9 +32,10 @@ import { type Structure, structureOf } from './structure.ts'
 export function emitRegion(
   region: Region,
   flagFlow: FlagFlow,
-  helperIndex: (name: string) => number,
+  helperIndex: (signature: string) => number,
+  usualMxcsr: boolean,
 ): FunctionBuilder {
-  return new RegionEmitter(region, flagFlow, helperIndex).function()
+  return new RegionEmitter(region, flagFlow, helperIndex, usualMxcsr).function()
 }
 
 /** How a block goes on: to what follows it, where its branch leads, or at the EIP in TARGET. */
@@ -51,7 +52,8 @@ class RegionEmitter {
   constructor(
     private readonly region: Region,
     flagFlow: FlagFlow,
-    private readonly helperIndex: (name: string) => number,
+    private readonly helperIndex: (signature: string) => number,
+    private readonly usualMxcsr: boolean,
   ) {
     // A branch to where it would go anyway makes two edges, and a merge of its target.
     this.#structure = structureOf({ successors: region.blocks.map((block) => successorsOf(block)) })
@@ -66,7 +68,7 @@ class RegionEmitter {
     const dynamic = fn.block()
     this.#semantics = new RegionSemantics(
       fn,
-      { byKind, dynamic, helperIndex: this.helperIndex },
+      { byKind, dynamic, helperIndex: this.helperIndex, usualMxcsr: this.usualMxcsr },
       halvesOf(this.region),
     )
     this.#tree(0)

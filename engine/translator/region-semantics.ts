@@ -62,6 +62,11 @@ export interface Exits {
   dynamic: Label
   /** Index of a function of the FPU module, given as `signed` writes it. */
   helperIndex(signature: string): number
+  /**
+   * MXCSR masks all exceptions, rounds to nearest and treats denormals as numbers: it will be quiet soon, and
+   * what the host's arithmetic cannot do is so rare that the region leaves for it.
+   */
+  usualMxcsr: boolean
 }
 
 /** The meaning of instructions with registers and flags in locals, one instruction after the other. */
@@ -71,6 +76,8 @@ export class RegionSemantics extends Semantics {
   /** Registers that the current instruction's helpers see in memory. */
   readonly #exposed = new Set<number>()
   #usesQuiet = false
+  /** MXCSR is known to be quiet in this block. */
+  #quiet = false
   /** Units (UNIT_BIT) whose instructions are known to be allowed in this block. */
   #checkedUnits = 0
   #step!: Step
@@ -249,7 +256,11 @@ export class RegionSemantics extends Semantics {
     }
     fn.set(Local.ENTRY, load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB))
     fn.branchIf(missed, eqz(and(entry, local(write ? Local.WRITE_BIT : Local.READ_BIT))))
-    if (size > 1) fn.branchIf(missed, gtU(and(linear, i32(0xfff)), i32(0x1000 - size)))
+    if (size > 1) {
+      // Aligned operands lie in one page.
+      fn.branchIf(done, eqz(and(linear, i32(size - 1))))
+      fn.branchIf(missed, gtU(and(linear, i32(0xfff)), i32(0x1000 - size)))
+    }
     fn.branch(done)
     fn.end()
     this.#leave()
@@ -272,6 +283,7 @@ export class RegionSemantics extends Semantics {
           readForWrite: read,
           write: (value) => this.later(value, (v) => this.registers.write(address, size, v)),
           readPart: (bytes, offset) => this.let(this.registers.read(address + offset, bytes)),
+          readReal: (bytes) => this.let(this.registers.readReal(address, bytes)),
           writePart: (value, bytes, offset) =>
             this.later(value, (v) => this.registers.write(address + offset, bytes, v)),
           registerAddress: () => this.#expose(address),
@@ -311,6 +323,7 @@ export class RegionSemantics extends Semantics {
       address,
       segment,
       readPart: missing,
+      readReal: missing,
       writePart: missing,
       registerAddress: missing,
     }
@@ -391,9 +404,25 @@ export class RegionSemantics extends Semantics {
     return i32(address)
   }
 
-  override quietMxcsr(): Expr {
+  override readonly hasNativeArithmetic = true
+
+  override requireQuietMxcsr(): void {
+    if (!this.exits.usualMxcsr || this.#quiet) return
+    this.#usesQuiet = true
+    this.#leaveIf(eqz(local(Local.QUIET)))
+    // Exceptions only add to the flags.
+    this.#quiet = true
+  }
+
+  override quietMxcsr(): Expr | null {
+    if (this.#quiet) return null
     this.#usesQuiet = true
     return local(Local.QUIET)
+  }
+
+  override unusual(byHelper: () => void): void {
+    if (this.exits.usualMxcsr) this.#leave()
+    else byHelper()
   }
 
   #noteQuiet(fn: FunctionBuilder): void {
@@ -402,6 +431,7 @@ export class RegionSemantics extends Semantics {
 
   startBlock(): void {
     this.#checkedUnits = 0
+    this.#quiet = false
   }
 
   /** Before the flow of control goes on elsewhere. */
@@ -452,6 +482,7 @@ const NO_OPERAND = {
   address: missing,
   segment: missing,
   readPart: missing,
+  readReal: missing,
   writePart: missing,
   registerAddress: missing,
 } as const

@@ -1,5 +1,7 @@
 import {
   type Expr,
+  F32,
+  F64,
   I32,
   I64,
   V128,
@@ -118,6 +120,12 @@ export class RegisterFile {
     this.fn.set(at, or(and(local(at), i32(~mask)), and(shl(value, i32(shift)), i32(mask))))
   }
 
+  /** The lowest 4 or 8 bytes of an XMM register as a number. */
+  readReal(address: number, size: 4 | 8): Expr {
+    const value = this.#xmmLocal(address)
+    return size === 8 ? vector(33, F64, [value], 0) : vector(31, F32, [value], 0)
+  }
+
   /** Brings a register that a helper is going to use up to date in memory. */
   expose(address: number): void {
     if (isXmm(address)) this.fn.store(i32(address), this.read(address, XMM_BYTES), XMM_BYTES)
@@ -139,7 +147,8 @@ export class RegisterFile {
     const old = this.#xmmLocal(address)
     this.#writtenXmm |= 1 << (old.value - Local.XMM)
     const lane = (address & (XMM_BYTES - 1)) / size
-    const whole = size === XMM_BYTES ? value : vector(size === 8 ? 30 : 28, V128, [old, value], lane)
+    const replace = { [V128]: 0, [I64]: 30, [I32]: 28, [F64]: 34, [F32]: 32 }[value.type]
+    const whole = size === XMM_BYTES ? value : vector(replace, V128, [old, value], lane)
     this.fn.set(old.value, whole)
   }
 

@@ -1,6 +1,8 @@
 import type { HotPlace, Translator, TranslatorHost } from '../interpreter/soft-vcpu.ts'
 import { writeModule } from '../wasm/module-writer.ts'
 import { FlagFlow } from './flag-flow.ts'
+import { USUAL, USUAL_MASK } from '../isa/sse-native.ts'
+import { State } from '../isa/state.ts'
 import { helperImport } from './helper-import.ts'
 import { emitRegion } from './region-function.ts'
 import { findRegion } from './region.ts'
@@ -32,11 +34,16 @@ export class RegionTranslator implements Translator {
     const region = code.nearlyFull ? null : findRegion(code, hostPage, offset, mode)
     if (region === null) return code.setHead(head, -1, 0x7fffffff)
     const helpers = new Map<string, number>()
-    const fn = emitRegion(region, this.#flagFlow, (name) => {
-      let index = helpers.get(name)
-      if (index === undefined) helpers.set(name, (index = helpers.size))
-      return index
-    })
+    const fn = emitRegion(
+      region,
+      this.#flagFlow,
+      (name) => {
+        let index = helpers.get(name)
+        if (index === undefined) helpers.set(name, (index = helpers.size))
+        return index
+      },
+      this.#usualMxcsr(),
+    )
     const wasm = writeModule({
       imports: [...helpers.keys()].map(helperImport),
       functions: [fn],
@@ -53,6 +60,11 @@ export class RegionTranslator implements Translator {
     this.#bytes += wasm.length
     this.#instructions += region.blocks.reduce((sum, { steps }) => sum + steps.length, 0)
     this.#compileMs += performance.now() - began
+  }
+
+  #usualMxcsr(): boolean {
+    const mxcsr = new DataView(this.#host.memory.buffer).getUint32(State.MXCSR, true)
+    return (mxcsr & USUAL_MASK) === USUAL
   }
 
   written(hostPage: number, start: number, end: number): void {

@@ -55,12 +55,17 @@ interface TaskImage {
   trap: number
 }
 
+/** L0 to L3 of DR7. */
+const LOCAL_ENABLES = 0x55
+
 const SEGMENT_ORDER = [ES, CS, SS, DS, FS, GS]
 
 /** Hardware task switching of the 286 and 386 (SDM vol. 3, chapter 7). */
 export class TaskSwitch {
   /** Called when CR3 was loaded from a task. */
   onLoadCr3: (cr3: number) => void = () => {}
+  /** Called when breakpoints were local to the old task. */
+  onDebugChange: () => void = () => {}
   /** Debug trap bit of the new task: #DB after the switch. */
   onDebugTrap: () => void = () => {}
 
@@ -108,9 +113,19 @@ export class TaskSwitch {
     // From here on the new task is the current one, and faults belong to it.
     segmentation.setCache(TR, selector, descriptor.base, descriptor.limit, descriptor.access | 2)
     state.setWord(State.CR0, state.cr0 | CR0.TS)
+    this.#dropLocalBreakpoints()
     if (next.width === 4 && state.cr0 & CR0.PG) this.onLoadCr3(image.cr3)
     this.#load(image, next)
     if (image.trap) this.onDebugTrap()
+  }
+
+  /** SDM vol. 3, 17.2.4: L0 to L3 do not outlive their task. */
+  #dropLocalBreakpoints(): void {
+    const { state } = this
+    const control = state.word(State.DEBUG + 28)
+    if (!(control & LOCAL_ENABLES)) return
+    state.setWord(State.DEBUG + 28, control & ~LOCAL_ENABLES)
+    this.onDebugChange()
   }
 
   #setBusy(selector: number, busy: boolean): void {

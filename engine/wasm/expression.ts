@@ -165,6 +165,13 @@ export function load(address: Expr, size: number, offset = 0): Expr {
   return node(op, type, offset, address)
 }
 
+const LOAD_LOW32 = 0xfd5c
+const LOAD_LOW64 = 0xfd5d
+
+/** Load of 4 or 8 bytes into a vector of zeros. */
+export const loadLow = (address: Expr, size: number): Expr =>
+  node(size === 4 ? LOAD_LOW32 : LOAD_LOW64, V128, 0, address)
+
 /** Writes the expression's code. Memory instructions claim no alignment: guests do not keep to it. */
 export function emit(out: ByteWriter, e: Expr): void {
   switch (e.op) {
@@ -185,7 +192,7 @@ export function emit(out: ByteWriter, e: Expr): void {
   } else if (e.op >= 0xfd00) {
     out.byte(0xfd)
     out.unsigned(e.op - 0xfd00)
-    if (e.op === 0xfd00) {
+    if (e.op === 0xfd00 || e.op === LOAD_LOW32 || e.op === LOAD_LOW64) {
       out.byte(0)
       out.unsigned(e.value)
     } else if (e.op === OP_V128_CONST) for (let i = 0; i < 16; i++) out.byte(0)

@@ -5,15 +5,14 @@ import { findIssue, withFiles } from '../../engine/protocol/machine-config.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
-import { VmLibrary } from '../host/library.ts'
-import { libraryFolder } from '../host/locations.ts'
+import { openControl } from '../host/control-socket.ts'
+import type { LibraryEntry, VmLibrary } from '../host/library.ts'
 import { loadPresets } from '../host/presets.ts'
 import { VmLock } from '../host/vm-lock.ts'
-import { serve } from '../web/serve.ts'
-import { planRun, type DriveArgument } from './run-options.ts'
-import { inputFiles } from './run-options.ts'
+import { stateWithoutControl } from './control-commands.ts'
+import { openLibrary, print } from './library.ts'
+import { inputFiles, planRun, type DriveArgument } from './run-options.ts'
 import { checkInputFile } from './input-file.ts'
-import { run } from './runner.ts'
 import { SETTABLE, withSettings } from './set-options.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -26,24 +25,34 @@ interface CreateOptions {
   json?: boolean
 }
 
-async function openLibrary(): Promise<VmLibrary> {
-  const library = new VmLibrary(libraryFolder())
-  await library.open()
-  return library
-}
-
-const print = (line: string): void => void process.stdout.write(line + '\n')
-
 async function list({ json }: { json?: boolean }): Promise<void> {
-  const entries = await (await openLibrary()).list()
+  const library = await openLibrary()
+  const entries = await Promise.all(
+    (await library.list()).map(async (entry) => ({ ...entry, state: await stateOf(library, entry) })),
+  )
   if (json) return print(JSON.stringify(entries, null, 2))
   if (!entries.length) return print('There are no machines in the library.')
   for (const entry of entries)
     print(
       'record' in entry
-        ? `${entry.id}\t${entry.record.name}`
+        ? `${entry.id}\t${entry.record.name}\t${entry.state}`
         : `${entry.id}\t(inaccessible: ${entry.problem})`,
     )
+}
+
+/** What a machine does, as whoever runs it says. */
+async function stateOf(library: VmLibrary, entry: LibraryEntry): Promise<string> {
+  if ('problem' in entry) return 'inaccessible'
+  const folder = library.folderOf(entry.id)
+  const control = await openControl(folder).catch(() => null)
+  if (!control) return stateWithoutControl(folder)
+  try {
+    return (await control.call('state', undefined)).state
+  } catch {
+    return stateWithoutControl(folder) // it has ended meanwhile
+  } finally {
+    control.close()
+  }
 }
 
 async function create(name: string, options: CreateOptions): Promise<void> {
@@ -84,7 +93,7 @@ function presetNamed(id: string | undefined): Preset | null {
   return found
 }
 
-async function set(id: string, settings: string[]): Promise<void> {
+async function set(id: string, settings: string[], { json }: { json?: boolean }): Promise<void> {
   const library = await openLibrary()
   const record = withSettings(await library.get(id), settings)
   // Who runs it has its settings in hand, and would write over these.
@@ -94,6 +103,7 @@ async function set(id: string, settings: string[]): Promise<void> {
   } finally {
     await lock.release()
   }
+  if (json) print(JSON.stringify({ id, ...record }, null, 2))
 }
 
 async function clone(id: string, name: string, { json }: { json?: boolean }): Promise<void> {
@@ -108,13 +118,17 @@ async function clone(id: string, name: string, { json }: { json?: boolean }): Pr
   }
 }
 
-async function remove(id: string, { keepFiles }: { keepFiles?: boolean }): Promise<void> {
+async function remove(
+  id: string,
+  { keepFiles, json }: { keepFiles?: boolean; json?: boolean },
+): Promise<void> {
   const library = await openLibrary()
   if (!(await library.read(id))) throw new RpcError('vm-unknown', { id })
   await (await VmLock.take(library.folderOf(id), id)).release()
   const place = await library.remove(id, keepFiles ? 'keep' : 'delete')
-  if (keepFiles) print(place)
-  else await library.purge(id)
+  if (!keepFiles) await library.purge(id)
+  if (json) print(JSON.stringify({ id, folder: keepFiles ? place : null }))
+  else if (keepFiles) print(place)
 }
 
 async function show(id: string, { json }: { json?: boolean }): Promise<void> {
@@ -126,32 +140,7 @@ async function show(id: string, { json }: { json?: boolean }): Promise<void> {
     print(`  ${kind.padEnd(7)} ${path ?? 'empty'}${readonly ? ' (read only)' : ''}`)
 }
 
-async function start(id: string, { display }: { display?: string }): Promise<number> {
-  const library = await openLibrary()
-  const plan = planRun({ drives: [], display: display ?? 'web' })
-  const config = await library.machineConfig(id)
-  const lock = await VmLock.take(library.folderOf(id), id)
-  try {
-    return await run({ ...plan, config })
-  } finally {
-    await lock.release()
-  }
-}
-
-export function addLibraryCommands(add: (command: Command) => void, finish: (status: number) => void): void {
-  add(
-    new Command('serve')
-      .summary('offer the library as a web page of this computer')
-      .description('Serves the manager as a web page, until it is interrupted.')
-      .option('--port <PORT>', 'port to listen on; 0 for a free one', '0')
-      .option('--host <ADDRESS>', 'address to listen on', '127.0.0.1')
-      .option('--open', 'open the browser')
-      .action(async ({ port, host, open }: { port: string; host: string; open?: boolean }) => {
-        if (!/^\d{1,5}$/.test(port) || Number(port) > 65535)
-          throw new UsageError(`--port ${port}: it is not a port`)
-        await serve({ port: Number(port), host, openBrowser: open ?? false })
-      }),
-  )
+export function addLibraryCommands(add: (command: Command) => void): void {
   add(
     new Command('list')
       .summary('list the machines of the library')
@@ -178,25 +167,20 @@ export function addLibraryCommands(add: (command: Command) => void, finish: (sta
       .action((id: string, options: { json?: boolean }) => show(id, options)),
   )
   add(
-    new Command('start')
-      .summary('run a machine of the library in this process')
-      .argument('<id>')
-      .option('--display <KIND>', 'web (default) or none')
-      .action(async (id: string, options: { display?: string }) => finish(await start(id, options))),
-  )
-  add(
     new Command('delete')
       .summary('remove a machine from the library')
       .argument('<id>')
       .option('--keep-files', 'keep its folder, and print where it is')
-      .action((id: string, options: { keepFiles?: boolean }) => remove(id, options)),
+      .option('--json', 'print JSON')
+      .action((id: string, options: { keepFiles?: boolean; json?: boolean }) => remove(id, options)),
   )
   add(
     new Command('set')
       .summary('change settings of a machine that is off')
       .argument('<id>')
       .argument('<NAME=VALUE...>', `NAME is one of ${SETTABLE.join(', ')}; an empty value takes one away`)
-      .action((id: string, settings: string[]) => set(id, settings)),
+      .option('--json', 'print the settings as they are then as JSON')
+      .action((id: string, settings: string[], options: { json?: boolean }) => set(id, settings, options)),
   )
   add(
     new Command('clone')

@@ -2,6 +2,7 @@ import { app, BrowserWindow, dialog, Menu, protocol, session } from 'electron'
 import { HostService } from '../host/host-service.ts'
 import { bundled, libraryFolder } from '../host/locations.ts'
 import { answerWindow } from './ipc.ts'
+import { ENDINGS, quitQuestion, type Ending } from './quit-question.ts'
 import { APP_ORIGIN, APP_SCHEME, serveBundle } from './scheme.ts'
 import { startUtilityProcess } from './utility-process.ts'
 import { hasForbiddenSwitch, refusePermissions } from './security.ts'
@@ -15,7 +16,7 @@ async function main(): Promise<void> {
   const host = await HostService.open(libraryFolder(), startUtilityProcess)
   answerWindow(host)
   const window = await openWindow()
-  askBeforeClosing(window, () => host.supervisor.liveCount)
+  const running = askBeforeClosing(window, () => host.supervisor.live.length)
   app.on('second-instance', () => {
     if (window.isMinimized()) window.restore()
     window.focus()
@@ -26,33 +27,28 @@ async function main(): Promise<void> {
     if (closing) return
     closing = true
     event.preventDefault()
-    void host.close().finally(() => app.exit(0))
+    void host.close(running()).finally(() => app.exit(0))
   })
 }
 
-/** Machines that run are switched off with the application; nobody should learn that afterwards. */
-function askBeforeClosing(window: BrowserWindow, liveCount: () => number): void {
-  let agreed = false
+/**
+ * Asks what becomes of machines that run when the window is closed.
+ * @returns what was chosen, which is to save them when nobody could be asked
+ */
+function askBeforeClosing(window: BrowserWindow, liveCount: () => number): () => Ending {
+  let ending: Ending | null = null
   window.on('close', (event) => {
-    const count = liveCount()
-    if (agreed || count === 0) return
+    if (ending || liveCount() === 0) return
     event.preventDefault()
-    const machines = count === 1 ? 'A machine is' : `${count} machines are`
+    const { buttons, ...question } = quitQuestion(liveCount(), app.getLocale())
     void dialog
-      .showMessageBox(window, {
-        type: 'question',
-        message: `${machines} running.`,
-        detail:
-          'Closing switches off what runs, like pulling the plug. What the guests have not saved is lost.',
-        buttons: ['Switch off and close', 'Cancel'],
-        defaultId: 1,
-        cancelId: 1,
-      })
+      .showMessageBox(window, { type: 'question', ...question, buttons, defaultId: 0, cancelId: 3 })
       .then(({ response }) => {
-        agreed = response === 0
-        if (agreed) window.close()
+        ending = ENDINGS[response] ?? null
+        if (ending) window.close()
       })
   })
+  return () => ending ?? 'save'
 }
 
 async function openWindow(): Promise<BrowserWindow> {

@@ -10,6 +10,7 @@ import { RpcError, RpcServer, type CallHandlers } from '../../engine/protocol/rp
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
 import { USUAL_DISPLAY, VmRecord, type VmSettings, type VmSummary } from '../../engine/protocol/vm.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
+import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { Images } from './images.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
@@ -20,7 +21,10 @@ import { VmLock } from './vm-lock.ts'
 import { VmLog } from './vm-log.ts'
 import type { VmProcess } from './vm-process.ts'
 
-const SAVED_STATE = 'saved.state'
+/** File in a machine's folder that its next start goes on from. */
+export const SAVED_STATE = 'saved.state'
+/** How long guests have to shut down by themselves when everything is closed. */
+const SHUT_DOWN_MS = 30_000
 /** How long a machine that was removed can come back. */
 const UNDO_MS = 10 * 60_000
 
@@ -73,7 +77,20 @@ export class HostService<P extends VmProcess> {
     return Promise.all((await this.library.list()).map((entry) => this.#summary(entry)))
   }
 
-  async close(): Promise<void> {
+  /**
+   * Ends every machine and its process.
+   * @param running what becomes of machines that run: one whose state cannot be saved loses its power instead
+   */
+  async close(running: 'save' | 'shutDown' | 'powerOff' = 'powerOff'): Promise<void> {
+    if (running === 'save')
+      await Promise.all(
+        this.supervisor.live.map((id) =>
+          this.#saveState(id).catch((error) =>
+            this.#log.note(id, 'error', `its state could not be saved: ${textOf(error)}`),
+          ),
+        ),
+      )
+    if (running === 'shutDown') await Promise.all(this.supervisor.live.map((id) => this.#shutDown(id)))
     await this.supervisor.close()
     await Promise.all(this.#locks.values())
     for (const timer of this.#purges.values()) clearTimeout(timer)
@@ -116,11 +133,7 @@ export class HostService<P extends VmProcess> {
     reset: ({ id }) => this.supervisor.client(id).call('reset', undefined),
     powerButton: ({ id }) => this.supervisor.client(id).call('powerButton', undefined),
     powerOff: ({ id }) => this.supervisor.powerOff(id),
-    saveState: async ({ id }) => {
-      await this.supervisor.client(id).call('saveState', { path: this.#statePath(id) })
-      this.#log.note(id, 'info', 'its state is saved')
-      await this.supervisor.powerOff(id)
-    },
+    saveState: ({ id }) => this.#saveState(id),
     discardState: async ({ id }) => {
       await this.library.get(id)
       if (this.supervisor.process(id)) throw new RpcError('vm-busy', { id, state: this.#state(id) })
@@ -175,19 +188,55 @@ export class HostService<P extends VmProcess> {
       const serial = record.serial.map((target) => this.#linkTarget(id, target))
       await this.supervisor.start(id, { config, serial, restore })
       if (restore !== null) await rm(restore)
+      const control = await this.#serveControl(id)
       this.#locks.set(
         id,
-        this.supervisor.ended(id).then(() => lock.release()),
+        this.supervisor.ended(id).then(async () => {
+          control?.close()
+          await lock.release()
+        }),
       )
     } catch (error) {
       await lock.release()
-      this.#log.note(
-        id,
-        'error',
-        `it could not be started: ${error instanceof Error ? error.message : error}`,
-      )
+      this.#log.note(id, 'error', `it could not be started: ${textOf(error)}`)
       throw error
     }
+  }
+
+  /** Lets the command line at a machine. One that cannot be reached by it runs all the same. */
+  async #serveControl(id: string): Promise<ControlSocket | null> {
+    const handlers: ControlHandlers = {
+      state: () => ({ state: this.#state(id), pid: process.pid }),
+      pause: () => this.supervisor.client(id).call('pause', undefined),
+      resume: () => this.supervisor.client(id).call('resume', undefined),
+      reset: () => this.supervisor.client(id).call('reset', undefined),
+      powerButton: () => this.supervisor.client(id).call('powerButton', undefined),
+      powerOff: () => this.supervisor.powerOff(id),
+      saveState: () => this.#saveState(id),
+    }
+    try {
+      return await serveControl(this.library.folderOf(id), handlers)
+    } catch (error) {
+      this.#log.note(id, 'warning', `the command line cannot reach it: ${textOf(error)}`)
+      return null
+    }
+  }
+
+  /** Presses the power button and waits for the guest; one that does not know it stays on. */
+  async #shutDown(id: string): Promise<void> {
+    const client = this.supervisor.client(id)
+    if (this.#state(id) === 'paused') await client.call('resume', undefined)
+    await client.call('powerButton', undefined)
+    await Promise.race([
+      this.supervisor.ended(id),
+      new Promise((resolve) => setTimeout(resolve, SHUT_DOWN_MS).unref()),
+    ])
+  }
+
+  async #saveState(id: string): Promise<void> {
+    await this.supervisor.client(id).call('saveState', { path: this.#statePath(id) })
+    this.#log.note(id, 'info', 'its state is saved')
+    await this.supervisor.powerOff(id)
   }
 
   #linkTarget(id: string, target: SerialTarget): SerialLinkTarget {
@@ -318,6 +367,8 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   cpuModel: null,
   drives: [],
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(

@@ -96,9 +96,9 @@ export class Supervisor<P extends VmProcess> {
     if (this.#aborted.delete(id)) this.onChange(id)
   }
 
-  /** How many machines run or are paused. */
-  get liveCount(): number {
-    return [...this.#running.values()].filter(({ status }) => isLive(status)).length
+  /** Machines that run or are paused. */
+  get live(): string[] {
+    return [...this.#running].flatMap(([id, { status }]) => (isLive(status) ? [id] : []))
   }
 
   /** Pulls every plug. */

@@ -44,6 +44,14 @@ export class VmLock {
   }
 }
 
+/** Whether a program has the right to run the machine in a folder now. */
+export async function isLocked(folder: string): Promise<boolean> {
+  const text = await readFile(join(folder, LOCK), 'utf8').catch(() => null)
+  if (text === null) return false
+  const holder = v.safeParse(Holder, parse(text))
+  return !holder.success || isAlive(holder.output)
+}
+
 /** Makes a file with its contents at once, so that nobody reads a part. @returns whether there was none */
 async function createWhole(path: string, contents: string): Promise<boolean> {
   const temporary = join(dirname(path), `${LOCK}.${randomBytes(6).toString('hex')}`)

@@ -14,7 +14,10 @@ export interface ServeOptions {
   openBrowser: boolean
 }
 
-/** Serves the library as web pages until a signal ends it; every machine is switched off then. */
+/**
+ * Serves the library as web pages until a signal ends it. The state of every running machine is saved then; a second
+ * signal switches them off instead.
+ */
 export async function serve({ port, host: address, openBrowser }: ServeOptions): Promise<void> {
   const processes = new ForkedVmProcesses()
   const host = await HostService.open(libraryFolder(), processes.start)
@@ -32,13 +35,22 @@ export async function serve({ port, host: address, openBrowser }: ServeOptions):
     createInterface({ input: process.stdin }).on('line', () =>
       process.stdout.write(`Vitrine is at ${web.loginAddress()}\n`),
     )
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
-  })
+  await untilSignal()
   web.close()
-  await host.close()
+  const running = host.supervisor.live.length
+  if (running > 0)
+    process.stderr.write(`vitrine: saving the state of ${running} running; again to switch off\n`)
+  await Promise.race([host.close('save'), untilSignal()])
+  await host.close('powerOff')
   processes.close()
   process.exit(0)
+}
+
+/** Settles when somebody wants this program to end. */
+export function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
+  })
 }
 
 /** Opens the user's browser, where there is a screen and a program for it. */

@@ -1,8 +1,6 @@
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import type { Translate, Values } from '../stores/locale.ts'
-import { MESSAGES, type MessageKey } from './messages.ts'
-
-const isMessage = (key: string): key is MessageKey => Object.hasOwn(MESSAGES.en, key)
+import { isMessage } from './messages.ts'
 
 /** What went wrong and what to do, for a person. */
 export function errorText(error: unknown, t: Translate): string {

@@ -8,6 +8,9 @@ import { settings } from './en/settings.ts'
 const en = { ...app, ...machine, ...settings } as const
 export type MessageKey = keyof typeof en
 
+/** Whether the catalogues have words for it. */
+export const isMessage = (key: string): key is MessageKey => Object.hasOwn(en, key)
+
 /** Every language has every message; the compiler sees to that. */
 export const MESSAGES = {
   en,

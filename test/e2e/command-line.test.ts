@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { missing, PROJECT } from './fronts.ts'
+import { missing, PROJECT, until } from './fronts.ts'
 
 const reason = missing({ browser: false })
 if (reason) process.stderr.write(`skipped: command-line tests: ${reason}\n`)
@@ -125,6 +125,72 @@ describe.skipIf(reason)('the library by commands', () => {
     expect([status, stdout]).toEqual([1, ''])
     expect(stderr).toMatch(line)
     expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+})
+
+describe.skipIf(reason)('machines that run, by commands', () => {
+  /** Starts one and waits until it runs. */
+  async function start(
+    id: string,
+  ): Promise<{ ended: Promise<number | null>; kill(signal: NodeJS.Signals): void }> {
+    const env = { ...process.env, VITRINE_HOME: join(folder, 'library') }
+    const args = [join(PROJECT, 'out/cli/index.js'), 'start', id, '--display', 'none']
+    const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] })
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    await until(async () => ((await stateOf(id)) === 'running' ? true : null), `${id} to run`)
+    return { ended, kill: (signal) => void child.kill(signal) }
+  }
+  const stateOf = async (id: string): Promise<string | undefined> =>
+    (JSON.parse((await vitrine('list', '--json')).stdout) as { id: string; state: string }[]).find(
+      (machine) => machine.id === id,
+    )?.state
+  const json = async (...args: string[]): Promise<unknown> =>
+    JSON.parse((await vitrine(...args, '--json')).stdout)
+
+  it('pauses, resumes, resets, saves and stops one that another program runs', async () => {
+    await vitrine('create', 'Blank', '--memory', '4', '--floppy', 'blank.img')
+    expect(await vitrine('pause', 'blank')).toMatchObject({
+      status: 1,
+      stderr: 'vitrine: the machine "blank" is off\n',
+    })
+    const first = await start('blank')
+    expect(await json('pause', 'blank')).toEqual({ id: 'blank', state: 'paused' })
+    expect(await stateOf('blank')).toBe('paused')
+    expect(await json('resume', 'blank')).toEqual({ id: 'blank', state: 'running' })
+    expect(await json('reset', 'blank')).toEqual({ id: 'blank', state: 'running' })
+    expect(await vitrine('set', 'blank', 'memory=8')).toMatchObject({ status: 1, stdout: '' })
+    expect(await json('save', 'blank')).toEqual({ id: 'blank', state: 'saved' })
+    expect(await first.ended).toBe(0)
+    expect(await stateOf('blank')).toBe('saved')
+    const second = await start('blank')
+    expect(await json('stop', 'blank', '--now')).toEqual({ id: 'blank', state: 'off' })
+    expect(await second.ended).toBe(0)
+    // Nothing has switched ACPI on here, so that the button switches off as on any PC.
+    const third = await start('blank')
+    expect(await json('stop', 'blank')).toEqual({ id: 'blank', state: 'off' })
+    expect(await third.ended).toBe(0)
+    expect(await vitrine('set', 'blank', 'memory=8')).toMatchObject({ status: 0 })
+  })
+
+  it('saves its state when it is interrupted, and goes on from there', async () => {
+    await vitrine('create', 'Blank', '--memory', '4', '--floppy', 'blank.img')
+    const first = await start('blank')
+    first.kill('SIGINT')
+    expect(await first.ended).toBe(130)
+    expect(await stateOf('blank')).toBe('saved')
+    const second = await start('blank')
+    expect(await readdir(join(folder, 'library', 'machines', 'blank'))).not.toContain('saved.state')
+    second.kill('SIGINT')
+    second.kill('SIGINT')
+    await second.ended
+    expect(['off', 'saved']).toContain(await stateOf('blank'))
+  })
+
+  it('prints the completion of shells, and a manual page is built', async () => {
+    expect((await vitrine('completion', 'bash')).stdout).toContain('complete -o default -F _vitrine vitrine')
+    expect(await vitrine('completion', 'tcsh')).toMatchObject({ status: 1, stdout: '' })
+    const page = await readFile(join(PROJECT, 'out', 'man', 'vitrine.1'), 'utf8')
+    expect(page).toBe((await vitrine('manual')).stdout)
   })
 })
 

@@ -68,8 +68,35 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the window of a machi
     const { page } = front
     await tab('Activity')
     await page.getByTestId('activity').getByText('pio-read').waitFor()
+    await page
+      .getByTestId('accelerator')
+      .getByText(/^(Translator|KVM of the host)$/)
+      .waitFor()
+    await page.getByTestId('accelerator').getByText('because').waitFor()
+    await page.getByTestId('status-accelerator').waitFor()
+    await page
+      .getByRole('region', { name: 'Interrupt requests by line' })
+      .getByText('IRQ 0 · timer')
+      .waitFor()
+    const ports = page.getByRole('region', { name: 'Busiest ports and memory ranges' })
+    await ports.getByText(/pic-master 20h/).waitFor()
+    await ports.getByRole('button', { name: 'Total' }).click()
+    const totals = async () =>
+      (await ports.locator('tbody td:last-child').allTextContents()).map((text) =>
+        Number(text.replaceAll(/\D/g, '')),
+      )
+    await until(async () => {
+      const numbers = await totals()
+      return numbers.every((total, at) => at === 0 || total <= numbers[at - 1]!) ? true : null
+    }, 'the order of totals')
     await page.getByRole('button', { name: 'Hold' }).click()
-    await front.screenshot('activity')
+    const still = await totals()
+    await page.waitForTimeout(1500)
+    expect(await totals()).toEqual(still)
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await front.screenshot(`activity-${colorScheme}`)
+    }
     await tab('Log')
     await page.getByTestId('log').getByText('it is running').waitFor()
     await page.getByRole('searchbox', { name: 'Find in the log' }).fill('starts:')
@@ -117,6 +144,16 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the window of a machi
       const { width, height, pixels } = readPng(await downloaded(() => menu('View', 'Screenshot to a file')))
       expect([width, height]).toEqual([720, 400])
       expect(new Set(pixels).size).toBeGreaterThan(4)
+      await tab('Activity')
+      const save = (name: string) => downloaded(() => page.getByRole('button', { name }).click())
+      const csv = (await save('Save as CSV')).toString()
+      expect(csv).toMatch(/^group,name,per second,total\r\n/)
+      expect(csv).toMatch(/exits,"pio-read",[\d.]+,\d+/)
+      expect(JSON.parse((await save('Save as JSON')).toString())).toMatchObject({
+        accelerator: { name: expect.any(String), reason: expect.any(String) },
+        exits: expect.objectContaining({ 'pio-read': expect.any(Number) }),
+      })
+      await tab('Screen')
       await menu('View', 'Record to WebM')
       await page.getByText('Recording').waitFor()
       await page.waitForTimeout(1500)

@@ -19,6 +19,26 @@ describe('CDs', () => {
     steps: ['wait:GNU GRUB +version 2\\.06-13\\+deb12u2'],
   }))
 
+  boots('GRUB on a CD hands over to FreeDOS on a floppy', async () => ({
+    args: [
+      '--boot',
+      'cdrom',
+      '--cdrom',
+      await guestImages.grubCd(),
+      '--floppy',
+      `${await guestImages.freedos()},ephemeral`,
+    ],
+    steps: [
+      'wait:GNU GRUB +version 2\\.06',
+      'key:c',
+      'wait:^grub>',
+      'type:chainloader (fd0)+1\\n',
+      'type:boot\\n',
+      'wait:Welcome to FreeDOS',
+      'wait:A:\\\\>',
+    ],
+  }))
+
   boots('iPXE starts from its CD', async () => ({
     args: ['--cdrom', await guestImages.ipxeCd()],
     steps: ['wait:iPXE 1\\.0\\.0\\+git-2019'],

@@ -1,7 +1,16 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { guestImages } from '../support/guest-images.ts'
 import { countColours, meanColour, type Picture } from '../support/png-reader.ts'
-import { boots, orSkip, photograph } from '../support/vitrine-run.ts'
+import { boot, boots, orSkip, photograph } from '../support/vitrine-run.ts'
+
+interface Counters {
+  instructions: number
+  exits: { halt: number }
+}
+const counters = async (file: string) => JSON.parse(await readFile(file, 'utf8')) as Counters
 
 const floppy = (file: string): string[] => ['--floppy', `${file},ephemeral`]
 
@@ -17,6 +26,22 @@ describe('operating systems on floppies', () => {
     args: floppy(await guestImages.freedos()),
     steps: ['wait:Welcome to FreeDOS', 'wait:A:\\\\>', 'type:ver /r\\n', 'wait:kernel'],
   }))
+
+  it('FreeDOS halts the processor at its prompt and costs next to nothing', async ({ skip }) => {
+    const image = await orSkip(() => guestImages.haltingFreedos(), skip)
+    const folder = await mkdtemp(join(tmpdir(), 'vitrine-idle-'))
+    try {
+      const [before, after] = ['before.json', 'after.json'].map((name) => join(folder, name))
+      const steps = ['wait:A:\\\\>', 'sleep:2000', `stats:${before}`, 'sleep:5000', `stats:${after}`]
+      await boot({ args: floppy(image), steps })
+      const [first, last] = await Promise.all([before!, after!].map(counters))
+      expect(last!.exits.halt - first!.exits.halt).toBeGreaterThan(50)
+      // Fifty to a hundred timer interrupts, of some hundred instructions each.
+      expect(last!.instructions - first!.instructions).toBeLessThan(500_000)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
 
   boots('MikeOS shows its desktop', async () => ({
     args: floppy(await guestImages.mikeos()),

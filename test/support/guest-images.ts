@@ -2,7 +2,13 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { buildInitrd, buildIsolinuxCd, buildSyslinuxFloppy, type Contents } from './guests/builders.ts'
+import {
+  buildInitrd,
+  buildIsolinuxCd,
+  buildSyslinuxFloppy,
+  buildWithLine,
+  type Contents,
+} from './guests/builders.ts'
 import {
   cacheFolder,
   debianPackage,
@@ -31,6 +37,12 @@ async function sharedImage(name: string): Promise<string> {
   const file = join(folder, name)
   if (!existsSync(file)) throw new GuestMissing(`needs ${name} in ../shared/images (or VITRINE_IMAGES)`)
   return file
+}
+
+/** FreeDOS told to halt the processor while it waits; without that it polls. */
+async function haltingFreedos(): Promise<string> {
+  const floppy = await sharedImage('freedos722.img')
+  return image('freedos-halting.img', (draft) => buildWithLine(draft, floppy, 'CONFIG.SYS', 'IDLEHALT=1'))
 }
 
 async function gnumach(): Promise<string> {
@@ -133,6 +145,7 @@ export const guestImages = {
   seaVgaBios: () => packageFile('seabios', 'usr/share/seabios/vgabios-stdvga.bin'),
   uBoot: () => packageFile('u-boot-qemu', 'usr/lib/u-boot/qemu-x86/u-boot.rom'),
   grubFirmware: () => packageFile('grub-firmware-qemu', 'usr/share/qemu/grub.bin'),
+  haltingFreedos,
   freedos: () => sharedImage('freedos722.img'),
   kolibri: () => sharedImage('kolibri.img'),
   mikeos: () => sharedImage('mikeos.flp'),

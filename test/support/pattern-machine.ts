@@ -123,6 +123,7 @@ export class PatternMachine implements Machine {
       guestNs,
       exits: { halt: 1 },
       interrupts: {},
+      lines: {},
       accesses: {},
       cpu: {},
     }

@@ -16,12 +16,12 @@ const sectorNumber = (bytes: Uint8Array, at = 0) => new DataView(bytes.buffer).g
 const ADDRESS = [2, 3, 4, 5] as const
 const address = (rig: IdeTestRig) => ADDRESS.map((offset) => rig.in(offset))
 
-describe('IDENTIFY DEVICE', () => {
-  const identify = (rig: IdeTestRig) => {
-    expect(rig.command(0xec, { 6: 0xa0 })).toBe(0x58)
-    return rig.words(256)
-  }
+const identify = (rig: IdeTestRig) => {
+  expect(rig.command(0xec, { 6: 0xa0 })).toBe(0x58)
+  return rig.words(256)
+}
 
+describe('IDENTIFY DEVICE', () => {
   it('describes the drive', () => {
     const data = identify(new IdeTestRig(disk(2_000_000)))
     expect(word(data, 0) & 0x8000).toBe(0)
@@ -263,6 +263,13 @@ describe('other commands', () => {
     }
     expect(rig.lba(0x20, 0, 1)).toBe(0x58)
     expect(rig.in(1)).toBe(0)
+  })
+
+  it('takes INITIALIZE PARAMETERS with one head, as Linux 2.6 gives it', () => {
+    const rig = new IdeTestRig()
+    expect(rig.command(0x91, { 6: 0xa0, 2: 63 })).toBe(0x50)
+    const words = identify(rig)
+    expect([word(words, 55), word(words, 56)]).toEqual([1, 63])
   })
 
   it('tells standby from active', () => {

@@ -93,6 +93,17 @@ describe('the PACKET protocol', () => {
     expect(sizes(1)).toEqual([4096])
   })
 
+  it('never announces more than FFFEh, the most that an even count can be', () => {
+    const rig = new IdeTestRig(cdrom(100))
+    for (const limit of [0, 0xffff, 0xfffe]) {
+      rig.packet([0xa8, 0, 0, 0, 0, 0, 0, 0, 0, 40], limit)
+      const { sizes } = rig.packetData()
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(0xfffe)
+      expect(sizes.every((size) => size % 2 === 0)).toBe(true)
+      expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(40 * 2048)
+    }
+  })
+
   it('reads many sectors in order', () => {
     const rig = new IdeTestRig(cdrom(100))
     const bytes = data(rig, [0xa8, 0, 0, 0, 0, 0, 0, 0, 0, 100])

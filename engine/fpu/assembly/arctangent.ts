@@ -30,6 +30,8 @@ import { ARCTAN_STEPS, ODD_SERIES, PI } from './tables'
 import { TOP_BIT, wideLow } from './wide'
 
 const TERMS = 12
+/** The others have z^5 as a factor, which is below 2^-60. */
+const EXACT_TERMS = 5
 
 /** Angles in sums have 126 bits after the point. */
 let sumHigh: u64 = 0
@@ -56,7 +58,7 @@ function smallArctangent(high: u64, low: u64, power: i32): u64 {
   const fixedHigh = shiftRight(high, low, <u32>-power)
   const fixedLow = wideLow
   const zHigh = multiplyFraction(fixedHigh, fixedLow, fixedHigh, fixedLow)
-  let ratioHigh = series(ODD_SERIES, TERMS, zHigh, wideLow, true)
+  let ratioHigh = series(ODD_SERIES, TERMS, EXACT_TERMS, zHigh, wideLow, true)
   let ratioLow = wideLow
   if (ratioHigh == TOP_BIT) {
     ratioHigh--

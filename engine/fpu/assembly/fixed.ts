@@ -17,11 +17,40 @@ export function multiplyFraction(aHigh: u64, aLow: u64, bHigh: u64, bLow: u64): 
   return high
 }
 
-/** Sum of the first terms of a series in a fraction z: c0 + z (c1 + z (...)), or with minus signs. */
-export function series(table: usize, terms: i32, zHigh: u64, zLow: u64, alternating: bool): u64 {
+/**
+ * Sum of the first terms of a series in a fraction z: c0 + z (c1 + z (...)), or with minus signs. Those from `exact`
+ * on are computed to 64 bits: z to that power must make them small enough for it.
+ */
+export function series(
+  table: usize,
+  terms: i32,
+  exact: i32,
+  zHigh: u64,
+  zLow: u64,
+  alternating: bool,
+): u64 {
   let at = table + ((<usize>(terms - 1)) << 4)
-  let high = load<u64>(at)
-  let low = load<u64>(at, 8)
+  const last = table + ((<usize>exact) << 4)
+  let sum = load<u64>(at)
+  while (at > last) {
+    at -= 16
+    const product = multiplyHigh(sum, zHigh)
+    sum = alternating ? load<u64>(at) - product : load<u64>(at) + product
+  }
+  return restOfSeries(table, exact, sum, 0, zHigh, zLow, alternating)
+}
+
+/** The sum of a series when that of the terms from `exact` on, as a factor of z to this power, is known. */
+export function restOfSeries(
+  table: usize,
+  exact: i32,
+  high: u64,
+  low: u64,
+  zHigh: u64,
+  zLow: u64,
+  alternating: bool,
+): u64 {
+  let at = table + ((<usize>exact) << 4)
   while (at > table) {
     at -= 16
     const productHigh = multiplyFraction(high, low, zHigh, zLow)

@@ -39,6 +39,9 @@ import { TOP_BIT, multiplyHigh, wideLow } from './wide'
 
 const LOG_TERMS = 12
 const EXP_TERMS = 15
+/** The others have z^5, below 2^-60, or w^9, below 2^-58, as a factor. */
+const EXACT_LOG_TERMS = 5
+const EXACT_EXP_TERMS = 9
 /** Bits after the point in sums of logarithms. */
 const LOG_SCALE: i32 = 112
 
@@ -77,7 +80,7 @@ function smallLogarithm(negative: bool, high: u64, low: u64, power: i32): void {
   const fixedHigh = shiftRight(sHigh, sLow, <u32>-sPower)
   const fixedLow = wideLow
   const zHigh = multiplyFraction(fixedHigh, fixedLow, fixedHigh, fixedLow)
-  const ratioHigh = series(ODD_SERIES, LOG_TERMS, zHigh, wideLow, false)
+  const ratioHigh = series(ODD_SERIES, LOG_TERMS, EXACT_LOG_TERMS, zHigh, wideLow, false)
   const ratioLow = wideLow
   // The series and log2(e) each have 127 bits after the point, and artanh is to be doubled: 2^3.
   const first = multiplyFraction(sHigh, sLow, ratioHigh, ratioLow)
@@ -331,7 +334,7 @@ function powerMinusOne80(sig: u64, se: u32): u64 {
     const wHigh = multiplyFraction(x, 0, ln2High, ln2Low)
     const wLow = wideLow
     const fixed = shiftRight(wHigh, wLow, <u32>(-exponent - 1))
-    const ratioHigh = series(EXP_SERIES, EXP_TERMS, fixed, wideLow, sign != 0)
+    const ratioHigh = series(EXP_SERIES, EXP_TERMS, EXACT_EXP_TERMS, fixed, wideLow, sign != 0)
     const high = multiplyFraction(wHigh, wLow, ratioHigh, wideLow)
     return packInexact(sign, exponent + 2, high, wideLow)
   }
@@ -353,7 +356,7 @@ function powerMinusOne80(sig: u64, se: u32): u64 {
   const partNegative = below != (sign != 0)
   const wHigh = multiplyFraction(fHigh, fLow, ln2High, ln2Low)
   const wLow = wideLow
-  const ratioHigh = series(EXP_SERIES, EXP_TERMS, wHigh, wLow, partNegative)
+  const ratioHigh = series(EXP_SERIES, EXP_TERMS, EXACT_EXP_TERMS, wHigh, wLow, partNegative)
   const pHigh = multiplyFraction(wHigh, wLow, ratioHigh, wideLow)
   const pLow = wideLow
   const at = POWER_STEPS + ((<usize>(sign != 0 ? 32 - k : 32 + k)) << 4)

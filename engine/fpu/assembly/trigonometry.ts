@@ -6,7 +6,7 @@ import {
   leadingZeros,
   multiplyFraction,
   packInexact,
-  series,
+  restOfSeries,
   shiftLeft,
   shiftRight,
 } from './fixed'
@@ -34,13 +34,15 @@ import {
   underflowInto,
 } from './machine'
 import { pushTwoFault } from './partial'
-import { COS_SERIES, SIN_SERIES } from './tables'
+import { COS_SERIES, COS_TAIL, SIN_SERIES, SIN_TAIL, TAIL_SHIFT } from './tables'
 import { TOP_BIT, divideWide, multiplyHigh, wideLow } from './wide'
 
 /** pi / 2 of 66 bits in units of 2^-65: its upper 64 bits, and the two below. */
 const HALF_PI_HIGH: u64 = 0xc90fdaa22168c234
 const HALF_PI_BELOW: u64 = 3
-const TERMS = 14
+/** Terms of the series that are computed to 128 bits, and those after them, to 64. */
+const EXACT_TERMS = 9
+const TAIL_TERMS = 5
 
 /** The reduced argument: its quadrant, sign, and magnitude (angle / 2^128) * 2^anglePower, top bit set. */
 let quadrant: u32 = 0
@@ -53,6 +55,8 @@ let sineHigh: u64 = 0
 let sineLow: u64 = 0
 let cosineHigh: u64 = 0
 let cosineLow: u64 = 0
+const SINE: u32 = 1
+const COSINE: u32 = 2
 
 /** @param exponent unbiased, below 63 */
 function reduce(sig: u64, exponent: i32): void {
@@ -96,26 +100,37 @@ function reduce(sig: u64, exponent: i32): void {
   anglePower = 63 - <i32>places
 }
 
-function evaluate(): void {
+/** The series of sin(x) / x or cos(x) in z = x^2, below 1. */
+function angleSeries(table: usize, tail: usize, zHigh: u64, zLow: u64): u64 {
+  let at = tail + ((<usize>(TAIL_TERMS - 1)) << 3)
+  let sum = load<u64>(at)
+  while (at > tail) {
+    at -= 8
+    sum = load<u64>(at) - multiplyHigh(sum, zHigh)
+  }
+  const high = sum >> TAIL_SHIFT
+  const ratio = restOfSeries(table, EXACT_TERMS, high, sum << (64 - TAIL_SHIFT), zHigh, zLow, true)
+  // It never reaches one, which tiny angles would make it by underflow.
+  if (ratio != TOP_BIT) return ratio
+  wideLow = 0xffffffffffffffff
+  return TOP_BIT - 1
+}
+
+/** @param needed which of SINE and COSINE */
+function evaluate(needed: u32): void {
   const high = shiftRight(angleHigh, angleLow, <u32>-anglePower)
   const low = wideLow
   const zHigh = multiplyFraction(high, low, high, low)
   const zLow = wideLow
-  cosineHigh = series(COS_SERIES, TERMS, zHigh, zLow, true)
-  cosineLow = wideLow
-  let ratioHigh = series(SIN_SERIES, TERMS, zHigh, zLow, true)
-  let ratioLow = wideLow
-  // Neither ever reaches one, which tiny angles would make them by underflow.
-  if (ratioHigh == TOP_BIT) {
-    ratioHigh--
-    ratioLow = 0xffffffffffffffff
+  if ((needed & COSINE) != 0) {
+    cosineHigh = angleSeries(COS_SERIES, COS_TAIL, zHigh, zLow)
+    cosineLow = wideLow
   }
-  if (cosineHigh == TOP_BIT) {
-    cosineHigh--
-    cosineLow = 0xffffffffffffffff
+  if ((needed & SINE) != 0) {
+    const ratioHigh = angleSeries(SIN_SERIES, SIN_TAIL, zHigh, zLow)
+    sineHigh = multiplyFraction(angleHigh, angleLow, ratioHigh, wideLow)
+    sineLow = wideLow
   }
-  sineHigh = multiplyFraction(angleHigh, angleLow, ratioHigh, ratioLow)
-  sineLow = wideLow
 }
 
 function packSine(sign: u32): u64 {
@@ -205,7 +220,9 @@ function angleInstruction(operation: i32): i32 {
   } else {
     if (isDenormal(sig, se)) raised |= DE
     reduce(normalSignificand(sig), normalExponent(sig, se) - BIAS)
-    evaluate()
+    // Every second quadrant takes the other one.
+    const one: u32 = (operation == COS) == ((quadrant & 1) != 0) ? SINE : COSINE
+    evaluate(operation >= SINCOS ? SINE | COSINE : one)
     const sign = se & NEGATIVE
     if (operation == SINCOS) {
       second = packCosine()

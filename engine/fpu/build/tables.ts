@@ -93,6 +93,19 @@ function table(name: string, values: readonly bigint[], scale: bigint): string {
   return `export const ${name}: usize = memory.data<u64>([\n${values.map((value) => `  ${words(value, scale)},\n`).join('')}])\n`
 }
 
+/** Scale of a series' last terms beyond that of its first ones. */
+const TAIL_SHIFT = 52n
+/** Where they begin. */
+const TAIL_START = 9
+
+/** The upper words of a series' last terms, which are so small that they can be scaled up. */
+function tail(name: string, term: (n: number) => bigint): string {
+  const scaled = count(5).map(
+    (n) => `0x${((term(TAIL_START + n) << TAIL_SHIFT) >> (BITS - 63n)).toString(16)}`,
+  )
+  return `export const ${name}: usize = memory.data<u64>([${scaled.join(', ')}])\n`
+}
+
 function factorial(n: number): bigint {
   let product = 1n
   for (let k = 2; k <= n; k++) product *= BigInt(k)
@@ -106,17 +119,14 @@ const count = (length: number): number[] => Array.from({ length }, (_, n) => n)
  * names say what of. LN2 and LOG2_E fill all 128 bits: below 1 and below 2.
  */
 export function fpuTables(): string {
+  const sine = (n: number): bigint => ONE / factorial(2 * n + 1)
+  const cosine = (n: number): bigint => ONE / factorial(2 * n)
   return [
-    table(
-      'SIN_SERIES',
-      count(14).map((n) => ONE / factorial(2 * n + 1)),
-      127n,
-    ),
-    table(
-      'COS_SERIES',
-      count(14).map((n) => ONE / factorial(2 * n)),
-      127n,
-    ),
+    table('SIN_SERIES', count(TAIL_START).map(sine), 127n),
+    table('COS_SERIES', count(TAIL_START).map(cosine), 127n),
+    tail('SIN_TAIL', sine),
+    tail('COS_TAIL', cosine),
+    `export const TAIL_SHIFT: u64 = ${TAIL_SHIFT}\n`,
     table(
       'ODD_SERIES',
       count(12).map((n) => ONE / BigInt(2 * n + 1)),

@@ -4,7 +4,7 @@ import { type FrameOptions, protectedFrame, runBareMetal } from './bare-metal.ts
 const log = (body: string, options?: FrameOptions): number[] =>
   runBareMetal(protectedFrame(body, options)).log
 
-const [GP, PF] = [13, 14]
+const [NM, GP, PF] = [7, 13, 14]
 
 describe('large pages and PAE', () => {
   it('maps 4 MiB by one entry and refuses a reserved bit (SDM vol. 3, 4.3)', () => {
@@ -124,6 +124,28 @@ describe('virtual-8086 mode', () => {
   })
 })
 
+describe('a floating-point unit that is not available', () => {
+  it('faults at the instruction itself, whatever came before (SDM vol. 3, 2.5)', () => {
+    for (const instruction of ['fld1', 'fadd st1', 'fld dword [0x5000]', 'fwait']) {
+      const { log: words, symbols } = runBareMetal(
+        protectedFrame(`
+      mov dword [resume], finish
+      mov eax, cr0
+      or eax, 0x0a
+      mov cr0, eax
+      out 0x80, al
+      nop
+    .here:
+      ${instruction}`),
+      )
+      expect([words[0], words[2]], instruction).toEqual([
+        NM,
+        Number(symbols.get('body.here')! - symbols.get('body')!),
+      ])
+    }
+  })
+})
+
 describe('older tasks and buses', () => {
   it('switches to a 286 task, whose registers have 16 bits', () => {
     const words = log(
@@ -146,6 +168,30 @@ describe('older tasks and buses', () => {
       },
     )
     expect(words).toEqual([0x5678, 0, 0x11112222, 0x11112222])
+  })
+
+  it('forgets breakpoints that are local to a task (SDM vol. 3, 17.2.4)', () => {
+    const words = log(
+      `
+      mov eax, 0x5000
+      mov dr0, eax
+      mov dr1, eax
+      mov eax, 0x00110009
+      mov dr7, eax
+      jmp 0x40:0
+    second:
+      mov esp, 0x9000
+      mov dx, 0xe9
+      mov eax, dr7
+      out dx, eax
+      mov byte [0x5000], 1`,
+      {
+        spare: ['(tss2 & 0xffffff) << 16 | 0x81000000002b'],
+        data: 'tss2: dw 0, 0xa000, 0x10, 0, 0, 0, 0, second, 2, 0, 0, 0, 0, 0xb000, 0, 0, 0, 0x10, 8, 0x10, 0x10, 0',
+      },
+    )
+    // G1 stays, and so does its breakpoint, which stops after the store.
+    expect(words.slice(0, 2)).toEqual([0x00110408, 1])
   })
 
   it('wraps at 1 MiB while A20 is closed', () => {

@@ -321,6 +321,22 @@ describe('what generated code does by itself is what the processor does', () => 
     expectSame(`${trap}\n${gate(0xee00)}\n${handler}\n${ring3('nop\nint 0x32\nnop', 0x302)}`)
   })
 
+  it('knows the level after faults in between, which go another way than INT', () => {
+    const fault = `
+  mov dword [idt + 0x30], .fault
+  mov word [idt + 0x32], 8
+  mov word [idt + 0x34], 0x8e00
+  jmp .over3
+.fault:
+  out 0xea, al
+  int 0x31
+  mov [ss:0x5008], esp
+  add dword [ss:esp], 2
+  iretd
+.over3:`
+    expectSame(`${fault}\n${ring3('ud2\nud2\nint 0x31\nud2\nmov eax, [0x5000]\nud2')}`)
+  })
+
   it('ports answer with the width asked for, and OUT leaves the accumulator alone', () => {
     expectSame(`
   mov eax, 0x11223344

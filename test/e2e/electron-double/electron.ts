@@ -25,7 +25,7 @@ let browser: Browser | null = null
 
 class DoubleApp
   extends EventEmitter
-  implements Pick<E.App, 'whenReady' | 'quit' | 'exit' | 'requestSingleInstanceLock'>
+  implements Pick<E.App, 'whenReady' | 'quit' | 'exit' | 'requestSingleInstanceLock' | 'getLocale'>
 {
   #ready: Promise<void> | null = null
 
@@ -35,6 +35,10 @@ class DoubleApp
 
   requestSingleInstanceLock(): boolean {
     return true
+  }
+
+  getLocale(): string {
+    return 'en-GB'
   }
 
   quit(): void {

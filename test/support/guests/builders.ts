@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { runTool } from './packages.ts'
@@ -55,6 +55,19 @@ export async function buildSyslinuxFloppy(
     }
   })
   await runTool(syslinux, ['--install', target])
+}
+
+/** A copy of a DOS floppy with a line at the end of a text file, such as CONFIG.SYS. */
+export function buildWithLine(target: string, floppy: string, name: string, line: string): Promise<void> {
+  return inFolder({ floppy: { file: floppy } }, async (folder) => {
+    const file = join(folder, 'text')
+    const image = join(folder, 'floppy')
+    const tool = { debian: 'mtools' }
+    await runTool('mcopy', ['-i', image, `::${name}`, file], tool)
+    await appendFile(file, `\r\n${line}\r\n`)
+    await runTool('mcopy', ['-o', '-i', image, file, `::${name}`], tool)
+    await copyFile(image, target)
+  })
 }
 
 /** A CD that starts with ISOLINUX (El Torito, no emulation). */

@@ -91,6 +91,25 @@ describe('ACPI', () => {
     expect(overrides).toContainEqual([0, 2, 0])
   })
 
+  it('makes PCI interrupts level, active high and shared in the DSDT (FreeBSD)', () => {
+    const dsdt = find('DSDT')!.bytes
+    const descriptors: (number | undefined)[] = []
+    // An extended interrupt descriptor: 89h, its length, flags, the number of interrupts.
+    for (let at = 36; at + 4 < dsdt.length; at++)
+      if (dsdt[at] === 0x89 && dsdt[at + 2] === 0 && dsdt[at + 1] === 2 + 4 * dsdt[at + 4]!)
+        descriptors.push(dsdt[at + 3])
+    expect(descriptors).toEqual(Array(8).fill(0x09))
+  })
+
+  it('tells Windows XP of neither a window above 4 GiB nor a timer that takes IRQ 8', () => {
+    const dsdt = find('DSDT', { hpet: true })!.bytes
+    const holds = (wanted: readonly number[]) =>
+      dsdt.some((_, at) => wanted.every((byte, index) => dsdt[at + index] === byte))
+    expect(holds([0x8a, 0x2b, 0])).toBe(false) // a range of 64-bit addresses
+    expect(holds(aml.eisaId('PNP0103'))).toBe(false)
+    expect(holds(aml.eisaId('PNP0B00'))).toBe(true)
+  })
+
   it('encodes names, numbers and package lengths', () => {
     expect(aml.eisaId('PNP0A03')).toEqual([0x0c, 0x41, 0xd0, 0x0a, 0x03])
     expect(aml.name('\\_SB.PCI0.ISA')).toEqual([

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { MachineConfig, type MachineConfigInput } from '../protocol/machine-config.ts'
+import { DriveBays } from './drive-bays.ts'
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vitrine-bays-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function image(name: string, bytes: number): string {
+  const path = join(folder, name)
+  writeFileSync(path, '')
+  truncateSync(path, bytes)
+  return path
+}
+
+function open(drives: MachineConfigInput['drives'], knobs: MachineConfigInput['knobs'] = {}): DriveBays {
+  return new DriveBays(v.parse(MachineConfig, { version: 1, drives, knobs }))
+}
+
+it('gives each IDE drive a serial number of its own: Linux takes equal ones for an undecoded slave', () => {
+  const disks = [0, 1, 2].map((index) => ({ kind: 'disk' as const, path: image(`${index}`, 1024 * 512) }))
+  const bays = open([...disks, { kind: 'cdrom', path: null }])
+  const drives = [...bays.ideDrives(0), ...bays.ideDrives(1)]
+  expect(drives.map((drive) => drive?.kind)).toEqual(['disk', 'disk', 'disk', 'cdrom'])
+  expect(new Set(drives.map((drive) => drive?.identity.serial)).size).toBe(4)
+  bays.close()
+})
+
+it('puts a CD-ROM on the secondary master, as NeXTSTEP wants it, with the disk on the primary', () => {
+  const bays = open([
+    { kind: 'cdrom', path: null },
+    { kind: 'disk', path: image('disk', 1024 * 512) },
+  ])
+  expect(bays.status().map(({ id, kind }) => `${id} ${kind}`)).toEqual([
+    'floppy0 floppy',
+    'ide0-master disk',
+    'ide1-master cdrom',
+  ])
+  bays.close()
+})
+
+it('tells the CMOS of the disks on the primary channel only, with what they report', () => {
+  const geometry = { cylinders: 615, heads: 4, sectors: 17 }
+  const size = 615 * 4 * 17 * 512
+  const disks = [0, 1, 2].map((index) => ({ kind: 'disk' as const, path: image(`${index}`, size), geometry }))
+  const bays = open([disks[0]!])
+  expect(bays.cmosDisks).toEqual([geometry, null])
+  bays.close()
+  const all = open(disks)
+  expect(all.cmosDisks).toEqual([geometry, geometry])
+  all.close()
+})
+
+it('takes the drive that a floppy belongs into, or the one that is asked for: Xenix goes by the drive', () => {
+  const low = image('low', 368_640)
+  const floppies = [low, image('high', 1_228_800)].map((path) => ({ kind: 'floppy' as const, path }))
+  const bays = open(floppies)
+  expect(bays.floppyTypes).toEqual(['360K', '1.2M'])
+  bays.close()
+  const asked = open([floppies[0]!], { floppyTypes: [1200] })
+  expect(asked.floppyTypes).toEqual(['1.2M', 'none'])
+  asked.close()
+})
