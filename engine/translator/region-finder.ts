@@ -46,7 +46,12 @@ const MAX_RETURNS = 4
 /** Can be part of a region: does not work on the whole processor, and does not repeat. */
 const isTranslatable = ({ description, repeat }: Instruction): boolean =>
   repeat === 'none' &&
-  (description.rare !== true || (VECTOR_UNITS.has(description.unit) && !SETS_STATE.has(description.name)))
+  (description.rare !== true ||
+    HAVE_SHORTCUTS.has(description.name) ||
+    (VECTOR_UNITS.has(description.unit) && !SETS_STATE.has(description.name)))
+
+/** Work on the whole processor, but mostly by a shortcut that goes on with the next instruction. */
+const HAVE_SHORTCUTS: ReadonlySet<string> = new Set(['CLI', 'STI', 'PUSHF', 'POPF', 'MOVTS', 'POPS'])
 
 /** Seldom as they are in the whole, some code is full of what these units do. */
 const VECTOR_UNITS: ReadonlySet<Unit> = new Set<Unit>(['x87', 'mmx', 'sse'])

@@ -474,7 +474,7 @@ export class RegionSemantics extends Semantics {
   system(): void {
     const { fn } = this
     const { kinds } = this.#shortcuts!
-    this.#leave()
+    this.#leave('system')
     fn.end()
     this.kinds = kinds
     this.#shortcuts = null

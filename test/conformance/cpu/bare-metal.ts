@@ -32,7 +32,7 @@ export function runBareMetal(
   { stepped = false, translated = false } = {},
 ): Ending {
   const processors = translated ? translating : interpreting
-  const options = translated ? { entriesUntilHot: 1 } : {}
+  const options = translated ? { translator: { entriesUntilHot: 1 } } : {}
   const processor = processors.get(model) ?? buildProcessor({ model: CPU_MODELS[model], ...options })
   const fresh = !processors.has(model)
   processors.set(model, processor)

@@ -218,7 +218,7 @@ describe('paging', () => {
 describe('the interrupt shadow', () => {
   /** AX when the interrupt comes that waits at STI; `at` is the address of STI. */
   function taken(code: string, at: number, entriesUntilHot?: number): number {
-    const processor = buildProcessor(entriesUntilHot === undefined ? {} : { entriesUntilHot })
+    const processor = buildProcessor(entriesUntilHot === undefined ? {} : { translator: { entriesUntilHot } })
     const { vcpu, memory, pendingVectors } = processor
     const text = `org 0x1000
       mov word [8 * 4], handler
