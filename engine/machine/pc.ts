@@ -45,9 +45,12 @@ const LONG_IDLE_NS = 500_000_000
 const BUSIEST_PORTS = 24
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
-/** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
-export function createMachine(config: MachineConfig): Machine {
-  return new Pc(config)
+/**
+ * Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open.
+ * @param options.restores it will go on from a saved state: what ephemeral overlays hold is kept
+ */
+export function createMachine(config: MachineConfig, { restores = false } = {}): Machine {
+  return new Pc(config, restores)
 }
 
 /** What devices ask the machine for in the middle of an access; done once the processor has stopped. */
@@ -75,7 +78,7 @@ class Pc implements Machine {
   #onFault: (fault: HostFault) => void = () => {}
   #apicBase = 0xfee00900
 
-  constructor(config: MachineConfig) {
+  constructor(config: MachineConfig, restores: boolean) {
     this.#config = config
     const guest = new GuestMemory(config.memoryMiB)
     this.#memory = new MemoryMap(guest)
@@ -91,7 +94,7 @@ class Pc implements Machine {
     this.#loadRoms(rom)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
-    this.#bays = new DriveBays(config, this.#diskFault)
+    this.#bays = new DriveBays(config, this.#diskFault, restores)
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
     this.#board = new Board(
       this.#clock,
@@ -261,8 +264,10 @@ class Pc implements Machine {
 
   save(): Uint8Array {
     this.#finishFirmwareCall()
-    this.#bays.flush()
-    return saveMachine(this.#stateful())
+    return this.#bays.readable(() => {
+      this.#bays.flush()
+      return saveMachine(this.#stateful())
+    })
   }
 
   get captureBytes(): number {
@@ -272,17 +277,20 @@ class Pc implements Machine {
 
   freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture {
     this.#finishFirmwareCall()
-    this.#bays.layOver(layers)
-    return captureMachine(this.#stateful(), room)
+    return this.#bays.readable(() => {
+      this.#bays.flush()
+      this.#bays.layOver(layers)
+      return captureMachine(this.#stateful(), room)
+    })
   }
 
   thaw(): void {
     this.#bays.takeOff()
   }
 
-  restore(state: Uint8Array): void {
+  restore(state: Uint8Array, insists = false): void {
     this.#finishFirmwareCall()
-    restoreMachine(this.#stateful(), state)
+    this.#bays.readable(() => restoreMachine(this.#stateful(), state, insists))
   }
 
   /** A call to the firmware is no state that can be saved; it takes some thousand instructions at most. */
@@ -298,18 +306,17 @@ class Pc implements Machine {
 
   #stateful(): StatefulParts {
     const { memoryMiB, cpuModel, serialPorts, firmware } = this.#config
-    const media = this.#bays.mediaNames().map(([id, name]) => [`the medium of ${id}`, name])
     return {
       fingerprint: {
         'memory in MiB': memoryMiB,
         'processor model': cpuModel,
         'serial ports': serialPorts,
         firmware: firmware ? basename(firmware) : 'built in',
-        ...(Object.fromEntries(media) as Record<string, string>),
       },
       clock: this.#clock,
       memory: this.#memory,
       devices: this.#board.devices,
+      drives: this.#bays.loaded(),
       cpu: this.#cpu,
       board: {
         save: () => ({ tscOffset: this.#tscOffset, apicBase: this.#apicBase }),

@@ -29,6 +29,8 @@ export const vmContract = {
         serial: v.array(SerialLinkTarget),
         /** File of a saved state to go on from. */
         restore: v.nullable(v.string()),
+        /** Go on from it although files were written since, as merging snapshots does: the record vouches for them. */
+        allowChangedMedia: v.optional(v.boolean(), false),
       }),
       result: nothing,
     },

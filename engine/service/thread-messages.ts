@@ -80,6 +80,8 @@ export interface ThreadStart {
   config: MachineConfig
   /** A saved state to go on from. */
   state: Uint8Array | null
+  /** Go on from it although an image is another one or was written since. */
+  allowChangedMedia: boolean
   /** It stands before its first instruction until a debugger lets it go. */
   waitForDebugger: boolean
   /** One word: not zero when messages wait. */

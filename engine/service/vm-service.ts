@@ -63,7 +63,7 @@ export class VmService {
   #calls(tell: (state: Parameters<MachineViews['onState']>[0]) => void): CallHandlers<VmContract> {
     const { views } = this
     return {
-      start: async ({ config, serial, restore }) => {
+      start: async ({ config, serial, restore, allowChangedMedia }) => {
         if (this.#thread) throw new RpcError('already-running')
         const state = restore === null ? null : await this.host.readFile(restore)
         const listener = {
@@ -81,7 +81,7 @@ export class VmService {
         }
         // The links come first: what cannot be opened keeps the machine off.
         await this.#openLinks(serial)
-        const thread = new MachineThread(this.script, config, listener, { state })
+        const thread = new MachineThread(this.script, config, listener, { state, allowChangedMedia })
         this.#thread = thread
         views.attach(
           thread,

@@ -9,6 +9,8 @@ export interface MachineCapture {
   /** Shared between threads: it is handed over without another copy. */
   ram: Uint8Array
   vram: Uint8Array
+  /** What was written to ephemeral media, packed already. */
+  writes: Uint8Array[]
 }
 
 /**
@@ -34,8 +36,8 @@ export function copyInto(room: Uint8Array, memory: Uint8Array): void {
 }
 
 /** The state file of a capture; others get their turn while it is packed. */
-export async function packCapture({ state, ram, vram }: MachineCapture): Promise<Uint8Array> {
-  return writeStateFile({ state, ram: await packSlowly(ram), vram: await packSlowly(vram) })
+export async function packCapture({ state, ram, vram, writes }: MachineCapture): Promise<Uint8Array> {
+  return writeStateFile({ state, parts: [await packSlowly(ram), await packSlowly(vram), ...writes] })
 }
 
 async function packSlowly(memory: Uint8Array): Promise<Uint8Array> {

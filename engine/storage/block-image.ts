@@ -5,8 +5,6 @@
 export interface BlockImage {
   /** Shown to the user in messages: the path of the file. */
   readonly name: string
-  /** Path of the file at the bottom, where it builds on others: it stays when layers come and go. */
-  readonly bottomName?: string
   /** 512 for floppies and hard disks, 2048 for CDs. */
   readonly sectorBytes: number
   readonly sectorCount: number

@@ -13,10 +13,6 @@ export class MeteredImage implements BlockImage {
     return this.image.name
   }
 
-  get bottomName(): string {
-    return this.image.bottomName ?? this.image.name
-  }
-
   /** Goes on with another image of the same disk; who closes the one before is the caller's to say. */
   goOnWith(image: BlockImage): void {
     this.image = image

@@ -112,6 +112,10 @@ export function addControlCommands(add: (command: Command) => void): void {
         'Presses the power button of a running machine and waits until the guest has shut down. A guest without ACPI, such as DOS, is switched off at once, as on a PC; one that does not answer needs --now.',
       )
       .option('--now', 'pull the plug: what the guest has not saved is lost')
+      .option(
+        '--allow-changed-media',
+        'go on from it although an image is another one or was written since then',
+      )
       .option('--timeout <SECONDS>', 'how long the guest has to shut down', String(STOP_SECONDS))
       .action(async (id: string, options: Json & { now?: boolean; timeout: string }) =>
         say(id, await stop(id, options.now ?? false, secondsOf(options.timeout)), options),

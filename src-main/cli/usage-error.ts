@@ -17,6 +17,8 @@ export function errorLine(error: unknown): string {
         return `${String(option)}: ${String(reason)}`
       case 'accelerator-unusable':
         return `--accel ${String(accelerator)}: ${String(reason)}`
+      case 'medium-changed':
+        return `${String(path)}: it is not what was in ${String(details['drive'])} when the state was saved: ${String(reason)}; put that image back, or insist with --allow-changed-media`
       case 'state-invalid':
         return `the saved state cannot be used: ${String(device)}: ${String(reason)}`
       case 'state-too-new':

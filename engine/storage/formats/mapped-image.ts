@@ -75,10 +75,6 @@ export class MappedImage implements DiskImage {
     return this.file.path
   }
 
-  get bottomName(): string {
-    return this.backing?.bottomName ?? this.backing?.name ?? this.name
-  }
-
   get readonly(): boolean {
     return !this.file.writable
   }

@@ -176,6 +176,8 @@ export const machine = {
   'error.option-invalid': 'The setting “{option}” cannot be used: {reason}.',
   'error.accelerator-unusable': 'The machine cannot run under {accelerator}: {reason}.',
   'error.state-invalid': 'The saved state cannot be used: {reason}.',
+  'error.medium-changed':
+    '{path} is not what was in {drive} when the state was saved: {reason}. Put it back, or discard the saved state.',
   'error.state-too-new': 'The saved state was made by a newer version.',
   'error.vm-unknown': 'This machine is no longer in the library.',
   'error.vm-inaccessible': 'The machine cannot be used: {reason}.',
