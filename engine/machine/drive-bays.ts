@@ -1,4 +1,3 @@
-import { basename } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 import { FLOPPY_DRIVE_TYPES, type FloppyDriveType, driveTypeFor } from '../devices/fdc/floppy-drive.ts'
 import type { Fdc } from '../devices/fdc/fdc.ts'
@@ -9,8 +8,8 @@ import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
 import type { DiskLayer, DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
 import { asDiskError, type BlockImage, DiskError, type DiskFaultListener } from '../storage/block-image.ts'
-import { makeLayer } from '../storage/formats/merge-layer.ts'
 import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
+import { makeLayer } from '../storage/formats/merge-layer.ts'
 import { HostImageFiles } from '../storage/image-files.ts'
 import { MeteredImage } from '../storage/metered-image.ts'
 import { openCdImage, openDiskImage, openFloppyImage } from '../storage/open-image.ts'
@@ -210,12 +209,23 @@ export class DriveBays {
     for (const { medium } of this.#bays) medium?.image.flush()
   }
 
+  /** Does what reads or flushes media outside of the guest's sight; the host's failure is then `file-unusable`. */
+  readable<T>(action: () => T): T {
+    try {
+      return action()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      const { path, reason } = error
+      throw new EngineError('file-unusable', { path, reason }, { cause: error })
+    }
+  }
+
   /** Lays new files over disks, all or none. Throws `file-unusable`, `option-invalid`. */
   layOver(layers: readonly DiskLayer[]): void {
     this.#layers = []
     try {
       for (const layer of layers) {
-        const medium = this.#bays.find(({ medium: loaded }) => loaded?.image.name === layer.below)?.medium
+        const medium = this.#bays.find((bay) => bay.medium?.image.name === layer.below)?.medium
         if (!medium)
           throw new EngineError('option-invalid', { option: layer.below, reason: 'no drive has it' })
         medium.image.flush()
@@ -224,7 +234,7 @@ export class DriveBays {
           makeLayer(new HostImageFiles(), { ...layer, path: layer.below }, layer.file)
           goOnWith(medium, openDiskImage(layer.file, { format: 'qcow2', confirmed: layer.allowed }))
         } catch (error) {
-          this.#goBack(medium, layer)
+          goBack(medium, layer)
           throw error
         }
         this.#layers.push({ medium, layer })
@@ -239,25 +249,9 @@ export class DriveBays {
   takeOff(): void {
     for (const { medium, layer } of this.#layers.toReversed()) {
       medium.image.close()
-      this.#goBack(medium, layer)
+      goBack(medium, layer)
     }
     this.#layers = []
-  }
-
-  #goBack(medium: Medium, { below, format, file, allowed }: DiskLayer): void {
-    goOnWith(medium, openDiskImage(below, { format, confirmed: allowed }))
-    new HostImageFiles().remove(file)
-  }
-
-  /** Does what reads or flushes media outside of the guest's sight; the host's failure is then `file-unusable`. */
-  readable<T>(action: () => T): T {
-    try {
-      return action()
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      const { path, reason } = error
-      throw new EngineError('file-unusable', { path, reason }, { cause: error })
-    }
   }
 
   /** Takes a medium out. Throws `option-invalid` when the drive is none with removable media. */
@@ -323,10 +317,15 @@ function open(kind: DriveKind, path: string, options: MediumOptions): Medium {
   return { image: new MeteredImage(image), opened: image, floppy: null, readonly }
 }
 
-/** Goes on with another image of the same disk; the one before is closed. */
+/** The same disk in another image. */
 function goOnWith(medium: Medium, image: BlockImage): void {
   medium.image.goOnWith(image)
   medium.opened = image
+}
+
+function goBack(medium: Medium, { below, format, file, allowed }: DiskLayer): void {
+  goOnWith(medium, openDiskImage(below, { format, confirmed: allowed }))
+  new HostImageFiles().remove(file)
 }
 
 /** Flushes before closing, and closes whatever flushing says. */

@@ -50,20 +50,6 @@ const MACHINE_STATE = v.object({
 type MachineState = v.InferOutput<typeof MACHINE_STATE>
 
 /**
- * A copy of the whole state, under the same conditions as `saveMachine`; the guest need not wait for its packing.
- * @param room as large as RAM and video memory together, from `roomFor`
- */
-export function captureMachine(parts: StatefulParts, room: Uint8Array): MachineCapture {
-  const { ram, vram } = parts.memory.memory
-  const copy = { ram: room.subarray(0, ram.length), vram: room.subarray(ram.length) }
-  copyInto(copy.ram, ram)
-  copyInto(copy.vram, vram)
-  const media = describeMedia(parts.drives)
-  const state: MachineState = { ...describe(parts), media }
-  return { state, ...copy, writes: packWrites(parts.drives, media) }
-}
-
-/**
  * The whole state as a file's bytes. The machine stands between two runs, with no firmware call under way and nothing
  * held back by its media. Throws `DiskError` when a medium cannot be read, `state-invalid` when it is too much.
  */
@@ -75,6 +61,20 @@ export function saveMachine(parts: StatefulParts): Uint8Array {
     state,
     parts: [packMemory(ram), packMemory(vram), ...packWrites(parts.drives, media)],
   })
+}
+
+/**
+ * A copy of the whole state, under the same conditions as `saveMachine`; the guest need not wait for its packing.
+ * @param room as large as RAM and video memory together, from `roomFor`
+ */
+export function captureMachine(parts: StatefulParts, room: Uint8Array): MachineCapture {
+  const { ram, vram } = parts.memory.memory
+  const copy = { ram: room.subarray(0, ram.length), vram: room.subarray(ram.length) }
+  copyInto(copy.ram, ram)
+  copyInto(copy.vram, vram)
+  const media = describeMedia(parts.drives)
+  const state: MachineState = { ...describe(parts), media }
+  return { state, ...copy, writes: packWrites(parts.drives, media) }
 }
 
 function describe({ fingerprint, clock, memory, devices, cpu, board }: StatefulParts) {

@@ -279,9 +279,8 @@ class Pc implements Machine {
     this.#finishFirmwareCall()
     return this.#bays.readable(() => {
       this.#bays.flush()
-      const capture = captureMachine(this.#stateful(), room)
       this.#bays.layOver(layers)
-      return capture
+      return captureMachine(this.#stateful(), room)
     })
   }
 

@@ -29,8 +29,8 @@ export const vmContract = {
         serial: v.array(SerialLinkTarget),
         /** File of a saved state to go on from. */
         restore: v.nullable(v.string()),
-        /** Go on from it although an image is another one or was written since then. */
-        allowChangedMedia: v.boolean(),
+        /** Go on from it although files were written since, as merging snapshots does: the record vouches for them. */
+        allowChangedMedia: v.optional(v.boolean(), false),
       }),
       result: nothing,
     },

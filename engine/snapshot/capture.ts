@@ -9,7 +9,7 @@ export interface MachineCapture {
   /** Shared between threads: it is handed over without another copy. */
   ram: Uint8Array
   vram: Uint8Array
-  /** What was written to each ephemeral medium, packed. */
+  /** What was written to ephemeral media, packed already. */
   writes: Uint8Array[]
 }
 

@@ -20,7 +20,7 @@ export function packBlocks(blocks: Iterable<Block>, blockBytes: number): Uint8Ar
   return Buffer.concat([...packedGroups(blocks, blockBytes)].flat())
 }
 
-/** Groups one by one: each one's head and contents. */
+/** The same group by group, head and contents, for whoever has other things to do in between. */
 function* packedGroups(blocks: Iterable<Block>, blockBytes: number): Generator<Uint8Array[]> {
   let group: Block[] = []
   const packed = (): Uint8Array[] => {
@@ -62,8 +62,8 @@ export function* unpackBlocks(packed: Uint8Array, blockBytes: number, blockCount
 /** Memory by pages; those of zeros are left out. */
 export const packMemory = (memory: Uint8Array): Uint8Array => packBlocks(writtenPages(memory), PAGE_SIZE)
 
-/** The same piece by piece, for whoever has other things to do in between. */
-export const memoryGroups = (memory: Uint8Array): Generator<Uint8Array[]> =>
+/** What `packMemory` gives, piece by piece. */
+export const memoryChunks = (memory: Uint8Array): Generator<Uint8Array[]> =>
   packedGroups(writtenPages(memory), PAGE_SIZE)
 
 function* writtenPages(memory: Uint8Array): Generator<Block> {
