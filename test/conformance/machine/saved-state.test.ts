@@ -191,17 +191,12 @@ describe('an image that a saved state is about', () => {
 
   it('is not taken from a drive that is empty now', () => {
     const state = saved({})
-    const machine = createMachine(
-      machineConfig({
-        accel: 'jit',
-        drives: [
-          { kind: 'floppy', path: boot },
-          { kind: 'cdrom', path: null },
-        ],
-      }),
-    )
-    machines.push(machine)
-    expect(() => machine.restore(state)).toThrow()
+    const drives = [
+      { kind: 'floppy' as const, path: null },
+      { kind: 'disk' as const, path: disk },
+    ]
+    const machine = powerOn({}, { restores: true, drives })
+    expect(() => machine.restore(state)).toThrow('boot.img: floppy0: the drive is empty now')
   })
 })
 
