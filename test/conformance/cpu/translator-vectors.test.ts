@@ -61,7 +61,7 @@ class FlatProcess {
     this.processor.ports.map({ name: 'end', base: END_PORT, length: 1 }, { read: () => 0xff, write })
   }
 
-  run({ code, operands, words }: Stream): unknown {
+  run({ code, operands, words }: Stream) {
     const { vcpu, memory, ram } = this.processor
     vcpu.reset()
     const { control, segmentation, state } = vcpu
@@ -229,3 +229,69 @@ it('keeps doubles apart from what is none', () =>
 
 it('computes with zeros and at the ends of the range of SSE', () =>
   compare(STREAMS / 4, /^(ADD|SUB|MUL|DIV|SQRT|MIN|MAX|U?COMI|CVTT?|MOV[SA])(P[SD]|S[SD])(2S[DSI])?$/))
+
+const NUMBERS = 31
+/** PE is not masked: the first inexact result ends in a shutdown. */
+const UNMASKED = 0x35f
+
+/** Loops as their bytes; EDX is at the numbers, ECX counts down, some numbers are on the stack. */
+const LOOPS: Record<string, number[]> = {
+  // jmp mid; top: fld qword [edx]; mid: fmul qword [edx+8]; add edx,8; faddp; dec ecx; jnz top
+  'a sum of products, entered in the middle': [
+    0xd9, 0xe8, 0xeb, 2, 0xdd, 0x02, 0xdc, 0x4a, 8, 0x83, 0xc2, 8, 0xde, 0xc1, 0x49, 0x75, 0xf3,
+  ],
+  // fld qword [edx]; fcomi st,st1; jb skip; fxch; skip: fstp st0; add edx,8; dec ecx; jnz
+  'a search for the largest': [
+    0xdd, 0x02, 0xdb, 0xf1, 0x72, 2, 0xd9, 0xc9, 0xdd, 0xd8, 0x83, 0xc2, 8, 0x49, 0x75, 0xf0,
+  ],
+  // fld dword [edx]; test cl,1; jz else; fadd st,st1; jmp join; else: fchs; join: fst qword [edx]; fmulp; dec ecx; jnz
+  'two ways that meet': [
+    0xd9, 0x02, 0xf6, 0xc1, 1, 0x74, 4, 0xd8, 0xc1, 0xeb, 2, 0xd9, 0xe0, 0xdd, 0x12, 0xde, 0xc9, 0x49, 0x75,
+    0xec,
+  ],
+  // test cl,1; jz pop; fld qword [edx]; jmp join; pop: faddp; join: add edx,4; dec ecx; jnz
+  'ways that meet with different TOP': [
+    0xf6, 0xc1, 1, 0x75, 4, 0xdd, 0x02, 0xeb, 2, 0xde, 0xc1, 0x83, 0xc2, 4, 0x49, 0x75, 0xef,
+  ],
+  // fild dword [edx]; fdivr st,st1; fxch st2; fsubp; fsqrt; add edx,4; dec ecx; jnz
+  'quotients, exchanges and roots': [
+    0xdb, 0x02, 0xd8, 0xf9, 0xd9, 0xca, 0xde, 0xe9, 0xd9, 0xfa, 0x83, 0xc2, 4, 0x49, 0x75, 0xf0,
+  ],
+  // fld st1; fsin; faddp; fld qword [edx]; fstp dword [edx]; dec ecx; jnz
+  'a function that works in memory': [
+    0xd9, 0xc1, 0xd9, 0xfe, 0xde, 0xc1, 0xdd, 0x02, 0xd9, 0x1a, 0x49, 0x75, 0xf3,
+  ],
+  // fld qword [edx]; add edx,8; dec ecx; jnz: the stack overflows
+  'a stack that overflows': [0xdd, 0x02, 0x83, 0xc2, 8, 0x49, 0x75, 0xf8],
+}
+
+/** FLD1; FLDPI; FLD qword [OPERANDS]; MOV EDX,OPERANDS; MOV ECX,24; the loop; OUT; JMP to itself. */
+function loopStream(name: string, loop: readonly number[], numbers: Numbers, round: number): Stream {
+  const at = littleEndian(OPERANDS)
+  const code = [0xeb, 0, 0xd9, 0xe8, 0xd9, 0xeb, 0xdd, 0x05, ...at, 0xba, ...at, 0xb9, 24, 0, 0, 0]
+  code.push(...loop, 0xe6, END_PORT, 0xeb, 0xfe)
+  const operands = new Float64Array(NUMBERS + 1).map(() => {
+    if (numbers.chance(20)) return [0, -0, Infinity, NaN, 5e-324, 2 ** -1022][numbers.below(6)]!
+    const short = numbers.below(4000) / 16 - 100
+    return round % 2 === 0 ? short : short + Number(numbers.significand() >> 11n) / 2 ** 53
+  })
+  const control = [0x37f, 0x27f, 0x07f, 0xb7f, UNMASKED][round % 5]!
+  const words: Stream['words'] = [
+    [State.FPU_CONTROL, control],
+    [State.FPU_STATUS, (round % 8) << 11],
+    [State.FPU_TAG, 0xffff],
+  ]
+  return { names: [name], code: Uint8Array.from(code), operands: new Uint8Array(operands.buffer), words }
+}
+
+it.each(Object.entries(LOOPS))('does as the interpreter in a loop: %s', (name, loop) => {
+  const interpreted = new FlatProcess()
+  const translated = new FlatProcess(3)
+  const numbers = new Numbers(SEED)
+  for (let round = 0; round < 30; round++) {
+    const stream = loopStream(name, loop, numbers, round)
+    const expected = interpreted.run(stream)
+    if (round % 5 < 4) expect(expected.retired).toBeGreaterThan(4 * 24)
+    expect(translated.run(stream), `round ${round}`).toEqual(expected)
+  }
+})
