@@ -1,6 +1,6 @@
 import { PAGE_SIZE } from '../memory/layout.ts'
 import { isZeroPage } from '../memory/zero-pages.ts'
-import { memoryGroups } from './memory-image.ts'
+import { memoryChunks } from './memory-image.ts'
 import { writeStateFile } from './state-file.ts'
 
 /** A machine's state at one moment, its memory copied as it is, so that the guest need not wait for the packing. */
@@ -42,7 +42,7 @@ export async function packCapture({ state, ram, vram, writes }: MachineCapture):
 
 async function packSlowly(memory: Uint8Array): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
-  for (const part of memoryGroups(memory)) {
+  for (const part of memoryChunks(memory)) {
     parts.push(...part)
     await new Promise((resolve) => setImmediate(resolve))
   }

@@ -203,13 +203,7 @@ export class HostService<P extends VmProcess> {
       const { memoryMiB, cpuModel, accel } = config
       this.#log.note(id, 'info', `starts: ${memoryMiB} MiB, processor ${cpuModel}, accelerator ${accel}`)
       const serial = record.serial.map((target) => this.#linkTarget(id, target))
-      await this.supervisor.start(id, {
-        config,
-        serial,
-        restore: restoreState,
-        // Its tree says which state goes with which disks; merging writes to them and changes nothing that they show.
-        allowChangedMedia: record.snapshots !== undefined,
-      })
+      await this.supervisor.start(id, { config, serial, ...from })
       await machine.begun()
       if (disposable) this.#disposable.add(id)
       const control = await this.#serveControl(id)

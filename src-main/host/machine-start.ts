@@ -11,7 +11,7 @@ export interface PreparedStart {
   config: MachineConfig
   /** File of the saved state to go on from. */
   restore: string | null
-  /** The library itself has put its disks back to that state, under new layers. */
+  /** The tree says which state goes with which disks; merging writes to them and changes nothing that they show. */
   allowChangedMedia: boolean
 }
 
@@ -42,7 +42,7 @@ export class MachineStart {
         restore: null,
         allowChangedMedia: false,
       }
-    const allowChangedMedia = treeOf(await library.get(id)).generation !== ''
+    const allowChangedMedia = (await library.get(id)).snapshots !== undefined
     if (disposable) return { config: withoutWrites(config), restore: saved, allowChangedMedia }
     // What the guest writes from now on does not go with that state: no later start may take it.
     this.#used = `${saved}.used`
