@@ -1,5 +1,4 @@
 import {
-  type Expr,
   I32,
   add,
   add64,
