@@ -94,6 +94,8 @@ export interface SoftVcpuConfig {
   leafLimit?: number
   /** True when the time of a run is over, whatever is left of its budget. */
   isDue?: () => boolean
+  /** Monotonic time of the host; without it nothing is told of where time goes. */
+  hostMs?: () => number
   readTimeStamp(): Wide
   writeTimeStamp(value: Wide): void
   /** IA32_APIC_BASE, and what a write to it does; absent without a local APIC. */
@@ -130,7 +132,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   readonly #privilege: Privilege
   readonly #interrupts: InterruptSource
   readonly #finder: CodeFinder
-  readonly #times = new TierTimes()
+  readonly #times: TierTimes | null
   readonly #run: Run
   #translator: Translator | null = null
   #fault: CpuFault | null = null
@@ -163,6 +165,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   }
 
   constructor(private readonly config: SoftVcpuConfig) {
+    this.#times = config.hostMs ? new TierTimes(config.hostMs) : null
     const { memory, isa, model, interpreter } = config
     this.#memory = memory
     this.#interrupts = config.interrupts
@@ -289,7 +292,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
           return 0
         },
         clock: (): number => {
-          this.#times.clock()
+          this.#times?.clock()
           return 0
         },
       },
@@ -429,7 +432,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         tlbFlushes: mmu.flushes,
         ...code.stats,
         ...this.translatorStats(),
-        ...this.#times.get(),
+        ...this.#times?.get(),
       },
     }
   }
@@ -442,9 +445,11 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   run(budget: number): VcpuExit {
     this.#translator?.poll()
-    const began = performance.now()
+    const times = this.#times
+    if (times === null) return this.#runFor(budget)
+    const began = times.nowMs()
     const exit = this.#runFor(budget)
-    this.#times.noteTotal(performance.now() - began)
+    times.noteTotal(times.nowMs() - began)
     return exit
   }
 
@@ -526,7 +531,9 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       this.#runBudget = left
       this.#drained = 0
       this.#running = true
-      const why = this.#times.timesRun() ? this.#timedRun(record, left) : this.#run(record, left)
+      const why = this.#times?.timesRun()
+        ? this.#timedRun(this.#times, record, left)
+        : this.#run(record, left)
       this.#running = false
       const end = this.state.word(State.BUDGET) + this.#drained
       this.#retired += left - end
@@ -538,10 +545,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     }
   }
 
-  #timedRun(record: number, budget: number): number {
-    const began = performance.now()
+  #timedRun(times: TierTimes, record: number, budget: number): number {
+    const began = times.nowMs()
     const why = this.#run(record, budget)
-    this.#times.noteRun(performance.now() - began)
+    times.noteRun(times.nowMs() - began)
     return why
   }
 

@@ -14,7 +14,12 @@ export class TierTimes {
   #regionMs = 0
   #runs = 0
   #regionBegan = -1
-  readonly #clockMs = clockCost()
+  readonly #clockMs: number
+
+  /** @param nowMs monotonic time of the host */
+  constructor(readonly nowMs: () => number) {
+    this.#clockMs = clockCost(nowMs)
+  }
 
   /** `processor.run` took so long. */
   noteTotal(ms: number): void {
@@ -32,7 +37,7 @@ export class TierTimes {
 
   /** Before and after a region that is timed. */
   clock(): void {
-    const now = performance.now()
+    const now = this.nowMs()
     if (this.#regionBegan < 0) this.#regionBegan = now
     else {
       this.#regionMs += Math.max(0, now - this.#regionBegan - this.#clockMs) * (1 << TIMED_SHIFT)
@@ -53,9 +58,9 @@ export class TierTimes {
 }
 
 /** What a look at the clock adds to what is measured, in ms. */
-function clockCost(): number {
-  const began = performance.now()
+function clockCost(nowMs: () => number): number {
+  const began = nowMs()
   let last = began
-  for (let i = 0; i < 100; i++) last = performance.now()
+  for (let i = 0; i < 100; i++) last = nowMs()
   return (last - began) / 100
 }

@@ -11,13 +11,20 @@ const COUNTER = 0x3000
 const BUDGET = 1_000_000
 /** Real mode: 20,000 times round. */
 const CODE = [
-  ...[0xb9, 0x20, 0x4e], // MOV CX, 20000
-  ...[0x31, 0xc0], // XOR AX, AX
+  0xb9,
+  0x20,
+  0x4e, // MOV CX, 20000
+  0x31,
+  0xc0, // XOR AX, AX
   0x90,
   0x40, // INC AX
-  ...[0xa3, 0x00, 0x30], // MOV [3000h], AX
-  ...[0x01, 0xc3], // ADD BX, AX
-  ...[0xe2, LOOP - HALT], // LOOP
+  0xa3,
+  0x00,
+  0x30, // MOV [3000h], AX
+  0x01,
+  0xc3, // ADD BX, AX
+  0xe2,
+  LOOP - HALT, // LOOP
   0xf4, // HLT
 ]
 

@@ -224,7 +224,7 @@ describe.each(MODES)('programs of loops in $name', (mode) => {
     const translated = new ProgramMachine(mode, { translator: { entriesUntilHot: 1, limits } })
     const compiler = new LateCompiler(new Random(SEED))
     const late = new ProgramMachine(mode, {
-      translator: { entriesUntilHot: 3, limits, compiler, maxRegions: 12 },
+      translator: { entriesUntilHot: 3, limits, compiler, maxRegions: 4 },
     })
     const random = new Random(SEED)
     for (let made = 0; made < PROGRAMS; made++) {
