@@ -53,10 +53,11 @@ export class RegionTranslator implements Translator {
   }
 
   hot(head: number, place: HotPlace): void {
-    const { code, reached } = this.#host
+    const host = this.#host
+    const { code } = host
     if (!this.#compiler.takesMore) return code.setHead(head, ASK_AGAIN)
     const began = performance.now()
-    const region = code.nearlyFull ? null : findRegion(code, place, reached, this.#limits)
+    const region = code.nearlyFull ? null : findRegion(code, place, (eip) => host.reached(eip), this.#limits)
     this.#stats.findMs += performance.now() - began
     if (region === null) return code.setHead(head, NEVER)
     const id = this.#nextId++
