@@ -106,6 +106,9 @@ function setFlat(b: Semantics, code: Expr, stack: Expr, level: number): void {
   put(SS, stack, FLAT_DATA, true)
 }
 
+/** Level 3 without alignment checks: with them no entry of the TLB may answer there. */
+const requireUnaligned = (b: Semantics): void => b.require(eqz(and(b.word(State.EFLAGS_SYSTEM), i32(AC))))
+
 /** Goes on at another level, in the flat mode that this one is as well. */
 function enterLevel(b: Semantics, level: number, eip: Expr): void {
   const user = level === 3
@@ -249,6 +252,7 @@ export function interruptReturnProtected(b: Semantics): void {
         return b.resumeAt(eip)
       }
       const stack = field(4, 2)
+      requireUnaligned(b)
       requireFlat(b, stack, FLAT_DATA_HIGH, 3)
       for (const index of [ES, DS, FS, GS]) {
         const access = b.word(segmentAt(index) + Segment.ACCESS)
@@ -277,6 +281,7 @@ export function exitSystem(b: Semantics): void {
   b.shortcut(inRing0(b), () => {
     const selector = b.let(and(b.word(State.SYSENTER_CS), i32(0xfffc)))
     b.require(selector)
+    requireUnaligned(b)
     setFlat(b, b.let(or(add(selector, i32(16)), i32(3))), b.let(or(add(selector, i32(24)), i32(3))), 3)
     b.setRegister(ESP, 4, b.register(ECX, 4))
     enterLevel(b, 3, b.register(EDX, 4))

@@ -76,6 +76,7 @@ export class SingleInstructions {
         readPort: unexpected,
         writePort: unexpected,
         find: unexpected,
+        clock: unexpected,
       },
       fpu: loadFpu(memory.wasm) as unknown as Record<string, unknown>,
     })
