@@ -24,6 +24,7 @@ export default defineConfig({
       project('guests', ['test/guests/**/*.test.ts'], 900_000),
       project('guests-disk', ['test/guests-disk/**/*.test.ts'], 3_600_000),
       alone('e2e', ['test/e2e/**/*.test.ts'], 120_000),
+      project('package', ['test/package/**/*.test.ts'], 600_000),
       { plugins: [checkedIndexing()], ...project('fuzz', ['test/fuzz/**/*.test.ts'], 3_600_000) },
     ],
   },

@@ -3,6 +3,8 @@ export interface EngineErrorDetails {
   'bus-overlap': { wanted: string; taken: string }
   'state-invalid': { device: string; reason: string }
   'state-too-new': { device: string; found: number; supported: number }
+  /** An image is not what it was when the state was saved that a machine is to go on from. */
+  'medium-changed': { path: string; drive: string; reason: string }
   'file-unusable': { path: string; reason: string }
   'option-invalid': { option: string; reason: string }
   'accelerator-unusable': { accelerator: string; reason: string }

@@ -1,8 +1,8 @@
 import type { MemoryMap } from '../bus/memory-map.ts'
-import { CPU_BYTES } from '../memory/layout.ts'
+import { CODE_MAP, CODE_MAP_SHIFT, CPU_BYTES } from '../memory/layout.ts'
 import type { CodeMode, Decoder, Instruction } from '../isa/decoder.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
-import { RECORDS } from '../isa/state.ts'
+import { RECORDS, REGION_RETIRED } from '../isa/state.ts'
 import { encodeRecord, writeSpecial } from './encode-record.ts'
 import { formKey, formOf } from './form.ts'
 import { Handler, LINK_STUB, RECORD_BYTES, Record } from './record.ts'
@@ -14,7 +14,7 @@ const FIRST = RECORDS + 4 * RECORD_BYTES
 const END = CPU_BYTES
 /** Longest straight run decoded at once. */
 const MAX_RUN = 128
-const GRANULE_SHIFT = 6
+const GRANULE_SHIFT = CODE_MAP_SHIFT
 /** A fused pair reaches two instructions of 15 bytes far. */
 const MAX_EXTENT = 30
 
@@ -46,12 +46,16 @@ export interface TranslatedCode {
   written(hostPage: number, start: number, end: number): void
   /** Nothing that was decoded is valid any more, heads included. */
   flushed(): void
+  /** Another address space: where pages that are not global lie must be looked at again. */
+  forgetLocal(): void
+  /** Keys are used again: where any page lies must be looked at again. */
+  forgetKeys(): void
 }
 
 interface CodePage {
   hostPage: number
   variants: Map<number, Variant>
-  /** One bit per 64 bytes that some record covers. */
+  /** One bit per 64 bytes that some record covers: the page's part of the code map. */
   granules: Uint32Array
   /** Bytes at the start of this page that belong to instructions of the page before, by CROSS record. */
   tails: Map<number, number>
@@ -183,10 +187,22 @@ export class CodeCache {
     this.#goOnAt(record, this.headAt(hostPage, offset, mode))
   }
 
-  /** Calls translated code from now on, or counts again from `entries` where `slot` is negative. */
-  setHead(head: number, slot: number, entries = 0): void {
-    this.#view.setUint16(head + Record.HANDLER, slot < 0 ? Handler.HEAD : Handler.REGION, true)
-    this.#view.setInt32(head + Record.IMMEDIATE, slot < 0 ? entries : slot, true)
+  /** Counts a head's entries, from `entries` down. */
+  setHead(head: number, entries: number): void {
+    this.#view.setUint16(head + Record.HANDLER, Handler.HEAD, true)
+    this.#view.setInt32(head + Record.IMMEDIATE, entries, true)
+  }
+
+  /** Calls the function at a place of the table from now on. No guard holds yet. */
+  setRegion(head: number, slot: number): void {
+    this.dropGuard(head)
+    this.#view.setUint32(
+      head + Record.LAST_ENTERED,
+      Number(this.#view.getBigUint64(REGION_RETIRED, true) >> 16n),
+      true,
+    )
+    this.#view.setInt32(head + Record.IMMEDIATE, slot, true)
+    this.#view.setUint16(head + Record.HANDLER, Handler.REGION, true)
   }
 
   /** The instruction at an offset of a page, or null where none lies in the page that may be translated. */
@@ -195,6 +211,40 @@ export class CodeCache {
     const host = hostPage * 4096
     const result = this.decoder.decode(this.#bytes, host + offset, host + mode.high, mode)
     return typeof result === 'string' ? null : result
+  }
+
+  /** The instruction at an offset that ends in the page `second`, where it has been run lately; else null. */
+  crossingAt(
+    hostPage: number,
+    offset: number,
+    mode: CodeVariant,
+  ): { instruction: Instruction; second: number } | null {
+    const record = this.#variant(hostPage, mode).index[offset]!
+    const second = record !== 0 && this.isCrossing(record) ? this.#crossings.get(record) : undefined
+    if (second === undefined) return null
+    const length = this.lengthOf(record + RECORD_BYTES)
+    const bytes = new Uint8Array(length)
+    const inFirst = 4096 - offset
+    bytes.set(this.#bytes.subarray(hostPage * 4096 + offset, hostPage * 4096 + 4096))
+    bytes.set(this.#bytes.subarray(second * 4096, second * 4096 + length - inFirst), inFirst)
+    const instruction = this.decoder.decode(bytes, 0, length, mode)
+    return typeof instruction === 'string' ? null : { instruction, second }
+  }
+
+  /** When the region of a head was entered last: larger is later. */
+  lastEntered(head: number): number {
+    return this.#view.getUint32(head + Record.LAST_ENTERED, true)
+  }
+
+  /** The pages of a head's region are where they should be while EIP_BASE and JUMP_KEY are these. */
+  setGuard(head: number, eipBase: number, key: number): void {
+    this.#view.setInt32(head + Record.GUARD_BASE, eipBase, true)
+    this.#view.setInt32(head + Record.GUARD_KEY, key, true)
+  }
+
+  /** They must be looked for before the region is entered again. */
+  dropGuard(head: number): void {
+    this.#view.setInt32(head + Record.GUARD_KEY, NO_KEY, true)
   }
 
   /** True once the branch has led somewhere. */
@@ -252,6 +302,7 @@ export class CodeCache {
     for (const crossing of this.#crossings.keys())
       if (this.isCrossing(crossing)) this.#view.setInt32(crossing + Record.IMMEDIATE, NO_KEY, true)
     this.#localCrossings.clear()
+    this.translated?.forgetKeys()
   }
 
   /** Another address space: crossings between pages that are not global must be looked at again. */
@@ -259,6 +310,7 @@ export class CodeCache {
     for (const crossing of this.#localCrossings)
       if (this.isCrossing(crossing)) this.#view.setInt32(crossing + Record.IMMEDIATE, NO_KEY, true)
     this.#localCrossings.clear()
+    this.translated?.forgetLocal()
   }
 
   /** Encodes one instruction to be run by itself; what follows it escapes to the runtime. */
@@ -353,6 +405,7 @@ export class CodeCache {
         const record = index[offset]!
         if (record !== 0) this.#makeStale(index, offset, record)
       }
+    page.granules.fill(0)
     this.#pages.delete(page.hostPage)
     this.#lastVariant = null
     this.#holdsCode[page.hostPage] = 0
@@ -372,6 +425,7 @@ export class CodeCache {
   /** Drops all that was decoded. */
   flush(): void {
     this.stats.flushes++
+    for (const { granules } of this.#pages.values()) granules.fill(0)
     this.#pages.clear()
     this.#lastVariant = null
     this.#crossings.clear()
@@ -387,12 +441,16 @@ export class CodeCache {
   #page(hostPage: number): CodePage {
     let page = this.#pages.get(hostPage)
     if (!page) {
-      page = { hostPage, variants: new Map(), granules: new Uint32Array(2), tails: new Map() }
+      page = { hostPage, variants: new Map(), granules: this.#granules(hostPage), tails: new Map() }
       this.#pages.set(hostPage, page)
       this.#holdsCode[hostPage] = 1
       this.onCodePage(hostPage)
     }
     return page
+  }
+
+  #granules(hostPage: number): Uint32Array {
+    return new Uint32Array(this.#view.buffer, CODE_MAP + hostPage * 8, 2)
   }
 
   #variant(hostPage: number, mode: CodeVariant): Variant {

@@ -1,32 +1,24 @@
 import type { MemoryMap } from '../bus/memory-map.ts'
-import {
-  CS,
-  FLAT_SUPERVISOR,
-  FLAT_USER,
-  JUMP_CACHE,
-  JUMP_CACHE_BYTES,
-  JUMP_CACHE_ENTRIES,
-  State,
-} from '../isa/state.ts'
+import { CS, FLAT_SUPERVISOR, JUMP_CACHE, JUMP_CACHE_BYTES, JUMP_CACHE_ENTRIES, State } from '../isa/state.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
-import { generalProtection } from '../vcpu/fault.ts'
+import { CpuFault, generalProtection } from '../vcpu/fault.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
 import type { Segmentation } from '../vcpu/segmentation.ts'
+import { AddressSpaces } from './address-spaces.ts'
 import type { CodeCache, CodeVariant } from './code-cache.ts'
 
 const GENERATIONS = 1 << 15
-const FIRST_CODE_ID = FLAT_USER + 1
-const MAX_CODE_IDS = 0xffff
+const FIRST_CODE_ID = FLAT_SUPERVISOR + 1
+/** Two are made at a time at most. */
+const MAX_CODE_IDS = 0xfffe
 /** Bits of a mode. */
 const CODE_32 = 1
 const STACK_32 = 2
 const FLAT = 4
 const USER = 8
-/** The modes whose numbers generated code knows, with code that reaches 4 GiB from 0. */
-const FLAT_IDS: ReadonlyMap<number, number> = new Map([
-  [CODE_32 | STACK_32 | FLAT, FLAT_SUPERVISOR],
-  [CODE_32 | STACK_32 | FLAT | USER, FLAT_USER],
-])
+/** The mode of 32-bit systems; their code reaches 4 GiB from 0. */
+const FLAT_32 = CODE_32 | STACK_32 | FLAT
+const FLAT_LIMIT = 0xffffffff
 const MAX_LOCAL_ENTRIES = 8192
 const MAX_FETCHED_PAGES = 8192
 /** Tag of a jump-cache entry that is not in use; never a JUMP_KEY. */
@@ -57,8 +49,10 @@ export class CodeFinder {
     high: 4096,
   }
   #generation = 1
-  /** Small numbers for (code segment, mode), by base and mode, then by limit. */
+  /** Below level 3: small numbers for (code segment, mode), by base and mode, then by limit. */
   readonly #codeIds = new Map<number, Map<number, number>>()
+  /** Programs are kept apart by the address space that they run in. */
+  readonly #spaces: AddressSpaces
   #nextCodeId = FIRST_CODE_ID
   /** The code segment and number used last in each of the sixteen modes: system calls alternate between two. */
   readonly #recent = Array.from({ length: 16 }, () => ({ base: 0, limit: -1, id: 0 }))
@@ -69,7 +63,7 @@ export class CodeFinder {
   #fetchGlobal = false
   /** Pages that code was fetched from since the last generation: linear page numbers, large ones as ~(linear >>> 22). */
   readonly #fetchedPages = new Set<number>()
-  /** Entries of the jump cache that hold targets in pages that are not global. */
+  /** Entries of the jump cache that hold targets below level 3 in pages that are not global. */
   readonly #localEntries = new Int32Array(MAX_LOCAL_ENTRIES)
   #localCount = 0
 
@@ -81,6 +75,9 @@ export class CodeFinder {
     private readonly code: CodeCache,
   ) {
     this.#jumpCache = new Int32Array(memory.memory.wasm.buffer, JUMP_CACHE, JUMP_CACHE_BYTES / 4)
+    this.#spaces = new AddressSpaces(mmu)
+    // Zeros would be an entry for EIP 0 while an instruction is run by itself, which no key stands for.
+    this.#jumpCache.fill(NO_KEY)
   }
 
   /** How code is decoded in the current mode; its offsets are those of the page found last. */
@@ -118,7 +115,7 @@ export class CodeFinder {
     cache[entry + 1] = state.word(State.JUMP_KEY)
     cache[entry + 2] = record
     cache[entry + 3] = eipBase
-    if (!this.#fetchGlobal && this.#localCount < MAX_LOCAL_ENTRIES)
+    if (!this.#fetchGlobal && state.cpl !== 3 && this.#localCount < MAX_LOCAL_ENTRIES)
       this.#localEntries[this.#localCount++] = entry
     return record
   }
@@ -145,6 +142,27 @@ export class CodeFinder {
     return { hostPage: this.#fetchHost, offset, variant, linear }
   }
 
+  /** The same where a jump has led there under the current key: without faults, and without a trace of them. */
+  reached(eip: number): CodePlace | null {
+    this.settleMode()
+    const entry = entryOf(eip)
+    const cache = this.#jumpCache
+    if (cache[entry] !== (eip | 0) || cache[entry + 1] !== this.state.word(State.JUMP_KEY)) return null
+    return this.look(eip)
+  }
+
+  /** The same without faults, and without a trace of them. */
+  look(eip: number): CodePlace | null {
+    const cr2 = this.state.word(State.CR2)
+    try {
+      return this.place(eip)
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+      this.state.setWord(State.CR2, cr2)
+      return null
+    }
+  }
+
   /** Linear-memory page that code at a linear address is read from, -1 where no memory is. */
   fetchFrom(linear: number): number {
     const { mmu } = this
@@ -153,6 +171,7 @@ export class CodeFinder {
     if (pages.size >= MAX_FETCHED_PAGES) this.forgetAll()
     pages.add(linear >>> 12)
     if (mmu.lastLarge) pages.add(~(linear >>> 22))
+    if (this.state.cpl === 3) for (const entry of mmu.lastEntries) this.#spaces.note(entry)
     const host = this.memory.readOffset(Math.floor(physical / 4096))
     return host < 0 ? -1 : host / 4096
   }
@@ -171,6 +190,10 @@ export class CodeFinder {
     for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + 1] = NO_KEY
     this.#localCount = 0
     this.code.forgetLocal()
+    this.#spaces.enter(this.state.word(State.CR3))
+    for (let flags = USER; flags < 2 * USER; flags++) this.#recent[flags]!.limit = -1
+    this.settleMode()
+    this.#setJumpKey()
   }
 
   /** Most pages that are invalidated one by one hold no code. */
@@ -192,6 +215,11 @@ export class CodeFinder {
   /** Keys are about to be used again: nothing may remember an old one. */
   #forgetKeys(): void {
     this.#generation = 1
+    this.#fetchPage = -1
+    this.#codeIds.clear()
+    this.#spaces.forget()
+    for (const recent of this.#recent) recent.limit = -1
+    this.#nextCodeId = FIRST_CODE_ID
     this.#jumpCache.fill(NO_KEY)
     this.code.forgetKeys()
   }
@@ -230,34 +258,31 @@ export class CodeFinder {
   /** After State was replaced as a whole. */
   forgetMode(): void {
     this.#mode.flags = -1
+    this.#spaces.forget()
     this.noteModeChange()
   }
 
   #setJumpKey(): void {
     const { base, limit, flags } = this.#mode
     if (flags < 0) return
+    if (this.#nextCodeId >= MAX_CODE_IDS) this.#forgetKeys()
+    const generation = this.#generation << 16
+    this.state.setWord(State.FLAT_USER_KEY, generation | this.#codeId(0, FLAT_LIMIT, FLAT_32 | USER))
     const recent = this.#recent[flags]!
     if (recent.base !== base || recent.limit !== limit) {
       recent.id = this.#codeId(base, limit, flags)
       recent.base = base
       recent.limit = limit
     }
-    this.state.setWord(State.JUMP_KEY, (this.#generation << 16) | recent.id)
+    this.state.setWord(State.JUMP_KEY, generation | recent.id)
   }
 
   #codeId(base: number, limit: number, flags: number): number {
-    // A flat CS starts at 0 and reaches 4 GiB, or the mode would not be flat.
-    const fixed = FLAT_IDS.get(flags)
-    if (fixed !== undefined) return fixed
-    if (this.#nextCodeId === MAX_CODE_IDS) {
-      this.#codeIds.clear()
-      for (const recent of this.#recent) recent.limit = -1
-      this.#nextCodeId = FIRST_CODE_ID
-      this.#forgetKeys()
-    }
+    if (flags === FLAT_32) return FLAT_SUPERVISOR
+    const ids = flags & USER ? this.#spaces.current.codeIds : this.#codeIds
     const major = (base >>> 0) * 16 + flags
-    let byLimit = this.#codeIds.get(major)
-    if (!byLimit) this.#codeIds.set(major, (byLimit = new Map()))
+    let byLimit = ids.get(major)
+    if (!byLimit) ids.set(major, (byLimit = new Map()))
     let id = byLimit.get(limit)
     if (id === undefined) byLimit.set(limit, (id = this.#nextCodeId++))
     return id

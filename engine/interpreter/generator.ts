@@ -1,25 +1,32 @@
 import {
-  type Expr,
   I32,
   add,
+  add64,
   and,
+  callOf,
   eq,
+  eqz,
   geS,
   i32,
+  i64,
   load,
   local,
   ltS,
+  mul,
   ne,
   shrU,
+  shrU64,
   sub,
+  widenU,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { type FunctionImport, INDIRECT_TYPE, writeModule } from '../wasm/module-writer.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
-import { State } from '../isa/state.ts'
+import { REGION_RETIRED, State } from '../isa/state.ts'
 import { type Form, allForms } from './form.ts'
 import { type Frame, HandlerBuilder, Import, LOCAL_TYPES, Local } from './handler-builder.ts'
 import { Handler, RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
+import { TIMED_SHIFT } from './tier-times.ts'
 
 export interface Interpreter {
   wasm: Uint8Array<ArrayBuffer>
@@ -29,6 +36,8 @@ export interface Interpreter {
 
 /** Instructions worth a handler together with the conditional jump that follows them. */
 const FUSES_WITH_JUMP = new Set(['CMP', 'TEST', 'SUB', 'ADD', 'AND', 'DEC', 'INC', 'OR'])
+/** Knuth's multiplier: the upper bits of the product depend on all bits. */
+const HASH = 0x9e3779b1
 const FUSED_SHAPES = /^(rr|ri|r)$/
 
 /**
@@ -73,6 +82,8 @@ const RUNTIME_IMPORTS: FunctionImport[] = [
   { module: 'runtime', name: 'bulk', parameters: words(3), result: I32 },
   { module: 'runtime', name: 'readPort', parameters: words(2), result: I32 },
   { module: 'runtime', name: 'writePort', parameters: words(3), result: I32 },
+  { module: 'runtime', name: 'find', parameters: words(1), result: I32 },
+  { module: 'runtime', name: 'clock', parameters: [], result: I32 },
 ]
 
 /** Helpers carry their number of arguments in their name: "add/2". */
@@ -101,6 +112,7 @@ function hotFunction(list: [string, Form[]][], helperIndex: Frame['helperIndex']
   const fn = new FunctionBuilder(2, LOCAL_TYPES)
   loadLocals(fn)
   fn.set(Local.START, local(Local.REC))
+  const again = fn.loop()
   const out = fn.block()
   const top = fn.loop()
   const builder = new HandlerBuilder(fn, { out, top, helperIndex })
@@ -132,6 +144,8 @@ function hotFunction(list: [string, Form[]][], helperIndex: Frame['helperIndex']
   emitColdCall(fn, builder, count)
   fn.end() // top
   fn.end() // out
+  emitFind(fn, again)
+  fn.end() // again
   const retired = shrU(sub(local(Local.REC), local(Local.START)), i32(RECORD_SHIFT))
   fn.store(i32(State.RECORD), local(Local.REC), 4)
   fn.store(i32(State.BUDGET), sub(local(Local.BUDGET), retired), 4)
@@ -152,6 +166,21 @@ function emitGoto(fn: FunctionBuilder, builder: HandlerBuilder): void {
     load(rec, 4, Record.DISPLACEMENT),
   )
   builder.lookUp(fn.let(target))
+}
+
+/** A jump that the jump cache does not know: asks for its target once before it gives up. */
+function emitFind(fn: FunctionBuilder, again: Label): void {
+  fn.if(eq(local(Local.WHY), i32(Why.JUMP)))
+  fn.set(Local.ENTRY, callOf(Import.FIND, I32, load(i32(State.EIP), 4)))
+  fn.if(local(Local.ENTRY))
+  fn.set(Local.REC, local(Local.ENTRY))
+  fn.set(Local.START, local(Local.ENTRY))
+  // What was found may be under a new key.
+  fn.set(Local.JUMP_KEY, load(i32(State.JUMP_KEY), 4))
+  fn.branchIf(again, geS(local(Local.BUDGET), i32(0)))
+  fn.set(Local.WHY, i32(Why.BUDGET))
+  fn.end()
+  fn.end()
 }
 
 /** CONTINUE: the run up to here is accounted for, then goes on elsewhere. */
@@ -192,15 +221,25 @@ function emitHead(fn: FunctionBuilder, builder: HandlerBuilder, top: Label): voi
 /** REGION: translated code takes the budget and says where to go on. */
 function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label): void {
   const rec = local(Local.REC)
+  const timed = local(Local.HOST)
+  const clock = (): void => {
+    fn.if(timed)
+    fn.drop(callOf(Import.CLOCK, I32))
+    fn.end()
+  }
+  fn.store(rec, shrU64(load(i32(REGION_RETIRED), 8), i64(16)), 4, Record.LAST_ENTERED)
+  // Which entries are timed must not follow the beat of a loop.
+  fn.set(Local.HOST, eqz(shrU(mul(load(i32(REGION_RETIRED), 4), i32(HASH)), i32(32 - TIMED_SHIFT))))
+  clock()
   fn.push(local(Local.BUDGET))
   fn.push(load(rec, 4, Record.IMMEDIATE))
   fn.callIndirect(INDIRECT_TYPE)
   fn.pop(Local.WHY)
+  clock()
   fn.set(Local.ENTRY, local(Local.BUDGET))
   fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
-  const count = (at: number, by: Expr): void => fn.store(i32(at), add(load(i32(at), 4), by), 4)
-  count(State.REGION_ENTRIES, i32(1))
-  count(State.REGION_RETIRED, sub(local(Local.ENTRY), local(Local.BUDGET)))
+  const retired = widenU(sub(local(Local.ENTRY), local(Local.BUDGET)))
+  fn.store(i32(REGION_RETIRED), add64(load(i32(REGION_RETIRED), 8), retired), 8)
   builder.leaveIf(local(Local.WHY))
   fn.set(Local.REC, load(i32(State.RECORD), 4))
   fn.set(Local.START, rec)

@@ -12,7 +12,6 @@ import {
   gtU,
   i32,
   isConst,
-  leU,
   load,
   local,
   ltU,
@@ -40,7 +39,6 @@ import {
   Segment,
   State,
   TLB,
-  Tlb,
   gprAt,
   segmentAt,
 } from '../isa/state.ts'
@@ -85,7 +83,11 @@ export const Import = {
   READ_PORT: 4,
   /** (port, value, size): 0. */
   WRITE_PORT: 5,
-  COUNT: 6,
+  /** (EIP): its record, or 0. */
+  FIND: 6,
+  /** Called before and after a region that is timed; the result means nothing. */
+  CLOCK: 7,
+  COUNT: 8,
 } as const
 
 /** Flat accesses name no segment. */
@@ -441,15 +443,6 @@ export class HandlerBuilder extends Semantics {
 
   override require(condition: Expr): void {
     this.fn.branchIf(this.#shortcut, eqz(condition))
-  }
-
-  override systemMemory(linear: Expr, size: number, write: boolean): Expr {
-    const { fn } = this
-    const at = this.let(linear)
-    fn.set(Local.ENTRY, load(shl(shrU(at, i32(12)), i32(2)), 4, TLB))
-    this.require(and(local(Local.ENTRY), i32(write ? Tlb.WRITE_SUPERVISOR : Tlb.READ_SUPERVISOR)))
-    this.require(leU(and(at, i32(0xfff)), i32(0x1000 - size)))
-    return this.let(add(at, and(local(Local.ENTRY), i32(-0x1000))))
   }
 
   override resumeAt(eip: Expr): void {

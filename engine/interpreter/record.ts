@@ -26,6 +26,11 @@ export const Record = {
   PAGE_OFFSET: 24,
   /** u16: state address of the segment cache of the memory operand or of a string's source. */
   SEGMENT: 28,
+  /** i32, heads of regions over several pages: EIP_BASE and JUMP_KEY under which the pages are where they should be. */
+  GUARD_BASE: 4,
+  GUARD_KEY: 12,
+  /** u32, heads of regions: when it was entered last, in units of 65,536 instructions retired in regions. */
+  LAST_ENTERED: 8,
 } as const
 
 export const RECORD_BYTES = 32
@@ -74,6 +79,8 @@ export const Why = {
   HOT: 8,
   /** Cold handlers only: a system operation has set State.EIP, and perhaps the mode; go on there. */
   ENTER: 9,
+  /** A region over several pages was entered while its guard does not hold; State.RECORD is its head. */
+  GUARD: 10,
   /** Plus the vector: an exception without error code. */
   RAISE: 0x100,
 } as const

@@ -5,15 +5,16 @@ import { parseSaved } from '../base/saved-state.ts'
 import { Decoder, type Instruction } from '../isa/decoder.ts'
 import { buildOpcodeTable } from '../isa/encoding.ts'
 import { AC, ID, IF, RF, TF, VIF, VIP } from '../isa/flags.ts'
-import { type InstructionSet, UNIT_BIT } from '../isa/description.ts'
+import type { InstructionSet } from '../isa/description.ts'
 import { Attention, CS, State } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import { Breakpoints } from '../vcpu/breakpoints.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
-import { CR0, CR4, CpuState } from '../vcpu/cpu-state.ts'
+import { CR4, CpuState } from '../vcpu/cpu-state.ts'
 import { type Cause, Exceptions } from '../vcpu/exceptions.ts'
 import { FarTransfer } from '../vcpu/far-transfer.ts'
-import { CpuFault, Vector, generalProtection, invalidOpcode } from '../vcpu/fault.ts'
+import { CpuFault, NewTaskFault, Vector, generalProtection } from '../vcpu/fault.ts'
+import { FpuTrap } from '../vcpu/fpu-trap.ts'
 import { Mmu } from '../vcpu/mmu.ts'
 import type { CpuModel } from '../vcpu/model.ts'
 import { Msrs, type Wide } from '../vcpu/msr.ts'
@@ -32,7 +33,10 @@ import { BulkStrings } from './bulk.ts'
 import { CodeCache, type CodeVariant, SCRATCH, type TranslatedCode } from './code-cache.ts'
 import { CodeFinder, type CodePlace } from './code-finder.ts'
 import type { Interpreter } from './generator.ts'
+import { InstructionFetch } from './instruction-fetch.ts'
+import { buildMemoryAccess } from './memory-access.ts'
 import { LINK_STUB, RECORD_SHIFT, Why } from './record.ts'
+import { TierTimes } from './tier-times.ts'
 
 type Run = (record: number, budget: number) => number
 
@@ -41,13 +45,21 @@ export interface HotPlace {
   hostPage: number
   offset: number
   mode: CodeVariant
+  /** EIP of the first byte of the page. */
+  eipBase: number
 }
 
 /** Makes code of places that are entered often. */
 export interface Translator extends TranslatedCode {
   /** A head has counted down; it must be set to something else, sooner or later. */
   hot(head: number, place: HotPlace): void
-  noteRun(entries: number, retired: number): void
+  /** True when the pages of a head's region are where they were, seen from this EIP_BASE; its guard holds then. */
+  guard(head: number, eipBase: number): boolean
+  /** Takes over what has been made meanwhile. Between two runs. */
+  poll(): void
+  close(): void
+  /** Exits of its code by reason. */
+  exits(): Record<string, number>
   stats(): Record<string, number>
 }
 
@@ -58,6 +70,12 @@ export interface TranslatorHost {
   /** The interpreter's functions, then those of regions. */
   table: WebAssembly.Table
   fpu: FpuExports
+  /** JUMP_KEY as it is. */
+  key(): number
+  /** Where an EIP leads that a jump has led to lately; null for others, and for what would fault. */
+  reached(eip: number): CodePlace | null
+  /** Where an EIP leads, and whether in every address space; null for what would fault. */
+  look(eip: number): (CodePlace & { global: boolean }) | null
 }
 /** Functions of the FPU module that generated code calls. */
 export type FpuExports = Record<string, (...args: number[]) => number>
@@ -76,6 +94,8 @@ export interface SoftVcpuConfig {
   leafLimit?: number
   /** True when the time of a run is over, whatever is left of its budget. */
   isDue?: () => boolean
+  /** Monotonic time of the host; without it nothing is told of where time goes. */
+  hostMs?: () => number
   readTimeStamp(): Wide
   writeTimeStamp(value: Wide): void
   /** IA32_APIC_BASE, and what a write to it does; absent without a local APIC. */
@@ -87,8 +107,6 @@ export interface SoftVcpuConfig {
 /** Larger than any budget: taken off to end a run at the next jump. */
 const DRAIN = 1 << 29
 const MAX_BUDGET = 1 << 28
-/** Error summary bit of the x87 status word. */
-const FPU_ERROR = 0x80
 
 /**
  * The software processor: runs generated code over decoded records and does what that code leaves to it:
@@ -105,7 +123,8 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   readonly portIo: PortIo
   readonly slow: SlowAccess
   readonly stops = new Stops()
-  readonly #decoder: Decoder
+  readonly #fpuTrap: FpuTrap
+  readonly #fetch: InstructionFetch
   readonly #memory: MemoryMap
   readonly #system: SystemUnit
   readonly #bulk: BulkStrings
@@ -113,9 +132,9 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   readonly #privilege: Privilege
   readonly #interrupts: InterruptSource
   readonly #finder: CodeFinder
+  readonly #times: TierTimes | null
   readonly #run: Run
   #translator: Translator | null = null
-  readonly #fetched = new Uint8Array(16)
   #fault: CpuFault | null = null
   #halted = false
   #stepping = false
@@ -138,6 +157,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     fault: 0,
     raise: 0,
     hot: 0,
+    guard: 0,
     system: 0,
     step: 0,
     interrupt: 0,
@@ -145,6 +165,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   }
 
   constructor(private readonly config: SoftVcpuConfig) {
+    this.#times = config.hostMs ? new TierTimes(config.hostMs) : null
     const { memory, isa, model, interpreter } = config
     this.#memory = memory
     this.#interrupts = config.interrupts
@@ -155,9 +176,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         (model.cr4Mask & CR4.VME ? 0 : VIF | VIP),
     )
     const table = buildOpcodeTable(isa, model.features)
-    this.#decoder = new Decoder(table)
-    this.code = new CodeCache(memory, table, this.#decoder, interpreter.handlers, this.stops)
+    const decoder = new Decoder(table)
+    this.code = new CodeCache(memory, table, decoder, interpreter.handlers, this.stops)
     const { state } = this
+    this.#fpuTrap = new FpuTrap(state, (high) => config.ferr(high))
     this.mmu = new Mmu(state, memory, this.code)
     this.segmentation = new Segmentation(state, this.mmu)
     this.#privilege = new Privilege(state, this.segmentation)
@@ -195,12 +217,13 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       model,
       leafLimit: config.leafLimit ?? Infinity,
       apicPresent: () => apicBase !== undefined && (apicBase.read() & 0x800) !== 0,
-      fpuTrap: (unit) => this.#fpuTrap(unit),
+      fpuTrap: (unit) => this.#fpuTrap.meet(unit),
     })
     this.slow = new SlowAccess(state, memory, this.mmu, this.segmentation, this.code)
     this.#breakpoints = new Breakpoints(state)
     this.#bulk = new BulkStrings(state, memory)
     this.#finder = new CodeFinder(state, memory, this.mmu, this.segmentation, this.code)
+    this.#fetch = new InstructionFetch(state, memory, this.mmu, decoder, this.#finder)
     this.#wire(tasks)
     this.#run = this.#instantiate(interpreter)
     this.reset()
@@ -212,7 +235,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     tasks.onDebugTrap = () => this.#pendDebug(0x8000)
     const finder = this.#finder
     this.segmentation.onChange = () => finder.noteModeChange()
-    this.control.onChange = () => this.updateFpuTrap()
+    this.control.onChange = () => this.#fpuTrap.update()
     this.mmu.onFlush = (globals) => (globals ? finder.forgetAll() : finder.forgetLocal())
     this.mmu.onInvalidate = (linear) => finder.forgetPage(linear)
     this.control.onDebugChange = () => this.updateBreakpoints()
@@ -241,25 +264,13 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   #instantiate(interpreter: Interpreter): Run {
     const module = new WebAssembly.Module(interpreter.wasm)
+    const memory = this.#memory.memory.wasm
     const instance = new WebAssembly.Instance(module, {
-      env: { memory: this.#memory.memory.wasm },
+      env: { memory },
       runtime: {
-        access: (
-          offset: number,
-          segment: number,
-          kind: number,
-          record: number,
-          budget: number,
-          start: number,
-        ): number => {
-          this.#noteProgress(record, budget, start)
-          try {
-            return this.slow.access(offset, segment, kind)
-          } catch (fault) {
-            this.#fault = asFault(fault)
-            return 0
-          }
-        },
+        access: buildMemoryAccess(memory, (offset, segment, kind, record, budget, start) =>
+          this.#access(offset, segment, kind, record, budget, start),
+        ),
         writeBack: (): number => {
           this.slow.writeBack()
           if (!this.#attends(Attention.STOP) || this.#drained !== 0) return 0
@@ -269,6 +280,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         system: (op: number, a: number, b: number): number => this.#systemCall(op, a, b),
         bulk: (op: number, kind: number, segment: number): number =>
           this.#stepping ? 0 : this.#bulk.run(op, kind, segment),
+        find: (eip: number): number => this.#findQuietly(eip >>> 0),
         readPort: (port: number, size: AccessSize): number => {
           const value = this.portIo.read(port, size)
           this.#notePort()
@@ -279,6 +291,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
           this.#notePort()
           return 0
         },
+        clock: (): number => {
+          this.#times?.clock()
+          return 0
+        },
       },
       fpu: this.config.fpu,
     })
@@ -286,7 +302,19 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     if (translator) {
       const table = instance.exports['table'] as WebAssembly.Table
       const { code } = this
-      this.#translator = translator({ code, memory: this.#memory.memory.wasm, table, fpu })
+      const finder = this.#finder
+      this.#translator = translator({
+        code,
+        memory,
+        table,
+        fpu,
+        key: () => this.state.word(State.JUMP_KEY),
+        reached: (eip) => finder.reached(eip),
+        look: (eip) => {
+          const place = finder.look(eip)
+          return place && { ...place, global: finder.lastGlobal }
+        },
+      })
       code.translated = this.#translator
     }
     return instance.exports['run'] as Run
@@ -396,6 +424,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         'pio-write': portIo.writes,
         'slow-read': slow.deviceReads,
         'slow-write': slow.deviceWrites,
+        ...this.#translator?.exits(),
       },
       interrupts,
       cpu: {
@@ -403,15 +432,28 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         tlbFlushes: mmu.flushes,
         ...code.stats,
         ...this.translatorStats(),
+        ...this.#times?.get(),
       },
     }
   }
 
-  close(): void {}
+  close(): void {
+    this.#translator?.close()
+  }
 
   // The run loop.
 
   run(budget: number): VcpuExit {
+    this.#translator?.poll()
+    const times = this.#times
+    if (times === null) return this.#runFor(budget)
+    const began = times.nowMs()
+    const exit = this.#runFor(budget)
+    times.noteTotal(times.nowMs() - began)
+    return exit
+  }
+
+  #runFor(budget: number): VcpuExit {
     const { stops } = this
     let left = Math.min(budget, MAX_BUDGET)
     this.#attend(Attention.STOP, false)
@@ -489,13 +531,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       this.#runBudget = left
       this.#drained = 0
       this.#running = true
-      const why = this.#run(record, left)
+      const why = this.#times?.timesRun()
+        ? this.#timedRun(this.#times, record, left)
+        : this.#run(record, left)
       this.#running = false
-      if (this.#translator) {
-        this.#translator.noteRun(this.state.word(State.REGION_ENTRIES), this.state.word(State.REGION_RETIRED))
-        this.state.setWord(State.REGION_ENTRIES, 0)
-        this.state.setWord(State.REGION_RETIRED, 0)
-      }
       const end = this.state.word(State.BUDGET) + this.#drained
       this.#retired += left - end
       left = end
@@ -504,6 +543,13 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       record = next
       if (left < 0 || this.#attends(Attention.STOP)) return this.#settle(record)
     }
+  }
+
+  #timedRun(times: TierTimes, record: number, budget: number): number {
+    const began = times.nowMs()
+    const why = this.#run(record, budget)
+    times.noteRun(times.nowMs() - began)
+    return why
   }
 
   /** Makes EIP say where a record is, since the run ends here. */
@@ -533,6 +579,9 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       case Why.HOT:
         exits.hot++
         return this.#hot(record, eipBase)
+      case Why.GUARD:
+        exits.guard++
+        return this.#guard(record, eipBase)
       case Why.STALE: {
         exits.stale++
         const eip = code.eipOf(record, eipBase)
@@ -607,14 +656,20 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       const { hostPage, offset, variant } = this.#finder.place(eip)
       if (code.nearlyFull || code.headAt(hostPage, offset, variant) !== head) {
         // The page has been decoded anew since: another head stands for this place.
-        code.setHead(head, -1, 0x7fffffff)
+        code.setHead(head, 0x7fffffff)
         return this.#enterAnew(eip)
       }
-      this.#translator!.hot(head, { hostPage, offset, mode: variant })
+      this.#translator!.hot(head, { hostPage, offset, mode: variant, eipBase })
     } catch (fault) {
       if (!(fault instanceof CpuFault)) throw fault
     }
     return this.#enterAt(eip)
+  }
+
+  /** A region over several pages was entered under other translations than before. Goes on there, in it or not. */
+  #guard(head: number, eipBase: number): number | boolean {
+    if (this.#translator!.guard(head, eipBase)) return head
+    return this.#enterAt(this.code.eipOf(head, eipBase))
   }
 
   /** Finds the second page of an instruction that lies in two. */
@@ -629,9 +684,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       const firstGlobal = finder.lastGlobal
       const second = finder.fetchFrom((linear + 4096 - offset) >>> 0)
       if (second < 0) return this.#step()
-      const local = !firstGlobal || !this.mmu.lastGlobal
+      // At level 3 the key stands for the address space too.
+      const local = state.cpl !== 3 && (!firstGlobal || !this.mmu.lastGlobal)
       return code.cross(record, { second, key: state.word(State.JUMP_KEY), local, flat: variant.flat }, () =>
-        this.#decodeAt(eip),
+        this.#fetch.at(eip),
       )
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
@@ -648,6 +704,20 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       return record === 0 ? this.#stepUnlessStopped() : record
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
+    }
+  }
+
+  /** The record for an EIP that generated code jumps to; 0 where that is not all there is to do. */
+  #findQuietly(eip: number): number {
+    if (this.#stepping) return 0
+    const cr2 = this.state.word(State.CR2)
+    try {
+      return this.#finder.find(eip)
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+      // It will fault again when it is delivered.
+      this.state.setWord(State.CR2, cr2)
+      return 0
     }
   }
 
@@ -686,7 +756,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     try {
       if (this.#codeBreakpoint(eip, shadow !== 0)) return this.exceptions.raise(new CpuFault(Vector.DB))
       place = this.#finder.place(eip)
-      instruction = this.#decodeAt(eip)
+      instruction = this.#fetch.at(eip)
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
     }
@@ -748,35 +818,6 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     return this.exceptions.raise(new CpuFault(Vector.DB), 'external')
   }
 
-  /** Decodes at EIP, across a page boundary if need be, from whatever memory is there. */
-  #decodeAt(eip: number): Instruction {
-    const { state } = this
-    const limit = state.limit(CS)
-    const base = state.base(CS)
-    const user = state.cpl === 3
-    const available = Math.min(15, limit - eip + 1)
-    let bytes = 0
-    let physical = 0
-    const fetch = (count: number): void => {
-      for (; bytes < count; bytes++) {
-        const linear = (base + eip + bytes) >>> 0
-        physical =
-          bytes === 0 || (linear & 0xfff) === 0 ? this.mmu.translate(linear, 'fetch', user) : physical + 1
-        this.#fetched[bytes] = this.#memory.read(physical, 1)
-      }
-    }
-    const inPage = 0x1000 - ((base + eip) & 0xfff)
-    fetch(Math.min(available, inPage))
-    let result = this.#decoder.decode(this.#fetched, 0, bytes, this.#finder.variant)
-    if (result === 'truncated' && bytes < available) {
-      fetch(available)
-      result = this.#decoder.decode(this.#fetched, 0, bytes, this.#finder.variant)
-    }
-    if (result === 'undefined') throw invalidOpcode()
-    if (typeof result === 'string') throw generalProtection()
-    return result
-  }
-
   // Calls from generated code.
 
   #noteProgress(record: number, budget: number, start: number): void {
@@ -784,6 +825,23 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     state.setWord(State.RECORD, record)
     state.setWord(State.BUDGET, budget)
     state.setWord(State.RUN_START, start)
+  }
+
+  #access(
+    offset: number,
+    segment: number,
+    kind: number,
+    record: number,
+    budget: number,
+    start: number,
+  ): number {
+    this.#noteProgress(record, budget, start)
+    try {
+      return this.slow.access(offset, segment, kind)
+    } catch (fault) {
+      this.#fault = asFault(fault)
+      return 0
+    }
   }
 
   /** Instructions retired, exact within a call from generated code. */
@@ -812,7 +870,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       if (op <= SystemOp.OUTS && op >= SystemOp.IN) this.#notePort()
     } catch (fault) {
       this.#fault = asFault(fault)
-      state.eip = eip
+      if (!(fault instanceof NewTaskFault)) state.eip = eip
       return Why.SYSTEM
     }
     switch (outcome) {
@@ -859,35 +917,9 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   // FPU and debugging.
 
-  /** Keeps FPU_TRAP in step with CR0, CR4 and pending x87 errors. */
+  /** The FPU's words have changed behind the processor's back. */
   updateFpuTrap(): void {
-    const { state } = this
-    const { cr0, cr4 } = state
-    const unavailable = (cr0 & (CR0.EM | CR0.TS)) !== 0
-    let trap = 0
-    if (state.word(State.FPU_STATUS) & FPU_ERROR) trap |= UNIT_BIT.x87 | UNIT_BIT.mmx | UNIT_BIT.wait
-    if (unavailable) trap |= UNIT_BIT.x87 | UNIT_BIT.mmx | UNIT_BIT['x87-control'] | UNIT_BIT.sse
-    if ((cr0 & (CR0.MP | CR0.TS)) === (CR0.MP | CR0.TS)) trap |= UNIT_BIT.wait
-    if (!(cr4 & CR4.OSFXSR)) trap |= UNIT_BIT.sse
-    state.setWord(State.FPU_TRAP, trap)
-  }
-
-  /** SDM vol. 3, 2.5 (EM, MP, TS) and 8.7 (the two ways of reporting x87 errors). */
-  #fpuTrap(unit: number): void {
-    const { state } = this
-    const { cr0, cr4 } = state
-    if (unit === UNIT_BIT.sse && (cr0 & CR0.EM || !(cr4 & CR4.OSFXSR))) throw invalidOpcode()
-    if (unit === UNIT_BIT.mmx && cr0 & CR0.EM) throw invalidOpcode()
-    const deviceMissing =
-      unit === UNIT_BIT.wait
-        ? (cr0 & (CR0.MP | CR0.TS)) === (CR0.MP | CR0.TS)
-        : (cr0 & (CR0.EM | CR0.TS)) !== 0
-    if (deviceMissing) throw new CpuFault(Vector.NM)
-    const waits = unit === UNIT_BIT.x87 || unit === UNIT_BIT.mmx || unit === UNIT_BIT.wait
-    if (waits && state.word(State.FPU_STATUS) & FPU_ERROR) {
-      if (cr0 & CR0.NE) throw new CpuFault(Vector.MF)
-      this.config.ferr(true)
-    } else this.updateFpuTrap()
+    this.#fpuTrap.update()
   }
 
   #pendDebug(bits: number): void {

@@ -295,11 +295,17 @@ function describeShifts(isa: InstructionSet): void {
       const leftCarry = b.let(left && b.size === 4 ? bit0(shrU(x, and(sub(i32(32), count), i32(31)))) : carry)
       d.write(result)
       b.setFlagsIf(
-        ne(count, i32(0)),
+        countNonZero(b, count),
         b.resultFlags(result, leftCarry, xor(topBit(result, b.size), topBit(x, b.size))),
       )
     }
-  const doubleOptions: Options = { uses: ARITHMETIC, defines: ARITHMETIC, undefined: OF | AF, feature: '386' }
+  const doubleOptions: Options = {
+    uses: ARITHMETIC,
+    defines: ARITHMETIC,
+    undefined: OF | AF,
+    feature: '386',
+    split: splitCount,
+  }
   isa.add(
     'SHLD',
     '0f a4 /r Ev,Gv,Ib; 0f a5 /r Ev,Gv,CL',

@@ -4,12 +4,14 @@ import {
   and,
   i32,
   isConst,
+  leU,
   load,
   ltU,
   ne,
   or,
   select,
   shl,
+  shrU,
   sub,
   xor,
 } from '../wasm/expression.ts'
@@ -24,7 +26,7 @@ import {
   storedFromEflags,
   zeroExtend,
 } from './flags.ts'
-import { ESP, SS } from './state.ts'
+import { ESP, SS, TLB, Tlb } from './state.ts'
 import type { SystemOp } from './system-op.ts'
 import type { X87Stack } from './x87-stack.ts'
 
@@ -139,8 +141,12 @@ export abstract class Semantics {
    * Linear-memory address of bytes that the processor itself uses (descriptor tables, task segments, stacks of inner
    * levels), by their linear address. Leaves the shortcut under way where the TLB does not have it.
    */
-  systemMemory(_linear: Expr, _size: number, _write: boolean): Expr {
-    return i32(0)
+  systemMemory(linear: Expr, size: number, write: boolean): Expr {
+    const at = this.let(linear)
+    const entry = this.let(load(shl(shrU(at, i32(12)), i32(2)), 4, TLB))
+    this.require(and(entry, i32(write ? Tlb.WRITE_SUPERVISOR : Tlb.READ_SUPERVISOR)))
+    this.require(leU(and(at, i32(0xfff)), i32(0x1000 - size)))
+    return this.let(add(at, and(entry, i32(-0x1000))))
   }
   /** Ends a shortcut with a load of CS, whose limit and rights stay, and a jump to an EIP there. */
   enterCode(_selector: Expr, _base: Expr, _eip: Expr): void {}

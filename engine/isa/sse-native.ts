@@ -12,10 +12,13 @@ import {
   float,
   i32,
   i64,
+  ltU,
   or,
   select,
   shl,
+  shrU,
   shrU64,
+  sub,
   vector,
   wrap,
   zeroVector,
@@ -125,6 +128,20 @@ function singleBits(value: number): number {
 /** At the smallest exponent tininess is not easily told, so results must have at least the next. */
 const SMALLEST = { [F32]: 2 ** -125, [F64]: 2 ** -1021 } as const
 
+/** True when the exponent lies between that of SMALLEST and the largest. */
+function isSafe(bits: Expr): Expr {
+  const double = bits.type === I64
+  const exponent = double ? and(wrap(shrU64(bits, i64(52))), i32(0x7ff)) : and(shrU(bits, i32(23)), i32(0xff))
+  return ltU(sub(exponent, i32(2)), i32(double ? 0x7fd : 0xfd))
+}
+
+/** An infinity and a NaN differ from themselves by a NaN. */
+function isNotFinite(b: Semantics, r: Expr): Expr {
+  const double = r.type === F64
+  const difference = b.let(float(double ? 0xa1 : 0x93, r.type, r, r))
+  return float(double ? 0x62 : 0x5c, I32, difference, difference)
+}
+
 /** Reads a source operand without its address: 4 or 8 bytes, or 16 aligned ones. */
 export function sourceValue(b: Semantics, s: Operand, size: number): Expr {
   if (size === 16) return b.let(readAligned(b, s))
@@ -181,12 +198,12 @@ function scalarArithmetic(
   y: Scalar,
   unless: Unless,
 ): void {
-  const { size, type, sqrt, binary } = SCALARS[kind]
+  const { size, type, sqrt, binary, bits } = SCALARS[kind]
   const write = (r: Expr): void => d.writePart(r, size, 0)
   if (operation === 'sqrt') {
     unlessDenormal(b, [y.bits], unless)
     const r = b.let(float(sqrt, type, y.number))
-    unless(notBelow(magnitude(r), Infinity))
+    unless(isNotFinite(b, r))
     return write(r)
   }
   const a = inRegister(b, d, kind)
@@ -198,16 +215,16 @@ function scalarArithmetic(
     return write(select(operation === 'min' ? smaller : larger, a.number, y.number))
   }
   const r = b.let(float(binary[operation], type, a.number, y.number))
-  unless(notBelow(magnitude(r), Infinity))
-  // Tiny sums are exact, and so are products with zero.
   if (operation === 'mul' || operation === 'div') {
     const { fn } = b
     const fine = fn.block()
-    fn.branchIf(fine, notBelow(magnitude(r), SMALLEST[type]))
+    fn.branchIf(fine, isSafe(float(bits, size === 8 ? I64 : I32, r)))
+    // What is left are exact zeros.
+    unless(isNotFinite(b, r))
     const zero = operation === 'mul' ? or(isZero(a.bits), isZero(y.bits)) : isZero(a.bits)
     unless(eqz(zero))
     fn.end()
-  }
+  } else unless(isNotFinite(b, r)) // Tiny sums are exact.
   write(r)
 }
 

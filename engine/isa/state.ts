@@ -39,15 +39,14 @@ export const State = {
   SHADOW: 0xd0,
   /** What must be looked at before the next instruction, of Attention: generated code takes no shortcuts then. */
   ATTENTION: 0xd4,
-  /** Entries of translated regions and instructions retired in them, since somebody last looked. */
-  REGION_ENTRIES: 0xd8,
-  REGION_RETIRED: 0xdc,
   /** IA32_SYSENTER_CS, _ESP and _EIP. */
   SYSENTER_CS: 0xe0,
   SYSENTER_ESP: 0xe4,
   SYSENTER_EIP: 0xe8,
   /** Non-zero when segments or privilege have changed since JUMP_KEY was last derived from them. */
   MODE_STALE: 0xec,
+  /** JUMP_KEY at privilege level 3 in flat 32-bit mode, in the address space that CR3 points at. */
+  FLAT_USER_KEY: 0xf0,
 
   /** ES CS SS DS FS GS LDTR TR: SEGMENT_BYTES each, laid out by Segment. */
   SEGMENTS: 0x100,
@@ -99,16 +98,18 @@ export const Attention = {
 } as const
 
 /**
- * The low half of JUMP_KEY while CS, SS, DS and ES all reach 4 GiB from 0, 32 bits wide: at a privilege level below 3,
- * and at level 3. Every other mode has a number of its own above these.
+ * The low half of JUMP_KEY below privilege level 3 while CS, SS, DS and ES all reach 4 GiB from 0, 32 bits wide. Every
+ * other mode has a number of its own above this; at level 3 so has every address space.
  */
 export const FLAT_SUPERVISOR = 1
-export const FLAT_USER = 2
 /** Mask of the half of JUMP_KEY that counts changes of translations. */
 export const KEY_GENERATION = 0xffff0000 | 0
 
 /** Interrupts and exceptions delivered, by vector: 256 words. */
 export const INTERRUPT_COUNTS = 0x1000
+/** What translated regions count, 64 bits each: instructions retired, and exits by reason (translator/exit-reason.ts). */
+export const REGION_RETIRED = 0x1400
+export const REGION_EXITS = 0x1408
 
 /** FXSAVE alone needs 36. */
 export const BOUNCE_SLOTS = 48

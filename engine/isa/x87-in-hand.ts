@@ -1,20 +1,6 @@
-import {
-  type Expr,
-  I32,
-  I64,
-  type ValueType,
-  and,
-  extend16,
-  i32,
-  i64,
-  load,
-  select,
-  shrU,
-  widenS,
-  xor,
-} from '../wasm/expression.ts'
+import { type Expr, I32, I64, and, extend16, i32, load, select, shrU, xor } from '../wasm/expression.ts'
 import { State } from './state.ts'
-import type { Real, X87Stack } from './x87-stack.ts'
+import type { InMemory, Real, X87Stack } from './x87-stack.ts'
 
 /** x87 instructions on registers that are in hand (see X87Stack), by what they are made of in x87.ts. */
 
@@ -23,11 +9,9 @@ export type OnStack = (stack: X87Stack, i: number) => void
 export type Load = (stack: X87Stack, value: Expr) => void
 /** Gives what is to be stored: 8 bytes, then 2, for an operand of 10. */
 export type Store = (stack: X87Stack) => Expr[]
-export type Memory = 'Single' | 'Double' | 'Integer'
+export type Memory = InMemory['kind']
 
 const SIGN = 0x8000
-const ONE: Real = [i64(BigInt.asIntN(64, 1n << 63n)), i32(0x3fff)]
-const ZERO: Real = [i64(0), i32(0)]
 
 /** Calls a function that gives a number, and enters what it raised. */
 function number(stack: X87Stack, name: string, args: readonly Expr[]): Real {
@@ -39,8 +23,8 @@ function number(stack: X87Stack, name: string, args: readonly Expr[]): Real {
 
 export const arithmeticMemory =
   (op: string, kind: Memory): Load =>
-  (stack, value) =>
-    stack.write(0, number(stack, `${op}${kind}`, [...stack.read(0), value]))
+  (stack, bits) =>
+    stack.compute(op, 0, { kind, bits })
 
 /** A word as the integer that it is. */
 export const widened =
@@ -51,60 +35,55 @@ export const widened =
 export const arithmetic =
   (op: string): OnStack =>
   (stack, i) =>
-    stack.write(0, number(stack, `${op}Real`, [...stack.read(0), ...stack.read(i)]))
+    stack.compute(op, 0, i)
 
 export const arithmeticTo =
   (op: string, pops: number): OnStack =>
   (stack, i) => {
-    stack.write(i, number(stack, `${op}Real`, [...stack.read(i), ...stack.read(0)]))
+    stack.compute(op, i, 0)
     if (pops) stack.pop()
   }
 
 function concludeComparison(stack: X87Stack, conditions: Expr, pops: number): void {
-  stack.raise()
   stack.setConditions(conditions)
   for (let i = 0; i < pops; i++) stack.pop()
 }
 
 export const compareMemory =
   (kind: Memory, pops: number): Load =>
-  (stack, value) =>
-    concludeComparison(stack, stack.call(`compare${kind}`, I32, [...stack.read(0), value]), pops)
+  (stack, bits) =>
+    concludeComparison(stack, stack.compare({ kind, bits }, false), pops)
 
 export const compare =
-  (name: 'compareReal' | 'compareQuiet', pops: number): OnStack =>
+  (quiet: boolean, pops: number): OnStack =>
   (stack, i) =>
-    concludeComparison(stack, stack.call(name, I32, [...stack.read(0), ...stack.read(i)]), pops)
+    concludeComparison(stack, stack.compare(i, quiet), pops)
 
 export function compareWithZero(stack: X87Stack): void {
-  concludeComparison(stack, stack.call('compareReal', I32, [...stack.read(0), ...ZERO]), 0)
+  concludeComparison(stack, stack.compare({ kind: 'Integer', bits: i32(0) }, false), 0)
 }
 
 /** FCOMI and its kin: gives EFLAGS, where C3, C2 and C0 have become ZF, PF and CF. */
 export const compareToFlags =
   (helper: string): ((stack: X87Stack, i: number) => Expr) =>
   (stack, i) => {
-    const name = helper.startsWith('fu') ? 'compareQuiet' : 'compareReal'
-    const conditions = stack.call(name, I32, [...stack.read(0), ...stack.read(i)])
-    stack.raise()
+    const conditions = stack.compare(i, helper.startsWith('fu'))
     if (helper.endsWith('p')) stack.pop()
     return shrU(conditions, i32(8))
   }
 
 export const loadReal =
-  (name: string): Load =>
-  (stack, value) =>
-    pushed(stack, name, value)
-
-function pushed(stack: X87Stack, name: string, value: Expr): void {
-  stack.makeRoom()
-  stack.push(number(stack, name, [value]))
-}
+  (kind: 'Single' | 'Double'): Load =>
+  (stack, bits) =>
+    stack.load({ kind, bits })
 
 export const loadInteger =
   (size: number): Load =>
-  (stack, value) =>
-    pushed(stack, 'loadInteger', size === 8 ? value : widenS(size === 2 ? extend16(value) : value))
+  (stack, value) => {
+    if (size < 8) return stack.load({ kind: 'Integer', bits: size === 2 ? extend16(value) : value })
+    stack.makeRoom()
+    stack.push(number(stack, 'loadInteger', [value]))
+  }
 
 /** Ten bytes from the scratch area, whatever they are. */
 export function loadWhole(stack: X87Stack): void {
@@ -113,10 +92,18 @@ export function loadWhole(stack: X87Stack): void {
   stack.push([load(i32(State.FPU_SCRATCH), 8), load(i32(State.FPU_SCRATCH), 2, 8)])
 }
 
-export const store =
-  (name: string, type: ValueType, pops: number): Store =>
+export const storeReal =
+  (kind: 'Single' | 'Double', pops: number): Store =>
   (stack) => {
-    const value = stack.call(name, type, stack.read(0))
+    const value = stack.convert(kind)
+    if (pops) stack.pop()
+    return [value]
+  }
+
+export const storeInteger =
+  (bits: 16 | 32 | 64, pops: number): Store =>
+  (stack) => {
+    const value = stack.call(`storeInteger${bits}`, bits === 64 ? I64 : I32, stack.read(0))
     stack.raise()
     if (pops) stack.pop()
     return [value]
@@ -130,10 +117,8 @@ export function storeWhole(stack: X87Stack): Expr[] {
 }
 
 export function duplicate(stack: X87Stack, i: number): void {
-  const value = stack.read(i)
-  stack.makeRoom()
+  stack.duplicate(i)
   stack.clearC1()
-  stack.push(value)
 }
 
 export function exchange(stack: X87Stack, i: number): void {
@@ -156,14 +141,12 @@ export function move(stack: X87Stack, i: number, taken: Expr): void {
   stack.write(0, [select(taken, source[0], old[0]), select(taken, source[1], old[1])])
 }
 
-const CONSTANTS: Readonly<Record<string, Real>> = { FLD1: ONE, FLDZ: ZERO }
+const CONSTANTS: Readonly<Record<string, number>> = { FLD1: 1, FLDZ: 0 }
 /** Those that no rounding control changes. */
 export const isPlainConstant = (name: string): boolean => name in CONSTANTS
 
 export function pushConstant(stack: X87Stack, name: string): void {
-  stack.makeRoom()
-  stack.clearC1()
-  stack.push(CONSTANTS[name]!)
+  stack.load({ kind: 'Integer', bits: i32(CONSTANTS[name]!) })
 }
 
 export function changeSign(stack: X87Stack): void {

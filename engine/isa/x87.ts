@@ -1,4 +1,4 @@
-import { type Expr, I32, I64, add, and, eqz, i32, load, or, select } from '../wasm/expression.ts'
+import { type Expr, add, and, eqz, i32, load, or, select } from '../wasm/expression.ts'
 import type { InstructionSet, Options } from './description.ts'
 import { ARITHMETIC, CONDITION_USES, VM, condition } from './flags.ts'
 import { type Operand, type Semantics, isFlatSegment } from './semantics.ts'
@@ -204,7 +204,7 @@ function describeArithmetic(isa: InstructionSet): void {
           [0xdc, column],
         ],
         'fcom',
-        InHand.compare('compareReal', 0),
+        InHand.compare(false, 0),
       )
     else if (op === 'comp')
       onStack(
@@ -216,7 +216,7 @@ function describeArithmetic(isa: InstructionSet): void {
           [0xde, 0xd0],
         ],
         'fcomp',
-        InHand.compare('compareReal', 1),
+        InHand.compare(false, 1),
       )
     else {
       onStack(isa, name, [[0xd8, column]], `f${op}`, InHand.arithmetic(op))
@@ -226,18 +226,10 @@ function describeArithmetic(isa: InstructionSet): void {
       onStack(isa, `${name}P`, [[0xde, other]], `f${op}Pop`, InHand.arithmeticTo(op, 1))
     }
   })
-  onStack(isa, 'FUCOM', [[0xdd, 0xe0]], 'fucom', InHand.compare('compareQuiet', 0))
-  onStack(isa, 'FUCOMP', [[0xdd, 0xe8]], 'fucomp', InHand.compare('compareQuiet', 1))
-  plain(isa, 'FCOMPP', 0xde, 0xd9, 'fcompp', (stack) => InHand.compare('compareReal', 2)(stack, 1), WAITING)
-  plain(
-    isa,
-    'FUCOMPP',
-    0xda,
-    0xe9,
-    'fucompp',
-    (stack) => InHand.compare('compareQuiet', 2)(stack, 1),
-    WAITING,
-  )
+  onStack(isa, 'FUCOM', [[0xdd, 0xe0]], 'fucom', InHand.compare(true, 0))
+  onStack(isa, 'FUCOMP', [[0xdd, 0xe8]], 'fucomp', InHand.compare(true, 1))
+  plain(isa, 'FCOMPP', 0xde, 0xd9, 'fcompp', (stack) => InHand.compare(false, 2)(stack, 1), WAITING)
+  plain(isa, 'FUCOMPP', 0xda, 0xe9, 'fucompp', (stack) => InHand.compare(true, 2)(stack, 1), WAITING)
   const toFlags: [name: string, escape: number, modrm: number][] = [
     ['fucomi', 0xdb, 0xe8],
     ['fcomi', 0xdb, 0xf0],
@@ -261,20 +253,20 @@ function describeArithmetic(isa: InstructionSet): void {
 }
 
 function describeTransfers(isa: InstructionSet): void {
-  fromMemory(isa, 'FLD', 0xd9, 0, 'd', 'fldM32', InHand.loadReal('loadSingle'))
-  fromMemory(isa, 'FLD', 0xdd, 0, 'q', 'fldM64', InHand.loadReal('loadDouble'))
+  fromMemory(isa, 'FLD', 0xd9, 0, 'd', 'fldM32', InHand.loadReal('Single'))
+  fromMemory(isa, 'FLD', 0xdd, 0, 'q', 'fldM64', InHand.loadReal('Double'))
   fromMemory(isa, 'FILD', 0xdb, 0, 'd', 'fildM32', InHand.loadInteger(4))
   fromMemory(isa, 'FILD', 0xdf, 0, 'w', 'fildM16', InHand.loadInteger(2))
   fromMemory(isa, 'FILD', 0xdf, 5, 'q', 'fildM64', InHand.loadInteger(8))
-  toMemory(isa, 'FST', 0xd9, 2, 'd', 'fstM32', InHand.store('storeSingle', I32, 0))
-  toMemory(isa, 'FSTP', 0xd9, 3, 'd', 'fstpM32', InHand.store('storeSingle', I32, 1))
-  toMemory(isa, 'FST', 0xdd, 2, 'q', 'fstM64', InHand.store('storeDouble', I64, 0))
-  toMemory(isa, 'FSTP', 0xdd, 3, 'q', 'fstpM64', InHand.store('storeDouble', I64, 1))
-  toMemory(isa, 'FIST', 0xdb, 2, 'd', 'fistM32', InHand.store('storeInteger32', I32, 0))
-  toMemory(isa, 'FISTP', 0xdb, 3, 'd', 'fistpM32', InHand.store('storeInteger32', I32, 1))
-  toMemory(isa, 'FIST', 0xdf, 2, 'w', 'fistM16', InHand.store('storeInteger16', I32, 0))
-  toMemory(isa, 'FISTP', 0xdf, 3, 'w', 'fistpM16', InHand.store('storeInteger16', I32, 1))
-  toMemory(isa, 'FISTP', 0xdf, 7, 'q', 'fistpM64', InHand.store('storeInteger64', I64, 1))
+  toMemory(isa, 'FST', 0xd9, 2, 'd', 'fstM32', InHand.storeReal('Single', 0))
+  toMemory(isa, 'FSTP', 0xd9, 3, 'd', 'fstpM32', InHand.storeReal('Single', 1))
+  toMemory(isa, 'FST', 0xdd, 2, 'q', 'fstM64', InHand.storeReal('Double', 0))
+  toMemory(isa, 'FSTP', 0xdd, 3, 'q', 'fstpM64', InHand.storeReal('Double', 1))
+  toMemory(isa, 'FIST', 0xdb, 2, 'd', 'fistM32', InHand.storeInteger(32, 0))
+  toMemory(isa, 'FISTP', 0xdb, 3, 'd', 'fistpM32', InHand.storeInteger(32, 1))
+  toMemory(isa, 'FIST', 0xdf, 2, 'w', 'fistM16', InHand.storeInteger(16, 0))
+  toMemory(isa, 'FISTP', 0xdf, 3, 'w', 'fistpM16', InHand.storeInteger(16, 1))
+  toMemory(isa, 'FISTP', 0xdf, 7, 'q', 'fistpM64', InHand.storeInteger(64, 1))
   toMemory(isa, 'FSTP', 0xdb, 7, 't', 'fstpM80', InHand.storeWhole, RARE)
   toMemory(isa, 'FBSTP', 0xdf, 6, 't', 'fbstp', null, RARE)
   const tenBytes = (

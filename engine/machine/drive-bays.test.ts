@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -66,4 +66,45 @@ it('takes the drive that a floppy belongs into, or the one that is asked for: Xe
   const asked = open([floppies[0]!], { floppyTypes: [1200] })
   expect(asked.floppyTypes).toEqual(['1.2M', 'none'])
   asked.close()
+})
+
+/** A new file over a disk of the folder. */
+const layerOver = (below: string, file: string) => ({
+  below,
+  format: 'raw' as const,
+  name: 'disk',
+  file: join(folder, file),
+  allowed: [],
+})
+
+it('lays new files over disks that run, which take what is written from then on', () => {
+  const disk = image('disk', 1024 * 512)
+  const bays = open([{ kind: 'disk', path: disk, format: 'raw' }])
+  const [drive] = bays.ideDrives(0)
+  if (drive?.kind !== 'disk') throw new Error('there is no disk')
+  const sector = (byte: number) => new Uint8Array(512).fill(byte)
+  drive.image.write(3, 1, sector(1))
+  bays.layOver([layerOver(disk, 'layer')])
+  drive.image.write(3, 1, sector(2))
+  const found = sector(0)
+  drive.image.read(3, 1, found)
+  expect(found).toEqual(sector(2))
+  bays.close()
+  expect(readFileSync(disk).subarray(3 * 512, 4 * 512)).toEqual(Buffer.from(sector(1)))
+})
+
+it('leaves every disk as it was when one cannot get a new file, and when they are taken off', () => {
+  const [first, second] = [image('disk', 1024 * 512), image('other', 1024 * 512)]
+  const bays = open([first, second].map((path) => ({ kind: 'disk' as const, path, format: 'raw' as const })))
+  const names = () => bays.status().flatMap(({ kind, medium }) => (kind === 'disk' ? [medium] : []))
+  expect(() =>
+    bays.layOver([layerOver(first, 'a'), layerOver(second, join('no', 'such', 'folder'))]),
+  ).toThrow('file-unusable')
+  expect(names()).toEqual([first, second])
+  bays.layOver([layerOver(first, 'a'), layerOver(second, 'b')])
+  expect(names()).toEqual([join(folder, 'a'), join(folder, 'b')])
+  bays.takeOff()
+  expect(names()).toEqual([first, second])
+  bays.close()
+  expect(readdirSync(folder).toSorted()).toEqual(['disk', 'other'])
 })

@@ -6,13 +6,16 @@ import type { AtapiCdrom } from '../devices/ide/atapi-cdrom.ts'
 import { type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.ts'
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
-import type { DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
-import { asDiskError, type BlockImage, type DiskFaultListener } from '../storage/block-image.ts'
+import type { DiskLayer, DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
+import { asDiskError, type BlockImage, DiskError, type DiskFaultListener } from '../storage/block-image.ts'
 import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
+import { makeLayer } from '../storage/formats/merge-layer.ts'
+import { HostImageFiles } from '../storage/image-files.ts'
 import { MeteredImage } from '../storage/metered-image.ts'
 import { openCdImage, openDiskImage, openFloppyImage } from '../storage/open-image.ts'
 import { type DriveSlot, assignDrives, floppyTypeOf } from './drives.ts'
 import type { DriveKind, DriveStatus } from './machine.ts'
+import type { LoadedDrive } from './media-state.ts'
 
 const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave'] as const
 /** Systems of the time never flush; what their disk's tables say goes to the file after so long at most. */
@@ -22,6 +25,8 @@ const FLOPPY_IDS = ['floppy0', 'floppy1'] as const
 /** What a drive holds: the image as opened, counted, and how it is formatted. */
 interface Medium {
   image: MeteredImage
+  /** The same as it was opened. */
+  opened: BlockImage
   floppy: FloppyGeometry | null
   readonly: boolean
 }
@@ -34,7 +39,8 @@ interface Bay {
 }
 
 type InsertOptions = { readonly?: boolean; ephemeral?: boolean }
-type MediumOptions = InsertOptions & Partial<Pick<DriveConfig, 'format' | 'allowed' | 'overlay'>>
+type MediumOptions = InsertOptions &
+  Partial<Pick<DriveConfig, 'format' | 'allowed' | 'overlay'>> & { keepsOverlay?: boolean }
 
 /**
  * The drives of a machine and the media in them. Opens every image of a configuration, or none: a failure
@@ -45,11 +51,17 @@ export class DriveBays {
   #fdc: Fdc | null = null
   #channels: readonly IdeChannel[] = []
   #nextSettleMs = 0
+  /** What was laid over disks last. */
+  #layers: { medium: Medium; layer: DiskLayer }[] = []
 
-  /** Throws `file-unusable` or `option-invalid`. */
+  /**
+   * Throws `file-unusable` or `option-invalid`.
+   * @param keepsOverlays what ephemeral overlays hold is not thrown away
+   */
   constructor(
     private readonly config: MachineConfig,
     private readonly onFault: DiskFaultListener = () => {},
+    private readonly keepsOverlays = false,
   ) {
     try {
       for (const slot of assignDrives(config.drives)) this.#bays.push(this.#openBay(slot))
@@ -62,7 +74,8 @@ export class DriveBays {
   }
 
   #openBay({ id, config }: DriveSlot): Bay {
-    const medium = config.path === null ? null : open(config.kind, config.path, config)
+    const options = { ...config, keepsOverlay: this.keepsOverlays }
+    const medium = config.path === null ? null : open(config.kind, config.path, options)
     const geometry =
       config.kind === 'disk' && medium ? (config.geometry ?? defaultGeometry(medium.image.sectorCount)) : null
     return { id, kind: config.kind, medium, geometry }
@@ -186,6 +199,61 @@ export class DriveBays {
     }
   }
 
+  /** What lies in the drives, for a saved state. */
+  loaded(): LoadedDrive[] {
+    return this.#bays.map(({ id, medium }) => ({ id, medium: medium?.opened ?? null }))
+  }
+
+  /** Writes down what images hold back. Throws `DiskError`. */
+  flush(): void {
+    for (const { medium } of this.#bays) medium?.image.flush()
+  }
+
+  /** Does what reads or flushes media outside of the guest's sight; the host's failure is then `file-unusable`. */
+  readable<T>(action: () => T): T {
+    try {
+      return action()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      const { path, reason } = error
+      throw new EngineError('file-unusable', { path, reason }, { cause: error })
+    }
+  }
+
+  /** Lays new files over disks, all or none. Throws `file-unusable`, `option-invalid`. */
+  layOver(layers: readonly DiskLayer[]): void {
+    this.#layers = []
+    try {
+      for (const layer of layers) {
+        const medium = this.#bays.find((bay) => bay.medium?.image.name === layer.below)?.medium
+        if (!medium)
+          throw new EngineError('option-invalid', { option: layer.below, reason: 'no drive has it' })
+        medium.image.flush()
+        medium.image.close()
+        try {
+          makeLayer(new HostImageFiles(), { ...layer, path: layer.below }, layer.file)
+          goOnWith(medium, openDiskImage(layer.file, { format: 'qcow2', confirmed: layer.allowed }))
+        } catch (error) {
+          goBack(medium, layer)
+          throw error
+        }
+        this.#layers.push({ medium, layer })
+      }
+    } catch (error) {
+      this.takeOff()
+      throw error
+    }
+  }
+
+  /** Takes off what was laid over last; nothing has been written to it. */
+  takeOff(): void {
+    for (const { medium, layer } of this.#layers.toReversed()) {
+      medium.image.close()
+      goBack(medium, layer)
+    }
+    this.#layers = []
+  }
+
   /** Takes a medium out. Throws `option-invalid` when the drive is none with removable media. */
   eject(id: string): void {
     const bay = this.#removable(id)
@@ -242,11 +310,22 @@ function open(kind: DriveKind, path: string, options: MediumOptions): Medium {
   const readonly = kind === 'cdrom' || (options.readonly ?? false)
   if (kind === 'floppy') {
     const { image, geometry } = openFloppyImage(path, options)
-    return { image: new MeteredImage(image), floppy: geometry, readonly }
+    return { image: new MeteredImage(image), opened: image, floppy: geometry, readonly }
   }
   const { allowed = [], ...disk } = options
   const image = kind === 'cdrom' ? openCdImage(path) : openDiskImage(path, { ...disk, confirmed: allowed })
-  return { image: new MeteredImage(image), floppy: null, readonly }
+  return { image: new MeteredImage(image), opened: image, floppy: null, readonly }
+}
+
+/** The same disk in another image. */
+function goOnWith(medium: Medium, image: BlockImage): void {
+  medium.image.goOnWith(image)
+  medium.opened = image
+}
+
+function goBack(medium: Medium, { below, format, file, allowed }: DiskLayer): void {
+  goOnWith(medium, openDiskImage(below, { format, confirmed: allowed }))
+  new HostImageFiles().remove(file)
 }
 
 /** Flushes before closing, and closes whatever flushing says. */

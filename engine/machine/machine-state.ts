@@ -3,17 +3,29 @@ import { parseSaved, timeNs } from '../base/saved-state.ts'
 import { EngineError } from '../base/errors.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { Device } from '../devices/device.ts'
+import { copyInto, type MachineCapture } from '../snapshot/capture.ts'
 import { packMemory, unpackMemory } from '../snapshot/memory-image.ts'
 import { readStateFile, writeStateFile } from '../snapshot/state-file.ts'
 import type { MachineClock } from './machine-clock.ts'
+import {
+  checkMedia,
+  describeMedia,
+  type LoadedDrive,
+  packWrites,
+  replaceWrites,
+  SAVED_MEDIA,
+  unpackWrites,
+  writesOf,
+} from './media-state.ts'
 
 /** What a machine's state is made of. */
 export interface StatefulParts {
-  /** What must be the same for a state to fit: memory, processor, drives and their media. */
+  /** What must be the same for a state to fit: memory, processor, ports. */
   fingerprint: Record<string, string | number>
   clock: MachineClock
   memory: MemoryMap
   devices: readonly Device[]
+  drives: readonly LoadedDrive[]
   cpu: { save(): unknown; restore(state: unknown): void }
   board: { save(): BoardState; restore(state: BoardState): void }
 }
@@ -26,25 +38,48 @@ const BOARD_STATE = v.object({
 export type BoardState = v.InferOutput<typeof BOARD_STATE>
 
 const MACHINE_STATE = v.object({
-  version: v.literal(1),
+  version: v.literal(2),
   fingerprint: v.record(v.string(), v.union([v.string(), v.number()])),
   guestNs: timeNs,
   a20: v.boolean(),
   board: BOARD_STATE,
   cpu: v.unknown(),
   devices: v.record(v.string(), v.unknown()),
+  media: SAVED_MEDIA,
 })
 type MachineState = v.InferOutput<typeof MACHINE_STATE>
 
-/** The whole state as a file's bytes. The machine stands between two runs, with no firmware call under way. */
+/**
+ * The whole state as a file's bytes. The machine stands between two runs, with no firmware call under way and nothing
+ * held back by its media. Throws `DiskError` when a medium cannot be read, `state-invalid` when it is too much.
+ */
 export function saveMachine(parts: StatefulParts): Uint8Array {
   const { ram, vram } = parts.memory.memory
-  return writeStateFile({ state: describe(parts), ram: packMemory(ram), vram: packMemory(vram) })
+  const media = describeMedia(parts.drives)
+  const state: MachineState = { ...describe(parts), media }
+  return writeStateFile({
+    state,
+    parts: [packMemory(ram), packMemory(vram), ...packWrites(parts.drives, media)],
+  })
 }
 
-function describe({ fingerprint, clock, memory, devices, cpu, board }: StatefulParts): MachineState {
+/**
+ * A copy of the whole state, under the same conditions as `saveMachine`; the guest need not wait for its packing.
+ * @param room as large as RAM and video memory together, from `roomFor`
+ */
+export function captureMachine(parts: StatefulParts, room: Uint8Array): MachineCapture {
+  const { ram, vram } = parts.memory.memory
+  const copy = { ram: room.subarray(0, ram.length), vram: room.subarray(ram.length) }
+  copyInto(copy.ram, ram)
+  copyInto(copy.vram, vram)
+  const media = describeMedia(parts.drives)
+  const state: MachineState = { ...describe(parts), media }
+  return { state, ...copy, writes: packWrites(parts.drives, media) }
+}
+
+function describe({ fingerprint, clock, memory, devices, cpu, board }: StatefulParts) {
   return {
-    version: 1,
+    version: 2 as const,
     fingerprint,
     guestNs: clock.nowNs,
     a20: memory.a20Mask === 0xffffffff,
@@ -54,8 +89,12 @@ function describe({ fingerprint, clock, memory, devices, cpu, board }: StatefulP
   }
 }
 
-/** Takes a saved state, or throws `state-invalid` or `state-too-new` and leaves everything as it was. */
-export function restoreMachine(parts: StatefulParts, bytes: Uint8Array): void {
+/**
+ * Takes a saved state, or throws `state-invalid`, `state-too-new` or `medium-changed` and leaves everything as it was.
+ * @param insists take media that are not what they were, too
+ */
+export function restoreMachine(parts: StatefulParts, bytes: Uint8Array, insists: boolean): void {
+  const { drives } = parts
   const file = readStateFile(bytes)
   const state = parseSaved('machine', MACHINE_STATE, file.state)
   for (const [name, value] of Object.entries(parts.fingerprint))
@@ -66,23 +105,34 @@ export function restoreMachine(parts: StatefulParts, bytes: Uint8Array): void {
       })
   const missing = parts.devices.find(({ id }) => !(id in state.devices))
   if (missing) throw new EngineError('state-invalid', { device: missing.id, reason: 'its state is missing' })
+  checkMedia(drives, state.media, insists)
+  const [packedRam, packedVram, ...packedWrites] = file.parts
+  if (!packedRam || !packedVram)
+    throw new EngineError('state-invalid', { device: 'memory', reason: 'it is missing' })
+  const writes = unpackWrites(drives, state.media, packedWrites)
   const { ram, vram } = parts.memory.memory
   const before = describe(parts)
+  const oldWrites = writesOf(drives)
   const oldRam = packMemory(ram)
   const oldVram = packMemory(vram)
   try {
-    unpackMemory(file.ram, ram)
-    unpackMemory(file.vram, vram)
+    unpackMemory(packedRam, ram)
+    unpackMemory(packedVram, vram)
+    replaceWrites(drives, writes)
     apply(parts, state)
   } catch (error) {
     unpackMemory(oldRam, ram)
     unpackMemory(oldVram, vram)
+    replaceWrites(drives, oldWrites)
     apply(parts, before)
     throw error
   }
 }
 
-function apply({ clock, memory, devices, cpu, board }: StatefulParts, state: MachineState): void {
+function apply(
+  { clock, memory, devices, cpu, board }: StatefulParts,
+  state: Omit<MachineState, 'media'>,
+): void {
   clock.restore(state.guestNs)
   memory.setA20(state.a20)
   board.restore(state.board)

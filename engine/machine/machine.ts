@@ -1,4 +1,6 @@
 import type { DebugTarget } from '../debugger/target.ts'
+import type { DiskLayer } from '../protocol/machine-config.ts'
+import type { MachineCapture } from '../snapshot/capture.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import type { Display } from '../devices/display.ts'
 import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
@@ -81,10 +83,26 @@ export interface Machine {
   /** Puts a file in. Throws `file-unusable` with the reason, leaving the drive as it was. */
   insert(drive: string, path: string, options?: { readonly?: boolean; ephemeral?: boolean }): void
   stats(): MachineStats
-  /** The whole state, in the format of engine/snapshot. */
+  /**
+   * The whole state, in the format of engine/snapshot; what was written to ephemeral media is in it, other media are
+   * flushed and noted so that they are known again. Throws `file-unusable` for a medium that the host cannot read.
+   */
   save(): Uint8Array
-  /** Throws `state-invalid` or `state-too-new`, changing nothing. */
-  restore(state: Uint8Array): void
+  /** Size of the memory that a copy of its state holds. */
+  readonly captureBytes: number
+  /**
+   * For a snapshot: a copy of the state, with new files over the disks, which take all further writes. Throws
+   * `file-unusable`, leaving every disk as it was.
+   * @param room for `captureBytes`, to hold the copy
+   */
+  freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture
+  /** Takes those files off again; nothing has run meanwhile. */
+  thaw(): void
+  /**
+   * Throws `state-invalid`, `state-too-new`, or `medium-changed` for an image that is another one or was written
+   * since, changing nothing. @param insists take such images all the same
+   */
+  restore(state: Uint8Array, insists?: boolean): void
   /** Called when the host fails the machine: an image or a file that cannot be read or written. Replaces the listener. */
   onFault(listener: (fault: HostFault) => void): void
   /** Flushes and closes every image. */

@@ -14,9 +14,10 @@ import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import { clearMemory } from '../memory/zero-pages.ts'
-import type { Knobs, MachineConfig } from '../protocol/machine-config.ts'
+import type { DiskLayer, Knobs, MachineConfig } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import type { DiskFaultListener } from '../storage/block-image.ts'
+import type { MachineCapture } from '../snapshot/capture.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
@@ -26,7 +27,7 @@ import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, HostFault, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
-import { restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
+import { captureMachine, restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
 import { readFile } from './read-file.ts'
 import { MAX_FIRMWARE_BYTES, MAX_VGA_BIOS_BYTES, RomSpace } from './rom-space.ts'
 import { RunLoop } from './run-loop.ts'
@@ -44,9 +45,12 @@ const LONG_IDLE_NS = 500_000_000
 const BUSIEST_PORTS = 24
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
-/** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
-export function createMachine(config: MachineConfig): Machine {
-  return new Pc(config)
+/**
+ * Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open.
+ * @param options.restores it will go on from a saved state: what ephemeral overlays hold is kept
+ */
+export function createMachine(config: MachineConfig, { restores = false } = {}): Machine {
+  return new Pc(config, restores)
 }
 
 /** What devices ask the machine for in the middle of an access; done once the processor has stopped. */
@@ -74,7 +78,7 @@ class Pc implements Machine {
   #onFault: (fault: HostFault) => void = () => {}
   #apicBase = 0xfee00900
 
-  constructor(config: MachineConfig) {
+  constructor(config: MachineConfig, restores: boolean) {
     this.#config = config
     const guest = new GuestMemory(config.memoryMiB)
     this.#memory = new MemoryMap(guest)
@@ -90,7 +94,7 @@ class Pc implements Machine {
     this.#loadRoms(rom)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
-    this.#bays = new DriveBays(config, this.#diskFault)
+    this.#bays = new DriveBays(config, this.#diskFault, restores)
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
     this.#board = new Board(
       this.#clock,
@@ -260,12 +264,33 @@ class Pc implements Machine {
 
   save(): Uint8Array {
     this.#finishFirmwareCall()
-    return saveMachine(this.#stateful())
+    return this.#bays.readable(() => {
+      this.#bays.flush()
+      return saveMachine(this.#stateful())
+    })
   }
 
-  restore(state: Uint8Array): void {
+  get captureBytes(): number {
+    const { ram, vram } = this.#memory.memory
+    return ram.length + vram.length
+  }
+
+  freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture {
     this.#finishFirmwareCall()
-    restoreMachine(this.#stateful(), state)
+    return this.#bays.readable(() => {
+      this.#bays.flush()
+      this.#bays.layOver(layers)
+      return captureMachine(this.#stateful(), room)
+    })
+  }
+
+  thaw(): void {
+    this.#bays.takeOff()
+  }
+
+  restore(state: Uint8Array, insists = false): void {
+    this.#finishFirmwareCall()
+    this.#bays.readable(() => restoreMachine(this.#stateful(), state, insists))
   }
 
   /** A call to the firmware is no state that can be saved; it takes some thousand instructions at most. */
@@ -281,20 +306,17 @@ class Pc implements Machine {
 
   #stateful(): StatefulParts {
     const { memoryMiB, cpuModel, serialPorts, firmware } = this.#config
-    const media = this.#bays
-      .status()
-      .map(({ id, medium }) => [`the medium of ${id}`, medium ? basename(medium) : 'none'])
     return {
       fingerprint: {
         'memory in MiB': memoryMiB,
         'processor model': cpuModel,
         'serial ports': serialPorts,
         firmware: firmware ? basename(firmware) : 'built in',
-        ...(Object.fromEntries(media) as Record<string, string>),
       },
       clock: this.#clock,
       memory: this.#memory,
       devices: this.#board.devices,
+      drives: this.#bays.loaded(),
       cpu: this.#cpu,
       board: {
         save: () => ({ tscOffset: this.#tscOffset, apicBase: this.#apicBase }),

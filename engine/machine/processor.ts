@@ -66,6 +66,7 @@ function softProcessor(wiring: ProcessorWiring, translates: boolean): SoftVcpu {
   return new SoftVcpu({
     ...wiring,
     isa,
+    hostMs: () => performance.now(),
     interpreter: loadInterpreter(isa, wiring.model, artifact),
     ...(translates && { translator: (host) => new RegionTranslator(host) }),
     fpu: loadFpu(wiring.memory.memory.wasm, fpuBytes()) as never,

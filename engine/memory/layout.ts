@@ -9,8 +9,12 @@ export const PAGE_SHIFT = 12
 
 /** Vcpu state, jump cache, TLB and decoded instructions: see engine/isa/state.ts. */
 export const CPU_BYTES = 48 * MIB
+/** One bit for each 64 bytes of linear memory, set where the processor has decoded instructions. */
+export const CODE_MAP = CPU_BYTES
+export const CODE_MAP_SHIFT = 6
+export const CODE_MAP_BYTES = 8 * MIB
 /** Read-only memory images (BIOS, VGA BIOS, option ROMs), 4 MiB in all. */
-export const ROM_BASE = CPU_BYTES
+export const ROM_BASE = CODE_MAP + CODE_MAP_BYTES
 export const ROM_BYTES = 4 * MIB
 /** Video memory as the guest sees it: all of its base address register's window, a power of two. */
 export const VRAM_BASE = ROM_BASE + ROM_BYTES

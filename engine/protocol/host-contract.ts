@@ -2,10 +2,14 @@ import * as v from 'valibot'
 import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB } from './machine-config.ts'
 import { Preset } from './preset.ts'
 import type { Contract } from './rpc.ts'
+import { SnapshotId, SnapshotList, SnapshotName, SnapshotNotes } from './snapshot.ts'
 import { VmId, VmName, VmSettings, VmSummary } from './vm.ts'
 
 const nothing = v.undefined()
 const one = v.strictObject({ id: VmId })
+
+const snapshotOf = v.strictObject({ id: VmId, snapshot: SnapshotId })
+const described = { name: SnapshotName, notes: v.optional(SnapshotNotes, '') }
 
 const imageId = v.pipe(v.string(), v.maxLength(300))
 
@@ -78,7 +82,11 @@ export const hostContract = {
     remove: { params: v.strictObject({ id: VmId, files: v.picklist(['keep', 'delete']) }), result: nothing },
     /** Brings back what was removed last under an id. Throws `vm-unknown` when that is too long ago. */
     putBack: { params: one, result: VmSummary },
-    start: { params: one, result: nothing },
+    /** `disposable`: what it writes to disks and floppies is thrown away when it ends. */
+    start: {
+      params: v.strictObject({ id: VmId, disposable: v.optional(v.boolean(), false) }),
+      result: nothing,
+    },
     pause: { params: one, result: nothing },
     resume: { params: one, result: nothing },
     reset: { params: one, result: nothing },
@@ -89,6 +97,32 @@ export const hostContract = {
     /** Writes the machine's state and ends its process; the next start goes on from there. */
     saveState: { params: one, result: nothing },
     discardState: { params: one, result: nothing },
+    snapshots: { params: one, result: SnapshotList },
+    /** Of a machine that is off, or live of one that runs; its guest stops for a moment. */
+    takeSnapshot: { params: v.strictObject({ id: VmId, ...described }), result: nothing },
+    /**
+     * Goes back to a snapshot; what the machine is now is lost, unless `saveAs` names a snapshot for it: then both
+     * happen or neither. A machine that runs is ended, and goes on from there.
+     */
+    restoreSnapshot: {
+      params: v.strictObject({ id: VmId, snapshot: SnapshotId, saveAs: v.nullable(SnapshotName) }),
+      result: nothing,
+    },
+    /** What others build on stays; its files are merged when the machine is off. */
+    deleteSnapshot: { params: snapshotOf, result: nothing },
+    editSnapshot: {
+      params: v.strictObject({ id: VmId, snapshot: SnapshotId, ...described }),
+      result: nothing,
+    },
+    /** A machine as another was at a snapshot. A linked one builds on its disks, which have to stay. */
+    cloneSnapshot: {
+      params: v.strictObject({ id: VmId, snapshot: SnapshotId, name: VmName, linked: v.boolean() }),
+      result: VmSummary,
+    },
+    /** Every start goes back to this snapshot; null ends that. */
+    startFrom: { params: v.strictObject({ id: VmId, snapshot: v.nullable(SnapshotId) }), result: nothing },
+    /** The screen at a snapshot as PNG in base64; null when there is none. */
+    snapshotPicture: { params: snapshotOf, result: v.nullable(v.string()) },
     insert: { params: v.strictObject({ id: VmId, drive: v.string(), image: imageId }), result: nothing },
     eject: { params: v.strictObject({ id: VmId, drive: v.string() }), result: nothing },
     log: { params: one, result: v.array(LogEntry) },

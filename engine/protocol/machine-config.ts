@@ -58,6 +58,18 @@ export const DriveConfig = v.strictObject({
 })
 export type DriveConfig = v.InferOutput<typeof DriveConfig>
 
+/** A new file that is to be laid over the disk of a drive. All paths are absolute. */
+export const DiskLayer = v.strictObject({
+  /** The file that is written now. */
+  below: path,
+  format: oneOf(DISK_FORMATS),
+  /** As the new file is to call it. */
+  name: path,
+  file: path,
+  allowed: v.pipe(v.array(path), v.maxLength(64)),
+})
+export type DiskLayer = v.InferOutput<typeof DiskLayer>
+
 /** A kernel that the firmware's loader starts instead of a drive: Linux boot protocol or Multiboot 1, by its header. */
 export const KernelConfig = v.strictObject({
   path,

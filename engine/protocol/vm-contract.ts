@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { MachineConfig } from './machine-config.ts'
+import { DiskLayer, MachineConfig } from './machine-config.ts'
 import type { Contract } from './rpc.ts'
 import { SerialLinkTarget } from './serial-target.ts'
 import { ScreenText, VmStats } from './vm.ts'
@@ -29,6 +29,8 @@ export const vmContract = {
         serial: v.array(SerialLinkTarget),
         /** File of a saved state to go on from. */
         restore: v.nullable(v.string()),
+        /** Go on from it although files were written since, as merging snapshots does: the record vouches for them. */
+        allowChangedMedia: v.optional(v.boolean(), false),
       }),
       result: nothing,
     },
@@ -39,6 +41,15 @@ export const vmContract = {
     powerOff: { params: nothing, result: nothing },
     /** Pauses the machine and writes its whole state to a file. */
     saveState: { params: v.strictObject({ path: v.string() }), result: nothing },
+    /**
+     * For a snapshot: pauses the machine, notes its whole state and lays new files over its disks, which take
+     * all further writes. Throws `file-unusable`, leaving every disk as it was.
+     */
+    freeze: { params: v.strictObject({ layers: v.array(DiskLayer) }), result: nothing },
+    /** Takes those files off again and removes them; nothing has run meanwhile. */
+    thaw: { params: nothing, result: nothing },
+    /** Writes the state that was noted last to a file, while the machine may run. Says how long it stood. */
+    keepState: { params: v.strictObject({ path: v.string() }), result: v.object({ stoodMs: v.number() }) },
     /** A small picture of the screen as PNG, in base64. */
     thumbnail: { params: nothing, result: v.string() },
     insert: { params: v.strictObject({ drive, path: v.string(), readonly: v.boolean() }), result: nothing },

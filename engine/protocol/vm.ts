@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { MachineConfig, SERIAL_PORTS } from './machine-config.ts'
 import { SerialTarget } from './serial-target.ts'
+import { SnapshotTree } from './snapshot.ts'
 
 export const VM_STATES = ['off', 'saved', 'starting', 'running', 'paused', 'aborted', 'inaccessible'] as const
 export type VmState = (typeof VM_STATES)[number]
@@ -68,7 +69,12 @@ export const VmSettings = v.strictObject(settings)
 export type VmSettings = v.InferOutput<typeof VmSettings>
 
 /** What vm.json holds. Version 1 of its shape; unknown keys are refused. */
-export const VmRecord = v.strictObject({ version: v.literal(1), ...settings })
+export const VmRecord = v.strictObject({
+  version: v.literal(1),
+  ...settings,
+  /** Absent until the first one is taken. */
+  snapshots: v.optional(SnapshotTree),
+})
 export type VmRecord = v.InferOutput<typeof VmRecord>
 
 const count = v.pipe(v.number(), v.minValue(0))

@@ -210,6 +210,9 @@ export class MachineLoop {
     eject: (drive) => this.machine.eject(drive),
     insert: (drive, path, options) => this.machine.insert(drive, path, options),
     save: () => this.machine.save(),
+    captureBytes: () => this.machine.captureBytes,
+    freeze: (layers, room) => this.machine.freeze(layers, room),
+    thaw: () => this.machine.thaw(),
   }
 
   #picture(): Picture {

@@ -128,7 +128,7 @@ describe('vm service', () => {
       service = new VmService(script, far, HOST, resolve)
     })
     const control = new RpcClient<VmContract>(vmContract, host)
-    await control.call('start', { config: configOf(), serial: [], restore: null })
+    await control.call('start', { config: configOf(), serial: [], restore: null, allowChangedMedia: false })
     return { control, ended, host }
   }
   let service: VmService

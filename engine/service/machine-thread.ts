@@ -56,9 +56,19 @@ export class MachineThread {
     script: string,
     config: MachineConfig,
     private readonly listener: MachineListener,
-    { state = null, waitForDebugger = false }: Partial<Pick<ThreadStart, 'state' | 'waitForDebugger'>> = {},
+    {
+      state = null,
+      allowChangedMedia = false,
+      waitForDebugger = false,
+    }: Partial<Omit<ThreadStart, 'config' | 'kick'>> = {},
   ) {
-    const workerData: ThreadStart = { config, state, waitForDebugger, kick: this.#kick.buffer }
+    const workerData: ThreadStart = {
+      config,
+      state,
+      allowChangedMedia,
+      waitForDebugger,
+      kick: this.#kick.buffer,
+    }
     const worker = new Worker(script, {
       workerData,
       name: 'machine',

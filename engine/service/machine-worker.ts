@@ -43,12 +43,13 @@ class ThreadHost implements LoopHost {
   }
 }
 
-function main(port: MessagePort, { config, state, waitForDebugger, kick }: ThreadStart): void {
+function main(port: MessagePort, start: ThreadStart): void {
+  const { config, state, allowChangedMedia, waitForDebugger, kick } = start
   const host = new ThreadHost(port, kick)
   try {
-    const machine = createMachine(config)
+    const machine = createMachine(config, { restores: state !== null })
     try {
-      if (state) machine.restore(state)
+      if (state) machine.restore(state, allowChangedMedia)
     } catch (error) {
       machine.close()
       throw error

@@ -1,5 +1,6 @@
 import type { DriveStatus, HostFault } from '../machine/machine.ts'
-import type { MachineConfig } from '../protocol/machine-config.ts'
+import type { DiskLayer, MachineConfig } from '../protocol/machine-config.ts'
+import type { MachineCapture } from '../snapshot/capture.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { Accelerator, ScreenText, VmStats } from '../protocol/vm.ts'
 
@@ -29,6 +30,9 @@ export interface Requests {
     answer: void
   }
   save: { args: []; answer: Uint8Array }
+  captureBytes: { args: []; answer: number }
+  freeze: { args: [layers: readonly DiskLayer[], room: Uint8Array]; answer: MachineCapture }
+  thaw: { args: []; answer: void }
 }
 export type RequestName = keyof Requests
 
@@ -76,6 +80,8 @@ export interface ThreadStart {
   config: MachineConfig
   /** A saved state to go on from. */
   state: Uint8Array | null
+  /** Go on from it although an image is another one or was written since. */
+  allowChangedMedia: boolean
   /** It stands before its first instruction until a debugger lets it go. */
   waitForDebugger: boolean
   /** One word: not zero when messages wait. */

@@ -3,6 +3,7 @@ import { RpcError, RpcServer, type CallHandlers } from '../protocol/rpc.ts'
 import type { SerialLinkTarget } from '../protocol/serial-target.ts'
 import { vmContract, type MachineState, type VmContract } from '../protocol/vm-contract.ts'
 import type { VmStats } from '../protocol/vm.ts'
+import { packCapture, roomFor, type MachineCapture } from '../snapshot/capture.ts'
 import { MachineThread } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
 import { thumbnail } from './thumbnail.ts'
@@ -29,6 +30,11 @@ export class VmService {
   readonly views = new MachineViews()
   #thread: MachineThread | null = null
   #links: (SerialLink | null)[] = []
+  /** What was noted for a snapshot and is not written yet. */
+  #capture: MachineCapture | null = null
+  #stoppedAtMs = 0
+  /** How long the guest stood for it. */
+  #stoodMs = 0
 
   /**
    * @param script file of the bundled machine-worker.ts
@@ -57,7 +63,7 @@ export class VmService {
   #calls(tell: (state: Parameters<MachineViews['onState']>[0]) => void): CallHandlers<VmContract> {
     const { views } = this
     return {
-      start: async ({ config, serial, restore }) => {
+      start: async ({ config, serial, restore, allowChangedMedia }) => {
         if (this.#thread) throw new RpcError('already-running')
         const state = restore === null ? null : await this.host.readFile(restore)
         const listener = {
@@ -75,7 +81,7 @@ export class VmService {
         }
         // The links come first: what cannot be opened keeps the machine off.
         await this.#openLinks(serial)
-        const thread = new MachineThread(this.script, config, listener, { state })
+        const thread = new MachineThread(this.script, config, listener, { state, allowChangedMedia })
         this.#thread = thread
         views.attach(
           thread,
@@ -85,7 +91,10 @@ export class VmService {
         void thread.ended.then(() => this.#end())
       },
       pause: () => this.#running.ask('pause'),
-      resume: () => this.#running.ask('resume'),
+      resume: async () => {
+        await this.#running.ask('resume')
+        this.#stoodMs = performance.now() - this.#stoppedAtMs
+      },
       reset: () => this.#running.ask('reset'),
       powerButton: () => this.#running.ask('powerButton'),
       powerOff: () => this.#powerOff(),
@@ -99,6 +108,24 @@ export class VmService {
           if (wasRunning) await thread.ask('resume')
           throw error
         }
+      },
+      freeze: async ({ layers }) => {
+        const thread = this.#running
+        const room = roomFor(await thread.ask('captureBytes'))
+        this.#stoppedAtMs = performance.now()
+        await thread.ask('pause')
+        this.#capture = await thread.ask('freeze', layers, room)
+      },
+      thaw: async () => {
+        this.#capture = null
+        await this.#running.ask('thaw')
+      },
+      keepState: async ({ path }) => {
+        const capture = this.#capture
+        if (!capture) throw new RpcError('bad-request', { name: 'keepState', reason: 'no state was noted' })
+        this.#capture = null
+        await this.host.writeFile(path, await packCapture(capture))
+        return { stoodMs: this.#stoodMs }
       },
       thumbnail: async () => thumbnail(await this.#running.ask('picture')).toString('base64'),
       insert: ({ drive, path, readonly }) => this.#running.ask('insert', drive, path, { readonly }),

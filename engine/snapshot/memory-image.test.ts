@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { clearMemory } from '../memory/zero-pages.ts'
-import { packMemory, unpackMemory } from './memory-image.ts'
+import { packBlocks, packMemory, unpackBlocks, unpackMemory } from './memory-image.ts'
 
 const PAGE = 4096
 
@@ -29,9 +29,18 @@ describe('packed memory', () => {
     for (const damaged of [packed.subarray(0, -1), packed.subarray(0, 6), packed.fill(0xff, 4, 8)])
       expect(() => unpackMemory(damaged, memory)).toThrow('state-invalid')
     expect(() => unpackMemory(packMemory(memoryOf(9, { 8: 1 })), memory)).toThrow(
-      'pages that this machine does not have',
+      'parts that this machine does not have',
     )
     expect(Buffer.compare(memory, memoryOf(4, { 0: 5 }))).toBe(0)
+  })
+})
+
+describe('packed blocks', () => {
+  it('come back with their numbers, zeros included', () => {
+    const blocks = [2, 70_000, 5].map((number) => [number, new Uint8Array(65536).fill(number & 7)] as const)
+    const packed = packBlocks(blocks, 65536)
+    expect([...unpackBlocks(packed, 65536, 70_001)]).toEqual(blocks)
+    expect(() => [...unpackBlocks(packed, 65536, 70_000)]).toThrow('parts that this machine does not have')
   })
 })
 

@@ -4,53 +4,68 @@ import { decodeState, encodeState } from './encoding.ts'
 
 /** "VITRINE", then a byte that text transfer would damage. */
 const MAGIC = Uint8Array.from([0x56, 0x49, 0x54, 0x52, 0x49, 0x4e, 0x45, 0x1a])
-const VERSION = 1
-const HEADER_BYTES = 24
+/** 1 had neither media nor their writes. */
+const VERSION = 2
+const COUNT_AT = 12
+const LENGTHS_AT = 16
 const CHECKSUM_BYTES = 32
+/** State, memory, and the writes of some drives. */
+const MAX_PARTS = 32
+/** What lengths of 32 bits and one buffer of Node hold. */
+const MAX_FILE_BYTES = 0xffff_0000
 
 export interface StateFile {
-  /** Everything but memory: plain data, see encoding.ts. */
+  /** Everything but bytes in bulk: plain data, see encoding.ts. */
   state: unknown
-  ram: Uint8Array
-  vram: Uint8Array
+  /** Packed memory and writes, in the order that `state` implies. */
+  parts: Uint8Array[]
 }
 
 const invalid = (reason: string): EngineError =>
   new EngineError('state-invalid', { device: 'state file', reason })
 
 /**
- * The state of a machine as a file: magic, version, lengths of the three parts (u32, little-endian), the parts
- * (state as JSON, packed RAM, packed video memory), SHA-256 of all that comes before it.
+ * The state of a machine as a file: magic, version, number of parts (u32, little-endian), length of each part (u32),
+ * the parts (state as JSON, then what is in bulk), SHA-256 of all that comes before it. Throws `state-invalid` when it
+ * would be longer than 4 GiB.
  */
-export function writeStateFile({ state, ram, vram }: StateFile): Uint8Array {
-  const json = Buffer.from(encodeState(state))
-  const header = Buffer.alloc(HEADER_BYTES)
+export function writeStateFile({ state, parts }: StateFile): Uint8Array {
+  const all = [Buffer.from(encodeState(state)), ...parts]
+  const header = Buffer.alloc(LENGTHS_AT + 4 * all.length)
+  const bytes = all.reduce((sum, { length }) => sum + length, header.length + CHECKSUM_BYTES)
+  if (bytes > MAX_FILE_BYTES)
+    throw invalid(`it would take ${Math.ceil(bytes / 2 ** 20)} MiB, and 4095 MiB is the most`)
   header.set(MAGIC)
   header.writeUInt32LE(VERSION, 8)
-  header.writeUInt32LE(json.length, 12)
-  header.writeUInt32LE(ram.length, 16)
-  header.writeUInt32LE(vram.length, 20)
-  const body = Buffer.concat([header, json, ram, vram])
-  return Buffer.concat([body, createHash('sha256').update(body).digest()])
+  header.writeUInt32LE(all.length, COUNT_AT)
+  all.forEach(({ length }, index) => header.writeUInt32LE(length, LENGTHS_AT + 4 * index))
+  const checksum = createHash('sha256').update(header)
+  for (const part of all) checksum.update(part)
+  return Buffer.concat([header, ...all, checksum.digest()])
 }
 
 /** Throws `state-invalid` or `state-too-new`. What is inside the parts is for their owners to check. */
 export function readStateFile(bytes: Uint8Array): StateFile {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (file.length < HEADER_BYTES + CHECKSUM_BYTES || !MAGIC.every((byte, i) => file[i] === byte))
+  if (file.length < LENGTHS_AT + CHECKSUM_BYTES || !MAGIC.every((byte, i) => file[i] === byte))
     throw invalid('it is no saved state of Vitrine')
   const version = file.readUInt32LE(8)
   if (version > VERSION)
     throw new EngineError('state-too-new', { device: 'state file', found: version, supported: VERSION })
-  const lengths = [12, 16, 20].map((at) => file.readUInt32LE(at))
-  const end = lengths.reduce((sum, length) => sum + length, HEADER_BYTES)
-  if (end + CHECKSUM_BYTES !== file.length) throw invalid('it is truncated, or something was added to it')
+  if (version < VERSION) throw invalid('it was made by an older version, which noted too little of its media')
+  const truncated = () => invalid('it is truncated, or something was added to it')
+  const count = file.readUInt32LE(COUNT_AT)
+  const headerBytes = LENGTHS_AT + 4 * count
+  if (count === 0 || count > MAX_PARTS || headerBytes + CHECKSUM_BYTES > file.length) throw truncated()
+  let end = headerBytes
+  const parts = Array.from({ length: count }, (_, index) => {
+    const start = end
+    end += file.readUInt32LE(LENGTHS_AT + 4 * index)
+    return file.subarray(start, end)
+  })
+  if (end + CHECKSUM_BYTES !== file.length) throw truncated()
   const checksum = createHash('sha256').update(file.subarray(0, end)).digest()
   if (!checksum.equals(file.subarray(end))) throw invalid('it is damaged: its checksum is wrong')
-  const [jsonEnd, ramEnd] = [HEADER_BYTES + lengths[0]!, HEADER_BYTES + lengths[0]! + lengths[1]!]
-  return {
-    state: decodeState(file.toString('utf8', HEADER_BYTES, jsonEnd)),
-    ram: file.subarray(jsonEnd, ramEnd),
-    vram: file.subarray(ramEnd, end),
-  }
+  const [state, ...bulk] = parts
+  return { state: decodeState(state!.toString('utf8')), parts: bulk }
 }

@@ -1,6 +1,7 @@
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 
-const CHUNK_BYTES = 64 * 1024
+/** Writes are kept by pieces of this size. */
+export const CHUNK_BYTES = 64 * 1024
 
 /**
  * An image whose writes are kept in memory, by chunks of 64 KiB, and are gone when it is closed. The image below
@@ -12,7 +13,8 @@ export class EphemeralImage implements BlockImage {
 
   /** @param maxBytes memory to use at most; a write past it fails as on a full disk */
   constructor(
-    private readonly base: BlockImage,
+    /** What is below the writes. */
+    readonly base: BlockImage,
     private readonly maxBytes = 4 * 1024 ** 3,
   ) {}
 
@@ -31,6 +33,25 @@ export class EphemeralImage implements BlockImage {
   /** Memory that the writes take, in bytes. */
   get writtenBytes(): number {
     return this.#chunks.size * CHUNK_BYTES
+  }
+
+  /** The chunks that were written, by number. They change with later writes. */
+  get chunks(): ReadonlyMap<number, Uint8Array> {
+    return this.#chunks
+  }
+
+  /** Puts other writes in the place of those so far. Throws `DiskError` when they are more than it may hold. */
+  replaceChunks(chunks: ReadonlyMap<number, Uint8Array>): void {
+    if (chunks.size * CHUNK_BYTES > this.maxBytes) throw this.#full()
+    this.#chunks = new Map(chunks)
+  }
+
+  #full(): DiskError {
+    return new DiskError(
+      'full',
+      this.name,
+      `its writes fill the ${this.maxBytes} bytes of memory that they may take`,
+    )
   }
 
   read(sector: number, count: number, into: Uint8Array): void {
@@ -61,12 +82,7 @@ export class EphemeralImage implements BlockImage {
   #chunk(number: number): Uint8Array {
     const existing = this.#chunks.get(number)
     if (existing) return existing
-    if (this.writtenBytes + CHUNK_BYTES > this.maxBytes)
-      throw new DiskError(
-        'full',
-        this.name,
-        `its writes fill the ${this.maxBytes} bytes of memory that they may take`,
-      )
+    if (this.writtenBytes + CHUNK_BYTES > this.maxBytes) throw this.#full()
     const chunk = new Uint8Array(CHUNK_BYTES)
     const sectors = CHUNK_BYTES / this.sectorBytes
     const first = number * sectors

@@ -15,6 +15,8 @@ export interface ImageFiles {
   namesIn(folder: string): string[]
   /** Puts a file in place of another, whole and for good. Throws `file-unusable`. */
   replace(from: string, to: string): void
+  /** Gives a file that nothing writes any more a second name, for good. Throws `file-unusable`. */
+  link(from: string, to: string): void
   /** Removes a file that may not exist. */
   remove(path: string): void
 }
@@ -66,21 +68,56 @@ export class HostImageFiles implements ImageFiles {
   replace(from: string, to: string): void {
     try {
       fs.renameSync(from, to)
-      // Windows cannot open folders, and needs no such sync.
-      if (process.platform === 'win32') return
-      const folder = fs.openSync(dirname(to), 'r')
-      try {
-        fs.fsyncSync(folder)
-      } finally {
-        fs.closeSync(folder)
-      }
+      syncFolder(dirname(to))
     } catch (error) {
       throw unusable(to, 'it cannot be put in place', error)
     }
   }
 
+  link(from: string, to: string): void {
+    try {
+      fs.linkSync(from, to)
+      syncFolder(dirname(to))
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && NO_LINKS.has(String(error.code))))
+        throw unusable(to, 'it cannot be put in place', error)
+      this.#copy(from, to)
+    }
+  }
+
+  /** For file systems without second names. */
+  #copy(from: string, to: string): void {
+    const temporary = `${to}.part`
+    try {
+      fs.copyFileSync(from, temporary)
+      const file = fs.openSync(temporary, 'r+')
+      try {
+        fs.fsyncSync(file)
+      } finally {
+        fs.closeSync(file)
+      }
+    } catch (error) {
+      fs.rmSync(temporary, { force: true })
+      throw unusable(to, 'it cannot be copied', error)
+    }
+    this.replace(temporary, to)
+  }
+
   remove(path: string): void {
     fs.rmSync(path, { force: true })
+  }
+}
+
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'])
+
+/** Windows cannot open folders, and needs no such sync. */
+function syncFolder(path: string): void {
+  if (process.platform === 'win32') return
+  const folder = fs.openSync(path, 'r')
+  try {
+    fs.fsyncSync(folder)
+  } finally {
+    fs.closeSync(folder)
   }
 }
 

@@ -7,10 +7,15 @@ export class MeteredImage implements BlockImage {
   bytesWritten = 0
   #isWritten = false
 
-  constructor(private readonly image: BlockImage) {}
+  constructor(private image: BlockImage) {}
 
   get name(): string {
     return this.image.name
+  }
+
+  /** Goes on with another image of the same disk; who closes the one before is the caller's to say. */
+  goOnWith(image: BlockImage): void {
+    this.image = image
   }
 
   get sectorBytes(): number {

@@ -28,6 +28,8 @@ export interface OpenImageOptions {
    * holds from earlier is thrown away.
    */
   overlay?: string | undefined
+  /** What an ephemeral overlay holds is kept once more: a saved state goes on with it. */
+  keepsOverlay?: boolean
   /** Where lock notes are kept; see image-lock.ts. */
   lockFolder?: string
 }
@@ -47,13 +49,14 @@ export function openDiskImage(path: string, options: OpenImageOptions = {}): Blo
     format = 'auto',
     confirmed = [],
     overlay,
+    keepsOverlay = false,
     lockFolder,
   } = options
   const files = new HostImageFiles(lockFolder)
   const image =
     overlay === undefined || readonly
       ? openDisk(files, path, { format, writable: !readonly && !ephemeral, confirmed })
-      : openOverlay(files, path, overlay, { format, confirmed, isFresh: ephemeral })
+      : openOverlay(files, path, overlay, { format, confirmed, isFresh: ephemeral && !keepsOverlay })
   if (image.sectorCount > MAX_DISK_BYTES / SECTOR_BYTES) {
     image.close()
     throw unusable(path, 'it is larger than 2 TiB, the most that a disk of this PC can have')

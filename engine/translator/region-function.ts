@@ -1,42 +1,52 @@
 import {
   type Expr,
   add,
+  add64,
   and,
   eq,
   geS,
   i32,
+  i64,
   load,
   local,
   ne,
+  or,
   shl,
   shrU,
   sub,
   xor,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
-import { Why } from '../interpreter/record.ts'
+import { Record, Why } from '../interpreter/record.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
-import { JUMP_CACHE, JUMP_CACHE_ENTRIES, State } from '../isa/state.ts'
+import { JUMP_CACHE, JUMP_CACHE_ENTRIES, REGION_EXITS, State } from '../isa/state.ts'
+import { type ExitReason } from './exit-reason.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
 import type { FlagFlow } from './flag-flow.ts'
 import { halvesOf } from './nowhere.ts'
-import { type Block, type Region, branchTarget, successorsOf } from './region.ts'
-import { FLAG_LOCALS, RegionSemantics } from './region-semantics.ts'
-import { LOCAL_TYPES, Local } from './register-file.ts'
+import { type Block, type Region, branchTarget, pageDelta, successorsOf } from './region.ts'
+import { RegionSemantics } from './region-semantics.ts'
+import { FLAG_LOCALS, LOCAL_TYPES, Local } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
+import { type X87Flow, x87FlowOf } from './x87-flow.ts'
 
 /**
  * One region as a function (budget) → why. It runs until it is left: 0 when the interpreter goes on at
- * State.RECORD, Why.JUMP when State.EIP is not in the jump cache. State.BUDGET is what is left of the budget.
+ * State.RECORD, Why.JUMP when State.EIP is not in the jump cache, Why.GUARD when it has not been entered because the
+ * guard at its head does not hold. State.BUDGET is what is left of the budget.
  */
 export function emitRegion(
   region: Region,
+  head: number,
   flagFlow: FlagFlow,
   helperIndex: (signature: string) => number,
   usualMxcsr: boolean,
 ): FunctionBuilder {
-  return new RegionEmitter(region, flagFlow, helperIndex, usualMxcsr).function()
+  return new RegionEmitter(region, head, flagFlow, helperIndex, usualMxcsr).function()
 }
+
+const usesX87 = ({ blocks }: Region): boolean =>
+  blocks.some(({ steps }) => steps.some(({ instruction }) => instruction.description.unit === 'x87'))
 
 /** How a block goes on: to what follows it, where its branch leads, or at the EIP in TARGET. */
 type Way = 'straight' | 'branch' | 'target'
@@ -45,12 +55,14 @@ class RegionEmitter {
   readonly #fn = new FunctionBuilder(1, LOCAL_TYPES)
   readonly #structure: Structure
   readonly #kinds: readonly number[]
+  readonly #x87: X87Flow | null
   readonly #labels = new Map<number, Label>()
   readonly #loops = new Map<number, Label>()
   #semantics!: RegionSemantics
 
   constructor(
     private readonly region: Region,
+    private readonly head: number,
     flagFlow: FlagFlow,
     private readonly helperIndex: (signature: string) => number,
     private readonly usualMxcsr: boolean,
@@ -58,6 +70,7 @@ class RegionEmitter {
     // A branch to where it would go anyway makes two edges, and a merge of its target.
     this.#structure = structureOf({ successors: region.blocks.map((block) => successorsOf(block)) })
     this.#kinds = flagFlow.kindsAtEntry(region)
+    this.#x87 = usesX87(region) ? x87FlowOf(region) : null
   }
 
   function(): FunctionBuilder {
@@ -71,6 +84,7 @@ class RegionEmitter {
       { byKind, dynamic, helperIndex: this.helperIndex, usualMxcsr: this.usualMxcsr },
       halvesOf(this.region),
     )
+    if (this.#x87) this.#semantics.x87.carry(this.#x87.used)
     this.#tree(0)
     fn.end()
     fn.branchTable(local(Local.FLAGS_KIND), byKind, byKind[STORED]!)
@@ -90,6 +104,7 @@ class RegionEmitter {
 
   #start(): void {
     this.#fn.prepend((fn) => {
+      if (this.region.pages.length > 1) this.#guard(fn)
       this.#semantics.registers.loadAll(fn)
       this.#semantics.startUnits(fn)
       this.#semantics.x87.start(fn)
@@ -104,6 +119,16 @@ class RegionEmitter {
     })
   }
 
+  /** The other pages must be where they were when the region was made, or was looked at last. */
+  #guard(fn: FunctionBuilder): void {
+    const changed = (field: number, word: number): Expr =>
+      xor(load(i32(this.head), 4, field), load(i32(word), 4))
+    fn.if(or(changed(Record.GUARD_KEY, State.JUMP_KEY), changed(Record.GUARD_BASE, State.EIP_BASE)))
+    fn.store(i32(State.BUDGET), local(Local.BUDGET), 4)
+    fn.return(i32(Why.GUARD))
+    fn.end()
+  }
+
   /** Everything is written back; then to a record, or to an EIP through the jump cache. */
   #finish(): void {
     const fn = this.#fn
@@ -111,8 +136,13 @@ class RegionEmitter {
     this.#semantics.registers.storeWritten()
     this.#semantics.x87.finish()
     fn.store(i32(State.BUDGET), budget, 4)
+    fn.set(Local.REASON, shl(local(Local.REASON), i32(3)))
+    const counter = local(Local.REASON)
+    fn.store(counter, add64(load(counter, 8, REGION_EXITS), i64(1)), 8, REGION_EXITS)
     fn.if(local(Local.EXIT))
     fn.store(i32(State.RECORD), local(Local.EXIT), 4)
+    if (this.region.pages.length > 1)
+      fn.store(i32(State.EIP_BASE), add(local(Local.EIP_BASE), local(Local.EXIT_DELTA)), 4)
     fn.return(i32(Why.NEXT))
     fn.end()
     const target = local(Local.TARGET)
@@ -158,10 +188,16 @@ class RegionEmitter {
     // A block that is reached along the tree alone has the kinds that its predecessor left.
     semantics.kinds = this.#kinds[number]!
     semantics.startBlock()
+    semantics.x87.startBlock(this.#x87?.tops[number] ?? 0)
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
     for (const step of block.steps) ending = semantics.translate(step, region.mode)
     semantics.endBlock()
     const state = { kinds: semantics.kinds, pending: semantics.pending }
+    const { top } = semantics.x87.use
+    const restore = (): void => {
+      Object.assign(semantics, state)
+      semantics.x87.startBlock(top)
+    }
     switch (ending.kind) {
       case 'next':
         return this.#goOn(number, block.next, 'straight')
@@ -171,7 +207,7 @@ class RegionEmitter {
         this.#fn.if(ending.taken)
         this.#goOn(number, block.taken, 'branch')
         this.#fn.end()
-        Object.assign(semantics, state)
+        restore()
         return this.#goOn(number, block.next, 'straight')
       }
       case 'indirect':
@@ -182,9 +218,11 @@ class RegionEmitter {
           this.#fn.if(eq(local(Local.TARGET), zeroExtend(eip, block.steps.at(-1)!.instruction.size)))
           this.#goOn(number, site, 'target')
           this.#fn.end()
-          Object.assign(semantics, state)
+          restore()
         }
-        semantics.leaveRegion()
+        semantics.leaveRegion(
+          block.steps.at(-1)!.instruction.description.name === 'RET' ? 'return' : 'indirect',
+        )
     }
   }
 
@@ -193,12 +231,12 @@ class RegionEmitter {
     const fn = this.#fn
     const block = this.region.blocks[from]!
     const semantics = this.#semantics
-    if (to < 0 || this.#structure.leaves(from, to)) return this.#leave(block, way)
+    if (to < 0 || this.#structure.leaves(from, to)) return this.#leave(block, way, 'unknown')
     semantics.noteKind(this.#kinds[to]!)
     if (this.#structure.repeats(from, to)) {
       this.#settleBudget()
       fn.branchIf(this.#loops.get(to)!, geS(local(Local.BUDGET), i32(0)))
-      return this.#leave(block, way)
+      return this.#leave(block, way, 'budget')
     }
     const label = this.#labels.get(to)
     if (label === undefined) return this.#tree(to)
@@ -212,14 +250,19 @@ class RegionEmitter {
     semantics.pending = 0
   }
 
-  #leave({ steps, end, stop }: Block, way: Way): void {
+  #leave({ steps, end, stop }: Block, way: Way, reason: ExitReason): void {
     const fn = this.#fn
     const last = steps.at(-1)!
     const relative = last.instruction.operands.find(({ kind }) => kind === 'relative')
     const at = (offset: number): Expr => add(local(Local.EIP_BASE), i32(offset))
-    if (way === 'branch') fn.set(Local.TARGET, zeroExtend(at(branchTarget(last)), relative!.size))
-    else if (way === 'straight' && stop !== 0) fn.set(Local.EXIT, i32(stop))
-    else if (way === 'straight') fn.set(Local.TARGET, at(end))
-    this.#semantics.leaveRegion()
+    let to = end
+    if (way === 'branch') {
+      to = branchTarget(last)
+      fn.set(Local.TARGET, zeroExtend(at(to), relative!.size))
+    } else if (way === 'straight' && stop !== 0) {
+      return this.#semantics.leaveTo(stop, end, 'system')
+    } else if (way === 'straight') fn.set(Local.TARGET, at(end))
+    const isKnown = this.region.pages.some(({ delta }) => delta === pageDelta(to))
+    this.#semantics.leaveRegion(reason === 'unknown' && !isKnown ? 'page' : reason)
   }
 }

@@ -26,13 +26,13 @@ import { type Operand, Semantics } from '../isa/semantics.ts'
 import type { X87Stack } from '../isa/x87-stack.ts'
 import { CS, DS, FS, SS, Segment, State, TLB, gprAt, segmentAt } from '../isa/state.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
+import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
 import { signed } from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
-import { type Step, branchTarget } from './region.ts'
-import { Local, RegisterFile } from './register-file.ts'
+import { type Step, branchTarget, pageDelta } from './region.ts'
+import { FLAG_LOCALS, Local, RegisterFile } from './register-file.ts'
 import { X87Registers } from './x87-registers.ts'
 
-export const FLAG_LOCALS = { result: Local.FLAGS_RESULT, left: Local.FLAGS_LEFT, right: Local.FLAGS_RIGHT }
 /** Flat accesses name no segment. */
 const FLAT = 0
 /** FS and GS may lie anywhere; CS cannot be written, and not always read, however flat it is. */
@@ -83,6 +83,8 @@ export class RegionSemantics extends Semantics {
   #step!: Step
   #mode!: CodeVariant
   #ending: Ending = { kind: 'next' }
+  /** Where the shortcuts of the current instruction meet, what flags they leave, and the end of the one under way. */
+  #shortcuts: { done: Label; kinds: number; end: Label } | null = null
   /** Instructions done since the budget was last brought up to date. */
   pending = 0
   /** True once an instruction has read flags, or set them. */
@@ -122,10 +124,7 @@ export class RegionSemantics extends Semantics {
         if (operand.kind === 'immediate') split = description.split(operand.value)
     Object.assign(this, { size, addressSize, stackSize, repeat, split })
     this.#unitCheck(UNIT_BIT[description.unit])
-    if (usesMmxRegisters(instruction)) {
-      this.x87.store()
-      this.x87.forget()
-    }
+    if (usesMmxRegisters(instruction)) this.x87.release()
     description.meaning(this, ...operands.map((operand) => this.#operand(operand)))
     this.commit()
     this.pending++
@@ -133,16 +132,25 @@ export class RegionSemantics extends Semantics {
   }
 
   /** Leaves before the current instruction, which the interpreter then does. */
-  #leave(): void {
+  #leave(reason: ExitReason): void {
+    this.leaveTo(this.#step.record, this.#step.offset, reason)
+  }
+
+  /** Leaves to the record of the instruction at an offset. */
+  leaveTo(record: number, offset: number, reason: ExitReason): void {
     const { fn } = this
-    fn.set(Local.EXIT, i32(this.#step.record))
-    this.leaveRegion()
+    fn.set(Local.EXIT, i32(record))
+    if (pageDelta(offset) !== 0) fn.set(Local.EXIT_DELTA, i32(pageDelta(offset)))
+    this.leaveRegion(reason)
   }
 
   /** Leaves with EXIT or TARGET set. */
-  leaveRegion(): void {
+  leaveRegion(reason: ExitReason): void {
     const { fn, pending } = this
     this.x87.store()
+    const index = EXIT_REASONS.indexOf(reason)
+    // Most exits are those of accesses to memory: their reason is what the local begins with.
+    if (index > 0) fn.set(Local.REASON, i32(index))
     if (pending > 0) fn.set(Local.BUDGET, sub(local(Local.BUDGET), i32(pending)))
     const kind = this.#knownKind()
     fn.branch(kind < 0 ? this.exits.dynamic : this.exits.byKind[kind]!)
@@ -150,7 +158,7 @@ export class RegionSemantics extends Semantics {
 
   #leaveIf(condition: Expr): void {
     this.fn.if(condition)
-    this.#leave()
+    this.#leave('raise')
     this.fn.end()
   }
 
@@ -263,7 +271,7 @@ export class RegionSemantics extends Semantics {
     }
     fn.branch(done)
     fn.end()
-    this.#leave()
+    this.#leave('memory')
     fn.end()
     return this.let(add(linear, and(entry, i32(-0x1000))))
   }
@@ -421,7 +429,7 @@ export class RegionSemantics extends Semantics {
   }
 
   override unusual(byHelper: () => void): void {
-    if (this.exits.usualMxcsr) this.#leave()
+    if (this.exits.usualMxcsr) this.#leave('raise')
     else byHelper()
   }
 
@@ -436,13 +444,40 @@ export class RegionSemantics extends Semantics {
 
   /** Before the flow of control goes on elsewhere. */
   endBlock(): void {
-    this.x87.store()
-    this.x87.forget()
+    this.x87.endBlock()
   }
 
   /** To the start of the function, once its body is known. */
   startUnits(fn: FunctionBuilder): void {
     if (this.#usesQuiet) this.#noteQuiet(fn)
+  }
+
+  // Instructions that work on the whole processor: what takes no shortcut, the interpreter does.
+
+  override shortcut(condition: Expr, body: () => void): void {
+    const { fn, kinds } = this
+    const done = this.#shortcuts?.done ?? fn.block()
+    this.#shortcuts = { done, kinds, end: fn.block() }
+    this.require(condition)
+    body()
+    this.commit()
+    fn.branch(done)
+    fn.end()
+    this.#shortcuts.kinds = this.kinds
+    this.kinds = kinds
+  }
+
+  override require(condition: Expr): void {
+    this.fn.branchIf(this.#shortcuts!.end, eqz(condition))
+  }
+
+  system(): void {
+    const { fn } = this
+    const { kinds } = this.#shortcuts!
+    this.#leave('system')
+    fn.end()
+    this.kinds = kinds
+    this.#shortcuts = null
   }
 
   // What no translated instruction does: region.ts leaves those out.
@@ -460,10 +495,6 @@ export class RegionSemantics extends Semantics {
   }
 
   retire(): void {
-    missing()
-  }
-
-  system(): void {
     missing()
   }
 }

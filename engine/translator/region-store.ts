@@ -1,70 +1,187 @@
 import type { CodeCache } from '../interpreter/code-cache.ts'
 import type { Region } from './region.ts'
 
-interface Entry {
+/** A head that is being translated, or has been. */
+export interface RegionEntry {
   readonly head: number
-  readonly slot: number
-  readonly ranges: Region['ranges']
+  readonly region: Pick<Region, 'mode' | 'eipBase' | 'pages'>
+  /** Place in the table; -1 while the region is being made. */
+  slot: number
+  dropped: boolean
+}
+
+/** Where the pages of a region are now. */
+export interface PageFinder {
+  /** JUMP_KEY as it is. */
+  key(): number
+  look(eip: number): { hostPage: number; variant: { low: number; high: number }; global: boolean } | null
+}
+
+export interface StoreOptions {
+  /** Entries of a head before it is translated again after an eviction. */
+  entriesUntilHot: number
+  /** Rewritten code is left to the interpreter for a while. */
+  pausesWhenRewritten: boolean
+  /** Regions that may live at a time. */
+  maxRegions: number
 }
 
 /** Rewritten code is left to the interpreter for longer and longer. */
 const FIRST_PAUSE = 2000
 const LONGEST_PAUSE = 0x40000000
+const NEVER = 0x7fffffff
 const SLOTS_AT_ONCE = 1024
+/** Part of the regions that goes when there are too many. */
+const EVICTED = 1 / 8
 /** A record speaks for the instruction after its own too, and a region must not outlive the records that it exits to. */
 const MAX_INSTRUCTION = 15
 
 /** Translated regions by page, and their places in the table that the interpreter calls through. */
 export class RegionStore {
-  readonly #pages = new Map<number, Set<Entry>>()
+  readonly #heads = new Map<number, RegionEntry>()
+  readonly #pages = new Map<number, Set<RegionEntry>>()
   /** How often code of a page has been thrown away, by page. */
   readonly #rewrites = new Map<number, number>()
+  /** Heads whose guards hold in one address space only. */
+  readonly #local = new Set<number>()
   #free: number[] = []
   #size = 0
   invalidated = 0
+  evicted = 0
 
   constructor(
     private readonly code: CodeCache,
     private readonly table: WebAssembly.Table,
-    private readonly pausesWhenRewritten: boolean,
+    private readonly finder: PageFinder,
+    private readonly options: StoreOptions,
   ) {}
 
   get size(): number {
     return this.#size
   }
 
-  add(head: number, { hostPage, ranges }: Region, run: () => number): void {
-    const slot = this.#take()
-    this.table.set(slot, run)
-    let entries = this.#pages.get(hostPage)
-    if (!entries) this.#pages.set(hostPage, (entries = new Set()))
-    entries.add({ head, slot, ranges })
+  /** A region is going to be made for a head: from now on, what changes its code keeps it from being used. */
+  expect(head: number, { mode, eipBase, pages }: Region): RegionEntry {
+    const entry: RegionEntry = { head, region: { mode, eipBase, pages }, slot: -1, dropped: false }
+    this.#heads.set(head, entry)
+    for (const { hostPage } of pages) {
+      let entries = this.#pages.get(hostPage)
+      if (!entries) this.#pages.set(hostPage, (entries = new Set()))
+      entries.add(entry)
+    }
+    this.code.setHead(head, NEVER)
+    return entry
+  }
+
+  /** The region has been made. */
+  install(entry: RegionEntry, run: () => number): void {
+    if (entry.dropped) return
+    if (this.#size >= this.options.maxRegions) this.#evict()
+    entry.slot = this.#take()
+    this.table.set(entry.slot, run)
     this.#size++
-    this.code.setHead(head, slot)
+    this.code.setRegion(entry.head, entry.slot)
   }
 
   /** Bytes [start, end) of a page have changed: regions that were made from one of them go. */
   written(hostPage: number, start: number, end: number): void {
-    const entries = this.#pages.get(hostPage)
-    if (!entries) return
-    for (const entry of entries) {
-      if (!entry.ranges.some(([from, to]) => from < end && to + MAX_INSTRUCTION > start)) continue
-      const times = (this.#rewrites.get(hostPage) ?? 0) + 1
-      this.#rewrites.set(hostPage, times)
-      const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(times, 20))
-      this.code.setHead(entry.head, -1, this.pausesWhenRewritten ? pause : 0)
-      entries.delete(entry)
-      this.#release(entry.slot)
-      this.invalidated++
+    for (const entry of this.#pages.get(hostPage) ?? []) {
+      const touched = entry.region.pages.some(
+        (page) =>
+          page.hostPage === hostPage &&
+          page.ranges.some(([from, to]) => from < end && to + MAX_INSTRUCTION > start),
+      )
+      if (touched) this.#dropRewritten(entry, hostPage)
     }
-    if (entries.size === 0) this.#pages.delete(hostPage)
+  }
+
+  #dropRewritten(entry: RegionEntry, hostPage: number): void {
+    const times = (this.#rewrites.get(hostPage) ?? 0) + 1
+    this.#rewrites.set(hostPage, times)
+    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(times, 20))
+    this.#drop(entry, this.options.pausesWhenRewritten ? pause : 0)
+    this.invalidated++
+  }
+
+  /** Back to counting `entries` of the head. */
+  #drop(entry: RegionEntry, entries: number): void {
+    const { head, region } = entry
+    entry.dropped = true
+    this.code.setHead(head, entries)
+    this.#heads.delete(head)
+    this.#local.delete(head)
+    for (const { hostPage } of region.pages) {
+      const others = this.#pages.get(hostPage)
+      others?.delete(entry)
+      if (others?.size === 0) this.#pages.delete(hostPage)
+    }
+    this.#release(entry)
+  }
+
+  /** Those go that have not been entered for longest. */
+  #evict(): void {
+    const live = [...this.#heads.values()]
+      .filter(({ slot }) => slot >= 0)
+      .map((entry) => ({ entry, last: this.code.lastEntered(entry.head) }))
+      .sort((a, b) => a.last - b.last)
+    const count = Math.ceil(live.length * EVICTED)
+    for (const { entry } of live.slice(0, count)) this.#drop(entry, this.options.entriesUntilHot)
+    this.evicted += count
+  }
+
+  // Guards of regions over several pages.
+
+  /**
+   * True when the pages of a head's region are where they were, seen from this EIP_BASE; its guard holds then until
+   * translations change. A region whose pages have been moved apart is dropped.
+   */
+  guard(head: number, eipBase: number): boolean {
+    const entry = this.#heads.get(head)
+    if (!entry) return false
+    const global = this.#pagesStand(entry, eipBase)
+    if (global === null) {
+      this.#drop(entry, this.options.pausesWhenRewritten ? FIRST_PAUSE : 0)
+      return false
+    }
+    this.code.setGuard(head, eipBase, this.finder.key())
+    if (!global) this.#local.add(head)
+    return true
+  }
+
+  /** Whether all pages are global; null when one is elsewhere. */
+  #pagesStand({ region: { mode, eipBase: madeAt, pages } }: RegionEntry, eipBase: number): boolean | null {
+    if (!mode.code32 && eipBase !== madeAt) return null
+    let global = true
+    for (const { hostPage, delta, ranges } of pages) {
+      const place = this.finder.look((eipBase + delta + ranges[0]![0]) >>> 0)
+      const end = ranges.at(-1)![1]
+      if (place?.hostPage !== hostPage || ranges[0]![0] < place.variant.low || end > place.variant.high)
+        return null
+      global &&= place.global
+    }
+    return global
+  }
+
+  forgetLocal(): void {
+    for (const head of this.#local) this.code.dropGuard(head)
+    this.#local.clear()
+  }
+
+  forgetKeys(): void {
+    for (const head of this.#heads.keys()) this.code.dropGuard(head)
+    this.#local.clear()
   }
 
   /** Heads are gone: so is what stood behind them. */
   flush(): void {
-    for (const entries of this.#pages.values()) for (const { slot } of entries) this.#release(slot)
+    for (const entry of this.#heads.values()) {
+      entry.dropped = true
+      this.#release(entry)
+    }
+    this.#heads.clear()
     this.#pages.clear()
     this.#rewrites.clear()
+    this.#local.clear()
   }
 
   #take(): number {
@@ -75,9 +192,10 @@ export class RegionStore {
     return first
   }
 
-  #release(slot: number): void {
-    this.table.set(slot, null)
-    this.#free.push(slot)
+  #release(entry: RegionEntry): void {
+    if (entry.slot < 0) return
+    this.table.set(entry.slot, null)
+    this.#free.push(entry.slot)
     this.#size--
   }
 }

@@ -24,7 +24,7 @@ export const Local = {
   BUDGET: 0,
   /** EAX to EDI. */
   GPR: 1,
-  /** EIP of the first byte of the page. */
+  /** EIP of the first byte of the page that the region was entered in. */
   EIP_BASE: 9,
   READ_BIT: 10,
   WRITE_BIT: 11,
@@ -42,31 +42,49 @@ export const Local = {
   TARGET: 20,
   /** Non-zero while MXCSR is known to be quiet (see isa/sse-native.ts). */
   QUIET: 21,
+  /** Why the region is left: an index of EXIT_REASONS. */
+  REASON: 22,
+  /** Distance of the page of EXIT's record from the page that the region was entered in. */
+  EXIT_DELTA: 23,
   /** XMM0 to XMM7, vectors. */
-  XMM: 22,
+  XMM: 24,
   /** x87 status and tag word. */
-  X87_STATUS: 30,
-  X87_TAGS: 31,
+  X87_STATUS: 32,
+  X87_TAGS: 33,
   /** TOP in bytes of registers, and the tags from there on, in a block that has asked for them. */
-  X87_TOP: 32,
-  X87_RELATIVE_TAGS: 33,
+  X87_TOP: 34,
+  X87_RELATIVE_TAGS: 35,
   /** What came of the last function on values. */
-  X87_OUTCOME: 34,
+  X87_OUTCOME: 36,
   /** The last x87 instruction: EIP, opcode (-1 for none), address and segment (state address, 0 for none). */
-  X87_IP: 35,
-  X87_OPCODE: 36,
-  X87_DP: 37,
-  X87_SEGMENT: 38,
+  X87_IP: 37,
+  X87_OPCODE: 38,
+  X87_DP: 39,
+  X87_SEGMENT: 40,
   /** Values of x87 registers, as in a block: words, then significands of 64 bits. */
-  X87_SIGN_EXPONENT: 39,
-  X87_SIGNIFICAND: 47,
-  COUNT: 55,
+  X87_SIGN_EXPONENT: 41,
+  X87_SIGNIFICAND: 49,
+  COUNT: 57,
 } as const
 
+export const FLAG_LOCALS = { result: Local.FLAGS_RESULT, left: Local.FLAGS_LEFT, right: Local.FLAGS_RIGHT }
+
 /** Types by index. */
-export const LOCAL_TYPES: readonly ValueType[] = Array.from({ length: Local.COUNT }, (_, i) =>
-  i >= Local.XMM && i < Local.X87_STATUS ? V128 : i >= Local.X87_SIGNIFICAND ? I64 : I32,
-)
+export const LOCAL_TYPES: readonly ValueType[] = Array.from({ length: Local.COUNT + 9 }, (_, i) => typeOf(i))
+
+/** Locals after those: the eight values of x87 registers as doubles, and one more. */
+export const X87Local = {
+  /** Instead of X87_SIGNIFICAND, where X87_SIGN_EXPONENT is -1. */
+  DOUBLE: Local.COUNT,
+  /** Non-zero while the control word allows the arithmetic of x87-doubles.ts. */
+  EXACT: Local.COUNT + 8,
+} as const
+
+function typeOf(i: number): ValueType {
+  if (i >= Local.XMM && i < Local.X87_STATUS) return V128
+  if (i >= Local.X87_SIGNIFICAND && i < Local.COUNT) return I64
+  return i >= Local.COUNT && i < Local.COUNT + 8 ? F64 : I32
+}
 
 const REGISTERS = 8
 const XMM_BYTES = 16

@@ -32,5 +32,8 @@ export class CpuFault {
   ) {}
 }
 
+/** A fault in a task that has been switched to: EIP is that of the new task. */
+export class NewTaskFault extends CpuFault {}
+
 export const generalProtection = (errorCode = 0): CpuFault => new CpuFault(Vector.GP, errorCode)
 export const invalidOpcode = (): CpuFault => new CpuFault(Vector.UD)

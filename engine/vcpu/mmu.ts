@@ -35,6 +35,13 @@ interface Walk {
   large: boolean
 }
 
+/** Where page tables are read from. */
+export interface TableReader {
+  /** The page-directory pointers of PAE, as `Mmu` holds them. */
+  readonly pdpt: readonly number[]
+  readPhysical(physical: number, size: AccessSize): number
+}
+
 /** Which pages hold decoded code, and what to do when one is written. */
 export interface CodeWatch {
   /** True when the linear-memory page holds decoded code. */
@@ -51,7 +58,7 @@ export interface DataWatch {
  * Paging and the TLB that generated code reads (SDM vol. 3, chapter 4). One entry per linear page holds the
  * permissions found so far; what an entry does not allow is walked again.
  */
-export class Mmu implements MemoryObserver {
+export class Mmu implements MemoryObserver, TableReader {
   readonly #tlb: Int32Array
   readonly #filled = new Int32Array(MAX_FILLED)
   #filledCount = 0
@@ -146,6 +153,8 @@ export class Mmu implements MemoryObserver {
   /** What kind of page `translate` found last. */
   lastGlobal = false
   lastLarge = false
+  /** Physical addresses of the words of page tables that led there, on a fetch. */
+  readonly lastEntries: number[] = []
 
   #fill(linear: number, use: 'read' | 'write', user: boolean, bit: number): number {
     this.misses++
@@ -181,6 +190,7 @@ export class Mmu implements MemoryObserver {
 
   /** Physical address of a linear one for this use, checked for the privilege. Throws the page fault. */
   translate(linear: number, use: Use, user: boolean): number {
+    this.lastEntries.length = 0
     const { page, global, large } = this.#walk(linear >>> 0, use, user)
     this.lastGlobal = global
     this.lastLarge = large
@@ -199,6 +209,7 @@ export class Mmu implements MemoryObserver {
   #walk32(linear: number, use: Use, user: boolean): Walk {
     const { state } = this
     const directoryAt = ((state.word(State.CR3) & ~0xfff) | ((linear >>> 20) & 0xffc)) >>> 0
+    if (use === 'fetch') this.lastEntries.push(directoryAt)
     const directory = this.#readEntry(directoryAt)
     if (!(directory & PRESENT)) this.#fault(linear, use, user, 0)
     if (directory & LARGE && state.cr4 & CR4.PSE) {
@@ -217,6 +228,7 @@ export class Mmu implements MemoryObserver {
       }
     }
     const tableAt = ((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) >>> 0
+    if (use === 'fetch') this.lastEntries.push(tableAt)
     const entry = this.#readEntry(tableAt)
     if (!(entry & PRESENT)) this.#fault(linear, use, user, 0)
     const both = directory & entry
@@ -237,6 +249,7 @@ export class Mmu implements MemoryObserver {
     const pointer = this.#pdpt[index]!
     if (!(pointer & PRESENT)) this.#fault(linear, use, user, 0)
     const directoryAt = ((pointer & ~0xfff) | ((linear >>> 18) & 0xff8)) >>> 0
+    if (use === 'fetch') this.lastEntries.push(directoryAt, directoryAt + 4)
     const directory = this.#readEntry(directoryAt)
     const directoryHigh = this.#readEntry(directoryAt + 4)
     if (!(directory & PRESENT)) this.#fault(linear, use, user, 0)
@@ -256,6 +269,7 @@ export class Mmu implements MemoryObserver {
       }
     }
     const tableAt = ((directory & ~0xfff) | ((linear >>> 9) & 0xff8)) >>> 0
+    if (use === 'fetch') this.lastEntries.push(tableAt, tableAt + 4)
     const entry = this.#readEntry(tableAt)
     const entryHigh = this.#readEntry(tableAt + 4)
     if (!(entry & PRESENT)) this.#fault(linear, use, user, 0)

@@ -386,6 +386,8 @@ export class SystemUnit {
     mmu.write(descriptor.at + 5, ((descriptor.high >>> 8) & 0xff) | 2, 1)
     descriptor.access |= 2
     segmentation.use(TR, selector, descriptor)
+    // OS/2 changes page tables while real-mode code runs, and relies on this to be told of it.
+    mmu.flush(false)
   }
 
   #systemDescriptor(selector: number, types: number[]): Descriptor {

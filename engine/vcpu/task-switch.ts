@@ -1,7 +1,7 @@
 import { NT, VM } from '../isa/flags.ts'
 import { CS, DS, ES, FS, GS, LDTR, SS, State, TR } from '../isa/state.ts'
 import { CR0, type CpuState } from './cpu-state.ts'
-import { CpuFault, Vector } from './fault.ts'
+import { CpuFault, NewTaskFault, Vector } from './fault.ts'
 import type { Mmu } from './mmu.ts'
 import type { Privilege } from './privilege.ts'
 import {
@@ -55,8 +55,8 @@ interface TaskImage {
   trap: number
 }
 
-/** L0 to L3 of DR7. */
-const LOCAL_ENABLES = 0x55
+/** L0 to L3 and LE of DR7. */
+const LOCAL_ENABLES = 0x155
 
 const SEGMENT_ORDER = [ES, CS, SS, DS, FS, GS]
 
@@ -115,7 +115,12 @@ export class TaskSwitch {
     state.setWord(State.CR0, state.cr0 | CR0.TS)
     this.#dropLocalBreakpoints()
     if (next.width === 4 && state.cr0 & CR0.PG) this.onLoadCr3(image.cr3)
-    this.#load(image, next)
+    try {
+      this.#load(image, next)
+    } catch (fault) {
+      if (fault instanceof CpuFault) throw new NewTaskFault(fault.vector, fault.errorCode)
+      throw fault
+    }
     if (image.trap) this.onDebugTrap()
   }
 

@@ -117,6 +117,7 @@ export const extend8 = unary(0xc0, I32)
 export const extend16 = unary(0xc1, I32)
 export const not = (a: Expr): Expr => xor(a, i32(-1))
 
+export const add64 = binary(0x7c, I64)
 export const and64 = binary(0x83, I64)
 export const sub64 = binary(0x7d, I64)
 export const mul64 = binary(0x7e, I64)
@@ -133,6 +134,7 @@ export const eqz64 = unary(0x50, I32)
 export const wrap = unary(0xa7, I32)
 export const widenS = unary(0xac, I64)
 export const widenU = unary(0xad, I64)
+export const ctz64 = unary(0x7a, I64)
 
 /** A vector instruction: `sub` is the opcode after the 0xfd prefix, `lane` its lane immediate if it has one. */
 export const vector = (sub: number, type: ValueType, args: Expr[], lane = -1): Expr =>

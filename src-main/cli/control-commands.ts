@@ -5,6 +5,8 @@ import { Command } from 'commander'
 import { RpcError, type RpcClient } from '../../engine/protocol/rpc.ts'
 import { openControl, type ControlContract } from '../host/control-socket.ts'
 import { isLocked } from '../host/vm-lock.ts'
+import { savedStateName } from '../../engine/service/snapshots/tree.ts'
+import type { VmLibrary } from '../host/library.ts'
 import { openLibrary, print } from './library.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -29,7 +31,7 @@ async function withControl(
   await library.get(id)
   const folder = library.folderOf(id)
   const control = await openControl(folder)
-  if (!control) throw new RpcError('vm-busy', { id, state: await stateWithoutControl(folder) })
+  if (!control) throw new RpcError('vm-busy', { id, state: await stateWithoutControl(library, id) })
   try {
     return await use(control, folder)
   } finally {
@@ -38,9 +40,10 @@ async function withControl(
 }
 
 /** What a machine is that cannot be reached. */
-export async function stateWithoutControl(folder: string): Promise<string> {
+export async function stateWithoutControl(library: VmLibrary, id: string): Promise<string> {
+  const folder = library.folderOf(id)
   if (await isLocked(folder)) return 'run by a program that cannot be reached'
-  const isSaved = await access(join(folder, 'saved.state')).then(
+  const isSaved = await access(join(folder, savedStateName(await library.get(id)))).then(
     () => true,
     () => false,
   )

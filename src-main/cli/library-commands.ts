@@ -8,9 +8,10 @@ import { RpcError } from '../../engine/protocol/rpc.ts'
 import { openControl } from '../host/control-socket.ts'
 import type { LibraryEntry, VmLibrary } from '../host/library.ts'
 import { loadPresets } from '../host/presets.ts'
+import { LibrarySnapshots } from '../host/snapshots.ts'
 import { VmLock } from '../host/vm-lock.ts'
 import { stateWithoutControl } from './control-commands.ts'
-import { openLibrary, print } from './library.ts'
+import { openLibrary, print, whileLocked } from './library.ts'
 import { inputFiles, planRun, type DriveArgument } from './run-options.ts'
 import { checkInputFile } from './input-file.ts'
 import { SETTABLE, withSettings } from './set-options.ts'
@@ -45,11 +46,11 @@ async function stateOf(library: VmLibrary, entry: LibraryEntry): Promise<string>
   if ('problem' in entry) return 'inaccessible'
   const folder = library.folderOf(entry.id)
   const control = await openControl(folder).catch(() => null)
-  if (!control) return stateWithoutControl(folder)
+  if (!control) return stateWithoutControl(library, entry.id)
   try {
     return (await control.call('state', undefined)).state
   } catch {
-    return stateWithoutControl(folder) // it has ended meanwhile
+    return stateWithoutControl(library, entry.id) // it has ended meanwhile
   } finally {
     control.close()
   }
@@ -97,25 +98,16 @@ async function set(id: string, settings: string[], { json }: { json?: boolean })
   const library = await openLibrary()
   const record = withSettings(await library.get(id), settings)
   // Who runs it has its settings in hand, and would write over these.
-  const lock = await VmLock.take(library.folderOf(id), id)
-  try {
-    await library.update(id, record)
-  } finally {
-    await lock.release()
-  }
+  await whileLocked(library, id, () => library.update(id, record))
   if (json) print(JSON.stringify({ id, ...record }, null, 2))
 }
 
 async function clone(id: string, name: string, { json }: { json?: boolean }): Promise<void> {
   const library = await openLibrary()
-  await library.get(id)
-  const lock = await VmLock.take(library.folderOf(id), id)
-  try {
-    const copy = await library.clone(id, name)
-    print(json ? JSON.stringify({ id: copy }) : copy)
-  } finally {
-    await lock.release()
-  }
+  const copy = await whileLocked(library, id, () =>
+    new LibrarySnapshots(library).clone(id, null, name, 'full'),
+  )
+  print(json ? JSON.stringify({ id: copy }) : copy)
 }
 
 async function remove(
@@ -124,6 +116,7 @@ async function remove(
 ): Promise<void> {
   const library = await openLibrary()
   if (!(await library.read(id))) throw new RpcError('vm-unknown', { id })
+  await new LibrarySnapshots(library).checkUnused(id)
   await (await VmLock.take(library.folderOf(id), id)).release()
   const place = await library.remove(id, keepFiles ? 'keep' : 'delete')
   if (!keepFiles) await library.purge(id)

@@ -7,6 +7,7 @@ import { manualPage } from './manual.ts'
 import { mediaCommand } from './media-command.ts'
 import { runCommand } from './run-command.ts'
 import { serveCommand } from './serve-command.ts'
+import { snapshotCommand } from './snapshot-command.ts'
 import { startCommand } from './start-command.ts'
 
 /**
@@ -26,6 +27,7 @@ export function createProgram(finish: (status: number) => void): Command {
   addControlCommands(add)
   addLibraryCommands(add)
   add(mediaCommand(finish))
+  add(snapshotCommand())
   add(serveCommand())
   add(completionCommand(program))
   // For the build, which puts the page beside the programs.

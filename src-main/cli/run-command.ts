@@ -47,6 +47,10 @@ export function runCommand(finish: (status: number) => void): Command {
     .option('--display <KIND>', 'none (default) or web: the screen as a page of this computer')
     .option('--do <STEP>', 'something to do; repeatable, done in order (see below)', collect)
     .option('--restore-state <FILE>', 'go on from a state that save-state wrote')
+    .option(
+      '--allow-changed-media',
+      'go on from it although an image is another one or was written since then',
+    )
     .option('--timeout <SECONDS>', 'end with status 124 after so long')
     .option('--stats <FILE.json>', 'counters, written at the end')
     .option('--no-reboot', 'end with status 2 where the guest would restart the machine')

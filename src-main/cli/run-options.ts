@@ -36,6 +36,7 @@ export interface RawRunOptions {
   display?: string
   do?: string[]
   restoreState?: string
+  allowChangedMedia?: boolean
   timeout?: string
   stats?: string
   reboot?: boolean
@@ -54,6 +55,7 @@ export interface RunPlan {
   waitGdb: boolean
   steps: Step[]
   restoreState: string | null
+  allowChangedMedia: boolean
   timeoutMs: number | null
   stats: string | null
   display: 'none' | 'web'
@@ -67,6 +69,8 @@ export function planRun(raw: RawRunOptions): RunPlan {
     throw new UsageError('--wait-gdb: say with --gdb tcp:127.0.0.1:PORT where the debugger comes in')
   if (raw.gdb !== undefined && raw.accel === 'kvm')
     throw new UsageError('--gdb: the debugger needs --accel jit or interpreter')
+  if (raw.allowChangedMedia && raw.restoreState === undefined)
+    throw new UsageError('--allow-changed-media is for a saved state: give --restore-state FILE as well')
   if (!raw.kernel) {
     const lonely = (['initrd', 'append', 'module'] as const).find((name) => raw[name] !== undefined)
     if (lonely) throw new UsageError(`--${lonely} is for a kernel: give --kernel FILE as well`)
@@ -81,6 +85,7 @@ export function planRun(raw: RawRunOptions): RunPlan {
     waitGdb: raw.waitGdb ?? false,
     steps,
     restoreState: raw.restoreState ?? null,
+    allowChangedMedia: raw.allowChangedMedia ?? false,
     timeoutMs: raw.timeout === undefined ? null : positive('--timeout', raw.timeout) * 1000,
     stats: raw.stats ?? null,
     display: parseDisplay(raw.display ?? 'none'),

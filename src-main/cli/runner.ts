@@ -59,7 +59,7 @@ class Run {
         onDebuggerClosed: () => this.#gdb?.hangUp(),
         onFault: (fault) => this.#onFault(fault),
       },
-      { state, waitForDebugger: plan.waitGdb },
+      { state, allowChangedMedia: plan.allowChangedMedia, waitForDebugger: plan.waitGdb },
     )
     this.#views.attach(this.#thread, await this.#thread.ready)
     this.#tellAccelerator()

@@ -24,18 +24,21 @@ export function startCommand(finish: (status: number) => void): Command {
         .choices(['web', 'none'])
         .default('web'),
     )
-    .action(async (id: string, { display }: { display: 'web' | 'none' }) => finish(await start(id, display)))
+    .option('--disposable', 'throw away what it writes to disks and floppies')
+    .action(async (id: string, options: { display: 'web' | 'none'; disposable?: boolean }) =>
+      finish(await start(id, options.display, options.disposable ?? false)),
+    )
 }
 
 /** @returns the exit status */
-async function start(id: string, display: 'web' | 'none'): Promise<number> {
+async function start(id: string, display: 'web' | 'none', disposable: boolean): Promise<number> {
   const processes = new ForkedVmProcesses()
   const host = await HostService.open(libraryFolder(), processes.start)
   const web = display === 'web' ? new WebHost(hostBackend(host)) : null
   try {
     const [near, far] = channelPair()
     host.serve(far)
-    await new RpcClient<HostContract>(hostContract, near).call('start', { id })
+    await new RpcClient<HostContract>(hostContract, near).call('start', { id, disposable })
     if (web) {
       await web.listen(0)
       process.stderr.write(`The screen is at ${web.loginAddress()}\n`)

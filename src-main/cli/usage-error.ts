@@ -17,6 +17,8 @@ export function errorLine(error: unknown): string {
         return `${String(option)}: ${String(reason)}`
       case 'accelerator-unusable':
         return `--accel ${String(accelerator)}: ${String(reason)}`
+      case 'medium-changed':
+        return `${String(path)}: it is not what was in ${String(details['drive'])} when the state was saved: ${String(reason)}; put that image back, or insist with --allow-changed-media`
       case 'state-invalid':
         return `the saved state cannot be used: ${String(device)}: ${String(reason)}`
       case 'state-too-new':
@@ -29,6 +31,16 @@ export function errorLine(error: unknown): string {
         return `another program runs the machine "${String(id)}": ${String(details['holder'])}`
       case 'vm-busy':
         return `the machine "${String(id)}" is ${String(state)}`
+      case 'vm-has-clones':
+        return `the disks of ${String(details['clones'])} build on those of "${String(id)}"`
+      case 'snapshot-unknown':
+        return `there is no snapshot "${String(details['snapshot'])}"; see vitrine snapshot list`
+      case 'snapshot-unusable':
+        return `the snapshot "${String(details['name'])}" cannot be used: ${String(reason)}`
+      case 'snapshot-limit':
+        return `a machine has at most ${String(details['limit'])} snapshots; delete some`
+      case 'bad-request':
+        return String(reason)
     }
   }
   return error.message.split('\n')[0] ?? ''

@@ -23,7 +23,7 @@ export function changedRecord(
   })
   if (!isDeepStrictEqual(machine.debug, record.machine.debug))
     throw new RpcError('bad-request', { name: 'change', reason: 'debug: it is set in vm.json only' })
-  return { ...wanted, version: 1, machine }
+  return { ...wanted, version: 1, machine, ...(record.snapshots && { snapshots: record.snapshots }) }
 }
 
 function filesOf(machine: MachineConfig): Set<string> {

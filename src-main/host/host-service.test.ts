@@ -48,6 +48,13 @@ function startProcess(): VmProcess {
         setTimeout(() => exit('ended with status 0'))
       },
       saveState: ({ path }) => note(`save ${path.split('/').at(-1)}`),
+      freeze: ({ layers }) => note(`freeze ${layers.length} disks`),
+      thaw: () => note('thaw'),
+      keepState: async ({ path }) => {
+        note('keep state')
+        await writeFile(path, 'state')
+        return { stoodMs: 1 }
+      },
       thumbnail: () => 'picture',
       insert: ({ drive, path }) => note(`insert ${drive} ${path}`),
       eject: ({ drive }) => note(`eject ${drive}`),
@@ -213,9 +220,39 @@ describe('host service', () => {
     await writeFile(join(folder, 'machines', id, 'saved.state'), 'state')
     expect(await client.call('list', undefined)).toMatchObject([{ state: 'saved' }])
     await client.call('start', { id })
-    expect(told).toEqual(['start 16 ,', 'save saved.state', 'start 16 , from saved.state'])
+    expect(told).toEqual(['start 16 ,', 'save saved.state', 'start 16 , from saved.state.used'])
     await client.call('powerOff', { id })
     expect(await client.call('list', undefined)).toMatchObject([{ state: 'off' }])
+  })
+
+  it('takes a snapshot of a machine that runs: its guest goes on before its memory is written', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'DOS' })
+    await client.call('start', { id })
+    told.length = 0
+    await client.call('takeSnapshot', { id, name: 'live' })
+    expect(told).toEqual(['freeze 0 disks', 'resume', 'keep state'])
+    const { snapshots, current } = await client.call('snapshots', { id })
+    expect(snapshots).toMatchObject([{ id: current, name: 'live', hasState: true, problem: null }])
+  })
+
+  it('keeps what runs and goes on from a snapshot, in one', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'DOS' })
+    await client.call('start', { id })
+    await client.call('takeSnapshot', { id, name: 'there' })
+    const { current } = await client.call('snapshots', { id })
+    told.length = 0
+    await client.call('restoreSnapshot', { id, snapshot: current!, saveAs: 'here' })
+    expect(told.map((line) => line.replace(/saved[-0-9a-f]*/, 'saved'))).toEqual([
+      'save saved.state',
+      'start 16 , from saved.state.used',
+    ])
+    expect((await client.call('snapshots', { id })).snapshots.map(({ name }) => name)).toEqual([
+      'there',
+      'here',
+    ])
+    expect(await client.call('list', undefined)).toMatchObject([{ state: 'running' }])
   })
 
   it('keeps a log of what happened to a machine', async () => {

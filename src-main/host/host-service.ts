@@ -1,4 +1,4 @@
-import { readFile, rm, stat } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { cpus, freemem, totalmem } from 'node:os'
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
@@ -7,22 +7,25 @@ import { hostContract, type HostContract, type NewVm } from '../../engine/protoc
 import { withFiles, type DriveConfig } from '../../engine/protocol/machine-config.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
+import { savedPictureName, savedStateName } from '../../engine/service/snapshots/tree.ts'
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
 import { USUAL_DISPLAY, VmRecord, type VmSettings, type VmSummary } from '../../engine/protocol/vm.ts'
+import { writeFileAtomically } from './atomic-file.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
+import { exists } from './exists.ts'
 import { Images } from './images.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
+import { MachineStart } from './machine-start.ts'
 import { newMachine } from './new-machine.ts'
 import { loadPresets } from './presets.ts'
+import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
 import { Supervisor, type VmStatus } from './supervisor.ts'
 import { VmLock } from './vm-lock.ts'
 import { VmLog } from './vm-log.ts'
 import type { VmProcess } from './vm-process.ts'
 
-/** File in a machine's folder that its next start goes on from. */
-export const SAVED_STATE = 'saved.state'
 /** How long guests have to shut down by themselves when everything is closed. */
 const SHUT_DOWN_MS = 30_000
 /** How long a machine that was removed can come back. */
@@ -34,8 +37,11 @@ export class HostService<P extends VmProcess> {
   readonly supervisor: Supervisor<P>
   readonly #log: VmLog
   readonly #presets: Preset[] = loadPresets()
+  readonly #snapshots: SnapshotDesk<P>
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
+  /** Machines whose writes are thrown away at the end of their run. */
+  #disposable = new Set<string>()
   /** Of each machine that was started: when its lock has been given back. */
   #locks = new Map<string, Promise<void>>()
   #purges = new Map<string, NodeJS.Timeout>()
@@ -52,6 +58,16 @@ export class HostService<P extends VmProcess> {
       this.#logStatus(id, this.supervisor.status(id))
       void this.#changed(id)
     })
+    this.#snapshots = new SnapshotDesk(library, this.supervisor, {
+      exclusively: (id, change) => this.#exclusively(id, change),
+      lockIsFree: (id) => this.#locks.get(id) ?? Promise.resolve(),
+      start: (id) => this.#start(id),
+      saveState: (id) => this.#saveState(id),
+      isDisposable: (id) => this.#disposable.has(id),
+      changed: (id) => this.#changed(id),
+      tellOf: (id) => this.#tellOf(id),
+      note: (id, level, text) => this.#log.note(id, level, text),
+    })
   }
 
   /** Opens the library at a folder; a new one gets the demo machine. */
@@ -67,8 +83,12 @@ export class HostService<P extends VmProcess> {
 
   /** Answers one window or page until its channel closes. */
   serve(channel: Channel): void {
-    const client = new RpcServer<HostContract>(hostContract, channel, this.#calls, {}, () =>
-      this.#clients.delete(client),
+    const client = new RpcServer<HostContract>(
+      hostContract,
+      channel,
+      { ...this.#calls, ...this.#snapshots.calls },
+      {},
+      () => this.#clients.delete(client),
     )
     this.#clients.add(client)
   }
@@ -93,11 +113,12 @@ export class HostService<P extends VmProcess> {
     if (running === 'shutDown') await Promise.all(this.supervisor.live.map((id) => this.#shutDown(id)))
     await this.supervisor.close()
     await Promise.all(this.#locks.values())
+    await this.#snapshots.close()
     for (const timer of this.#purges.values()) clearTimeout(timer)
     await this.#log.flush()
   }
 
-  #calls: CallHandlers<HostContract> = {
+  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall> = {
     list: () => this.list(),
     images: () => this.images.list(),
     presets: () => this.#presets,
@@ -114,12 +135,7 @@ export class HostService<P extends VmProcess> {
       return settings
     },
     change: ({ id, settings }) => this.#change(id, settings),
-    clone: async ({ id, name }) => {
-      if (this.supervisor.process(id)) throw new RpcError('vm-busy', { id, state: this.#state(id) })
-      const copy = await this.library.clone(id, name)
-      this.#log.note(copy, 'info', `made as a copy of ${id}`)
-      return this.#tellOf(copy)
-    },
+    clone: ({ id, name }) => this.#snapshots.clone(id, null, name, 'full'),
     remove: ({ id, files }) => this.#remove(id, files),
     putBack: async ({ id }) => {
       await this.library.putBack(id)
@@ -127,7 +143,7 @@ export class HostService<P extends VmProcess> {
       this.#purges.delete(id)
       return this.#tellOf(id)
     },
-    start: ({ id }) => this.#start(id),
+    start: ({ id, disposable }) => this.#start(id, disposable),
     pause: ({ id }) => this.supervisor.client(id).call('pause', undefined),
     resume: ({ id }) => this.supervisor.client(id).call('resume', undefined),
     reset: ({ id }) => this.supervisor.client(id).call('reset', undefined),
@@ -137,7 +153,8 @@ export class HostService<P extends VmProcess> {
     discardState: async ({ id }) => {
       await this.library.get(id)
       if (this.supervisor.process(id)) throw new RpcError('vm-busy', { id, state: this.#state(id) })
-      await rm(this.#statePath(id), { force: true })
+      await rm(await this.#savedState(id), { force: true })
+      await rm(await this.#savedPicture(id), { force: true })
       this.#log.note(id, 'info', 'its saved state is discarded')
       await this.#changed(id)
     },
@@ -173,30 +190,34 @@ export class HostService<P extends VmProcess> {
     return this.#tellOf(id)
   }
 
-  async #start(id: string): Promise<void> {
+  async #start(id: string, disposable = false): Promise<void> {
     const record = await this.library.get(id)
-    const config = await this.library.machineConfig(id)
     const { state } = this.supervisor.status(id)
     if (state !== 'off' && state !== 'aborted') throw new RpcError('vm-busy', { id, state })
     await this.#locks.get(id) // its process may be about to end
+    await this.#snapshots.stopSettling(id)
     const lock = await VmLock.take(this.library.folderOf(id), id)
+    const machine = new MachineStart(this.library, id)
     try {
-      const path = this.#statePath(id)
-      const restore = (await exists(path)) ? path : null
+      const { config, ...from } = await machine.prepare(disposable)
       const { memoryMiB, cpuModel, accel } = config
       this.#log.note(id, 'info', `starts: ${memoryMiB} MiB, processor ${cpuModel}, accelerator ${accel}`)
       const serial = record.serial.map((target) => this.#linkTarget(id, target))
-      await this.supervisor.start(id, { config, serial, restore })
-      if (restore !== null) await rm(restore)
+      await this.supervisor.start(id, { config, serial, ...from })
+      await machine.begun()
+      if (disposable) this.#disposable.add(id)
       const control = await this.#serveControl(id)
       this.#locks.set(
         id,
         this.supervisor.ended(id).then(async () => {
           control?.close()
+          this.#disposable.delete(id)
           await lock.release()
+          this.#snapshots.settle(id)
         }),
       )
     } catch (error) {
+      await machine.failed()
       await lock.release()
       this.#log.note(id, 'error', `it could not be started: ${textOf(error)}`)
       throw error
@@ -234,7 +255,11 @@ export class HostService<P extends VmProcess> {
   }
 
   async #saveState(id: string): Promise<void> {
-    await this.supervisor.client(id).call('saveState', { path: this.#statePath(id) })
+    if (this.#disposable.has(id)) throw new RpcError('vm-disposable', { id })
+    const client = this.supervisor.client(id)
+    const picture = await client.call('thumbnail', undefined)
+    await client.call('saveState', { path: await this.#savedState(id) })
+    await writeFileAtomically(await this.#savedPicture(id), Buffer.from(picture, 'base64'))
     this.#log.note(id, 'info', 'its state is saved')
     await this.supervisor.powerOff(id)
   }
@@ -245,6 +270,8 @@ export class HostService<P extends VmProcess> {
   }
 
   async #remove(id: string, files: 'keep' | 'delete'): Promise<void> {
+    await this.#snapshots.checkUnused(id)
+    await this.#snapshots.stopSettling(id)
     await this.supervisor.powerOff(id)
     await this.#locks.get(id)
     await this.#log.flush()
@@ -257,7 +284,8 @@ export class HostService<P extends VmProcess> {
     for (const client of this.#clients) client.emit('removed', { id })
   }
 
-  #change(id: string, wanted: VmSettings): Promise<void> {
+  async #change(id: string, wanted: VmSettings): Promise<void> {
+    await this.#snapshots.stopSettling(id)
     return this.#exclusively(id, async () => {
       const record = await this.library.get(id)
       const names = new Set<string>()
@@ -307,8 +335,13 @@ export class HostService<P extends VmProcess> {
     return this.supervisor.status(id).state
   }
 
-  #statePath(id: string): string {
-    return join(this.library.folderOf(id), SAVED_STATE)
+  /** File of the state that the machine goes on from. */
+  async #savedState(id: string): Promise<string> {
+    return join(this.library.folderOf(id), savedStateName(await this.library.get(id)))
+  }
+
+  async #savedPicture(id: string): Promise<string> {
+    return join(this.library.folderOf(id), savedPictureName(await this.library.get(id)))
   }
 
   #logStatus(id: string, { state, reason }: VmStatus): void {
@@ -339,7 +372,8 @@ export class HostService<P extends VmProcess> {
     if ('problem' in entry) return { ...INACCESSIBLE, id, name: id, reason: entry.problem }
     const { name, icon, group, tags, notes, display, machine } = entry.record
     const status = this.supervisor.status(id)
-    const isSaved = status.state === 'off' && (await exists(this.#statePath(id)))
+    const saved = join(this.library.folderOf(id), savedStateName(entry.record))
+    const isSaved = status.state === 'off' && (await exists(saved))
     return {
       id,
       name,
@@ -369,13 +403,6 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
-}
 
 /** Which configured drive a running machine's drive is; floppy drives by their number, a CD-ROM drive when there is but one. */
 function configOf(id: string, drives: readonly DriveConfig[]): DriveConfig | undefined {

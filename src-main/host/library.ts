@@ -12,10 +12,11 @@ import {
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmId, VmRecord } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
+import { exists } from './exists.ts'
 
 const RECORD = 'vm.json'
-/** A record is a few hundred bytes; more than this is no record. */
-const MAX_RECORD_BYTES = 1 << 20
+/** A record is a few hundred bytes and a thousand for each snapshot; more than this is no record. */
+const MAX_RECORD_BYTES = 16 << 20
 
 export type LibraryEntry =
   | { id: string; record: VmRecord }
@@ -79,12 +80,20 @@ export class VmLibrary {
     files: Record<string, Uint8Array> = {},
     prepare: (folder: string) => Promise<void> = () => Promise.resolve(),
   ): Promise<string> {
+    return this.#create(record, async (folder) => {
+      for (const [name, contents] of Object.entries(files))
+        await writeFileAtomically(join(folder, name), contents)
+      await prepare(folder)
+      return record.machine
+    })
+  }
+
+  /** @param prepare fills the folder and says what the machine is then */
+  async #create(record: VmRecord, prepare: (folder: string) => Promise<MachineConfig>): Promise<string> {
     const id = await this.#newFolder(record.name)
     try {
-      for (const [name, contents] of Object.entries(files))
-        await writeFileAtomically(this.#path(id, name), contents)
-      await prepare(this.#path(id))
-      await this.#write(id, record)
+      const machine = await prepare(this.#path(id))
+      await this.#write(id, { ...record, machine })
     } catch (error) {
       await rm(this.#path(id), { recursive: true, force: true })
       throw error
@@ -92,34 +101,38 @@ export class VmLibrary {
     return id
   }
 
-  /** A copy under a new name. Its disks are copied, wherever they lie; other media that lie elsewhere are shared. */
-  async clone(id: string, name: string): Promise<string> {
-    const record = await this.get(id)
-    const taken = new Set<string>()
-    const copies = new Map<string, string>()
-    const { machine } = record
-    const inside = (path: string): boolean => !isAbsolute(path)
-    const copyOf = (path: string): void => {
-      if (!copies.has(path)) copies.set(path, freeName(basename(path), taken))
-    }
-    for (const { kind, path, overlay } of machine.drives) {
-      // What takes the writes is copied; a disk that is only read below it can be shared.
-      if (overlay !== undefined) copyOf(overlay)
-      else if (kind === 'disk' && path !== null) copyOf(path)
-    }
-    withFiles(machine, (path) => {
-      if (inside(path)) copyOf(path)
-      return path
-    })
-    const copy = { ...record, name, machine: withFiles(machine, (path) => copies.get(path) ?? path) }
-    return this.create(copy, {}, async (folder) => {
+  /**
+   * A copy under a new name. Its disks are copied, wherever they lie; other media that lie elsewhere are shared.
+   * @param machine what the copy is to be; as the machine is now when absent
+   * @param makeDisks makes disks that cannot be copied as files in the new folder, and says what the drives are then
+   */
+  async clone(
+    id: string,
+    name: string,
+    machine?: MachineConfig,
+    makeDisks: (folder: string, drives: DriveConfig[]) => Promise<DriveConfig[]> = (_, drives) =>
+      Promise.resolve(drives),
+  ): Promise<string> {
+    const { snapshots: _, ...record } = await this.get(id)
+    const original = machine ?? record.machine
+    return this.#create({ ...record, name, machine: original }, async (folder) => {
+      const made = await makeDisks(folder, original.drives)
+      const isMade = (drive: DriveConfig): boolean => !original.drives.includes(drive)
+      const taken = new Set(made.filter(isMade).map(({ path }) => path ?? ''))
+      const copies = copiesOf({ ...original, drives: made.filter((drive) => !isMade(drive)) }, taken)
+      const rename = (path: string): string => copies.get(path) ?? path
       for (const [from, to] of copies)
         // Where the file system can, both share the blocks until one is written.
         await copyFile(
-          inside(from) ? this.#path(id, from) : from,
+          isAbsolute(from) ? from : this.#path(id, from),
           join(folder, to),
           constants.COPYFILE_FICLONE,
         )
+      const renamed = withFiles({ ...original, drives: made }, rename)
+      return {
+        ...renamed,
+        drives: renamed.drives.map((drive, at) => (isMade(made[at]!) ? made[at]! : drive)),
+      }
     })
   }
 
@@ -215,6 +228,24 @@ export function safeFileName(name: string): string {
   return (plain.slice(0, plain.length - extname(plain).length).slice(0, 100) || 'image') + extension
 }
 
+/** The files that a copy of a machine gets copies of, and what they are called in its folder. */
+function copiesOf(machine: MachineConfig, taken: Set<string>): Map<string, string> {
+  const copies = new Map<string, string>()
+  const copyOf = (path: string): void => {
+    if (!copies.has(path)) copies.set(path, freeName(basename(path), taken))
+  }
+  for (const { kind, path, overlay } of machine.drives) {
+    // What takes the writes is copied; a disk that is only read below it can be shared.
+    if (overlay !== undefined) copyOf(overlay)
+    else if (kind === 'disk' && path !== null) copyOf(path)
+  }
+  withFiles(machine, (path) => {
+    if (!isAbsolute(path)) copyOf(path)
+    return path
+  })
+  return copies
+}
+
 /** The name, or one like it that is not taken yet; it is taken then. */
 function freeName(name: string, taken: Set<string>): string {
   const { name: stem, ext } = parsePath(name)
@@ -234,13 +265,6 @@ const label = (entry: LibraryEntry): string => ('record' in entry ? entry.record
 
 const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
-}
 
 function describeProblem(error: unknown): string {
   if (isCode(error, 'ENOENT')) return `${RECORD} is missing`

@@ -4,8 +4,17 @@ import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
 /** What may wait for a client that does not read before it is cut off. */
 const MAX_QUEUED_BYTES = 4 << 20
 
-/** Settings of every WebSocket server here: compressed messages could unfold to anything. */
-export const SOCKET_OPTIONS = { noServer: true, perMessageDeflate: false, maxPayload: 1 << 20 } as const
+/**
+ * Settings of every WebSocket server here: compressed messages could unfold to anything, and many small pieces cost
+ * far more than their bytes.
+ */
+export const SOCKET_OPTIONS = {
+  noServer: true,
+  perMessageDeflate: false,
+  maxPayload: 1 << 20,
+  maxFragments: 256,
+  maxBufferedChunks: 4096,
+} as const
 
 /** JSON messages over a WebSocket. What is not JSON ends the connection. */
 export function socketChannel(socket: WebSocket): Channel {

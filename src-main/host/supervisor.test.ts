@@ -7,7 +7,12 @@ import { vmContract, type VmContract } from '../../engine/protocol/vm-contract.t
 import { Supervisor } from './supervisor.ts'
 import type { VmProcess } from './vm-process.ts'
 
-const order = { config: v.parse(MachineConfig, { version: 1 }), serial: [], restore: null }
+const order = {
+  config: v.parse(MachineConfig, { version: 1 }),
+  serial: [],
+  restore: null,
+  allowChangedMedia: false,
+}
 
 /** The process of a machine that does what it is told, until the test ends it. */
 class ObedientProcess implements VmProcess {
@@ -43,6 +48,9 @@ class ObedientProcess implements VmProcess {
           return undefined
         },
         saveState: () => undefined,
+        freeze: () => undefined,
+        thaw: () => undefined,
+        keepState: () => ({ stoodMs: 0 }),
         thumbnail: () => '',
         insert: () => undefined,
         eject: () => undefined,

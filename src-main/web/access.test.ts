@@ -18,7 +18,7 @@ describe('web access', () => {
     const token = access.issueToken()
     const header = access.login(token, 'a')!
     expect(header).toMatch(/^vitrine-8086=.+; HttpOnly; SameSite=Strict; Path=\/$/)
-    expect(access.hasSession(request({ cookie: `x=1; ${cookieOf(header)}` }))).toBe(true)
+    expect(access.sessionOf(request({ cookie: `x=1; ${cookieOf(header)}` }))).not.toBeNull()
     expect(access.login(token, 'a')).toBeNull()
   })
 
@@ -26,7 +26,7 @@ describe('web access', () => {
     const { access } = powerOn()
     const first = access.login(access.issueToken(), 'a')!
     access.login(access.issueToken(), 'b')
-    expect(access.hasSession(request({ cookie: cookieOf(first) }))).toBe(true)
+    expect(access.sessionOf(request({ cookie: cookieOf(first) }))).not.toBeNull()
   })
 
   it('refuses other tokens and cookies', () => {
@@ -35,7 +35,7 @@ describe('web access', () => {
     const token = access.issueToken()
     expect(access.login(token.slice(1), 'a')).toBeNull()
     for (const cookie of ['vitrine-8086=', 'vitrine-8086=x', 'vitrine-8087=x', ''])
-      expect(access.hasSession(request({ cookie }))).toBe(false)
+      expect(access.sessionOf(request({ cookie }))).toBeNull()
   })
 
   it('looks at no more than ten tokens a minute from one source', () => {
@@ -57,5 +57,26 @@ describe('web access', () => {
       expect(access.isForUs(request({ host }))).toBe(false)
     expect(access.isFromUs(request({ host: '127.0.0.1:8086', origin: 'http://evil.example' }))).toBe(false)
     expect(access.isFromUs(request({ host: '127.0.0.1:8086' }))).toBe(false)
+  })
+
+  it('forgets a session that is ended, and no other', () => {
+    const { access } = powerOn()
+    const [first, second] = ['a', 'b'].map((source) =>
+      request({ cookie: cookieOf(access.login(access.issueToken(), source)!) }),
+    )
+    expect(access.logout(access.sessionOf(first!)!)).toMatch(/^vitrine-8086=; Max-Age=0; HttpOnly/)
+    expect(access.sessionOf(first!)).toBeNull()
+    expect(access.sessionOf(second!)).not.toBeNull()
+  })
+
+  it('gives cookies to encrypted connections only where it encrypts', () => {
+    const access = new Access()
+    access.bind(['Vitrine.Example', '::1'], 443, 'https')
+    expect(access.login(access.issueToken(), 'a')).toMatch(/; Secure$/)
+    for (const host of ['vitrine.example', 'vitrine.example:443', '[::1]']) {
+      expect(access.isForUs(request({ host }))).toBe(true)
+      expect(access.isFromUs(request({ host, origin: `https://${host}` }))).toBe(true)
+      expect(access.isFromUs(request({ host, origin: `http://${host}` }))).toBe(false)
+    }
   })
 })

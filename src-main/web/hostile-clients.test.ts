@@ -25,7 +25,7 @@ beforeEach(async () => {
       viewSocket: () => null,
       store: () => Promise.reject(new Error('no uploads here')),
     },
-    pages,
+    { pages },
   )
   await host.listen(0)
   login = new URL(host.loginAddress())
@@ -151,5 +151,48 @@ describe('a hostile client', () => {
     }
     expect(gone).toBe(true)
     expect(process.memoryUsage().rss - before).toBeLessThan(64 << 20)
+  }, 20_000)
+
+  it('that sends a message in very many pieces is cut off', async () => {
+    const { socket, closed } = await client()
+    const before = process.memoryUsage().rss
+    for (let piece = 0; piece < 100_000; piece++) socket.send('x', { fin: false })
+    expect(await closed).toBeGreaterThan(0)
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 << 20)
+  }, 20_000)
+
+  it('that sends a compressed message is cut off: nothing unfolds', async () => {
+    const { socket, closed } = await client()
+    // Text, final, and RSV1, which means compressed; masked with zeros.
+    const frame = Buffer.from([0xc1, 0x84, 0, 0, 0, 0, 1, 2, 3, 4])
+    ;(socket as unknown as { _socket: Socket })._socket.write(frame)
+    expect(await timed(closed)).toBeLessThan(1000)
+  })
+
+  it('that sends large headers before it has logged in is refused', async () => {
+    expect(await statusOf('/', { 'x-large': 'x'.repeat(10_000) })).toBe(431)
+    expect(await statusOf('/', { 'x-large': 'x'.repeat(4000) })).toBe(401)
+  })
+
+  it('that floods the login keeps no honest user waiting', async () => {
+    const guesses = Array.from({ length: 300 }, (_, n) => statusOf(`/login?token=wrong${n}`))
+    const honest = new URL(host.loginAddress())
+    const took = await timed(
+      // Another source address of this computer: the flood has used up the tries of its own.
+      new Promise((resolve, reject) => {
+        const { port, pathname, search } = honest
+        const sent = request(
+          { host: '127.0.0.1', localAddress: '127.0.0.9', port, path: pathname + search },
+          (response) => {
+            response.resume()
+            resolve(expect(response.statusCode).toBe(302))
+          },
+        )
+        sent.on('error', reject)
+        sent.end()
+      }),
+    )
+    await Promise.allSettled(guesses)
+    expect(took).toBeLessThan(process.platform === 'linux' ? 3000 : 6000)
   }, 20_000)
 })

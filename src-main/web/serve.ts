@@ -1,29 +1,45 @@
 import { spawn } from 'node:child_process'
 import { access } from 'node:fs/promises'
+import { isIPv4 } from 'node:net'
+import { hostname, networkInterfaces } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { HostService } from '../host/host-service.ts'
 import { libraryFolder } from '../host/locations.ts'
 import { ForkedVmProcesses } from '../host/vm-process.ts'
-import { hostBackend, WebHost } from './web-host.ts'
+import { hostBackend, WebHost, type TlsKeys } from './web-host.ts'
 
 export interface ServeOptions {
   port: number
   /** Address to listen on. */
   host: string
+  /** More names by which browsers reach it. */
+  names: readonly string[]
+  tls: TlsKeys | undefined
   openBrowser: boolean
+}
+
+/** Whether only this computer can reach an address. */
+export const isLoopback = (address: string): boolean =>
+  address === 'localhost' || address === '::1' || (isIPv4(address) && address.startsWith('127.'))
+
+/** What browsers elsewhere call this computer, when it listens on all of its addresses. */
+function ownNames(address: string): string[] {
+  if (address !== '0.0.0.0' && address !== '::') return []
+  const addresses = Object.values(networkInterfaces()).flatMap((of) => of ?? [])
+  return [hostname(), ...addresses.map((of) => of.address)]
 }
 
 /**
  * Serves the library as web pages until a signal ends it. The state of every running machine is saved then; a second
  * signal switches them off instead.
  */
-export async function serve({ port, host: address, openBrowser }: ServeOptions): Promise<void> {
+export async function serve({ port, host: address, names, tls, openBrowser }: ServeOptions): Promise<void> {
   const processes = new ForkedVmProcesses()
   const host = await HostService.open(libraryFolder(), processes.start)
-  const web = new WebHost(hostBackend(host))
+  const web = new WebHost(hostBackend(host), { tls })
   try {
-    await web.listen(port, address)
+    await web.listen(port, address, [...names, ...ownNames(address)])
   } catch (error) {
     processes.close()
     throw error

@@ -25,7 +25,7 @@ beforeEach(async () => {
       return { id: 'media:x', name, bytes, kind: 'floppy' }
     },
   }
-  host = new WebHost(backend, pages)
+  host = new WebHost(backend, { pages })
   await host.listen(0)
   login = new URL(host.loginAddress())
 })
@@ -54,8 +54,12 @@ function ask(path: string, headers: OutgoingHttpHeaders = {}, method = 'GET', bo
   })
 }
 
-async function cookie(): Promise<string> {
-  const { headers } = await ask(login.pathname + login.search)
+const cookie = (): Promise<string> => cookieOf(login.href)
+
+/** Logs a browser in by an address that the host gave out. */
+async function cookieOf(address: string): Promise<string> {
+  const { pathname, search } = new URL(address)
+  const { headers } = await ask(pathname + search)
   return headers['set-cookie']![0]!.split(';')[0]!
 }
 
@@ -127,5 +131,33 @@ describe('web host', () => {
     slow.resume()
     await new Promise((resolve) => slow.on('close', resolve))
     expect(performance.now() - started).toBeLessThan(5000)
+  })
+
+  it('ends a session with what it has open when its user logs out', async () => {
+    const [session, other] = [await cookie(), await cookieOf(host.loginAddress())]
+    const { origin } = login
+    const open = (of: string): Promise<WebSocket> =>
+      new Promise((resolve) => {
+        const client = new WebSocket(`ws://127.0.0.1:${login.port}/host`, { headers: { cookie: of, origin } })
+        client.on('open', () => resolve(client))
+      })
+    const [mine, theirs] = [await open(session), await open(other)]
+    const closed = new Promise((resolve) => mine.on('close', resolve))
+    // Another site cannot log its visitors out.
+    expect((await ask('/logout', { cookie: session, origin: 'http://evil.example' }, 'POST')).status).toBe(
+      403,
+    )
+    expect((await ask('/', { cookie: session })).status).toBe(200)
+    const started = performance.now()
+    const { status, headers } = await ask('/logout', { cookie: session, origin }, 'POST')
+    expect(status).toBe(204)
+    expect(headers['set-cookie']![0]).toMatch(/Max-Age=0/)
+    await closed
+    expect(performance.now() - started).toBeLessThan(1000)
+    expect((await ask('/', { cookie: session })).status).toBe(401)
+    expect(await socket({ cookie: session, origin })).toBe('403')
+    expect((await ask('/', { cookie: other })).status).toBe(200)
+    expect(theirs.readyState).toBe(WebSocket.OPEN)
+    theirs.terminate()
   })
 })

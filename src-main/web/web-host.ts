@@ -5,6 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { connect, type AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import sirv from 'sirv'
@@ -25,6 +26,27 @@ export interface WebBackend {
   store(name: string, contents: IncomingMessage): Promise<ImageChoice>
 }
 
+/** Certificate chain and private key of an encrypted server, as PEM. */
+export interface TlsKeys {
+  cert: Buffer
+  key: Buffer
+}
+
+export interface WebHostOptions {
+  /** Folder of the built interface. */
+  pages?: string
+  /** Encrypts; in the clear when absent. */
+  tls?: TlsKeys | undefined
+}
+
+/** Limits before anybody has logged in: slow and large headers end the connection. */
+const LIMITS = {
+  headersTimeout: 3000,
+  requestTimeout: 0,
+  connectionsCheckingInterval: 500,
+  maxHeaderSize: 8192,
+}
+
 const VIEW = /^\/machines\/([a-z0-9-]+)\/(view|frames)$/
 
 /** The interface as a web page of this computer: the same renderer as in the window, over HTTP. */
@@ -33,12 +55,15 @@ export class WebHost {
   readonly #access = new Access()
   readonly #sockets = new WebSocketServer(SOCKET_OPTIONS)
   readonly #files: ReturnType<typeof sirv>
+  readonly #scheme: 'http' | 'https'
+  /** What each session has open. */
+  readonly #open = new Map<string, Set<Duplex>>()
   #address = ''
 
-  /** @param pages folder of the built interface */
+  /** Throws what is wrong with keys that do not fit. */
   constructor(
     private readonly backend: WebBackend,
-    pages = bundled('renderer'),
+    { pages = bundled('renderer'), tls }: WebHostOptions = {},
   ) {
     this.#files = sirv(pages, {
       etag: true,
@@ -46,23 +71,29 @@ export class WebHost {
         for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value)
       },
     })
-    this.#server = createServer(
-      { headersTimeout: 3000, requestTimeout: 0, connectionsCheckingInterval: 500 },
-      (request, response) => this.#answer(request, response),
-    )
+    this.#scheme = tls ? 'https' : 'http'
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response)
+    this.#server = tls
+      ? createSecureServer({ ...LIMITS, ...tls, handshakeTimeout: LIMITS.headersTimeout }, answer)
+      : createServer(LIMITS, answer)
     this.#server.maxConnections = 256
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 
-  /** @param port 0 for a free one. */
-  async listen(port: number, address = '127.0.0.1'): Promise<void> {
+  /**
+   * @param port 0 for a free one
+   * @param names more names by which browsers reach it; the first is the one in login addresses
+   */
+  async listen(port: number, address = '127.0.0.1', names: readonly string[] = []): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen(port, address, resolve)
     })
     const bound = this.#server.address() as AddressInfo
-    this.#access.bind([...new Set(['localhost', '127.0.0.1', '::1', address])], bound.port)
-    this.#address = `http://${address.includes(':') ? `[${address}]` : address}:${bound.port}`
+    const all = new Set([...names, 'localhost', '127.0.0.1', '::1', address])
+    this.#access.bind([...all], bound.port, this.#scheme)
+    const name = names[0] ?? address
+    this.#address = `${this.#scheme}://${name.includes(':') ? `[${name}]` : name}:${bound.port}`
   }
 
   /** An address that lets one browser in, once. */
@@ -79,17 +110,20 @@ export class WebHost {
     if (!this.#access.isForUs(request)) return refuse(response, 421, 'This server does not go by that name.')
     const url = new URL(request.url ?? '/', 'http://host')
     if (url.pathname === '/login') return this.#login(request, url, response)
-    if (!this.#access.hasSession(request))
+    const session = this.#access.sessionOf(request)
+    if (session === null)
       return refuse(
         response,
         401,
         'Please open the address that Vitrine printed. Each one works once; press Enter there for another.',
       )
+    if (request.method === 'POST' && url.pathname === '/logout')
+      return this.#logout(session, request, response)
     if (request.method === 'PUT' && url.pathname.startsWith('/media/'))
       return void this.#upload(request, url, response)
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'Not allowed.')
     const [, id, what] = VIEW.exec(url.pathname) ?? []
-    if (id && what === 'frames') return this.#frames(id, request, response)
+    if (id && what === 'frames') return this.#frames(id, session, request, response)
     this.#files(request, response, () => refuse(response, 404, 'There is nothing here.'))
   }
 
@@ -97,13 +131,29 @@ export class WebHost {
     const cookie = this.#access.login(url.searchParams.get('token') ?? '', request.socket.remoteAddress ?? '')
     if (cookie)
       response.writeHead(302, { 'set-cookie': cookie, location: '/', 'cache-control': 'no-store' }).end()
-    else if (this.#access.hasSession(request)) response.writeHead(302, { location: '/' }).end()
+    else if (this.#access.sessionOf(request)) response.writeHead(302, { location: '/' }).end()
     else
       refuse(
         response,
         401,
         'This address was used already, or is wrong. Press Enter where Vitrine runs for another.',
       )
+  }
+
+  /** Ends the session with all that it has open, in this and every other window of the browser. */
+  #logout(session: string, request: IncomingMessage, response: ServerResponse): void {
+    if (!this.#access.isFromUs(request)) return refuse(response, 403, 'Refused.')
+    const cookie = this.#access.logout(session)
+    for (const connection of this.#open.get(session) ?? []) connection.destroy()
+    response.writeHead(204, { 'set-cookie': cookie, 'cache-control': 'no-store', connection: 'close' }).end()
+  }
+
+  #note(session: string, connection: Duplex): void {
+    const open = this.#open.get(session) ?? new Set()
+    this.#open.set(session, open.add(connection))
+    connection.once('close', () => {
+      if (open.delete(connection) && open.size === 0) this.#open.delete(session)
+    })
   }
 
   async #upload(request: IncomingMessage, url: URL, response: ServerResponse): Promise<void> {
@@ -119,9 +169,10 @@ export class WebHost {
     }
   }
 
-  #frames(id: string, request: IncomingMessage, response: ServerResponse): void {
+  #frames(id: string, session: string, request: IncomingMessage, response: ServerResponse): void {
     const socketPath = this.backend.viewSocket(id)
     if (!socketPath) return refuse(response, 409, 'The machine is not running.')
+    this.#note(session, request.socket)
     const upstream = httpRequest({ socketPath, path: request.url }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers)
       response.flushHeaders()
@@ -136,9 +187,10 @@ export class WebHost {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy())
     const path = new URL(request.url ?? '/', 'http://host').pathname
-    const allowed =
-      this.#access.isForUs(request) && this.#access.isFromUs(request) && this.#access.hasSession(request)
-    if (!allowed) return void socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
+    const isOurs = this.#access.isForUs(request) && this.#access.isFromUs(request)
+    const session = isOurs ? this.#access.sessionOf(request) : null
+    if (session === null) return void socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
+    this.#note(session, socket)
     if (path === '/host')
       return this.#sockets.handleUpgrade(request, socket, head, (client) =>
         this.backend.serve(socketChannel(client)),

@@ -8,9 +8,15 @@ export const HOST_COMBINATIONS = {
   KeyP: 'pause',
   KeyQ: 'close',
   KeyS: 'settings',
+  KeyN: 'activity',
+  KeyR: 'reset',
+  KeyH: 'shut-down',
   Delete: 'ctrl-alt-del',
 } as const
 export type HostAction = (typeof HOST_COMBINATIONS)[keyof typeof HOST_COMBINATIONS]
+
+/** All that a window can be told to do with its machine: by a menu, or by the host key with another key. */
+export type MachineAction = HostAction | 'log' | 'serial' | 'save-state' | 'power-off'
 
 export const hostActionOf = (code: string): HostAction | null =>
   Object.hasOwn(HOST_COMBINATIONS, code) ? HOST_COMBINATIONS[code as keyof typeof HOST_COMBINATIONS] : null

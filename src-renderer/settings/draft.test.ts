@@ -25,7 +25,11 @@ describe('draft of settings', () => {
     const problems = problemsOf(draft, t)
     expect(problems).toHaveLength(1)
     expect(liesAt(problems[0]!, ['machine', 'memoryMiB'])).toBe(true)
-    expect(problems[0]!.text).toMatch(/5000 is too much/)
+    expect(problems[0]!.text).toBe('problem.tooMuch')
+    writeAt(draft, ['name'], '  ')
+    writeAt(draft, ['group'], 'a//')
+    writeAt(draft, ['machine', 'cpuModel'], 'z80')
+    expect(problemsOf(draft, t).every(({ text }) => text.startsWith('problem.'))).toBe(true)
   })
 })
 

@@ -39,13 +39,28 @@ export function problemsOf(draft: VmSettings, t: Translate): Problem[] {
   }))
 }
 
-/** Numbers are explained in the language of the interface; other reasons are the protocol's own words. */
+/** In the language of the interface; contradictions between settings are the protocol's own words. */
 function describe(issue: v.BaseIssue<unknown>, t: Translate): string {
+  const limit = 'requirement' in issue && typeof issue.requirement === 'number' ? issue.requirement : 0
+  const received = String(issue.input)
   switch (issue.type) {
     case 'number':
       return t('problem.number')
     case 'integer':
       return t('problem.integer')
+    case 'min_value':
+      return t('problem.tooLittle', { received, limit })
+    case 'max_value':
+      return t('problem.tooMuch', { received, limit })
+    case 'non_empty':
+      return t('problem.empty')
+    case 'max_length':
+      return t('problem.tooLong', { limit })
+    case 'picklist':
+      return t('problem.choice', { received })
+    case 'regex':
+    case 'excludes':
+      return t('problem.form')
     default:
       return issue.message
   }

@@ -51,6 +51,7 @@ export const useMachines = defineStore('machines', () => {
     if (!selected.value) selectedId.value = list.value[0]?.id ?? null
   }
 
+  /** The host, for stores of a part of it. */
   function host(): RpcClient<HostContract> {
     if (!client) throw new RpcError('disconnected')
     return client
@@ -91,8 +92,12 @@ export const useMachines = defineStore('machines', () => {
     loaded,
     connect,
     refresh,
+    host,
+    reveal,
     create,
     start: on('start'),
+    /** What it writes is thrown away when it ends. */
+    startDisposable: async (id: string) => host().call('start', { id, disposable: true }),
     pause: on('pause'),
     resume: on('resume'),
     reset: on('reset'),

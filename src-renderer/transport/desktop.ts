@@ -14,6 +14,7 @@ function valueOf(answer: BridgeAnswer): unknown {
 export function desktopTransport(bridge: DesktopBridge): Transport {
   return {
     imagesBy: 'dialog',
+    logOut: null,
     openHost() {
       const channel = new ChannelEnd((message) => bridge.postToHost(message))
       bridge.openHost((message) => channel.deliver(message))

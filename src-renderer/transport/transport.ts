@@ -14,6 +14,8 @@ export interface ViewLink {
 export interface Transport {
   /** How the user gives an image: by the system's file dialog, or by an upload. */
   readonly imagesBy: 'dialog' | 'upload'
+  /** Ends the browser's session; null where there is none to end. */
+  readonly logOut: (() => Promise<void>) | null
   openHost(): Promise<Channel>
   openView(id: string): Promise<ViewLink>
   /** @param file one that was dropped, or that is to be uploaded; null asks by the system's dialog. Null when the user chose none. */

@@ -38,6 +38,10 @@ async function upload(file: File): Promise<ImageChoice> {
 /** Over HTTP: messages on WebSockets, frames on a streamed response, images as uploads. */
 export const webTransport: Transport = {
   imagesBy: 'upload',
+  async logOut() {
+    await fetch('/logout', { method: 'POST' })
+    location.reload() // which says how to come in again
+  },
   openHost: () => openSocket('/host'),
   async openView(id) {
     const channel = await openSocket(`/machines/${id}/view`)

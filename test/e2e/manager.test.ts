@@ -203,7 +203,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await dialog.getByLabel('Notes').fill('The code is 1234.')
     await dialog.getByRole('tab', { name: 'Memory' }).click()
     await dialog.getByRole('spinbutton', { name: 'Memory' }).fill('5000')
-    await dialog.getByText('5000 is too much; memory in MiB is 1 to 3072').waitFor()
+    await dialog.getByText('5000 is too much: at most 3,072.').waitFor()
     expect(await dialog.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true)
     await dialog.getByRole('spinbutton', { name: 'Memory' }).fill('24')
     await dialog.getByRole('searchbox').fill('cpuid')
@@ -313,6 +313,17 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await front.screenshot('german')
     expect(await page.locator('html').getAttribute('lang')).toBe('de')
   })
+
+  if (kind === 'web')
+    it('logs out, and is closed to this browser then', async () => {
+      const { page } = front
+      await start()
+      await page.getByTestId('log-out').click()
+      await page.getByText('Please open the address that Vitrine printed.').waitFor()
+      expect((await page.request.get(page.url())).status()).toBe(401)
+      // The machine runs on for whoever comes in again.
+      expect(await front.machineProcesses()).toHaveLength(1)
+    })
 
   it('survives the end of a machine’s process, says why, and starts it again', async () => {
     await start()

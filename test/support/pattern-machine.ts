@@ -130,6 +130,9 @@ export class PatternMachine implements Machine {
   }
 
   save = () => new TextEncoder().encode(this.#lines.join('\n'))
+  captureBytes = 0
+  freeze = () => ({ state: {}, ram: this.save(), vram: new Uint8Array(0), writes: [] })
+  thaw(): void {}
 
   restore(state: Uint8Array): void {
     this.#lines = new TextDecoder().decode(state).split('\n')

@@ -162,10 +162,118 @@ video_parameters:
         times   0xc00-($-$$) db 0
 
 int10:
+        cmp     ah, 0x0e
+        je      teletype
+int10_service:
         push    edx
         push    eax
         push    word 0x10
         jmp     enter
+
+; INT 10h/0Eh where it is a matter of a byte and the cursor: a text mode, no bell, no new line at the foot of the
+; screen, no end of a line. Programs print their output by it. ../services/int10/text.ts has all of it.
+teletype:
+        push    ds
+        push    es
+        push    si
+        push    dx
+        push    cx
+        push    bx
+        push    ax
+        mov     bx, 0x40
+        mov     ds, bx
+        mov     si, 0xb800
+        mov     ch, [0x49]      ; mode
+        and     ch, 0x7f
+        cmp     ch, 3
+        jbe     .text
+        cmp     ch, 7
+        jne     .leave
+        mov     si, 0xb000
+.text:  mov     es, si
+        mov     cx, [0x4a]      ; columns
+        test    ch, ch
+        jnz     .leave
+        mov     bl, [0x62]      ; page
+        and     bx, 7
+        add     bx, bx
+        mov     dx, [bx+0x50]   ; row, column
+        cmp     dl, cl
+        jae     .leave          ; no columns, or a cursor outside
+        cmp     dh, [0x84]
+        ja      .leave
+        cmp     al, 14
+        jb      .control
+.glyph: inc     dl
+        cmp     dl, cl
+        jae     .leave          ; the end of the line
+        mov     [bx+0x50], dx
+        call    .cell
+        xchg    ax, si
+        dec     si              ; the cell before the cursor
+        add     si, si
+        and     si, 0x7fff
+        pop     ax
+        mov     [es:si], al
+        push    ax
+        jmp     .end
+.control:
+        cmp     al, 13
+        je      .home
+        cmp     al, 10
+        je      .down
+        cmp     al, 7
+        jb      .glyph
+        cmp     al, 8
+        ja      .glyph
+.leave: pop     ax              ; a bell, a step back, or more than one cell
+        pop     bx
+        pop     cx
+        pop     dx
+        pop     si
+        pop     es
+        pop     ds
+        jmp     int10_service
+.home:  mov     dl, 0
+        jmp     .move
+.down:  cmp     dh, [0x84]
+        jae     .leave
+        inc     dh
+.move:  mov     [bx+0x50], dx
+        call    .cell
+.end:   pop     ax
+        pop     bx
+        pop     cx
+        pop     dx
+        pop     si
+        pop     es
+        pop     ds
+        iret
+
+; AX = place of the cursor DX of page BX / 2 in cells, which the CRTC is told; CL = columns. Changes BX, CX, DX, SI.
+.cell:  mov     al, dh
+        mul     cl
+        xor     dh, dh
+        add     ax, dx
+        mov     cx, ax
+        shr     bx, 1
+        mov     ax, [0x4c]      ; bytes of a page
+        mul     bx
+        shr     ax, 1
+        add     cx, ax
+        mov     dx, 0x3d4
+        cmp     word [0x63], 0x3b4
+        jne     .colour
+        mov     dx, 0x3b4
+.colour:
+        mov     al, 0x0e
+        mov     ah, ch
+        out     dx, ax
+        inc     ax
+        mov     ah, cl
+        out     dx, ax
+        mov     ax, cx
+        ret
 
 init:
         pushf

@@ -27,7 +27,6 @@ import {
   ES,
   ESP,
   FLAT_SUPERVISOR,
-  FLAT_USER,
   FS,
   GS,
   KEY_GENERATION,
@@ -58,9 +57,16 @@ const DPL_SHIFT = 5
 const GATE_32 = 0x0e00
 const TASK_32_BUSY = 0x0b
 
-/** ES, CS, SS and DS reach 4 GiB from 0, at level 3 or below it; nothing waits. */
-const inFlatMode = (b: Semantics, mode: number): Expr =>
-  both(undisturbed(b), eq(and(b.word(State.JUMP_KEY), i32(0xffff)), i32(mode)))
+const flatSupervisorKey = (b: Semantics): Expr =>
+  or(and(b.word(State.JUMP_KEY), i32(KEY_GENERATION)), i32(FLAT_SUPERVISOR))
+
+/** ES, CS, SS and DS reach 4 GiB from 0, at level 0; nothing waits. */
+const inRing0 = (b: Semantics): Expr =>
+  both(undisturbed(b), eqz(b.word(State.CPL)), eq(b.word(State.JUMP_KEY), flatSupervisorKey(b)))
+
+/** The same at level 3. */
+const inRing3 = (b: Semantics): Expr =>
+  both(undisturbed(b), eq(b.word(State.CPL), i32(3)), eq(b.word(State.JUMP_KEY), b.word(State.FLAT_USER_KEY)))
 
 const inProtectedMode = (b: Semantics): Expr =>
   both(unstepped(b), and(b.word(State.CR0), i32(1)), eqz(and(b.word(State.EFLAGS_SYSTEM), i32(VM))))
@@ -100,14 +106,16 @@ function setFlat(b: Semantics, code: Expr, stack: Expr, level: number): void {
   put(SS, stack, FLAT_DATA, true)
 }
 
+/** Level 3 without alignment checks: with them no entry of the TLB may answer there. */
+const requireUnaligned = (b: Semantics): void => b.require(eqz(and(b.word(State.EFLAGS_SYSTEM), i32(AC))))
+
 /** Goes on at another level, in the flat mode that this one is as well. */
 function enterLevel(b: Semantics, level: number, eip: Expr): void {
   const user = level === 3
   b.setWord(State.CPL, i32(level))
   b.setWord(State.READ_BIT, i32(user ? Tlb.READ_USER : Tlb.READ_SUPERVISOR))
   b.setWord(State.WRITE_BIT, i32(user ? Tlb.WRITE_USER : Tlb.WRITE_SUPERVISOR))
-  const generation = and(b.word(State.JUMP_KEY), i32(KEY_GENERATION))
-  b.setWord(State.JUMP_KEY, or(generation, i32(user ? FLAT_USER : FLAT_SUPERVISOR)))
+  b.setWord(State.JUMP_KEY, user ? b.word(State.FLAT_USER_KEY) : flatSupervisorKey(b))
   b.setWord(State.MODE_STALE, i32(1))
   b.resumeAt(eip)
 }
@@ -185,7 +193,7 @@ export function popSelector(b: Semantics, index: number): void {
 
 /** INT n from ring 3 through a 32-bit gate to ring 0. */
 export function interruptProtected(b: Semantics, vector: Expr): void {
-  b.shortcut(inFlatMode(b, FLAT_USER), () => {
+  b.shortcut(inRing3(b), () => {
     const at = b.let(shl(vector, i32(3)))
     b.require(leU(add(at, i32(7)), b.word(State.IDTR + 4)))
     const gate = b.systemMemory(add(b.word(State.IDTR), at), 8, false)
@@ -224,9 +232,6 @@ export function interruptProtected(b: Semantics, vector: Expr): void {
 /** Flags that a return leaves alone where it takes the shortcut. */
 const SAME = TF | NT | IOPL | AC | ID | VIF | VIP | VM
 
-/** Level 0, of those below 3. */
-const inRing0 = (b: Semantics): Expr => both(inFlatMode(b, FLAT_SUPERVISOR), eqz(b.word(State.CPL)))
-
 /** IRET in ring 0, to ring 3 or within. RF ends with the instruction that follows: nothing sees it where no breakpoint is. */
 export function interruptReturnProtected(b: Semantics): void {
   if (b.size !== 4) return
@@ -247,6 +252,7 @@ export function interruptReturnProtected(b: Semantics): void {
         return b.resumeAt(eip)
       }
       const stack = field(4, 2)
+      requireUnaligned(b)
       requireFlat(b, stack, FLAT_DATA_HIGH, 3)
       for (const index of [ES, DS, FS, GS]) {
         const access = b.word(segmentAt(index) + Segment.ACCESS)
@@ -260,7 +266,7 @@ export function interruptReturnProtected(b: Semantics): void {
 
 /** SYSENTER from ring 3. */
 export function enterSystem(b: Semantics): void {
-  b.shortcut(inFlatMode(b, FLAT_USER), () => {
+  b.shortcut(inRing3(b), () => {
     const selector = b.let(and(b.word(State.SYSENTER_CS), i32(0xfffc)))
     b.require(selector)
     b.setWord(State.EFLAGS_SYSTEM, and(b.word(State.EFLAGS_SYSTEM), i32(~(VM | IF | RF))))
@@ -275,6 +281,7 @@ export function exitSystem(b: Semantics): void {
   b.shortcut(inRing0(b), () => {
     const selector = b.let(and(b.word(State.SYSENTER_CS), i32(0xfffc)))
     b.require(selector)
+    requireUnaligned(b)
     setFlat(b, b.let(or(add(selector, i32(16)), i32(3))), b.let(or(add(selector, i32(24)), i32(3))), 3)
     b.setRegister(ESP, 4, b.register(ECX, 4))
     enterLevel(b, 3, b.register(EDX, 4))

@@ -20,8 +20,8 @@ export interface OpenDiskOptions {
   confirmed?: readonly string[]
 }
 
-/** Images in a chain of backing files at most. */
-const MAX_CHAIN = 64
+/** Images in a chain of backing files at most: more than a machine may have snapshots in a row. */
+const MAX_CHAIN = 512
 
 /** Opens a disk in any format, with what it builds on. Throws `file-unusable`. */
 export function openDisk(files: ImageFiles, path: string, options: OpenDiskOptions): DiskImage {

@@ -2,7 +2,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 import { createDisk } from './create-disk.ts'
-import { type DiskImage, FORMAT_NAMES, SECTOR_BYTES } from './disk-image.ts'
+import { type DiskImage, FORMAT_NAMES, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { openDisk, type OpenDiskOptions } from './open-disk.ts'
 
 export interface OverlayOptions extends Pick<OpenDiskOptions, 'format' | 'confirmed'> {
@@ -42,14 +42,37 @@ function makeOverlay(
 ): void {
   const image = openDisk(files, path, { format, writable: false, ...(confirmed && { confirmed }) })
   try {
-    const found = FORMAT_NAMES.find((name) => name === image.details.format)!
-    const name = relative(dirname(resolve(overlayPath)), resolve(path))
-    const request = { sizeBytes: image.sectorCount * SECTOR_BYTES, backing: { name, format: found, image } }
-    const temporary = `${overlayPath}.part`
-    files.remove(temporary)
-    createDisk(files, temporary, 'qcow2', request)
-    files.replace(temporary, overlayPath)
+    createOverlay(files, image, relative(dirname(resolve(overlayPath)), resolve(path)), overlayPath)
   } finally {
     image.close()
   }
+}
+
+/**
+ * Makes an empty qcow2 image over a disk, whole and on the host's disk when it returns. Throws `file-unusable`.
+ *
+ * @param name of the disk, as the overlay is to have it: relative to its folder, or absolute
+ */
+export function createOverlay(
+  files: ImageFiles,
+  image: DiskImage,
+  name: string,
+  overlayPath: string,
+): FormatName {
+  const format = formatNameOf(image)
+  const temporary = `${overlayPath}.part`
+  files.remove(temporary)
+  createDisk(files, temporary, 'qcow2', {
+    sizeBytes: image.sectorCount * SECTOR_BYTES,
+    backing: { name, format, image },
+  })
+  files.replace(temporary, overlayPath)
+  return format
+}
+
+/** Archives of floppies are no disks that another one can be over. */
+function formatNameOf({ name, details }: DiskImage): FormatName {
+  const format = FORMAT_NAMES.find((known) => known === details.format)
+  if (!format) throw unusable(name, `it is ${details.format}, not a disk`)
+  return format
 }

@@ -165,6 +165,8 @@ export const machine: Record<keyof typeof english, string> = {
   'log.empty': 'Das Protokoll ist leer.',
   'log.none': 'Nichts im Protokoll passt dazu.',
   'log.again': 'Neu laden',
+  'log.mark': 'Lesezeichen',
+  'log.marked': 'Nur Lesezeichen',
   'keys.host': 'Host',
   'log.label': 'Protokoll der Maschine',
 
@@ -179,6 +181,8 @@ export const machine: Record<keyof typeof english, string> = {
   'error.option-invalid': 'Die Einstellung „{option}“ ist nicht benutzbar: {reason}.',
   'error.accelerator-unusable': 'Die Maschine kann nicht mit {accelerator} laufen: {reason}.',
   'error.state-invalid': 'Der gesicherte Zustand ist nicht benutzbar: {reason}.',
+  'error.medium-changed':
+    '{path} ist nicht, was beim Sichern in {drive} war: {reason}. Legen Sie es zurück oder verwerfen Sie den gesicherten Zustand.',
   'error.state-too-new': 'Der gesicherte Zustand stammt von einer neueren Version.',
   'error.vm-unknown': 'Diese Maschine ist nicht mehr in der Bibliothek.',
   'error.vm-inaccessible': 'Die Maschine ist nicht benutzbar: {reason}.',

@@ -156,5 +156,10 @@ export const settings: Record<keyof typeof english, string> = {
 
   'problem.number': 'Hier gehört eine Zahl hin.',
   'problem.integer': 'Hier gehört eine ganze Zahl hin.',
-  'problem.range': 'Von {least} bis {most}.',
+  'problem.tooLittle': '{received} ist zu wenig: mindestens {limit, number}.',
+  'problem.tooMuch': '{received} ist zu viel: höchstens {limit, number}.',
+  'problem.empty': 'Hier fehlt etwas.',
+  'problem.tooLong': 'Zu lang: höchstens {limit, number}.',
+  'problem.choice': '{received} steht hier nicht zur Wahl.',
+  'problem.form': 'So kann das nicht geschrieben werden.',
 }

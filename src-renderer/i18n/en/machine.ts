@@ -162,6 +162,8 @@ export const machine = {
   'log.empty': 'The log is empty.',
   'log.none': 'Nothing in the log matches.',
   'log.again': 'Load again',
+  'log.mark': 'Bookmark',
+  'log.marked': 'Bookmarks',
   'keys.host': 'Host',
   'log.label': 'Log of the machine',
 
@@ -176,6 +178,8 @@ export const machine = {
   'error.option-invalid': 'The setting “{option}” cannot be used: {reason}.',
   'error.accelerator-unusable': 'The machine cannot run under {accelerator}: {reason}.',
   'error.state-invalid': 'The saved state cannot be used: {reason}.',
+  'error.medium-changed':
+    '{path} is not what was in {drive} when the state was saved: {reason}. Put it back, or discard the saved state.',
   'error.state-too-new': 'The saved state was made by a newer version.',
   'error.vm-unknown': 'This machine is no longer in the library.',
   'error.vm-inaccessible': 'The machine cannot be used: {reason}.',

@@ -152,5 +152,10 @@ export const settings = {
 
   'problem.number': 'A number is needed.',
   'problem.integer': 'A whole number is needed.',
-  'problem.range': 'From {least} to {most}.',
+  'problem.tooLittle': '{received} is too little: at least {limit, number}.',
+  'problem.tooMuch': '{received} is too much: at most {limit, number}.',
+  'problem.empty': 'Something is needed here.',
+  'problem.tooLong': 'Too long: at most {limit, number}.',
+  'problem.choice': '{received} cannot be chosen here.',
+  'problem.form': 'It cannot be written like this.',
 } as const

@@ -19,14 +19,21 @@ interface Ending {
   symbols: ReadonlyMap<string, bigint>
 }
 
-const processors = new Map<CpuModelName, TestProcessor>()
+const interpreting = new Map<CpuModelName, TestProcessor>()
+const translating = new Map<CpuModelName, TestProcessor>()
 
 /**
  * Assembles a program, runs it from real mode (CS = DS = ES = SS = 0, IP = 1000h) until HLT with interrupts
  * disabled, and gives what it wrote to port E9h.
  */
-export function runBareMetal(source: string, model: CpuModelName = 'max', { stepped = false } = {}): Ending {
-  const processor = processors.get(model) ?? buildProcessor({ model: CPU_MODELS[model] })
+export function runBareMetal(
+  source: string,
+  model: CpuModelName = 'max',
+  { stepped = false, translated = false } = {},
+): Ending {
+  const processors = translated ? translating : interpreting
+  const options = translated ? { translator: { entriesUntilHot: 1 } } : {}
+  const processor = processors.get(model) ?? buildProcessor({ model: CPU_MODELS[model], ...options })
   const fresh = !processors.has(model)
   processors.set(model, processor)
   const text = `org ${ORIGIN}\n${source}`

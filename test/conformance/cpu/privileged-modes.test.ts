@@ -4,7 +4,7 @@ import { type FrameOptions, protectedFrame, runBareMetal } from './bare-metal.ts
 const log = (body: string, options?: FrameOptions): number[] =>
   runBareMetal(protectedFrame(body, options)).log
 
-const [NM, GP, PF] = [7, 13, 14]
+const [BP, NM, TS, GP, PF] = [3, 7, 10, 13, 14]
 
 describe('large pages and PAE', () => {
   it('maps 4 MiB by one entry and refuses a reserved bit (SDM vol. 3, 4.3)', () => {
@@ -192,6 +192,43 @@ describe('older tasks and buses', () => {
     )
     // G1 stays, and so does its breakpoint, which stops after the store.
     expect(words.slice(0, 2)).toEqual([0x00110408, 1])
+  })
+
+  it('lets a fault in the new task return to the new task (SDM vol. 3, 7.3)', () => {
+    const { log: words, symbols } = runBareMetal(
+      protectedFrame(
+        `
+      mov dword [resume], finish
+      jmp 0x40:0
+    second:
+      nop`,
+        {
+          spare: ['(tss2 & 0xff000000) << 32 | (tss2 & 0xffffff) << 16 | 0x890000000067'],
+          data: `tss2: dd 0, 0xa000, 0x10, 0, 0, 0, 0, 0, second, 2, 0, 0, 0, 0, 0xb000, 0, 0, 0, 0x10, 8, 0x10, 0x28, 0, 0, 0
+  dw 0, 104`,
+        },
+      ),
+    )
+    // DS is no segment.
+    expect(words.slice(0, 3)).toEqual([TS, 0x28, Number(symbols.get('second')! - symbols.get('body')!)])
+  })
+
+  it('goes to EIP 0 in single steps as it does otherwise', () => {
+    const { log: words } = runBareMetal(
+      protectedFrame(`
+      mov byte [0], 0xcc
+      mov dword [resume], finish
+      mov dword [idt + 8], .trap
+      mov word [idt + 10], 8
+      mov word [idt + 12], 0x8e00
+      push dword 0x102
+      popfd
+      push dword 0
+      ret
+    .trap:
+      iretd`),
+    )
+    expect(words[0]).toBe(BP)
   })
 
   it('wraps at 1 MiB while A20 is closed', () => {

@@ -9,7 +9,7 @@ import { GuestMemory } from '../../../engine/memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../../../engine/memory/layout.ts'
 import { CPU_MODELS, type CpuModel } from '../../../engine/vcpu/model.ts'
 import type { FpuExports, TranslatorHost } from '../../../engine/interpreter/soft-vcpu.ts'
-import { RegionTranslator } from '../../../engine/translator/translator.ts'
+import { RegionTranslator, type TranslatorOptions } from '../../../engine/translator/translator.ts'
 
 const RAM_MIB = 16
 
@@ -30,8 +30,8 @@ export interface TestProcessorOptions {
   model?: CpuModel
   /** Loads the real FPU; without it, instructions of the register files that other suites cover do nothing. */
   withFpu?: boolean
-  /** Entries after which code is translated; everything is interpreted without it. */
-  entriesUntilHot?: number
+  /** Code is translated; everything is interpreted without it. */
+  translator?: TranslatorOptions
 }
 
 const NO_FPU = new Proxy({}, { get: () => () => 0 }) as FpuExports
@@ -40,7 +40,7 @@ let generated: { model: CpuModel; interpreter: Interpreter } | null = null
 
 export function buildProcessor(options: TestProcessorOptions = {}): TestProcessor {
   const model = options.model ?? CPU_MODELS.max
-  const { entriesUntilHot } = options
+  const { translator } = options
   const isa = describeAll()
   const table = buildOpcodeTable(isa, model.features)
   if (generated?.model !== model) generated = { model, interpreter: generateInterpreter(table) }
@@ -58,9 +58,9 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
     ports,
     interrupts: { acknowledge: () => pendingVectors.shift() ?? 0xff },
     fpu: options.withFpu ? (loadFpu(guest.wasm) as unknown as FpuExports) : NO_FPU,
-    ...(entriesUntilHot !== undefined && {
+    ...(translator && {
       translator: (host: TranslatorHost) =>
-        new RegionTranslator(host, { entriesUntilHot, pausesWhenRewritten: false }),
+        new RegionTranslator(host, { pausesWhenRewritten: false, ...translator }),
     }),
     readTimeStamp: () => ({ low: 0, high: 0 }),
     writeTimeStamp: () => {},

@@ -15,17 +15,16 @@ const PROGRESS: ReadonlySet<number> = new Set([
   State.RUN_START,
   State.EIP_BASE,
   State.JUMP_KEY,
+  State.FLAT_USER_KEY,
   State.MODE_STALE,
-  State.REGION_ENTRIES,
-  State.REGION_RETIRED,
 ])
 
 /** Everything that a program has changed: log, registers, memory, retired instructions. */
-function outcome(body: string, options: FrameOptions | undefined, stepped: boolean) {
+function outcome(body: string, options: FrameOptions | undefined, way: 'quick' | 'stepped' | 'translated') {
   // Only what the TLB and the decoded code already know takes shortcuts, so each body runs more than once.
   const program = protectedFrame(
     `
-  mov dword [0x4ffc], 4
+  mov dword [0x4ffc], 8
 again:
   mov ax, 0x10
   mov ds, ax
@@ -44,7 +43,7 @@ done:
   const { log, snapshots, exit, processor } = runBareMetal(
     program.replaceAll('jmp ebx', 'mov dword [kernel], done\n  jmp ebx'),
     'max',
-    { stepped },
+    { stepped: way === 'stepped', translated: way === 'translated' },
   )
   const { vcpu, memory } = processor
   // RF is cleared when an instruction is run by itself, and has no effect in between.
@@ -58,8 +57,9 @@ done:
 }
 
 function expectSame(body: string, options?: FrameOptions): ReturnType<typeof outcome> {
-  const quick = outcome(body, options, false)
-  expect(quick).toEqual(outcome(body, options, true))
+  const quick = outcome(body, options, 'quick')
+  expect(quick).toEqual(outcome(body, options, 'stepped'))
+  expect(outcome(body, options, 'translated')).toEqual(quick)
   expect(quick.exit).toBe('halt')
   return quick
 }
@@ -149,8 +149,9 @@ describe('what generated code does by itself is what the processor does', () => 
   ${gate(0xee00)}
   ${handler}
   ${ring3('int 0x32')}`
-    const quick = outcome(body, { spare }, false)
-    expect(quick).toEqual(outcome(body, { spare }, true))
+    const quick = outcome(body, { spare }, 'quick')
+    expect(quick).toEqual(outcome(body, { spare }, 'stepped'))
+    expect(outcome(body, { spare }, 'translated')).toEqual(quick)
   })
 
   it.each([0x2, 0x202, 0xad7, 0x10202, 0x40202, 0x200202, 0x3202, 0x80202, 0x4202])(
@@ -335,6 +336,39 @@ describe('what generated code does by itself is what the processor does', () => 
   iretd
 .over3:`
     expectSame(`${fault}\n${ring3('ud2\nud2\nint 0x31\nud2\nmov eax, [0x5000]\nud2')}`)
+  })
+
+  it.each([0x2, 0x202])('CLI, STI, PUSHF and POPF at either level, with flags %i', (flags) => {
+    const all = (at: number) => `
+  mov eax, 0x7fffffff
+  add eax, 1
+  pushfd
+  pop dword [ss:${at}]
+  push dword ${flags | 0xcd5}
+  popfd
+  mov dword [ss:resume], .one${at}
+  cli
+.one${at}:
+  pushf
+  pop word [ss:${at + 4}]
+  mov dword [ss:resume], .two${at}
+  sti
+  xor eax, eax
+.two${at}:
+  setz [ss:${at + 8}]
+  push word ${flags | 0x40}
+  popf
+  setz [ss:${at + 9}]
+  pushfd
+  pop dword [ss:${at + 12}]
+  push dword ${flags | 0x4000}
+  popfd
+  pushfd
+  pop dword [ss:${at + 16}]
+  push dword ${flags}
+  popfd`
+    expectSame(`${all(0x5000)}\n${ring3(all(0x5100))}`)
+    expectSame(`${all(0x5000)}\n${ring3(all(0x5100), 0x3202)}`)
   })
 
   it('ports answer with the width asked for, and OUT leaves the accumulator alone', () => {

@@ -189,7 +189,12 @@ export class StreamBuilder implements Aiming {
     // depends on the form, and pops an outer stack before it looks at the code selector.
     this.#case.anyFault = /^(CMPS|RETF|IRET)$/.test(last) && outcome.vector >= 12
     // Beyond the limit: the return address has been written by then on Intel's silicon, not by the manual.
-    if (/^CALLI?$/.test(last) && outcome.vector === 13) return null
+    if (/^CALL(I|F|FI)?$/.test(last) && outcome.vector === 13 && outcome.error === 0) return null
+    // The first of two pushes may have been made when the second faults.
+    if (/^CALLFI?$/.test(last) && (outcome.vector === 12 || outcome.vector === 14)) return null
+    // What is invalid, or longer than 15 bytes, may be found out before or after its end was looked for beyond the page.
+    const roomLeft = CODE_END - (this.#case.at + this.#case.code.length)
+    if (roomLeft < 0 && (last === 'invalid' || outcome.vector === 13)) return null
     // Bounds of which only the lower can be read: Intel raises #BR when that one is broken, AMD reads both first.
     const atUpper = outcome.vector === 14 ? (outcome.cr2 & 0xfff) < 4 : outcome.vector >= 12
     if (last === 'BOUND' && atUpper) return null
@@ -673,6 +678,8 @@ export class StreamBuilder implements Aiming {
   /** Encodings that do not exist, or not in this form. */
   #wild(): void {
     const { random } = this
+    // One of them is SALC, which reads CF.
+    if (this.#undefined && !this.#defineFlags()) return
     const bytes = random.pick(INVALID)
     this.#execute([...(random.oneIn(4) ? [0x66] : []), ...bytes], 'invalid')
   }

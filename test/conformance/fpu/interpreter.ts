@@ -75,6 +75,8 @@ export class SingleInstructions {
         bulk: unexpected,
         readPort: unexpected,
         writePort: unexpected,
+        find: unexpected,
+        clock: unexpected,
       },
       fpu: loadFpu(memory.wasm) as unknown as Record<string, unknown>,
     })

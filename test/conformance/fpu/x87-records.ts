@@ -41,6 +41,17 @@ export function fillRecord(view: DataView, at: number, instruction: X87Instructi
   fillMemory(view, at + MEMORY, instruction, random)
 }
 
+/** Sets what arithmetic depends on besides its operands; `tags` are by physical register, one bit for each in use. */
+export function setState(
+  view: DataView,
+  at: number,
+  { control, status, tags }: { control: number; status: number; tags: number },
+): void {
+  view.setUint16(at + CONTROL, control, true)
+  view.setUint16(at + STATUS, status, true)
+  view.setUint8(at + TAG, tags)
+}
+
 function randomControl(random: Random): number {
   if (random.chance(3)) return CONTROL_CHOICES[random.below(3)] ?? 0x37f
   const masks = random.chance(3) ? random.below(64) : 0x3f

@@ -88,6 +88,7 @@ export type DiskOperation<Note> =
   | { kind: 'create'; path: string }
   | { kind: 'remove'; path: string }
   | { kind: 'replace'; from: string; to: string }
+  | { kind: 'link'; from: string; to: string }
   | { kind: 'note'; note: Note }
 
 /** Files of a disk in memory, which keeps a record of what is done to it. */
@@ -133,6 +134,11 @@ export class SimulatedDisk<Note = never> implements ImageFiles {
         const bytes = this.contents.get(operation.from)
         if (bytes) this.contents.set(operation.to, bytes)
         this.contents.delete(operation.from)
+        break
+      }
+      case 'link': {
+        const bytes = this.contents.get(operation.from)
+        if (bytes) this.contents.set(operation.to, bytes)
         break
       }
       case 'flush':
@@ -229,6 +235,10 @@ export class SimulatedDisk<Note = never> implements ImageFiles {
 
   replace(from: string, to: string): void {
     this.#do({ kind: 'replace', from, to })
+  }
+
+  link(from: string, to: string): void {
+    this.#do({ kind: 'link', from, to })
   }
 
   remove(path: string): void {

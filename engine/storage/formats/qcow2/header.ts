@@ -45,7 +45,7 @@ const INCOMPATIBLE: [bit: bigint, what: string][] = [
   [8n, 'is compressed by another method than deflate'],
   [16n, 'has subclusters (extended L2 entries)'],
 ]
-const BACKING_FORMAT_EXTENSION = 0xe2792aca
+export const BACKING_FORMAT_EXTENSION = 0xe2792aca
 
 /** Throws `file-unusable`. */
 export function readQcow2Header(file: HostFile): Qcow2Header {

@@ -51,7 +51,7 @@ export const qcow2: DiskFormat = {
         l1Entries,
         l1Position: (2 + blocks) * clusterBytes,
         refcountTablePosition: tableAt,
-        backing: backing ? { name: backing.name, format: backing.format } : null,
+        backing: backing ? { name: backing.name, format: qemuName(backing.format) } : null,
       }),
     )
     for (let block = 0; block < blocks; block++)
@@ -127,6 +127,9 @@ function openQcow2(
   }
   return { image, map, header }
 }
+
+/** What QEMU calls a format. */
+export const qemuName = (format: FormatName): string => (format === 'vhd' ? 'vpc' : format)
 
 /** The format that QEMU calls so; what it does not say is told by content. */
 function formatOf(name: string | null): FormatName | null {

@@ -1,0 +1,46 @@
+import { type HostFile, unusable } from '../../host-file.ts'
+import { readUpTo, viewOf } from '../fields.ts'
+import { BACKING_FORMAT_EXTENSION, readQcow2Header } from './header.ts'
+
+/** One write of a sector is on a disk whole or not at all. */
+const SECTOR = 512
+/** Where the name lies, in turns: the old one must stay readable until the header points to the new one. */
+const NAME_PLACES = [1024, 2560]
+const MAX_NAME_BYTES = 1023
+
+/**
+ * Gives a qcow2 image another backing file, which shows the same where the image holds nothing. Whenever the power
+ * fails, the image names one of the two. Throws `file-unusable` for an image whose header holds more than this
+ * program writes.
+ */
+export function rebaseQcow2(file: HostFile, backing: { name: string; format: string }): void {
+  const header = readQcow2Header(file)
+  if (header.backingFile === backing.name && header.backingFormat === backing.format) return
+  const sector = readUpTo(file, 0, SECTOR)
+  const view = viewOf(sector)
+  const start = header.version === 3 ? view.getUint32(100) : 72
+  if (2 ** header.clusterBits < 4096) throw unusable(file.path, 'its clusters are too small for another name')
+  const oldFormatBytes = view.getUint32(start) === BACKING_FORMAT_EXTENSION ? view.getUint32(start + 4) : 0
+  const end = start + (oldFormatBytes ? 8 + Math.ceil(oldFormatBytes / 8) * 8 : 0)
+  if (end + 8 > SECTOR || view.getUint32(end) !== 0)
+    throw unusable(file.path, 'its header was written by another program')
+  const name = Buffer.from(backing.name, 'utf8')
+  const format = Buffer.from(backing.format, 'latin1')
+  if (name.length > MAX_NAME_BYTES) throw unusable(file.path, 'the name of its backing file is too long')
+
+  const oldPlace = Number(view.getBigUint64(8))
+  const oldEnd = oldPlace + view.getUint32(16)
+  const place = NAME_PLACES.find((at) => oldEnd <= at || oldPlace >= at + name.length)
+  if (place === undefined) throw unusable(file.path, 'its header has no room for another name')
+  file.writeAt(place, name)
+  file.sync()
+
+  sector.fill(0, start)
+  view.setUint32(start, BACKING_FORMAT_EXTENSION)
+  view.setUint32(start + 4, format.length)
+  sector.set(format, start + 8)
+  view.setBigUint64(8, BigInt(place))
+  view.setUint32(16, name.length)
+  file.writeAt(0, sector)
+  file.sync()
+}

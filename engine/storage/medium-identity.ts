@@ -1,0 +1,76 @@
+import { createHash, type Hash } from 'node:crypto'
+import * as fs from 'node:fs'
+import type { BlockImage } from './block-image.ts'
+import type { DiskImage } from './formats/disk-image.ts'
+
+/** What tells a medium from another one, and from itself after it was written. */
+export interface MediumIdentity {
+  bytes: number
+  /** SHA-256 of a sample of its contents: all of a small medium, parts from all over a large one. */
+  sample: string
+  /** When each file that it is made of was last written, in ns since 1970. */
+  modified: string[]
+}
+
+const MIB = 1024 ** 2
+/** Media up to this size are read whole. */
+const WHOLE_BYTES = 8 * MIB
+/** Of larger ones: so much at either end, where tables are, and pieces in between. Some 7 MiB in all. */
+const END_BYTES = MIB
+const PIECES = 160
+const PIECE_BYTES = 32 * 1024
+
+/**
+ * Reads what it takes, a few MiB however large the medium is. The times tell that a file was written since, the
+ * sample that another file was put in its place with the same times. Throws `DiskError`.
+ */
+export function identify(image: BlockImage): MediumIdentity {
+  return {
+    bytes: image.sectorCount * image.sectorBytes,
+    sample: sampleOf(image),
+    modified: filesOf(image).map(modifiedAt),
+  }
+}
+
+/** How a medium differs from what it was, in words; null when it does not. */
+export function differenceOf(before: MediumIdentity, now: MediumIdentity): string | null {
+  if (before.bytes !== now.bytes) return `it is another image, of ${now.bytes} bytes and not ${before.bytes}`
+  if (before.sample !== now.sample) return 'its contents are others'
+  if (before.modified.join() !== now.modified.join()) return 'its file was written since'
+  return null
+}
+
+function sampleOf(image: BlockImage): string {
+  const { sectorBytes, sectorCount } = image
+  const hash = createHash('sha256')
+  const bytes = sectorCount * sectorBytes
+  if (bytes <= WHOLE_BYTES) hashPart(hash, image, 0, sectorCount)
+  else {
+    const ends = END_BYTES / sectorBytes
+    hashPart(hash, image, 0, ends)
+    const step = (sectorCount - 2 * ends) / PIECES
+    const piece = Math.min(PIECE_BYTES / sectorBytes, Math.floor(step))
+    for (let index = 0; index < PIECES; index++) hashPart(hash, image, ends + Math.floor(index * step), piece)
+    hashPart(hash, image, sectorCount - ends, ends)
+  }
+  return hash.digest('hex')
+}
+
+function hashPart(hash: Hash, image: BlockImage, sector: number, count: number): void {
+  const bytes = new Uint8Array(count * image.sectorBytes)
+  image.read(sector, count, bytes)
+  hash.update(bytes)
+}
+
+const isDiskImage = (image: BlockImage): image is DiskImage => 'details' in image
+
+/** All files behind an image, in an order that its own make-up gives. */
+function filesOf(image: BlockImage): readonly string[] {
+  if (!isDiskImage(image)) return [image.name]
+  const { details, backing } = image
+  return [...details.files, ...(backing ? filesOf(backing) : [])]
+}
+
+function modifiedAt(path: string): string {
+  return fs.statSync(path, { bigint: true, throwIfNoEntry: false })?.mtimeNs.toString() ?? 'gone'
+}

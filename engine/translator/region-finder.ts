@@ -1,0 +1,270 @@
+import type { CodeCache, CodeVariant } from '../interpreter/code-cache.ts'
+import type { Instruction } from '../isa/decoder.ts'
+import type { Unit } from '../isa/description.ts'
+import {
+  type Block,
+  type Region,
+  type RegionPage,
+  type Step,
+  branchTarget,
+  isConditional,
+  isUnconditional,
+  pageDelta,
+  successorsOf,
+} from './region.ts'
+
+/** Where a region is entered. */
+export interface Entry {
+  readonly hostPage: number
+  readonly offset: number
+  readonly mode: CodeVariant
+  /** EIP of the first byte of the page. */
+  readonly eipBase: number
+}
+
+/** A page as code on it is decoded. */
+interface Page {
+  readonly hostPage: number
+  readonly delta: number
+  readonly mode: CodeVariant
+}
+
+/** Where an EIP leads that a jump has led to lately, null for any other. */
+export type Reached = (eip: number) => { hostPage: number; variant: CodeVariant } | null
+
+export interface RegionLimits {
+  /** Instructions: functions of 8 to 16 KiB are what the host's compiler takes well. */
+  readonly steps: number
+  readonly pages: number
+}
+
+/** More pages halve the exits of regions and double what is to be compiled, which has not paid yet. */
+export const DEFAULT_LIMITS: RegionLimits = { steps: 220, pages: 1 }
+/** Each is a comparison. */
+const MAX_RETURNS = 4
+
+/** Can be part of a region: does not work on the whole processor, and does not repeat. */
+const isTranslatable = ({ description, repeat }: Instruction): boolean =>
+  repeat === 'none' &&
+  (description.rare !== true ||
+    HAVE_SHORTCUTS.has(description.name) ||
+    (VECTOR_UNITS.has(description.unit) && !SETS_STATE.has(description.name)))
+
+/** Work on the whole processor, but mostly by a shortcut that goes on with the next instruction. */
+const HAVE_SHORTCUTS: ReadonlySet<string> = new Set(['CLI', 'STI', 'PUSHF', 'POPF', 'MOVTS', 'POPS'])
+
+/** Seldom as they are in the whole, some code is full of what these units do. */
+const VECTOR_UNITS: ReadonlySet<Unit> = new Set<Unit>(['x87', 'mmx', 'sse'])
+/** These change what a region takes for granted, or store into a register behind the region's back. */
+const SETS_STATE = new Set(['LDMXCSR', 'PINSRW', 'MASKMOVQ', 'MASKMOVDQU', 'FRSTOR', 'FLDENV'])
+
+/** System instructions that go on with the next one, mostly. */
+const LEAVES = new Set(['JMPF', 'JMPFI', 'CALLF', 'CALLFI', 'RETF', 'IRET', 'UD2'])
+const goesOn = ({ description: { name } }: Instruction): boolean => !LEAVES.has(name)
+
+/**
+ * The code around a place that is entered often: what can be reached from it, nearest first, by ways that have been
+ * taken, on to other pages too. Null when not even its first instruction can be translated.
+ */
+export function findRegion(
+  code: CodeCache,
+  entry: Entry,
+  reached: Reached,
+  limits = DEFAULT_LIMITS,
+): Region | null {
+  return new RegionFinder(code, entry, reached, limits).find()
+}
+
+class RegionFinder {
+  readonly #steps = new Map<number, Step>()
+  readonly #leaders: Set<number>
+  readonly #stops = new Map<number, number>()
+  readonly #queue: number[]
+  readonly #pages: Map<number, Page>
+
+  constructor(
+    private readonly code: CodeCache,
+    private readonly entry: Entry,
+    private readonly reached: Reached,
+    private readonly limits: RegionLimits,
+  ) {
+    const { hostPage, offset } = entry
+    this.#pages = new Map([[0, { hostPage, delta: 0, mode: { ...entry.mode } }]])
+    this.#leaders = new Set([offset])
+    this.#queue = [offset]
+  }
+
+  find(): Region | null {
+    for (let from = this.#queue.shift(); from !== undefined; from = this.#queue.shift()) this.#follow(from)
+    return this.#steps.has(this.entry.offset) ? this.#form() : null
+  }
+
+  /** Straight code from an offset on. */
+  #follow(from: number): void {
+    for (let offset = from; !this.#steps.has(offset) && this.#steps.size < this.limits.steps;) {
+      const page = this.#pages.get(pageDelta(offset))
+      if (!page) return this.#lead(offset)
+      const { hostPage, delta, mode } = page
+      const instruction =
+        this.code.decodeAt(hostPage, offset - delta, mode) ?? this.#decodeAcross(page, offset - delta)
+      if (instruction === null) return
+      const record = this.code.recordAt(hostPage, offset - delta, mode)
+      const next = offset + instruction.length
+      if (!isTranslatable(instruction)) {
+        this.#stops.set(offset, record)
+        // What comes after it may be worth a region of its own.
+        if (next < delta + 4096 && (instruction.description.ends !== true || goesOn(instruction)))
+          this.code.plantHead(hostPage, next - delta, mode)
+        return
+      }
+      const step: Step = { instruction, offset, record }
+      this.#steps.set(offset, step)
+      if (isConditional(instruction)) {
+        if (this.code.wasTaken(record) && this.#keepsEip(step)) this.#lead(branchTarget(step))
+        return this.#lead(next)
+      }
+      if (isUnconditional(instruction)) {
+        const { name } = instruction.description
+        const called = name === 'CALL' && this.code.wasTaken(record)
+        if ((name === 'JMP' || called) && this.#keepsEip(step)) this.#lead(branchTarget(step))
+        if (called) this.#lead(next)
+        return
+      }
+      offset = next
+    }
+  }
+
+  /** Code at an offset is to be part of the region, where its page is one that may be. */
+  #lead(offset: number): void {
+    if (this.#leaders.has(offset)) return
+    const page = this.#page(offset)
+    if (!page || offset - page.delta < page.mode.low || offset - page.delta >= page.mode.high) return
+    this.#leaders.add(offset)
+    this.#queue.push(offset)
+  }
+
+  #page(offset: number): Page | null {
+    const delta = pageDelta(offset)
+    const known = this.#pages.get(delta)
+    if (known) return known
+    const { eipBase, mode } = this.entry
+    const eip = eipBase + offset
+    // In 16-bit code an EIP wraps, and what lies beyond is elsewhere.
+    if (this.#pages.size >= this.limits.pages || (!mode.code32 && (eip < 0 || eip > 0xffff))) return null
+    const place = this.reached(eip >>> 0)
+    if (place === null || place.hostPage < 0) return null
+    const page = { hostPage: place.hostPage, delta, mode: { ...place.variant } }
+    this.#pages.set(delta, page)
+    return page
+  }
+
+  /** An instruction that lies in two pages, where the interpreter has met it. */
+  #decodeAcross({ hostPage, delta, mode }: Page, offset: number): Instruction | null {
+    const crossing = this.code.crossingAt(hostPage, offset, mode)
+    if (!crossing) return null
+    const second = this.#page(delta + offset + crossing.instruction.length)
+    return second?.hostPage === crossing.second ? crossing.instruction : null
+  }
+
+  /** A branch with a 16-bit operand wraps at 64 KiB, which in 32-bit code may be anywhere. */
+  #keepsEip({ instruction }: Step): boolean {
+    return !this.entry.mode.code32 || instruction.operands.every((o) => o.kind !== 'relative' || o.size === 4)
+  }
+
+  #form(): Region {
+    const steps = this.#steps
+    const leaders = this.#leaders
+    const blocks: Block[] = []
+    const numbers = new Map<number, number>()
+    const start = this.entry.offset
+    const starts = [start, ...[...leaders].filter((o) => o !== start && steps.has(o)).sort((a, b) => a - b)]
+    starts.forEach((offset, i) => numbers.set(offset, i))
+    for (const offset of starts) {
+      const own: Step[] = []
+      let at = offset
+      for (let step = steps.get(at); step && (at === offset || !leaders.has(at)); step = steps.get(at)) {
+        own.push(step)
+        at += step.instruction.length
+        if (isConditional(step.instruction) || isUnconditional(step.instruction)) break
+      }
+      const last = own.at(-1)!
+      const { name } = last.instruction.description
+      const jumps = isUnconditional(last.instruction)
+      const branches = isConditional(last.instruction) || name === 'JMP' || name === 'CALL'
+      blocks.push({
+        steps: own,
+        end: at,
+        next: jumps ? -1 : (numbers.get(at) ?? -1),
+        taken: branches && this.#keepsEip(last) ? (numbers.get(branchTarget(last)) ?? -1) : -1,
+        returns: [],
+        stop: jumps ? 0 : (this.#stops.get(at) ?? 0),
+      })
+    }
+    matchReturns(blocks, (offset) => numbers.get(offset) ?? -1)
+    const { mode, eipBase } = this.entry
+    const used = reachable(blocks)
+    const pages = this.#used(used.flatMap((block) => block.steps))
+    return { mode: { ...mode }, eipBase, blocks: used.map((block) => stopsIn(pages, block)), pages }
+  }
+
+  /** Pages with the bytes of them that steps lie in, the first page first. */
+  #used(steps: readonly Step[]): RegionPage[] {
+    const ranges = new Map<number, [start: number, end: number][]>([[0, []]])
+    const note = (delta: number, start: number, end: number): void => {
+      const list = ranges.get(delta)
+      if (!list) ranges.set(delta, [[start, end]])
+      else if (list.length > 0 && start <= list.at(-1)![1]) list.at(-1)![1] = Math.max(list.at(-1)![1], end)
+      else list.push([start, end])
+    }
+    for (const { offset, instruction } of [...steps].sort((a, b) => a.offset - b.offset)) {
+      const delta = pageDelta(offset)
+      const end = offset - delta + instruction.length
+      note(delta, offset - delta, Math.min(4096, end))
+      if (end > 4096) note(delta + 4096, 0, end - 4096)
+    }
+    return [...ranges].map(([delta, list]) => ({
+      hostPage: this.#pages.get(delta)!.hostPage,
+      delta,
+      ranges: list,
+    }))
+  }
+}
+
+/** A record on a page without code of the region is found like any target: nothing guards where that page is. */
+function stopsIn(pages: readonly RegionPage[], block: Block): Block {
+  const isGuarded = pages.some(({ delta }) => delta === pageDelta(block.end))
+  return isGuarded ? block : { ...block, stop: 0 }
+}
+
+const nameOf = ({ steps }: Block): string => steps.at(-1)!.instruction.description.name
+
+/** Finds out which calls each RET returns from, as far as both are in the region. */
+function matchReturns(blocks: Block[], blockAt: (offset: number) => number): void {
+  for (const call of blocks) {
+    const site = blockAt(call.end)
+    if (nameOf(call) !== 'CALL' || call.taken < 0 || site < 0) continue
+    const seen = new Set([call.taken])
+    for (const number of seen) {
+      const block = blocks[number]!
+      const { returns } = block
+      if (nameOf(block) === 'RET' && returns.length < MAX_RETURNS && !returns.includes(site))
+        returns.push(site)
+      // Calls within the callee come back to it.
+      const ways = nameOf(block) === 'CALL' ? [blockAt(block.end)] : [block.next, block.taken]
+      for (const way of ways) if (way >= 0) seen.add(way)
+    }
+  }
+}
+
+/** Without the blocks that nothing leads to, numbered anew. */
+function reachable(blocks: Block[]): Block[] {
+  const order = new Set([0])
+  for (const number of order) for (const to of successorsOf(blocks[number]!)) order.add(to)
+  const numbers = [...order].sort((a, b) => a - b)
+  const renumber = (block: number): number => (block < 0 ? -1 : numbers.indexOf(block))
+  return numbers.map((number) => {
+    const block = blocks[number]!
+    const { next, taken, returns } = block
+    return { ...block, next: renumber(next), taken: renumber(taken), returns: returns.map(renumber) }
+  })
+}

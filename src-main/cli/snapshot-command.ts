@@ -1,0 +1,160 @@
+import { Command } from 'commander'
+import type { SnapshotList, SnapshotSummary } from '../../engine/protocol/snapshot.ts'
+import { SnapshotName, SnapshotNotes } from '../../engine/protocol/snapshot.ts'
+import { findIssue } from '../../engine/protocol/machine-config.ts'
+import { RpcError } from '../../engine/protocol/rpc.ts'
+import { VmName } from '../../engine/protocol/vm.ts'
+import type { VmLibrary } from '../host/library.ts'
+import { LibrarySnapshots } from '../host/snapshots.ts'
+import { openLibrary, print, whileLocked } from './library.ts'
+import { UsageError } from './usage-error.ts'
+
+/** `vitrine snapshot …`: the snapshots of a machine that nobody runs. */
+export function snapshotCommand(): Command {
+  const command = new Command('snapshot')
+    .summary('take, list, restore, delete and clone snapshots of a machine')
+    .description(
+      `Works on the snapshots of a machine that is off; the manager takes them of one that runs. A snapshot is given by its
+name, or by its id where several have the name. Each command happens whole or not at all.`,
+    )
+
+  command
+    .command('list <vm>')
+    .summary('the tree of snapshots')
+    .option('--json', 'print JSON')
+    .action(async (vm: string, { json }: { json?: boolean }) => {
+      const list = await new LibrarySnapshots(await openLibrary()).of(vm).list()
+      if (json) print(JSON.stringify(list, null, 2))
+      else for (const line of drawn(list)) print(line)
+    })
+
+  command
+    .command('take <vm> <name>')
+    .summary('keep the machine as it is now: settings, disks, and its saved state if it has one')
+    .option('--notes <TEXT>', 'notes')
+    .option('--json', 'print JSON')
+    .action(async (vm: string, name: string, options: { notes?: string; json?: boolean }) => {
+      const wish = wishOf(name, options.notes)
+      const { id } = await change(vm, (snapshots) => snapshots.of(vm).take(wish))
+      print(options.json ? JSON.stringify({ id }) : id)
+    })
+
+  command
+    .command('restore <vm> <snapshot>')
+    .summary('go back to a snapshot; what the machine is now is lost, but for --save')
+    .option('--save <NAME>', 'first keep what is there now: both happen, or neither')
+    .action(async (vm: string, snapshot: string, { save }: { save?: string }) => {
+      const wish = save === undefined ? null : wishOf(save)
+      await change(vm, async (snapshots) =>
+        snapshots.of(vm).restore(await idOf(snapshots, vm, snapshot), wish),
+      )
+    })
+
+  command
+    .command('delete <vm> <snapshot>')
+    .summary('delete a snapshot; what others build on stays, and is merged')
+    .action(async (vm: string, snapshot: string) => {
+      await change(vm, async (snapshots) => {
+        await snapshots.of(vm).delete(await idOf(snapshots, vm, snapshot))
+      })
+    })
+
+  command
+    .command('edit <vm> <snapshot>')
+    .summary('give a snapshot another name or notes')
+    .option('--name <NAME>', 'name')
+    .option('--notes <TEXT>', 'notes')
+    .action(async (vm: string, snapshot: string, { name, notes }: { name?: string; notes?: string }) => {
+      await change(vm, async (snapshots) => {
+        const id = await idOf(snapshots, vm, snapshot)
+        const { snapshots: all } = await snapshots.of(vm).list()
+        const old = all.find((one) => one.id === id)!
+        await snapshots.of(vm).edit(id, wishOf(name ?? old.name, notes ?? old.notes))
+      })
+    })
+
+  command
+    .command('clone <vm> <snapshot> <name>')
+    .summary('a machine as this one was at a snapshot')
+    .option('--linked', 'over its disks, which then have to stay')
+    .option('--json', 'print JSON')
+    .action(
+      async (vm: string, snapshot: string, name: string, options: { linked?: boolean; json?: boolean }) => {
+        check(VmName, name)
+        const kind = options.linked ? 'linked' : 'full'
+        const id = await change(vm, async (snapshots) =>
+          snapshots.clone(vm, await idOf(snapshots, vm, snapshot), name, kind),
+        )
+        print(options.json ? JSON.stringify({ id }) : id)
+      },
+    )
+
+  command
+    .command('start-from <vm> <snapshot>')
+    .summary('make every start go back to a snapshot; none ends that')
+    .action(async (vm: string, snapshot: string) => {
+      await change(vm, async (snapshots) => {
+        const id = snapshot === 'none' ? null : await idOf(snapshots, vm, snapshot)
+        await snapshots.of(vm).startFrom(id)
+      })
+    })
+
+  return command
+}
+
+/** Changes the snapshots of a machine, then finishes what is left to do. */
+async function change<T>(vm: string, work: (snapshots: LibrarySnapshots) => Promise<T>): Promise<T> {
+  const library: VmLibrary = await openLibrary()
+  const snapshots = new LibrarySnapshots(library)
+  return whileLocked(library, vm, async () => {
+    const result = await work(snapshots)
+    for (const problem of await snapshots.settle(vm))
+      process.stderr.write(`vitrine: not merged: ${problem}\n`)
+    return result
+  })
+}
+
+/** The snapshot of an id, or the only one of a name. Throws `snapshot-unknown`, `UsageError`. */
+async function idOf(snapshots: LibrarySnapshots, vm: string, given: string): Promise<string> {
+  const { snapshots: all } = await snapshots.of(vm).list()
+  if (all.some(({ id }) => id === given)) return given
+  const [found, ...others] = all.filter(({ name }) => name === given)
+  if (!found) throw new RpcError('snapshot-unknown', { snapshot: given })
+  if (others.length === 0) return found.id
+  const ids = [found, ...others].map(({ id }) => id).join(', ')
+  throw new UsageError(`several snapshots are called ${given}; give one of ${ids}`)
+}
+
+function wishOf(name: string, notes = ''): { name: string; notes: string } {
+  check(SnapshotName, name)
+  check(SnapshotNotes, notes)
+  return { name: name.trim(), notes }
+}
+
+function check(schema: typeof SnapshotName | typeof SnapshotNotes, text: string): void {
+  const issue = findIssue(schema, text)
+  if (issue !== null) throw new UsageError(issue)
+}
+
+/** The tree as lines, children below what they came from. */
+function drawn({ snapshots, current, startFrom }: SnapshotList): string[] {
+  if (snapshots.length === 0) return ['There are no snapshots.']
+  const ids = new Set(snapshots.map(({ id }) => id))
+  const isRoot = ({ parent }: SnapshotSummary): boolean => parent === null || !ids.has(parent)
+  const lines: string[] = []
+  const draw = (snapshot: SnapshotSummary, depth: number): void => {
+    const { id, name, takenAtMs, hasState, problem, warning } = snapshot
+    const marks = [
+      hasState ? 'with memory' : '',
+      id === current ? 'here now' : '',
+      id === startFrom ? 'every start goes back to it' : '',
+      problem ?? '',
+      warning ?? '',
+    ].filter(Boolean)
+    const when = new Date(takenAtMs).toISOString().slice(0, 16).replace('T', ' ')
+    lines.push(`${id}  ${when}  ${'  '.repeat(depth)}${name}${marks.length ? ` (${marks.join('; ')})` : ''}`)
+    for (const child of snapshots) if (child.parent === id) draw(child, depth + 1)
+  }
+  for (const root of snapshots.filter(isRoot)) draw(root, 0)
+  return lines
+}

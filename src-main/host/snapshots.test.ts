@@ -1,0 +1,187 @@
+import { mkdtemp, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { VmRecord } from '../../engine/protocol/vm.ts'
+import { Media } from '../../engine/service/media/media.ts'
+import { keptDisks, layerName, taken } from '../../engine/service/snapshots/tree.ts'
+import { openDiskImage } from '../../engine/storage/open-image.ts'
+import { VmLibrary } from './library.ts'
+import { LibrarySnapshots } from './snapshots.ts'
+
+let folder: string
+let library: VmLibrary
+let snapshots: LibrarySnapshots
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vitrine-snapshots-'))
+  library = new VmLibrary(folder)
+  await library.open()
+  snapshots = new LibrarySnapshots(library)
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+/** A machine whose disk of 1 MiB is all zeros. */
+async function newMachine(): Promise<string> {
+  const machine = { version: 1, drives: [{ kind: 'disk', path: 'disk.img', format: 'raw' }] }
+  return library.create(v.parse(VmRecord, { version: 1, name: 'DOS', machine }), {
+    'disk.img': new Uint8Array(1 << 20),
+  })
+}
+
+/** Writes a byte to the machine's disk as it would itself, or reads it. */
+async function disk(id: string, byte?: number): Promise<number> {
+  const { drives } = await library.machineConfig(id)
+  const { path, format, allowed = [] } = drives[0]!
+  const image = openDiskImage(path!, { format, confirmed: allowed })
+  const sector = new Uint8Array(512)
+  if (byte !== undefined) image.write(7, 1, sector.fill(byte))
+  image.flush()
+  image.read(7, 1, sector)
+  image.close()
+  return sector[0]!
+}
+
+const names = async (id: string) => (await snapshots.of(id).list()).snapshots.map(({ name }) => name)
+const wish = (name: string) => ({ name, notes: '' })
+
+describe('snapshots of a machine', () => {
+  it('go back to what was there, as often as one likes, in branches', async () => {
+    const id = await newMachine()
+    await disk(id, 1)
+    const one = await snapshots.of(id).take(wish('one'))
+    await disk(id, 2)
+    const two = await snapshots.of(id).take(wish('two'))
+    await disk(id, 3)
+    await snapshots.of(id).restore(one.id)
+    expect(await disk(id)).toBe(1)
+    await disk(id, 4)
+    await snapshots.of(id).take(wish('branch'))
+    await snapshots.of(id).restore(two.id)
+    expect(await disk(id)).toBe(2)
+    const { snapshots: list, current } = await snapshots.of(id).list()
+    expect(list.map(({ name, parent }) => [name, list.find((of) => of.id === parent)?.name])).toEqual([
+      ['one', undefined],
+      ['two', 'one'],
+      ['branch', 'one'],
+    ])
+    expect(current).toBe(two.id)
+  })
+
+  it('keep what is there now and go elsewhere in one', async () => {
+    const id = await newMachine()
+    const one = await snapshots.of(id).take(wish('one'))
+    await disk(id, 9)
+    await snapshots.of(id).restore(one.id, wish('before I went'))
+    expect(await disk(id)).toBe(0)
+    const { snapshots: list } = await snapshots.of(id).list()
+    await snapshots.of(id).restore(list[1]!.id)
+    expect(await disk(id)).toBe(9)
+  })
+
+  it('when one is deleted, merge its files and leave the others alone', async () => {
+    const id = await newMachine()
+    await disk(id, 1)
+    const one = await snapshots.of(id).take(wish('one'))
+    await disk(id, 2)
+    const two = await snapshots.of(id).take(wish('two'))
+    await disk(id, 3)
+    await snapshots.of(id).delete(one.id)
+    expect(await snapshots.settle(id)).toEqual([])
+    expect(await disk(id)).toBe(3)
+    await snapshots.of(id).restore(two.id)
+    expect(await disk(id)).toBe(2)
+    await snapshots.of(id).delete(two.id)
+    expect(await snapshots.settle(id)).toEqual([])
+    expect(await disk(id)).toBe(2)
+    expect((await readdir(library.folderOf(id))).toSorted()).toEqual(['disk.img', 'vm.json'])
+    expect((await library.get(id)).machine.drives[0]).toMatchObject({ path: 'disk.img', format: 'raw' })
+  })
+
+  it('bring back the hardware and the saved state of then', async () => {
+    const id = await newMachine()
+    await writeFile(join(library.folderOf(id), 'saved.state'), 'memory')
+    const one = await snapshots.of(id).take(wish('one'))
+    await unlink(join(library.folderOf(id), 'saved.state'))
+    const record = await library.get(id)
+    await library.update(id, { ...record, machine: { ...record.machine, memoryMiB: 64 } })
+    await snapshots.of(id).restore(one.id)
+    const files = await readdir(library.folderOf(id))
+    const saved = files.filter((name) => /^saved-.*\.state$/.test(name))
+    expect(saved).toHaveLength(1)
+    expect(await readFile(join(library.folderOf(id), saved[0]!), 'utf8')).toBe('memory')
+    expect((await library.get(id)).machine.memoryMiB).toBe(128)
+  })
+
+  it('whose files are missing are named with the reason, and overwrite nothing', async () => {
+    const id = await newMachine()
+    const one = await snapshots.of(id).take(wish('one'))
+    await disk(id, 2)
+    const two = await snapshots.of(id).take(wish('two'))
+    const lost = two.machine.drives[0]!.path!
+    await unlink(join(library.folderOf(id), lost))
+    const before = await readdir(library.folderOf(id))
+    const { snapshots: list } = await snapshots.of(id).list()
+    expect(list.map(({ problem }) => problem)).toEqual([
+      null,
+      expect.stringContaining(`${lost} in the folder`),
+    ])
+    await expect(snapshots.of(id).restore(two.id)).rejects.toMatchObject({ code: 'snapshot-unusable' })
+    expect(await readdir(library.folderOf(id))).toEqual(before)
+    await snapshots.of(id).restore(one.id)
+    expect(await disk(id)).toBe(0)
+  })
+
+  it('notice a file that was written behind their back', async () => {
+    const id = await newMachine()
+    await snapshots.of(id).take(wish('one'))
+    await writeFile(join(library.folderOf(id), 'disk.img'), new Uint8Array(1 << 20).fill(1))
+    expect((await snapshots.of(id).list()).snapshots[0]).toMatchObject({
+      problem: null,
+      warning: 'disk.img in the folder of the machine was changed since it was frozen',
+    })
+  })
+
+  it('become machines of their own, with disks of their own or over theirs', async () => {
+    const id = await newMachine()
+    await disk(id, 1)
+    const one = await snapshots.of(id).take(wish('one'))
+    await disk(id, 2)
+    const full = await snapshots.clone(id, one.id, 'Full', 'full')
+    const linked = await snapshots.clone(id, one.id, 'Linked', 'linked')
+    const now = await snapshots.clone(id, null, 'Now', 'full')
+    expect([await disk(full), await disk(linked), await disk(now)]).toEqual([1, 1, 2])
+    await disk(linked, 5)
+    expect([await disk(full), await disk(linked), await disk(id)]).toEqual([1, 5, 2])
+    // The disk that the linked one is over stays, whatever is deleted.
+    await snapshots.of(id).delete(one.id)
+    expect(await snapshots.settle(id)).toEqual([])
+    expect([await disk(linked), await disk(id)]).toEqual([5, 2])
+    await expect(snapshots.checkUnused(id)).rejects.toMatchObject({ code: 'vm-has-clones' })
+    await library.remove(linked)
+    await snapshots.checkUnused(id)
+    expect(await snapshots.settle(id)).toEqual([])
+    expect(await disk(id)).toBe(2)
+    expect(new Media().check(join(library.folderOf(full), 'disk.img'), false).damage).toEqual([])
+  })
+
+  it('are listed quickly when there are 300 of them in a row', async () => {
+    const id = await newMachine()
+    const idOf = (number: number): string => number.toString(16).padStart(12, '0')
+    let record = await library.get(id)
+    for (let number = 1; number <= 300; number++) {
+      const [{ drive, file: below }] = keptDisks(record.machine) as [{ drive: number; file: string }]
+      const snapshot = { ...wish(`number ${number}`), id: idOf(number), takenAtMs: number }
+      record = taken(record, {
+        snapshot: { ...snapshot, hasState: false, hasPicture: false, isComplete: true },
+        layers: [{ drive, below, file: layerName(idOf(number)) }],
+        stampOf: () => null,
+      })
+      await writeFile(join(library.folderOf(id), layerName(idOf(number))), 'layer')
+    }
+    await library.update(id, record)
+    const before = performance.now()
+    expect(await names(id)).toHaveLength(300)
+    expect(performance.now() - before).toBeLessThan(1000)
+  })
+})

@@ -1,0 +1,107 @@
+import { basename, isAbsolute, join } from 'node:path'
+import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
+import { RpcError } from '../../engine/protocol/rpc.ts'
+import type { VmRecord } from '../../engine/protocol/vm.ts'
+import { Media } from '../../engine/service/media/media.ts'
+import { hostSnapshots } from '../../engine/service/snapshots/host-snapshots.ts'
+import type { SnapshotStore } from '../../engine/service/snapshots/snapshot-store.ts'
+import { keptFile, treeOf, withLayer } from '../../engine/service/snapshots/tree.ts'
+import type { VmLibrary } from './library.ts'
+
+/** How a clone gets its disks: copied, or over those of the machine that it is made of. */
+export type CloneKind = 'full' | 'linked'
+
+/** The snapshots of the library's machines. Whoever changes them holds the machine's lock. */
+export class LibrarySnapshots {
+  constructor(private readonly library: VmLibrary) {}
+
+  of(id: string): SnapshotStore {
+    const { library } = this
+    return hostSnapshots(library.folderOf(id), {
+      read: () => library.get(id),
+      write: (record) => library.update(id, record),
+    })
+  }
+
+  /**
+   * Finishes what is left to do: merges, removals. The machine is off.
+   * @param goesOn asked now and then whether to go on; what is left is done another time
+   * @returns what could not be merged and why, a line for each
+   */
+  async settle(
+    id: string,
+    goesOn: (progress: { done: number; total: number }) => boolean = () => true,
+  ): Promise<string[]> {
+    const store = this.of(id)
+    const ids = new Set((await this.library.list()).map((entry) => entry.id))
+    await store.keepClones((clone) => ids.has(clone))
+    const work = store.settle()
+    for (let step = await work.next(); ; step = await work.next()) {
+      if (step.done) return step.value
+      if (!goesOn(step.value)) {
+        await work.return([])
+        return []
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  /** A machine of its own, as another one was at a snapshot, or is now when that is null. */
+  async clone(id: string, snapshot: string | null, name: string, kind: CloneKind): Promise<string> {
+    const store = this.of(id)
+    const record = await this.library.get(id)
+    // Only what is frozen stays as it is under another machine's disks.
+    if (kind === 'linked' && snapshot === null)
+      throw new RpcError('bad-request', { name: 'clone', reason: 'a linked clone is made from a snapshot' })
+    const machine = snapshot === null ? record.machine : await store.machineAt(snapshot)
+    return this.library.clone(id, name, machine, async (folder, drives) => {
+      if (kind === 'linked') await store.addClone(snapshot!, basename(folder))
+      const made: DriveConfig[] = []
+      for (const [at, drive] of drives.entries())
+        made.push(await this.#cloneDisk(record, id, drive, join(folder, `disk-${at + 1}.qcow2`), kind))
+      return made
+    })
+  }
+
+  /** A disk over others as one file, or over the file that it is; disks that stand alone are the library's to copy. */
+  async #cloneDisk(
+    record: VmRecord,
+    id: string,
+    drive: DriveConfig,
+    target: string,
+    kind: CloneKind,
+  ): Promise<DriveConfig> {
+    const file = keptFile(drive)
+    const layer = treeOf(record).layers.find((one) => one.file === file)
+    if (file === null || drive.path === null || (kind === 'full' && !layer?.parent)) return drive
+    const place = (path: string): string => (isAbsolute(path) ? path : join(this.library.folderOf(id), path))
+    const { allowed = [], ...alone } = drive
+    const source = { ...drive, path: place(drive.path), allowed: allowed.map(place) }
+    const format = drive.format === 'auto' ? undefined : drive.format
+    const media = new Media()
+    if (kind === 'linked') {
+      const backing = { path: source.path, format }
+      await inSteps(media.create(target, null, { format: 'qcow2', backing }, { allowed: source.allowed }))
+      return withLayer(source, basename(target))
+    }
+    await inSteps(
+      media.convert(source.path, target, { format: 'qcow2' }, { format, allowed: source.allowed }),
+    )
+    return { ...alone, path: basename(target), format: 'qcow2' }
+  }
+
+  /** Throws `vm-has-clones` when disks of other machines build on this one's. */
+  async checkUnused(id: string): Promise<void> {
+    const entry = await this.library.read(id)
+    if (!entry || !('record' in entry)) return
+    const clones = new Set(treeOf(entry.record).layers.flatMap((layer) => layer.clones))
+    const there = (await this.library.list()).filter((one) => clones.has(one.id))
+    if (there.length > 0)
+      throw new RpcError('vm-has-clones', { id, clones: there.map((one) => one.id).join(', ') })
+  }
+}
+
+async function inSteps(work: Generator): Promise<void> {
+  for (let step = work.next(); !step.done; step = work.next())
+    await new Promise((resolve) => setImmediate(resolve)) // a large disk must not hold up the windows
+}

@@ -1,0 +1,46 @@
+import { computed, type ComputedRef } from 'vue'
+import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import type { DriveStatus, VmSummary } from '../../engine/protocol/vm.ts'
+import { fileName } from '../components/file-name.ts'
+import { useLocale } from '../stores/locale.ts'
+import { useMachines } from '../stores/machines.ts'
+import { useNotices } from '../stores/notices.ts'
+import { useImages } from './use-images.ts'
+
+/** Changing the medium of a drive, wherever that is offered. Failures are shown to the user. */
+export interface DriveMedia {
+  /** What can go into a drive of that kind. */
+  readonly images: ComputedRef<(kind: DriveStatus['kind']) => ImageChoice[]>
+  load(): Promise<void>
+  insert(drive: DriveStatus, image: ImageChoice | null): void
+  eject(drive: DriveStatus): void
+  /** Asks the user for an image. */
+  browse(drive: DriveStatus): Promise<void>
+  /** A file that was dropped goes in. */
+  take(drive: DriveStatus, file: File): Promise<void>
+}
+
+export function useDriveMedia(machine: () => VmSummary): DriveMedia {
+  const machines = useMachines()
+  const notices = useNotices()
+  const shelf = useImages()
+  const { t } = useLocale()
+
+  function insert(drive: DriveStatus, image: ImageChoice | null): void {
+    if (!image) return
+    void notices.attempt(t('drive.notIn', { name: image.name }), () =>
+      machines.insert(machine().id, drive.id, image.id),
+    )
+  }
+  return {
+    images: computed(() => (kind) => shelf.images.value.filter((image) => image.kind === kind)),
+    load: () => shelf.load(),
+    insert,
+    eject: (drive) =>
+      void notices.attempt(t('drive.notOut', { name: fileName(drive.medium) ?? '' }), () =>
+        machines.eject(machine().id, drive.id),
+      ),
+    browse: async (drive) => insert(drive, await shelf.choose()),
+    take: async (drive, file) => insert(drive, await shelf.take(file)),
+  }
+}

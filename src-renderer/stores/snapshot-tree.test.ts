@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest'
+import type { SnapshotSummary } from '../../engine/protocol/snapshot.ts'
+import { treeRows } from './snapshot-tree.ts'
+
+const snapshot = (name: string, parent: string | null): SnapshotSummary => ({
+  id: name,
+  parent,
+  name,
+  notes: '',
+  takenAtMs: 0,
+  memoryMiB: 16,
+  hasState: false,
+  hasPicture: false,
+  problem: null,
+  warning: null,
+})
+
+it('draws lines straight and branches further in, each below what it came from', () => {
+  const snapshots = [
+    snapshot('a', null),
+    snapshot('b', 'a'),
+    snapshot('c', 'b'),
+    snapshot('d', 'b'),
+    snapshot('e', 'c'),
+    snapshot('lost', 'gone'),
+  ]
+  expect(
+    treeRows({ snapshots, current: null, startFrom: null }).map(
+      ({ snapshot: { name }, depth }) => `${' '.repeat(depth)}${name}`,
+    ),
+  ).toEqual(['a', 'b', ' c', ' e', ' d', 'lost'])
+})
+
+it('takes hundreds in a row', () => {
+  const snapshots = Array.from({ length: 400 }, (_, at) => snapshot(`s${at}`, at === 0 ? null : `s${at - 1}`))
+  expect(treeRows({ snapshots, current: null, startFrom: null })).toHaveLength(400)
+})

@@ -1,0 +1,128 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { source as axe } from 'axe-core'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { VmRecord } from '../../engine/protocol/vm.ts'
+import { FRONTS, missing, until, type Front } from './fronts.ts'
+
+const reason = missing()
+if (reason) process.stderr.write(`skipped: end-to-end tests of snapshots: ${reason}\n`)
+
+describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind) => {
+  let front: Front
+  beforeEach(async () => {
+    front = await FRONTS[kind]()
+    const { page } = front
+    await page.getByRole('heading', { name: 'Vitrine', exact: true }).waitFor()
+    await page.getByTestId('new').click()
+    await page.getByPlaceholder('Search systems').fill('nt 4')
+    await page.getByRole('option', { name: 'Windows NT 4.0' }).click()
+    await page.getByLabel('Memory').fill('128')
+    await page.getByLabel('Size in MiB').fill('8')
+    await page.getByRole('button', { name: 'Create', exact: true }).click()
+    await page.getByRole('heading', { name: 'Windows NT 4.0' }).waitFor()
+    await page.getByRole('tab', { name: 'Snapshots' }).click()
+  })
+  afterEach(() => front.close())
+
+  const folder = (id = 'windows-nt-4-0') => join(front.home, 'machines', id)
+  const record = async (id?: string): Promise<VmRecord> =>
+    JSON.parse(await readFile(join(folder(id), 'vm.json'), 'utf8')) as VmRecord
+  const row = (name: string) => front.page.locator(`[data-snapshot="${name}"]`)
+  const button = (name: string) => front.page.getByRole('button', { name, exact: true })
+
+  async function take(name: string): Promise<void> {
+    const { page } = front
+    await button('Take a snapshot…').click()
+    await page.getByRole('dialog').getByLabel('Name').fill(name)
+    await page.getByRole('dialog').getByLabel('Notes').fill(`notes of ${name}`)
+    await page.getByRole('dialog').getByRole('button', { name: 'Take' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await row(name).waitFor()
+  }
+
+  it('are taken, gone back to with what is there kept, edited, and deleted', async () => {
+    const { page } = front
+    await page.getByText('There are no snapshots yet.').waitFor()
+    await take('one')
+    await take('two')
+    await row('two').getByText('here now').waitFor()
+    await row('one').click()
+    await page.getByText('notes of one').waitFor()
+    await button('Go back here…').click()
+    await page.getByRole('dialog').getByLabel('Name').fill('kept')
+    await page.getByRole('dialog').getByRole('button', { name: 'Go back' }).click()
+    await row('one').getByText('here now').waitFor()
+    await row('kept').waitFor()
+    await front.screenshot('snapshots')
+    await page.evaluate(axe)
+    const faults =
+      "axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => id + ' ' + nodes.map(({ target }) => target)))"
+    expect(await page.evaluate(faults)).toEqual([])
+    await button('Edit…').click()
+    await page.getByRole('dialog').getByLabel('Name').fill('first')
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+    await row('first').waitFor()
+    await row('kept').click()
+    await button('Delete…').click()
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click()
+    await row('kept').waitFor({ state: 'detached' })
+    const { snapshots } = await record()
+    expect(snapshots!.snapshots.map(({ name, notes }) => [name, notes])).toEqual([
+      ['first', 'notes of one'],
+      ['two', 'notes of two'],
+    ])
+    expect(front.errors).toEqual([])
+  })
+
+  it('become machines of their own, and are what every start goes back to', async () => {
+    const { page } = front
+    await take('base')
+    await page.getByLabel('Start from here every time').click()
+    await until(
+      async () => ((await record()).snapshots?.startFrom ? true : null),
+      'the record to say where it starts',
+    )
+    await button('Clone…').click()
+    await page.getByRole('dialog').getByLabel('Name').fill('Twin')
+    await page.getByRole('dialog').getByText('Linked').click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Clone' }).click()
+    await page.getByRole('heading', { name: 'Twin' }).waitFor()
+    expect((await readdir(folder('twin'))).filter((name) => name.endsWith('.qcow2'))).toHaveLength(1)
+    const disk = (await record('twin')).machine.drives.find((drive) => drive.kind === 'disk')
+    expect(disk!.allowed).toEqual([join(folder(), 'disk.qcow2')])
+    await page.getByTestId('start').click()
+    await page.getByTestId('state').getByText('Running').waitFor()
+    expect(front.errors).toEqual([])
+  })
+
+  it('are taken of a machine that runs, and gone back to with its memory', async () => {
+    const { page } = front
+    const running = () => page.getByTestId('state').getByText('Running').waitFor()
+    await page.getByRole('tab', { name: 'Details' }).click()
+    await page.getByTestId('start').click()
+    await running()
+    await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+    await page.getByRole('tab', { name: 'Snapshots' }).click()
+    await take('live')
+    await row('live').getByLabel('with memory').waitFor()
+    await page.getByRole('img', { name: 'Screen at this snapshot' }).waitFor()
+    await running()
+    await button('Go back here…').click()
+    await page.getByRole('dialog').getByLabel('Name').fill('kept')
+    await page.getByRole('dialog').getByRole('button', { name: 'Go back' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await running()
+    const { snapshots } = await record()
+    expect(
+      snapshots!.snapshots.map(({ name, hasState, isComplete }) => [name, hasState, isComplete]),
+    ).toEqual([
+      ['live', true, true],
+      ['kept', true, true],
+    ])
+    const log = await readFile(join(folder(), 'logs', 'machine.log'), 'utf8')
+    console.log(/the guest stood for \d+ ms/.exec(log)?.[0])
+    expect(log).toMatch(/the guest stood for \d+ ms/)
+    expect(front.errors).toEqual([])
+  })
+})
