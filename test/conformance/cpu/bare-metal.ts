@@ -193,4 +193,31 @@ tss: dd 0, 0xa000, 0x10
 ${data}
 `
 
+/** Fills a page directory at 20000h and its table at 21000h: the first 4 MiB where they are, for everybody. */
+export const PAGE_TABLES = `
+  mov dword [0x20000], 0x21007
+  mov ecx, 0
+.fill:
+  mov eax, ecx
+  shl eax, 12
+  or al, 7
+  mov [0x21000 + ecx * 4], eax
+  inc ecx
+  cmp ecx, 1024
+  jb .fill`
+
+/** To ring 3 of a protected frame with the flags given; what follows runs there. */
+export const ring3 = (body: string, flags = 2): string => `
+  push dword 0x23
+  push dword 0x8000
+  push dword ${flags}
+  push dword 0x1b
+  push dword .user
+  iretd
+.user:
+  mov ax, 0x23
+  mov ds, ax
+  mov es, ax
+${body}`
+
 const HAS_ERROR: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17])

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { assemble } from '../../../tools/assembler/assemble.ts'
 import { CPU_MODELS, type CpuModelName, cpuid } from '../../../engine/vcpu/model.ts'
-import { type FrameOptions, protectedFrame, runBareMetal } from './bare-metal.ts'
+import { type FrameOptions, PAGE_TABLES, protectedFrame, runBareMetal } from './bare-metal.ts'
 import { buildProcessor } from './processor.ts'
 
 /*
@@ -90,16 +90,7 @@ describe('faults', () => {
   it('on the stack of an inner level leave SS:ESP alone', () => {
     const words = log(
       `
-      mov dword [0x20000], 0x21007
-      mov ecx, 0
-    .fill:
-      mov eax, ecx
-      shl eax, 12
-      or al, 7
-      mov [0x21000 + ecx * 4], eax
-      inc ecx
-      cmp ecx, 1024
-      jb .fill
+      ${PAGE_TABLES}
       mov dword [0x21000 + 0x50 * 4], 0
       mov eax, 0x20000
       mov cr3, eax
@@ -324,16 +315,7 @@ describe('the translation look-aside buffer', () => {
   it('is empty after the task register was loaded, which OS/2 counts on', () => {
     const words = log(
       `
-      mov dword [0x20000], 0x21007
-      mov ecx, 0
-    .fill:
-      mov eax, ecx
-      shl eax, 12
-      or al, 7
-      mov [0x21000 + ecx * 4], eax
-      inc ecx
-      cmp ecx, 1024
-      jb .fill
+      ${PAGE_TABLES}
       mov dword [0x60000], 0x1111
       mov dword [0x61000], 0x2222
       mov eax, 0x20000

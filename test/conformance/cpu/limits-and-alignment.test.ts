@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { protectedFrame, runBareMetal } from './bare-metal.ts'
+import { protectedFrame, ring3, runBareMetal } from './bare-metal.ts'
 
 /** Faults of a body in the protected frame: vector, error code and the first byte of the instruction at EIP. */
 function faults(body: string, spare: string[] = []): [vector: number, error: number, opcode: number][] {
@@ -55,18 +55,7 @@ describe('alignment checks', () => {
       mov eax, cr0
       or eax, 0x40000
       mov cr0, eax
-      push dword 0x23
-      push dword 0x8000
-      push dword ${flags}
-      push dword 0x1b
-      push dword .user
-      iretd
-    .user:
-      mov ax, 0x23
-      mov ds, ax
-      mov es, ax
-      mov ebx, 0x5001
-      ${body}`
+      ${ring3(`mov ebx, 0x5001\n${body}`, flags)}`
   const pieces = [
     'mov eax, [ebx]',
     'mov [ebx], ax',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type FrameOptions, protectedFrame, runBareMetal } from './bare-metal.ts'
+import { type FrameOptions, PAGE_TABLES, protectedFrame, ring3, runBareMetal } from './bare-metal.ts'
 
 /** Runs a body in the protected frame and gives its log; a fault is five words: see protectedFrame. */
 const log = (body: string, options?: FrameOptions): number[] =>
@@ -14,19 +14,6 @@ function faults(body: string, options?: FrameOptions): [vector: number, error: n
 /** Runs each piece up to its fault, then the next. */
 const each = (pieces: readonly string[]): string =>
   pieces.map((piece, i) => `mov dword [resume], .next${i}\n${piece}\n.next${i}:`).join('\n')
-
-const ring3 = (body: string): string => `
-  push dword 0x23
-  push dword 0x8000
-  push dword 2
-  push dword 0x1b
-  push dword .user
-  iretd
-.user:
-  mov ax, 0x23
-  mov ds, ax
-  mov es, ax
-${body}`
 
 const [DB, UD, DF, TS, NP, SS, GP, PF] = [1, 6, 8, 10, 11, 12, 13, 14]
 
@@ -261,16 +248,7 @@ describe('debug registers', () => {
 
 describe('paging', () => {
   const setUp = `
-      mov dword [0x20000], 0x21007
-      mov ecx, 0
-    .fill:
-      mov eax, ecx
-      shl eax, 12
-      or al, 7
-      mov [0x21000 + ecx * 4], eax
-      inc ecx
-      cmp ecx, 1024
-      jb .fill
+      ${PAGE_TABLES}
       mov dword [0x21000 + 0x50 * 4], 0
       mov dword [0x21000 + 0x51 * 4], 0x51005
       mov dword [0x21000 + 0x52 * 4], 0x52003

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { RF } from '../../../engine/isa/flags.ts'
 import { State } from '../../../engine/isa/state.ts'
 import { RAM_BASE } from '../../../engine/memory/layout.ts'
-import { type FrameOptions, protectedFrame, runBareMetal } from './bare-metal.ts'
+import { type FrameOptions, protectedFrame, ring3 as toRing3, runBareMetal } from './bare-metal.ts'
 
 /** Where programs leave what they have seen. */
 const SEEN = { from: 0x5000, bytes: 0x1000 }
@@ -64,19 +64,8 @@ function expectSame(body: string, options?: FrameOptions): ReturnType<typeof out
   return quick
 }
 
-/** To ring 3 with the flags given; what follows runs there. */
-const ring3 = (body: string, flags = 0x202): string => `
-  push dword 0x23
-  push dword 0x8000
-  push dword ${flags}
-  push dword 0x1b
-  push dword .user
-  iretd
-.user:
-  mov ax, 0x23
-  mov ds, ax
-  mov es, ax
-${body}`
+/** To ring 3, where interrupts are enabled unless the flags say otherwise. */
+const ring3 = (body: string, flags = 0x202): string => toRing3(body, flags)
 
 /** Puts a gate at vector 32h. */
 const gate = (access: number, selector = 8): string => `
