@@ -65,7 +65,7 @@ export class DriveBays {
     private readonly keepsOverlays = false,
   ) {
     try {
-      for (const slot of assignDrives(config.drives)) this.#bays.push(this.#openBay(slot))
+      for (const slot of assignDrives(config.drives)) this.#openBay(slot)
       if (!this.#find('floppy0'))
         this.#bays.unshift({ id: 'floppy0', kind: 'floppy', medium: null, geometry: null })
     } catch (error) {
@@ -74,13 +74,13 @@ export class DriveBays {
     }
   }
 
-  #openBay({ id, config }: DriveSlot): Bay {
+  #openBay({ id, config }: DriveSlot): void {
     const options = { ...config, keepsOverlay: this.keepsOverlays }
     const medium = config.path === null ? null : open(config.kind, config.path, options)
-    if (medium && config.geometry) checkGeometry(config.geometry, medium.image.sectorCount)
     const geometry =
       config.kind === 'disk' && medium ? (config.geometry ?? defaultGeometry(medium.image.sectorCount)) : null
-    return { id, kind: config.kind, medium, geometry }
+    this.#bays.push({ id, kind: config.kind, medium, geometry })
+    if (medium && config.geometry) checkGeometry(config.geometry, medium.image.sectorCount)
   }
 
   #find(id: string): Bay | undefined {
