@@ -168,7 +168,7 @@ describe('timer', () => {
     put(DIVIDE, 0x3)
     put(LVT_TIMER, 0x40)
     put(INITIAL, 15)
-    clock.advance(1)
+    clock.advance(2_400)
     expect(intr.level).toBe(true)
   })
 
