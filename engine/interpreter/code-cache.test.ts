@@ -6,12 +6,12 @@ import { describeAll } from '../isa/index.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { RAM_BASE } from '../memory/layout.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
-import { CodeCache } from './code-cache.ts'
+import { CodeCache, type CodeVariant } from './code-cache.ts'
 import { allForms } from './form.ts'
 import { Handler } from './record.ts'
 
 const PAGE = RAM_BASE / 4096
-const MODE = { code32: true, stack32: true, flat: true, limitedFrom: 8, low: 0, high: 4096 }
+const MODE: CodeVariant = { code32: true, stack32: true, flat: true, limitedFrom: 8, low: 0, high: 4096 }
 const [NOP, RET] = [0x90, 0xc3]
 
 /** A page with two instructions in its second 64 bytes, and none elsewhere. */
