@@ -3,7 +3,7 @@ import { FLOPPY_DRIVE_TYPES, type FloppyDriveType, driveTypeFor } from '../devic
 import type { Fdc } from '../devices/fdc/fdc.ts'
 import type { AtaDisk } from '../devices/ide/ata-disk.ts'
 import type { AtapiCdrom } from '../devices/ide/atapi-cdrom.ts'
-import { type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.ts'
+import { checkGeometry, type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.ts'
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
 import type { DiskLayer, DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
@@ -14,6 +14,7 @@ import { HostImageFiles } from '../storage/image-files.ts'
 import { MeteredImage } from '../storage/metered-image.ts'
 import { PatientImage } from '../storage/patient-image.ts'
 import { openCdImage, openDiskImage, openFloppyImage } from '../storage/open-image.ts'
+import type { VirtioBlockOptions } from '../virtio/virtio-block.ts'
 import { type DriveSlot, assignDrives, floppyTypeOf } from './drives.ts'
 import type { DriveKind, DriveStatus } from './machine.ts'
 import type { LoadedDrive } from './media-state.ts'
@@ -69,7 +70,7 @@ export class DriveBays {
     private readonly onFull: DiskFaultListener = () => {},
   ) {
     try {
-      for (const slot of assignDrives(config.drives)) this.#bays.push(this.#openBay(slot))
+      for (const slot of assignDrives(config.drives)) this.#openBay(slot)
       if (!this.#find('floppy0'))
         this.#bays.unshift({ id: 'floppy0', kind: 'floppy', medium: null, geometry: null })
     } catch (error) {
@@ -78,12 +79,13 @@ export class DriveBays {
     }
   }
 
-  #openBay({ id, config }: DriveSlot): Bay {
+  #openBay({ id, config }: DriveSlot): void {
     const options = { ...config, keepsOverlay: this.keepsOverlays }
     const medium = config.path === null ? null : this.#open(id, config.kind, config.path, options)
     const geometry =
       config.kind === 'disk' && medium ? (config.geometry ?? defaultGeometry(medium.image.sectorCount)) : null
-    return { id, kind: config.kind, medium, geometry }
+    this.#bays.push({ id, kind: config.kind, medium, geometry })
+    if (medium && config.geometry) checkGeometry(config.geometry, medium.image.sectorCount)
   }
 
   #find(id: string): Bay | undefined {
@@ -128,7 +130,19 @@ export class DriveBays {
     }
   }
 
-  /** Geometry of the first two disks, as CMOS keeps it. */
+  /** Disks that have a card of their own each. */
+  virtioDisks(): Omit<VirtioBlockOptions, 'onFault'>[] {
+    return this.#bays
+      .filter(({ id }) => id.startsWith('virtio'))
+      .map(({ id, medium, geometry }) => ({
+        id,
+        image: medium!.image,
+        geometry: geometry!,
+        serial: `VTV${id.at(-1)}`,
+      }))
+  }
+
+  /** Geometry of the first two IDE disks, as CMOS keeps it. */
   get cmosDisks(): [ChsGeometry | null, ChsGeometry | null] {
     return [this.#find(IDE_IDS[0])?.geometry ?? null, this.#find(IDE_IDS[1])?.geometry ?? null]
   }

@@ -40,7 +40,7 @@ export interface HostFault {
 export type DriveKind = 'floppy' | 'disk' | 'cdrom'
 
 export interface DriveStatus {
-  /** floppy0, floppy1, ide0-master … ide1-slave. */
+  /** floppy0, floppy1, ide0-master … ide1-slave, virtio0 … virtio3. */
   id: string
   kind: DriveKind
   /** File of the medium, null when empty. */

@@ -109,6 +109,7 @@ class Pc implements Machine {
         serialPorts: config.serialPorts,
         floppyDrives: this.#bays.floppyTypes,
         ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
+        virtioDisks: this.#bays.virtioDisks(),
         ideInterruptDelayNs: (config.knobs.ideInterruptDelayUs ?? 0) * 1000,
         unixNs: BigInt(clockMs(config.knobs)) * NS_PER_MS,
         debugExit: config.debug.exit,
