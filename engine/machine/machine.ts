@@ -24,6 +24,8 @@ export type RunOutcome =
   | { kind: 'crashed'; reason: string }
   /** The debugger stopped it. */
   | { kind: 'stopped' }
+  /** The host's disk is full. What the guest wrote is kept; calling again tries to write it and to go on. */
+  | { kind: 'stalled'; path: string; reason: string }
 
 /** Something of the host that failed while the machine runs. The guest sees an error of its drive, and goes on. */
 export interface HostFault {
