@@ -113,6 +113,7 @@ export class WebDisplay {
       group: '',
       tags: [],
       notes: '',
+      template: false,
       display: USUAL_DISPLAY,
       execution: USUAL_EXECUTION,
       memoryMiB,

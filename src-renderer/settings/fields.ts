@@ -79,6 +79,7 @@ export const FIELDS: readonly Field[] = [
   },
   { id: 'group', category: 'general', at: ['group'], control: { kind: 'text', most: 200 }, live: true },
   { id: 'tags', category: 'general', at: ['tags'], control: { kind: 'tags' }, live: true },
+  { id: 'template', category: 'general', at: ['template'], control: { kind: 'toggle' } },
   { id: 'notes', category: 'general', at: ['notes'], control: { kind: 'lines' }, live: true },
 
   {

@@ -28,6 +28,9 @@ export const settings: Record<keyof typeof english, string> = {
     'So heißt die Maschine in Listen. Ihr Ordner behält den Namen, mit dem sie angelegt wurde.',
   'setting.group': 'Gruppe',
   'setting.group.help': 'Wo die Liste sie zeigt; eine Gruppe in einer anderen schreibt man außen/innen.',
+  'setting.template': 'Vorlage',
+  'setting.template.help':
+    'Sie ist da, um Maschinen daraus zu machen, jede mit eigenen Platten, und startet selbst nicht.',
   'setting.tags': 'Stichwörter',
   'setting.tags.help': 'Wörter zum Wiederfinden, durch Kommas getrennt.',
   'setting.icon': 'Symbol',

@@ -209,6 +209,7 @@ export const machine = {
   'error.state-too-new': 'The saved state was made by a newer version.',
   'error.priority-refused':
     'The setting is kept for the next start: this computer does not let the priority of a program that runs be raised ({reason}).',
+  'error.vm-template': 'This is a template and does not start. Make a machine of it.',
   'error.vm-unknown': 'This machine is no longer in the library.',
   'error.vm-inaccessible': 'The machine cannot be used: {reason}.',
   'error.vm-busy': 'The machine is {state}.',

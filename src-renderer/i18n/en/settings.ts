@@ -26,6 +26,9 @@ export const settings = {
   'setting.name.help': 'What lists call the machine. Its folder keeps the name that it was made with.',
   'setting.group': 'Group',
   'setting.group.help': 'Where the list shows it; a group inside another is written as outer/inner.',
+  'setting.template': 'Template',
+  'setting.template.help':
+    'It is kept to make machines of, each with disks of its own, and does not start itself.',
   'setting.tags': 'Tags',
   'setting.tags.help': 'Words to find it by, with commas between them.',
   'setting.icon': 'Icon',
