@@ -14,7 +14,7 @@ export interface FileChange {
 
 interface Side {
   foldsCase: boolean
-  files: { path: string; kind: string; bytes: number; contents(): Iterable<Uint8Array> }[]
+  files: { path: string; kind: string; bytes: number; contents: () => Iterable<Uint8Array> }[]
   close(): void
 }
 
@@ -71,7 +71,7 @@ function isSame(a: Side['files'][number], b: Side['files'][number]): boolean {
 const COMPARED_BYTES = 64 * 1024
 
 /** Contents in pieces of one size, however they come. */
-function* piecesOf({ contents }: { contents(): Iterable<Uint8Array> }): Generator<Uint8Array> {
+function* piecesOf({ contents }: { contents: () => Iterable<Uint8Array> }): Generator<Uint8Array> {
   const piece = new Uint8Array(COMPARED_BYTES)
   let filled = 0
   for (const part of contents())
@@ -114,7 +114,7 @@ function openSide(
         path: inside,
         kind: entry.kind === 'other' ? `link ${entry.target}` : entry.kind,
         bytes: entry.kind === 'file' ? entry.bytes : 0,
-        contents: entry.kind === 'file' ? () => entry.contents() : NOTHING,
+        contents: entry.kind === 'file' ? entry.contents : NOTHING,
       })),
       close: () => image.close(),
     }

@@ -17,7 +17,7 @@ import { putIn } from './image-browser.ts'
 
 const MIB = 1024 * 1024
 /** Sizes at which a FAT image is a floppy, without a partition table. */
-const FLOPPY_BYTES = [368_640, 737_280, 1_228_800, 1_474_560, 2_949_120]
+const FLOPPY_BYTES = new Set([368_640, 737_280, 1_228_800, 1_474_560, 2_949_120])
 /** As DOS and all that came after it place the first partition. */
 const FIRST_SECTOR = 63
 const HEADS = 16
@@ -104,7 +104,7 @@ function* makeDisk(
   createDisk(files, path, format, { sizeBytes: size })
   const disk = openDisk(files, path, { format, writable: true })
   try {
-    const isFloppy = FLOPPY_BYTES.includes(size)
+    const isFloppy = FLOPPY_BYTES.has(size)
     if (!isFloppy) disk.write(0, 1, partitionTable(size / SECTOR_BYTES))
     const start = isFloppy ? 0 : FIRST_SECTOR * SECTOR_BYTES
     // Nobody has the image yet: what is written in what order does not matter before the end.

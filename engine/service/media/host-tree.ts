@@ -17,7 +17,7 @@ export interface HostFileEntry extends Entry {
   readonly kind: 'file'
   readonly bytes: number
   /** Its bytes as they are now, as many as `bytes` says or fewer. */
-  contents(): Generator<Uint8Array>
+  readonly contents: () => Generator<Uint8Array>
 }
 
 /** A file or folder of the host that is to go into an image. */

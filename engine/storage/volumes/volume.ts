@@ -23,7 +23,7 @@ export interface VolumeFile extends Entry {
   readonly kind: 'file'
   readonly bytes: number
   /** All of it, in pieces of at most 1 MiB. Throws `file-unusable`, `DiskError`. */
-  contents(): Generator<Uint8Array>
+  readonly contents: () => Generator<Uint8Array>
 }
 
 export interface VolumeFolder extends Entry {
@@ -31,7 +31,7 @@ export interface VolumeFolder extends Entry {
   /** Where the volume keeps it: a folder with the number of one above it holds itself. */
   readonly id: number
   /** Throws `file-unusable`, `DiskError`. */
-  entries(): VolumeEntry[]
+  readonly entries: () => VolumeEntry[]
 }
 
 /** A symbolic link, whose target is given, or a device. It is shown and not followed. */
@@ -101,6 +101,6 @@ export const damaged = (image: string, reason: string): EngineError =>
 
 /** A name as it may be shown and made on the host; null for what is none. */
 export function usableName(name: string): string | null {
-  const clean = name.replaceAll(/[\0-\x1f\x7f/\\]/g, '_')
+  const clean = name.replaceAll(/[\p{Cc}/\\]/gu, '_')
   return clean === '' || clean === '.' || clean === '..' ? null : clean
 }

@@ -150,7 +150,7 @@ export class FatWriter {
   }
 
   #add(folder: FatFolder, name: string, fields: EntryFields): void {
-    if (!/^[^\0-\x1f"*/:<>?\\|]+$/.test(name) || /[. ]$/.test(name) || name.length > MAX_LONG_NAME)
+    if (!/^[^\p{Cc}"*/:<>?\\|]+$/u.test(name) || /[. ]$/.test(name) || name.length > MAX_LONG_NAME)
       throw this.#refused(`${name} is no name that FAT can hold`)
     const taken = new Set([...folder.directory.entries()].map(({ shortName }) => shortName.join()))
     const exact = exactShortName(name)

@@ -81,6 +81,8 @@ export class FatTable {
   }
 
   free(first: number): void {
-    for (const cluster of [...this.chain(first)]) this.set(cluster, 0)
+    // All of it first: each link leads on only as long as it stands.
+    const clusters = [...this.chain(first)]
+    for (const cluster of clusters) this.set(cluster, 0)
   }
 }

@@ -9,7 +9,7 @@ export interface IsoFile {
   readonly modifiedMs: number
   readonly bytes: number
   /** As many bytes as `bytes` says. */
-  contents(): Iterable<Uint8Array>
+  readonly contents: () => Iterable<Uint8Array>
 }
 
 export interface IsoFolder {
@@ -302,7 +302,7 @@ function jolietNames(children: readonly IsoNode[]): Map<IsoNode, Uint8Array> {
   const taken = new Set<string>()
   return new Map(
     children.map((node) => {
-      const clean = node.name.replaceAll(/[*/:;?\\\0-\x1f]/g, '_')
+      const clean = node.name.replaceAll(/[*/:;?\\\p{Cc}]/gu, '_')
       const dot = clean.lastIndexOf('.')
       const extension = dot > 0 && clean.length - dot < 16 ? clean.slice(dot) : ''
       const base = extension ? clean.slice(0, dot) : clean
