@@ -63,6 +63,12 @@ export interface MachineStats {
   /** The busiest ports and memory-mapped devices by name. */
   accesses: Record<string, number>
   cpu: Record<string, number>
+  /** Share of the time that the processor may run, in percent. */
+  capPercent: number
+  /** Guest time per host time. */
+  timeScale: number
+  /** How far the guest's clock is behind, in ns. */
+  behindNs: number
 }
 
 /** A whole PC. One thread owns it: `run` blocks, everything else is called between two runs. */
@@ -79,6 +85,10 @@ export interface Machine {
   reset(): void
   /** ACPI power button. */
   pressPowerButton(): void
+  /** Lets the processor run for 1 to 100 percent of the time; devices and clock go on meanwhile. */
+  setCap(percent: number): void
+  /** Has guest time pass faster or slower than the host's. Throws `option-invalid` where the host's processor keeps it. */
+  setTimeScale(scale: number): void
   drives(): DriveStatus[]
   /** Takes the medium out. Throws `option-invalid` for a drive that has none to remove. */
   eject(drive: string): void

@@ -195,7 +195,7 @@ class Pc implements Machine {
     this.#clock.start()
     let idleNs = 0
     try {
-      const end = this.#clock.nowNs + sliceNs
+      const end = this.#clock.nowNs + sliceNs * this.#clock.scale
       for (;;) {
         const exit = this.#loop.run(Math.max(0, end - this.#clock.nowNs))
         switch (exit.kind) {
@@ -203,7 +203,7 @@ class Pc implements Machine {
             return { kind: 'slice' }
           case 'idle':
             idleNs = exit.wakeNs
-            return exit
+            return { kind: 'idle', wakeNs: idleNs / this.#clock.scale }
           case 'breakpoint':
             return { kind: 'stopped' }
           case 'shutdown':
@@ -239,6 +239,19 @@ class Pc implements Machine {
     this.#board.acpi.pressPowerButton()
   }
 
+  setCap(percent: number): void {
+    this.#loop.cap.percent = percent
+  }
+
+  setTimeScale(scale: number): void {
+    if (scale !== 1 && this.#cpu.retiredNow === null)
+      throw new EngineError('option-invalid', {
+        option: 'speed of time',
+        reason: 'under KVM the time-stamp counter is the host’s',
+      })
+    this.#clock.scale = scale
+  }
+
   drives(): DriveStatus[] {
     return this.#bays.status()
   }
@@ -256,6 +269,9 @@ class Pc implements Machine {
       accelerator: this.#accelerator,
       instructions: this.#cpu.retired,
       guestNs: this.#clock.nowNs,
+      capPercent: this.#loop.cap.percent,
+      timeScale: this.#clock.scale,
+      behindNs: this.#clock.behindNs,
       lines: Object.fromEntries(
         this.#board.requests.flatMap((count, irq) => (count > 0 ? [[`IRQ ${irq}`, count]] : [])),
       ),

@@ -220,6 +220,8 @@ export class MachineLoop {
       if (this.#state.kind === 'paused' && !this.#debugger.holds) this.#setState({ kind: 'running' })
     },
     reset: () => this.machine.reset(),
+    setCap: (percent) => this.machine.setCap(percent),
+    setTimeScale: (scale) => this.machine.setTimeScale(scale),
     powerButton: () => this.machine.pressPowerButton(),
     powerOff: () => this.#setState({ kind: 'off' }),
     screenText: () => this.machine.display.text(),

@@ -98,7 +98,15 @@ export const machine = {
   'serial.place': 'It also leads to {place}.',
 
   'status.speed': '{rate} MIPS · {busy} % busy',
-  'status.speedHelp': 'Guest instructions a second, and how much of the time the guest works',
+  'status.rate': '{percent} % speed',
+  'status.paceHelp':
+    'Guest instructions a second, how much of the time the guest works, how fast its clock runs, and how far it is behind',
+  'status.behind': '{seconds} s behind',
+  'pace.label': 'Speed',
+  'pace.time': 'Speed of time in the guest',
+  'pace.scale': '{scale, select, 1 {As outside} other {{scale} times}}',
+  'pace.cap': 'Execution cap',
+  'pace.fastForward': 'Fast-forward',
   'status.yours': 'Keyboard and mouse are yours',
   'status.accelerator': 'Runs the guest’s instructions: {name}, because {reason}',
   'status.caught': 'Keyboard and mouse in the machine · {key} releases',
@@ -182,6 +190,8 @@ export const machine = {
   'error.medium-changed':
     '{path} is not what was in {drive} when the state was saved: {reason}. Put it back, or discard the saved state.',
   'error.state-too-new': 'The saved state was made by a newer version.',
+  'error.priority-refused':
+    'The setting is kept for the next start: this computer does not let the priority of a program that runs be raised ({reason}).',
   'error.vm-unknown': 'This machine is no longer in the library.',
   'error.vm-inaccessible': 'The machine cannot be used: {reason}.',
   'error.vm-busy': 'The machine is {state}.',
