@@ -107,7 +107,7 @@ export class FatDirectory {
   findFree(count: number): number | null {
     let run = 0
     for (let slot = 0, isPastEnd = false; slot < this.slotCount; slot++) {
-      const first = isPastEnd ? 0 : this.volume.read(this.positionOf(slot), 1)[0]
+      const first: number | undefined = isPastEnd ? 0 : this.volume.read(this.positionOf(slot), 1)[0]
       isPastEnd ||= first === 0
       run = first === 0 || first === FREE ? run + 1 : 0
       if (run === count) return slot - count + 1
