@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import * as v from 'valibot'
 import { findIssue } from '../../engine/protocol/machine-config.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
-import { type ImportPlan, planImport } from '../../engine/service/import/import-machine.ts'
+import { importFiles, type ImportPlan, planImport } from '../../engine/service/import/import-machine.ts'
 import type { ImportItem } from '../../engine/service/import/draft.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import { openLibrary, print } from './library.ts'
@@ -22,7 +22,7 @@ export function importCommand(): Command {
   return new Command('import')
     .summary("make a machine after another program's")
     .description(
-      `Reads a configuration of VirtualBox (.vbox), VMware (.vmx), OVF, libvirt (XML), 86Box (86box.cfg) or a command line of
+      `Reads a configuration of VirtualBox (.vbox), VMware (.vmx), OVF and OVA, libvirt (XML), 86Box (86box.cfg) or a command line of
 QEMU in a file, says what becomes of every item, and adds a machine to the library. Its images stay where they are;
 of formats that can only be read a copy in qcow2 is made.`,
     )
@@ -53,7 +53,7 @@ async function importMachine(file: string, options: Options): Promise<void> {
   }
   const library = await openLibrary()
   const checked = v.parse(VmRecord, withCopies(record, plan))
-  const id = await library.create(checked, {}, (folder) => makeCopies(plan, folder))
+  const id = await library.create(checked, {}, (folder) => makeCopies(file, plan, folder))
   print(options.json ? JSON.stringify({ id, ...plan }, null, 2) : id)
 }
 
@@ -66,8 +66,8 @@ function withCopies(record: object, { machine, converted }: ImportPlan): object 
   return { ...record, machine: { ...machine, drives } }
 }
 
-async function makeCopies({ machine, converted }: ImportPlan, folder: string): Promise<void> {
-  const media = new Media()
+async function makeCopies(file: string, { machine, converted }: ImportPlan, folder: string): Promise<void> {
+  const media = new Media(importFiles(file))
   for (const index of converted)
     await carryOut(
       media.convert(machine.drives![index]!.path!, join(folder, copyName(index)), { format: 'qcow2' }),

@@ -3,6 +3,7 @@ import { version } from '../host/locations.ts'
 import { addControlCommands } from './control-commands.ts'
 import { completionCommand } from './completion.ts'
 import { addLibraryCommands } from './library-commands.ts'
+import { exportCommand } from './export-command.ts'
 import { importCommand } from './import-command.ts'
 import { manualPage } from './manual.ts'
 import { mediaCommand } from './media-command.ts'
@@ -28,6 +29,7 @@ export function createProgram(finish: (status: number) => void): Command {
   addControlCommands(add)
   addLibraryCommands(add)
   add(importCommand())
+  add(exportCommand())
   add(mediaCommand(finish))
   add(snapshotCommand())
   add(serveCommand())

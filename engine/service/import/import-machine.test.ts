@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findIssue, MachineConfig } from '../../protocol/machine-config.ts'
-import { planImport, type ImportPlan } from './import-machine.ts'
+import { Media } from '../media/media.ts'
+import { importFiles, planImport, type ImportPlan } from './import-machine.ts'
 import { shellWords } from './qemu-command.ts'
 
 let folder: string
@@ -35,6 +37,18 @@ const drives = ({ machine }: ImportPlan): string[] =>
   machine.drives!.map(
     ({ kind, path }) => `${kind} ${path === null ? 'empty' : path.slice(folder.length + 1)}`,
   )
+
+const OVF = `<Envelope xmlns:ovf="o" xmlns:rasd="r">
+  <References><File ovf:id="f1" ovf:href="disk.img"/></References>
+  <DiskSection><Disk ovf:diskId="d1" ovf:fileRef="f1"/></DiskSection>
+  <VirtualSystem ovf:id="vm"><Name>Appliance</Name><VirtualHardwareSection>
+    <Item><rasd:InstanceID>1</rasd:InstanceID><rasd:ResourceType>4</rasd:ResourceType>
+      <rasd:AllocationUnits>byte * 2^20</rasd:AllocationUnits><rasd:VirtualQuantity>8192</rasd:VirtualQuantity></Item>
+    <Item><rasd:InstanceID>3</rasd:InstanceID><rasd:ResourceType>6</rasd:ResourceType></Item>
+    <Item><rasd:ElementName>disk 1</rasd:ElementName><rasd:InstanceID>4</rasd:InstanceID><rasd:Parent>3</rasd:Parent>
+      <rasd:ResourceType>17</rasd:ResourceType><rasd:HostResource>ovf:/disk/d1</rasd:HostResource></Item>
+  </VirtualHardwareSection></VirtualSystem>
+</Envelope>`
 
 describe('a machine of another program', () => {
   it('of VirtualBox is read with its controllers and media', () => {
@@ -97,21 +111,24 @@ ethernet0.present = "TRUE"
   })
 
   it('of OVF is read with the files that its disks refer to', () => {
-    const made = plan(`<Envelope xmlns:ovf="o" xmlns:rasd="r">
-  <References><File ovf:id="f1" ovf:href="disk.img"/></References>
-  <DiskSection><Disk ovf:diskId="d1" ovf:fileRef="f1"/></DiskSection>
-  <VirtualSystem ovf:id="vm"><Name>Appliance</Name><VirtualHardwareSection>
-    <Item><rasd:InstanceID>1</rasd:InstanceID><rasd:ResourceType>4</rasd:ResourceType>
-      <rasd:AllocationUnits>byte * 2^20</rasd:AllocationUnits><rasd:VirtualQuantity>8192</rasd:VirtualQuantity></Item>
-    <Item><rasd:InstanceID>3</rasd:InstanceID><rasd:ResourceType>6</rasd:ResourceType></Item>
-    <Item><rasd:ElementName>disk 1</rasd:ElementName><rasd:InstanceID>4</rasd:InstanceID><rasd:Parent>3</rasd:Parent>
-      <rasd:ResourceType>17</rasd:ResourceType><rasd:HostResource>ovf:/disk/d1</rasd:HostResource></Item>
-  </VirtualHardwareSection></VirtualSystem>
-</Envelope>`)
+    const made = plan(OVF)
     expect(made).toMatchObject({ kind: 'OVF', name: 'Appliance' })
     expect(made.machine.memoryMiB).toBe(3072)
     expect(drives(made)).toEqual(['disk disk.img'])
     expect(outcomes(made, 'substituted')).toEqual(['resource 4: 8192 byte * 2^20', 'disk 1'])
+  })
+
+  it('of an OVA is read in the archive, whose disks become files of their own', () => {
+    writeFileSync(file('vm.ovf'), OVF)
+    execFileSync('tar', ['-cf', 'vm.ova', '--format=ustar', 'vm.ovf', 'disk.img'], { cwd: folder })
+    const made = planImport(file('vm.ova'))
+    expect(made).toMatchObject({ kind: 'OVF', name: 'Appliance', converted: [0] })
+    expect(drives(made)).toEqual(['disk vm.ova/disk.img'])
+    const media = new Media(importFiles(file('vm.ova')))
+    for (const _ of media.convert(file('vm.ova/disk.img'), file('copy.img'), { format: 'raw' }));
+    expect(readFileSync(file('copy.img')).equals(readFileSync(file('disk.img')))).toBe(true)
+    truncateSync(file('vm.ova'), 2048)
+    expect(() => planImport(file('vm.ova'))).toThrow(/cut short/)
   })
 
   it('of libvirt is read with formats, buses and the boot order', () => {

@@ -1,14 +1,16 @@
-import { openSync, closeSync, fstatSync, readSync } from 'node:fs'
 import { EngineError } from '../../base/errors.ts'
 import type { MachineConfigInput } from '../../protocol/machine-config.ts'
+import { DiskError } from '../../storage/block-image.ts'
 import { childPath } from '../../storage/formats/child-path.ts'
+import { readUpTo } from '../../storage/formats/fields.ts'
 import { unusable } from '../../storage/host-file.ts'
-import { HostImageFiles } from '../../storage/image-files.ts'
-import { Media } from '../media/media.ts'
+import { HostImageFiles, type ImageFiles } from '../../storage/image-files.ts'
+import { openMedium } from '../media/open-medium.ts'
 import { read86Box } from './box86.ts'
 import { ImportDraft, type ImportItem } from './draft.ts'
 import { readLibvirt } from './libvirt.ts'
 import { readOvf } from './ovf.ts'
+import { OvaFiles } from './ova.ts'
 import { readQemuCommand } from './qemu-command.ts'
 import { readVbox } from './vbox.ts'
 import { readVmx } from './vmx.ts'
@@ -35,15 +37,17 @@ const BY_ROOT: Record<string, [ForeignKind, (root: XmlElement, draft: ImportDraf
 }
 
 /**
- * Reads a configuration of another program, told by its contents: .vbox, .vmx, OVF, libvirt XML, 86box.cfg, or a
+ * Reads a configuration of another program, told by its contents: .vbox, .vmx, OVF or OVA, libvirt XML, 86box.cfg, or a
  * command line of QEMU. Throws `file-unusable`.
  *
  * @param allowed files outside of its folder that it may name
  */
 export function planImport(path: string, allowed: readonly string[] = []): ImportPlan {
   const draft = new ImportDraft()
-  const kind = readInto(draft, path, textOf(path))
-  const converted = placeFiles(draft, path, allowed)
+  const files = importFiles(path)
+  const description = files instanceof OvaFiles ? files.descriptionPath : path
+  const kind = readInto(draft, path, textOf(files, description))
+  const converted = placeFiles(draft, files, description, allowed)
   const { name, notes, memoryMiB, cpuModel, drives, boot, serialPorts, items } = draft
   const fields = { memoryMiB, cpuModel, serialPorts, drives, boot }
   return {
@@ -56,25 +60,18 @@ export function planImport(path: string, allowed: readonly string[] = []): Impor
   }
 }
 
-function textOf(path: string): string {
-  let fd: number
+/** The files that a configuration names, in the archive when it is an OVA. Throws `file-unusable`. */
+export const importFiles = (path: string): ImageFiles => OvaFiles.open(path) ?? new HostImageFiles()
+
+function textOf(files: ImageFiles, path: string): string {
+  const file = files.open(path, false)
   try {
-    fd = openSync(path, 'r')
+    if (file.size > MAX_BYTES) throw unusable(path, `its ${file.size} bytes are too many for a configuration`)
+    return Buffer.from(readUpTo(file, 0, file.size)).toString('utf8')
   } catch (error) {
-    throw unusable(path, 'there is no such file that may be read', error)
-  }
-  try {
-    const stats = fstatSync(fd)
-    if (!stats.isFile()) throw unusable(path, 'it is no plain file')
-    const bytes = new Uint8Array(Math.min(stats.size, MAX_BYTES + 1))
-    readSync(fd, bytes, 0, bytes.length, 0)
-    if (Buffer.from(bytes.subarray(257, 262)).toString('latin1') === 'ustar')
-      throw unusable(path, 'it is an archive (OVA); unpack it with tar and import the .ovf in it')
-    if (stats.size > MAX_BYTES)
-      throw unusable(path, `its ${stats.size} bytes are too many for a configuration`)
-    return Buffer.from(bytes).toString('utf8')
+    throw error instanceof DiskError ? unusable(path, error.reason, error) : error
   } finally {
-    closeSync(fd)
+    file.close()
   }
 }
 
@@ -101,8 +98,13 @@ function readInto(draft: ImportDraft, path: string, text: string): ForeignKind {
 }
 
 /** Gives each drive the place of its file, and takes out what cannot be used, saying why. */
-function placeFiles(draft: ImportDraft, path: string, allowed: readonly string[]): number[] {
-  const files = new HostImageFiles()
+function placeFiles(
+  draft: ImportDraft,
+  files: ImageFiles,
+  path: string,
+  allowed: readonly string[],
+): number[] {
+  const isArchive = files instanceof OvaFiles
   const converted: number[] = []
   const kept: typeof draft.drives = []
   for (const drive of draft.drives) {
@@ -112,9 +114,12 @@ function placeFiles(draft: ImportDraft, path: string, allowed: readonly string[]
     }
     try {
       const place = childPath(files, path, drive.path, 'image', allowed)
-      if (drive.kind === 'disk' && onlyReads(place)) {
+      if (isArchive && drive.kind !== 'disk')
+        throw unusable(place, 'it lies in the archive; take it out with tar')
+      if (drive.kind === 'disk' && (onlyReads(files, place) || isArchive)) {
         converted.push(kept.length)
-        draft.substituted(drive.path, 'a copy in qcow2', 'its format can only be read')
+        const why = isArchive ? 'it lies in the archive' : 'its format can only be read'
+        draft.substituted(drive.path, 'a copy in qcow2', why)
       }
       kept.push({ ...drive, path: place })
     } catch (error) {
@@ -129,7 +134,12 @@ function placeFiles(draft: ImportDraft, path: string, allowed: readonly string[]
 }
 
 /** Throws `file-unusable` for an image that cannot be opened at all. */
-function onlyReads(path: string): boolean {
-  const { format, variant } = new Media().info(path)
-  return format === 'vhdx' || format === 'parallels' || variant === 'stream' || variant === 'streamOptimized'
+function onlyReads(files: ImageFiles, path: string): boolean {
+  const image = openMedium(files, path, {}, false)
+  try {
+    const { format, variant } = image.details
+    return format === 'vhdx' || format === 'parallels' || variant === 'stream'
+  } finally {
+    image.close()
+  }
 }
