@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { DiskLayer, MachineConfig } from './machine-config.ts'
 import type { Contract } from './rpc.ts'
 import { SerialLinkTarget } from './serial-target.ts'
-import { ScreenText, VmStats } from './vm.ts'
+import { HostFault, ScreenText, VmStats } from './vm.ts'
 
 const nothing = v.undefined()
 const drive = v.pipe(v.string(), v.maxLength(32))
@@ -56,7 +56,7 @@ export const vmContract = {
     eject: { params: v.strictObject({ drive }), result: nothing },
   },
   notices: {},
-  events: { state: MachineState },
+  events: { state: MachineState, fault: HostFault },
 } satisfies Contract
 export type VmContract = typeof vmContract
 

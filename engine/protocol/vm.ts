@@ -107,6 +107,23 @@ export const VmSummary = v.object({
 })
 export type VmSummary = v.InferOutput<typeof VmSummary>
 
+/**
+ * Why the host failed: `io`, it could not read or write; `full`, no room is left; `gone`, the file was removed, cut
+ * short or its disk went away; `readonly`, it may not be written; `range`, what was asked for is not in it.
+ */
+const FAULT_KINDS = ['io', 'full', 'gone', 'readonly', 'range'] as const
+
+/** A file of the host that failed a machine while it runs. The guest saw an error of its drive, and goes on. */
+export const HostFault = v.object({
+  /** Id of the drive, or null when it is none. */
+  drive: v.nullable(v.string()),
+  operation: v.picklist(['read', 'write', 'flush']),
+  path: v.string(),
+  kind: v.picklist(FAULT_KINDS),
+  reason: v.string(),
+})
+export type HostFault = v.InferOutput<typeof HostFault>
+
 /** Contents of a text screen, and null in graphics modes. */
 export const ScreenText = v.nullable(
   v.object({

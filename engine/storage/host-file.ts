@@ -12,7 +12,10 @@ export interface HostFile {
   readonly identity: string
   /** Fills the buffer. Throws `DiskError`, of kind `gone` when the file has become too short. */
   readAt(position: number, into: Uint8Array): void
-  /** A write past the end makes the file longer; what lies between reads as zeros. */
+  /**
+   * A write past the end makes the file longer; what lies between reads as zeros. Throws `DiskError`, also when the
+   * file has been deleted for some moments: what it holds will be lost.
+   */
   writeAt(position: number, from: Uint8Array): void
   /** Cuts the file, or makes it longer with zeros. */
   truncate(bytes: number): void
@@ -97,10 +100,23 @@ function kindOf(code: string): DiskErrorKind {
   return FULL.has(code) ? 'full' : GONE.has(code) ? 'gone' : code === 'EROFS' ? 'readonly' : 'io'
 }
 
+/** Why the host failed a file. @param what in words, such as "it cannot be written" */
+export function hostFailure(error: unknown, path: string, what: string): DiskError {
+  if (error instanceof DiskError) return error
+  const code = codeOf(error)
+  const kind = kindOf(code)
+  const reason = kind === 'full' ? 'no room is left on its disk' : `${what} (${code})`
+  return new DiskError(kind, path, reason, { cause: error })
+}
+
+/** How often a file that is written is asked whether it still has a name. */
+const LOOK_MS = 500
+
 class OpenFile implements HostFile {
   #fd: number | null
   #size: number
   #syncFailure: DiskError | null = null
+  #lookedMs = -Infinity
 
   constructor(
     fd: number,
@@ -131,6 +147,7 @@ class OpenFile implements HostFile {
   writeAt(position: number, from: Uint8Array): void {
     const fd = this.#open()
     this.#guarded('it cannot be written', () => {
+      if (performance.now() - this.#lookedMs > LOOK_MS) this.#checkNamed(fd)
       for (let done = 0; done < from.length;) {
         const count = fs.writeSync(fd, from, done, from.length - done, position + done)
         if (count === 0) throw new DiskError('full', this.path, 'the host wrote nothing')
@@ -152,13 +169,17 @@ class OpenFile implements HostFile {
     try {
       this.#guarded('it cannot be flushed', () => {
         fs.fdatasyncSync(fd)
-        if (fs.fstatSync(fd).nlink === 0)
-          throw new DiskError('gone', this.path, 'it was deleted while in use')
+        this.#checkNamed(fd)
       })
     } catch (error) {
       if (error instanceof DiskError && error.kind === 'io') this.#syncFailure = error
       throw error
     }
+  }
+
+  #checkNamed(fd: number): void {
+    if (fs.fstatSync(fd).nlink === 0) throw new DiskError('gone', this.path, 'it was deleted while in use')
+    this.#lookedMs = performance.now()
   }
 
   close(): void {
@@ -176,11 +197,7 @@ class OpenFile implements HostFile {
     try {
       action()
     } catch (error) {
-      if (error instanceof DiskError) throw error
-      const code = codeOf(error)
-      const kind = kindOf(code)
-      const reason = kind === 'full' ? 'no room is left on its disk' : `${what} (${code})`
-      throw new DiskError(kind, this.path, reason, { cause: error })
+      throw hostFailure(error, this.path, what)
     }
   }
 }

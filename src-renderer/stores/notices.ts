@@ -10,6 +10,8 @@ export interface Notice {
   tone: 'bad' | 'good'
   /** What a button on it does, for instance undo. */
   action: { label: string; run(): void } | null
+  /** Stays until it is dismissed, for what happened while nobody may have looked. */
+  stays: boolean
 }
 
 /** Short messages at the edge of the window. */
@@ -20,12 +22,18 @@ export const useNotices = defineStore('notices', () => {
 
   /** Something went wrong. */
   function show(title: string, text = ''): void {
-    notices.value.push({ id: nextId++, title, text, tone: 'bad', action: null })
+    notices.value.push({ id: nextId++, title, text, tone: 'bad', action: null, stays: false })
+  }
+
+  /** Something goes wrong by itself; told again, it stands there once. */
+  function warn(title: string, text: string): void {
+    if (notices.value.some((notice) => notice.stays && notice.title === title && notice.text === text)) return
+    notices.value.push({ id: nextId++, title, text, tone: 'bad', action: null, stays: true })
   }
 
   /** Something is done. */
   function tell(title: string, text = '', action: Notice['action'] = null): void {
-    notices.value.push({ id: nextId++, title, text, tone: 'good', action })
+    notices.value.push({ id: nextId++, title, text, tone: 'good', action, stays: false })
   }
 
   function dismiss(id: number): void {
@@ -43,5 +51,5 @@ export const useNotices = defineStore('notices', () => {
     }
   }
 
-  return { notices, show, tell, dismiss, attempt }
+  return { notices, show, warn, tell, dismiss, attempt }
 })
