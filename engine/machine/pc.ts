@@ -337,7 +337,8 @@ class Pc implements Machine {
       else {
         // The medium is lost in another way now: the guest hears of it at its next access.
         this.#stalled = null
-        this.#onFault({ drive: null, operation: 'write', path: error.path, reason: error.reason })
+        const { path, kind, reason } = error
+        this.#onFault({ drive: null, operation: 'write', path, kind, reason })
       }
     }
   }

@@ -113,10 +113,13 @@ export const VmSummary = v.object({
 export type VmSummary = v.InferOutput<typeof VmSummary>
 
 /**
- * Why the host failed: `io`, it could not read or write; `full`, no room is left; `gone`, the file was removed, cut
- * short or its disk went away; `readonly`, it may not be written; `range`, what was asked for is not in it.
+ * Why the host failed:
+ * - `io`: it could not read or write; `full`: no room is left, quota included, which may change;
+ * - `limit`: the file has grown to what its format, the host's file system or its share of memory allow;
+ * - `gone`: it was removed, cut short, closed, or its host disk went away;
+ * - `readonly`: a write to what may not be written; `range`: sectors outside of the medium.
  */
-const FAULT_KINDS = ['io', 'full', 'gone', 'readonly', 'range'] as const
+const FAULT_KINDS = ['io', 'full', 'limit', 'gone', 'readonly', 'range'] as const
 
 /** A file of the host that failed a machine while it runs. The guest saw an error of its drive, and goes on. */
 export const HostFault = v.object({

@@ -131,7 +131,6 @@ describe('machine loop', () => {
     expect(frames[2]!.rects.map(({ x }) => x)).toEqual([20, 30, 40]) // owed while there was no credit
   })
 
-<<<<<<< HEAD
   it('tells what of the host failed it once a minute', () => {
     const { machine, host, loop } = powerOn(Array(4).fill(idle(40_000_000_000)))
     const run = machine.run.bind(machine)
@@ -149,7 +148,8 @@ describe('machine loop', () => {
       'full',
       'deleted',
     ])
-=======
+  })
+
   it('pauses with the reason while the host has no room, tries again now and then, and goes on by itself', () => {
     const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: 'no room is left on its disk' }
     const { host, loop } = powerOn([full, full, slice])
@@ -165,11 +165,13 @@ describe('machine loop', () => {
 
   it('stays paused when somebody pauses it while it waits for room', () => {
     const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: 'no room is left on its disk' }
-    const { machine, host, loop } = powerOn([full, slice, slice], [[], [request('pause')], [], [request('powerOff')]])
+    const { machine, host, loop } = powerOn(
+      [full, slice, slice],
+      [[], [request('pause')], [], [request('powerOff')]],
+    )
     loop.run()
     expect(host.of('state').map(({ state }) => state.kind)).toEqual(['running', 'paused', 'off'])
     expect(machine.outcomes).toHaveLength(2)
->>>>>>> main
   })
 
   it('stands still while paused and answers all the same', () => {

@@ -101,12 +101,17 @@ function kindOf(code: string): DiskErrorKind {
   return FULL.has(code) ? 'full' : GONE.has(code) ? 'gone' : code === 'EROFS' ? 'readonly' : 'io'
 }
 
+const REASONS_IN_USE: Partial<Record<DiskErrorKind, string>> = {
+  full: 'no room is left on its disk',
+  limit: 'it is as large as its disk or the rights of this user allow',
+}
+
 /** Why the host failed a file. @param what in words, such as "it cannot be written" */
 export function hostFailure(error: unknown, path: string, what: string): DiskError {
   if (error instanceof DiskError) return error
   const code = codeOf(error)
   const kind = kindOf(code)
-  const reason = kind === 'full' ? 'no room is left on its disk' : `${what} (${code})`
+  const reason = REASONS_IN_USE[kind] ?? `${what} (${code})`
   return new DiskError(kind, path, reason, { cause: error })
 }
 

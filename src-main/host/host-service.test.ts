@@ -116,7 +116,7 @@ describe('host service', () => {
     ])
     expect(log.at(-1)).toMatchObject({
       level: 'error',
-      text: '/a.img: it could not be written: no room; the guest was given an error of ide0-master and goes on; make room on its disk, and let the guest try again',
+      text: '/a.img: it could not be written: no room; the guest was given an error of ide0-master and goes on; make room on its disk',
     })
   })
 

@@ -12,13 +12,9 @@ import { savedPictureName, savedStateName } from '../../engine/service/snapshots
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
 import {
   USUAL_DISPLAY,
-<<<<<<< HEAD
-  VmRecord,
-  type HostFault,
-=======
   USUAL_EXECUTION,
   VmRecord,
->>>>>>> main
+  type HostFault,
   type VmSettings,
   type VmSummary,
 } from '../../engine/protocol/vm.ts'

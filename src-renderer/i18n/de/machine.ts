@@ -34,7 +34,7 @@ export const machine: Record<keyof typeof english, string> = {
     '{path} {operation, select, read {ließ sich nicht lesen} write {ließ sich nicht beschreiben} other {konnte nicht behalten, was geschrieben war}}: {reason}.',
   'fault.guest': 'Der Gast bekam einen Fehler von {drive} und läuft weiter.',
   'fault.advice':
-    '{kind, select, full {Machen Sie Platz auf dem Datenträger der Datei und lassen Sie es den Gast noch einmal versuchen.} gone {Fahren Sie den Gast herunter und geben Sie ihm eine unversehrte Kopie der Datei.} io {Prüfen Sie den Datenträger dieses Computers und kopieren Sie die Datei auf einen anderen.} other {}}',
+    '{kind, select, full {Machen Sie Platz auf ihrem Datenträger.} limit {Kopieren Sie die Datei auf einen Datenträger, der größere zulässt, oder geben Sie diesem Benutzer das Recht dazu.} gone {Fahren Sie den Gast herunter und geben Sie ihm eine unversehrte Kopie der Datei.} io {Prüfen Sie den Datenträger dieses Computers und kopieren Sie die Datei auf einen anderen.} other {}}',
 
   'ask.reset.title': 'Die Maschine neu starten?',
   'ask.reset.text': 'Sie fängt sofort von vorn an. Was der Gast nicht gespeichert hat, geht verloren.',
