@@ -4,7 +4,7 @@ import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB } from './machine-config.ts'
 import { Preset } from './preset.ts'
 import type { Contract } from './rpc.ts'
 import { SnapshotId, SnapshotList, SnapshotName, SnapshotNotes } from './snapshot.ts'
-import { VmId, VmName, VmSettings, VmSummary } from './vm.ts'
+import { HostFault, VmId, VmName, VmSettings, VmSummary } from './vm.ts'
 
 const nothing = v.undefined()
 const one = v.strictObject({ id: VmId })
@@ -144,6 +144,8 @@ export const hostContract = {
   events: {
     changed: VmSummary,
     removed: one,
+    /** A file of the host failed a machine that runs. The same one is told once a minute at most. */
+    fault: v.object({ id: VmId, fault: HostFault }),
   },
 } satisfies Contract
 export type HostContract = typeof hostContract

@@ -14,6 +14,7 @@ import {
   USUAL_DISPLAY,
   USUAL_EXECUTION,
   VmRecord,
+  type HostFault,
   type VmSettings,
   type VmSummary,
 } from '../../engine/protocol/vm.ts'
@@ -21,6 +22,7 @@ import { writeFileAtomically } from './atomic-file.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
+import { faultText } from './fault-text.ts'
 import { FilesDesk, type FilesCall } from './files-desk.ts'
 import { Images } from './images.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
@@ -63,10 +65,14 @@ export class HostService<P extends VmProcess> {
   ) {
     this.images = new Images(library.mediaFolder)
     this.#log = new VmLog((id) => library.folderOf(id))
-    this.supervisor = new Supervisor(startProcess, (id) => {
-      this.#logStatus(id, this.supervisor.status(id))
-      void this.#changed(id)
-    })
+    this.supervisor = new Supervisor(
+      startProcess,
+      (id) => {
+        this.#logStatus(id, this.supervisor.status(id))
+        void this.#changed(id)
+      },
+      (id, fault) => this.#tellFault(id, fault),
+    )
     this.#snapshots = new SnapshotDesk(library, this.supervisor, {
       exclusively: (id, change) => this.#exclusively(id, change),
       lockIsFree: (id) => this.#locks.get(id) ?? Promise.resolve(),
@@ -366,6 +372,11 @@ export class HostService<P extends VmProcess> {
 
   async #savedPicture(id: string): Promise<string> {
     return join(this.library.folderOf(id), savedPictureName(await this.library.get(id)))
+  }
+
+  #tellFault(id: string, fault: HostFault): void {
+    this.#log.note(id, 'error', faultText(fault))
+    for (const client of this.#clients) client.emit('fault', { id, fault })
   }
 
   #logStatus(id: string, { state, reason }: VmStatus): void {
