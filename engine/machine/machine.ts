@@ -1,7 +1,7 @@
 import type { DebugTarget } from '../debugger/target.ts'
 import type { DiskLayer } from '../protocol/machine-config.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
-import type { Accelerator } from '../protocol/vm.ts'
+import type { Accelerator, HostFault } from '../protocol/vm.ts'
 import type { Display } from '../devices/display.ts'
 import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
 import type { MouseInput } from '../devices/mouse/mouse-input.ts'
@@ -26,16 +26,6 @@ export type RunOutcome =
   | { kind: 'stopped' }
   /** The host's disk is full. What the guest wrote is kept; calling again tries to write it and to go on. */
   | { kind: 'stalled'; path: string; reason: string }
-
-/** Something of the host that failed while the machine runs. The guest sees an error of its drive, and goes on. */
-export interface HostFault {
-  /** The drive, or null when it is none. */
-  drive: string | null
-  /** What was tried: read, write, flush. */
-  operation: string
-  path: string
-  reason: string
-}
 
 export type DriveKind = 'floppy' | 'disk' | 'cdrom'
 

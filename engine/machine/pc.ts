@@ -22,10 +22,11 @@ import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
 import { Board } from './board.ts'
+import type { HostFault } from '../protocol/vm.ts'
 import { DebugFile } from './debug-file.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
-import type { DriveStatus, HostFault, Machine, MachineStats, RunOutcome } from './machine.ts'
+import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
 import { captureMachine, restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
 import { readFile } from './read-file.ts'
@@ -186,8 +187,8 @@ class Pc implements Machine {
   }
 
   /** What the host failed is the drive's to tell its guest. */
-  readonly #diskFault: DiskFaultListener = ({ drive, operation, error: { path, reason } }) =>
-    this.#onFault({ drive, operation, path, reason })
+  readonly #diskFault: DiskFaultListener = ({ drive, operation, error: { kind, path, reason } }) =>
+    this.#onFault({ drive, operation, path, kind, reason })
 
   run(sliceNs: number): RunOutcome {
     this.#tryToGoOn()
@@ -336,7 +337,8 @@ class Pc implements Machine {
       else {
         // The medium is lost in another way now: the guest hears of it at its next access.
         this.#stalled = null
-        this.#onFault({ drive: null, operation: 'write', path: error.path, reason: error.reason })
+        const { path, kind, reason } = error
+        this.#onFault({ drive: null, operation: 'write', path, kind, reason })
       }
     }
   }
@@ -470,7 +472,9 @@ class Pc implements Machine {
   /** Port E9h, the printer and logged ports. The processor writes to ports in order, and so does each file. */
   #openDebugFiles(): void {
     const open = (path: string, mode: 'fresh' | 'append'): DebugFile => {
-      const file = new DebugFile(path, mode)
+      const file = new DebugFile(path, mode, ({ kind, reason }) =>
+        this.#onFault({ drive: null, operation: 'write', path, kind, reason }),
+      )
       this.#debugFiles.push(file)
       return file
     }

@@ -4,7 +4,7 @@ import { LAYOUT_NAMES } from './keyboard-layouts.ts'
 import { DiskLayer, MachineConfig } from './machine-config.ts'
 import type { Contract } from './rpc.ts'
 import { SerialLinkTarget } from './serial-target.ts'
-import { ScreenText, VmStats } from './vm.ts'
+import { HostFault, ScreenText, VmStats } from './vm.ts'
 
 const nothing = v.undefined()
 const drive = v.pipe(v.string(), v.maxLength(32))
@@ -62,7 +62,7 @@ export const vmContract = {
     eject: { params: v.strictObject({ drive }), result: nothing },
   },
   notices: {},
-  events: { state: MachineState },
+  events: { state: MachineState, fault: HostFault },
 } satisfies Contract
 export type VmContract = typeof vmContract
 

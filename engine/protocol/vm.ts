@@ -115,6 +115,26 @@ export const VmSummary = v.object({
 })
 export type VmSummary = v.InferOutput<typeof VmSummary>
 
+/**
+ * Why the host failed:
+ * - `io`: it could not read or write; `full`: no room is left, quota included, which may change;
+ * - `limit`: the file has grown to what its format, the host's file system or its share of memory allow;
+ * - `gone`: it was removed, cut short, closed, or its host disk went away;
+ * - `readonly`: a write to what may not be written; `range`: sectors outside of the medium.
+ */
+const FAULT_KINDS = ['io', 'full', 'limit', 'gone', 'readonly', 'range'] as const
+
+/** A file of the host that failed a machine while it runs. The guest saw an error of its drive, and goes on. */
+export const HostFault = v.object({
+  /** Id of the drive, or null when it is none. */
+  drive: v.nullable(v.string()),
+  operation: v.picklist(['read', 'write', 'flush']),
+  path: v.string(),
+  kind: v.picklist(FAULT_KINDS),
+  reason: v.string(),
+})
+export type HostFault = v.InferOutput<typeof HostFault>
+
 /** Contents of a text screen, and null in graphics modes. */
 export const ScreenText = v.nullable(
   v.object({

@@ -3,8 +3,7 @@ import type { MachineConfig } from '../protocol/machine-config.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import { chordsFor, type Chord, type LayoutName } from '../protocol/keyboard-layouts.ts'
-import type { Accelerator, VmStats } from '../protocol/vm.ts'
-import type { HostFault } from '../machine/machine.ts'
+import type { Accelerator, HostFault, VmStats } from '../protocol/vm.ts'
 import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from './thread-messages.ts'
 
 /** How long a typed key is held, and how long nothing follows it: fast for a person, slow enough for a BIOS. */
@@ -17,8 +16,6 @@ const YOUNG_GENERATION_MIB = 8
 
 /** Time for the machine to close its images when the plug is pulled, before its thread is ended. */
 const POWER_OFF_MS = 5000
-
-export type { HostFault } from '../machine/machine.ts'
 
 export interface MachineListener {
   onState?(state: MachineState): void

@@ -3,9 +3,10 @@ import type { VmExecution } from '../protocol/execution.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../protocol/rpc.ts'
 import type { SerialLinkTarget } from '../protocol/serial-target.ts'
 import { vmContract, type MachineState, type VmContract } from '../protocol/vm-contract.ts'
-import type { VmStats } from '../protocol/vm.ts'
+import type { HostFault, VmStats } from '../protocol/vm.ts'
+import { hostFailure } from '../storage/host-file.ts'
 import { packCapture, roomFor, type MachineCapture } from '../snapshot/capture.ts'
-import { MachineThread } from './machine-thread.ts'
+import { MachineThread, type MachineListener } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
 import { thumbnail } from './thumbnail.ts'
 
@@ -16,6 +17,7 @@ const ORPHANED_MS = 2000
 export interface SerialLink {
   /** Where a person connects to it; null when there is no such place. */
   readonly place: string | null
+  /** Throws an error of the host when it cannot take them. */
   fromGuest(bytes: Uint8Array): void
   close(): void
 }
@@ -55,7 +57,10 @@ export class VmService {
     const server: RpcServer<VmContract> = new RpcServer(
       vmContract,
       control,
-      this.#calls((state) => server.emit('state', state)),
+      this.#calls({
+        onState: (state) => server.emit('state', state),
+        onFault: (fault) => server.emit('fault', fault),
+      }),
       {},
       () => void this.#powerOff(ORPHANED_MS).finally(onEnd),
     )
@@ -66,7 +71,7 @@ export class VmService {
     return this.#thread
   }
 
-  #calls(tell: (state: Parameters<MachineViews['onState']>[0]) => void): CallHandlers<VmContract> {
+  #calls(tell: Required<Pick<MachineListener, 'onState' | 'onFault'>>): CallHandlers<VmContract> {
     const { views } = this
     return {
       start: async ({ config, serial, execution, restore, allowChangedMedia }) => {
@@ -74,14 +79,15 @@ export class VmService {
         const state = restore === null ? null : await this.host.readFile(restore)
         const listener = {
           onState: (now: MachineState) => {
-            tell(now)
+            tell.onState(now)
             views.onState(now)
           },
           onSerial: (port: number, bytes: Uint8Array) => {
             views.onSerial(port, bytes)
-            this.#links[port]?.fromGuest(bytes)
+            this.#sendOn(port, bytes, tell.onFault)
           },
           onPointer: (absolute: boolean) => views.onPointer(absolute),
+          onFault: tell.onFault,
           onStats: (stats: VmStats) => views.onStats(stats),
           onFrame: (view: number, buffer: ArrayBuffer) => views.onFrame(view, buffer),
         }
@@ -150,6 +156,20 @@ export class VmService {
       this.#links[port] = await this.host.openSerial(target, (bytes) =>
         this.#thread?.post({ kind: 'serial', port, bytes }),
       )
+  }
+
+  /** A link that the host fails is given up, and the user told: the machine goes on without it. */
+  #sendOn(port: number, bytes: Uint8Array, tell: (fault: HostFault) => void): void {
+    const link = this.#links[port]
+    try {
+      link?.fromGuest(bytes)
+    } catch (error) {
+      this.#links[port] = null
+      link?.close()
+      const path = link?.place ?? `COM${port + 1}`
+      const { kind, reason } = hostFailure(error, path, 'it cannot be written, and takes nothing more')
+      tell({ drive: null, operation: 'write', path, kind, reason })
+    }
   }
 
   #end(): void {

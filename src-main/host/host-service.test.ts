@@ -6,13 +6,15 @@ import { channelPair } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
 import { RpcClient, RpcServer } from '../../engine/protocol/rpc.ts'
 import { vmContract, type VmContract } from '../../engine/protocol/vm-contract.ts'
-import type { VmSummary } from '../../engine/protocol/vm.ts'
+import type { HostFault, VmSummary } from '../../engine/protocol/vm.ts'
 import { HostService } from './host-service.ts'
 import type { VmProcess } from './vm-process.ts'
 
 let folder: string
 let host: HostService<VmProcess>
 let told: string[]
+/** Says that the host failed the machine that was started last. */
+let failMachine: (fault: HostFault) => void
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vitrine-host-'))
   told = []
@@ -62,6 +64,7 @@ function startProcess(): VmProcess {
     },
     {},
   )
+  failMachine = (fault) => server.emit('fault', fault)
   return { control, onExit: (listener) => (exit = listener), kill: () => exit('was ended by SIGKILL') }
 }
 
@@ -90,6 +93,31 @@ describe('host service', () => {
     })
     await other.client.call('list', undefined)
     expect(other.seen.map(({ id }) => id)).toEqual(['dos'])
+  })
+
+  it('tells every client and the log what of the host failed a machine', async () => {
+    const clients = [connect(), connect()].map(({ client }) => client)
+    const heard: unknown[] = []
+    for (const client of clients) client.on('fault', (fault) => heard.push(fault))
+    const { id } = await clients[0]!.call('create', { ...WISH, name: 'DOS' })
+    await clients[0]!.call('start', { id })
+    const fault = {
+      drive: 'ide0-master',
+      operation: 'write',
+      path: '/a.img',
+      kind: 'full',
+      reason: 'no room',
+    } as const
+    failMachine(fault)
+    const log = await clients[1]!.call('log', { id })
+    expect(heard).toEqual([
+      { id, fault },
+      { id, fault },
+    ])
+    expect(log.at(-1)).toMatchObject({
+      level: 'error',
+      text: '/a.img: it could not be written: no room; the guest was given an error of ide0-master and goes on; make room on its disk',
+    })
   })
 
   it('runs it, passes commands on, and remembers a disk that was changed', async () => {

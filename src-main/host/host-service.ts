@@ -14,6 +14,7 @@ import {
   USUAL_DISPLAY,
   USUAL_EXECUTION,
   VmRecord,
+  type HostFault,
   type VmSettings,
   type VmSummary,
 } from '../../engine/protocol/vm.ts'
@@ -21,6 +22,8 @@ import { writeFileAtomically } from './atomic-file.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
+import { faultText } from './fault-text.ts'
+import { FilesDesk, type FilesCall } from './files-desk.ts'
 import { Images } from './images.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
@@ -46,6 +49,7 @@ export class HostService<P extends VmProcess> {
   readonly #log: VmLog
   readonly #presets: Preset[] = loadPresets()
   readonly #snapshots: SnapshotDesk<P>
+  readonly #files: FilesDesk
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
   /** Machines whose writes are thrown away at the end of their run. */
@@ -63,10 +67,14 @@ export class HostService<P extends VmProcess> {
   ) {
     this.images = new Images(library.mediaFolder, recent)
     this.#log = new VmLog((id) => library.folderOf(id))
-    this.supervisor = new Supervisor(startProcess, (id) => {
-      this.#logStatus(id, this.supervisor.status(id))
-      void this.#changed(id)
-    })
+    this.supervisor = new Supervisor(
+      startProcess,
+      (id) => {
+        this.#logStatus(id, this.supervisor.status(id))
+        void this.#changed(id)
+      },
+      (id, fault) => this.#tellFault(id, fault),
+    )
     this.#snapshots = new SnapshotDesk(library, this.supervisor, {
       exclusively: (id, change) => this.#exclusively(id, change),
       lockIsFree: (id) => this.#locks.get(id) ?? Promise.resolve(),
@@ -75,6 +83,17 @@ export class HostService<P extends VmProcess> {
       isDisposable: (id) => this.#disposable.has(id),
       changed: (id) => this.#changed(id),
       tellOf: (id) => this.#tellOf(id),
+      note: (id, level, text) => this.#log.note(id, level, text),
+    })
+    this.#files = new FilesDesk(library, {
+      exclusively: (id, change) => this.#exclusively(id, change),
+      stateOf: async (id) => {
+        const entry = await this.library.read(id)
+        if (!entry) throw new RpcError('vm-unknown', { id })
+        return (await this.#summary(entry)).state
+      },
+      stopSettling: (id) => this.#snapshots.stopSettling(id),
+      settle: (id) => this.#snapshots.settle(id),
       note: (id, level, text) => this.#log.note(id, level, text),
     })
   }
@@ -96,7 +115,7 @@ export class HostService<P extends VmProcess> {
     const client = new RpcServer<HostContract>(
       hostContract,
       channel,
-      { ...this.#calls, ...this.#snapshots.calls },
+      { ...this.#calls, ...this.#snapshots.calls, ...this.#files.calls },
       {},
       () => this.#clients.delete(client),
     )
@@ -124,11 +143,12 @@ export class HostService<P extends VmProcess> {
     await this.supervisor.close()
     await Promise.all(this.#locks.values())
     await this.#snapshots.close()
+    await this.#files.close()
     for (const timer of this.#purges.values()) clearTimeout(timer)
     await this.#log.flush()
   }
 
-  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall> = {
+  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall | FilesCall> = {
     list: () => this.list(),
     images: () => this.images.list(),
     presets: () => this.#presets,
@@ -358,6 +378,11 @@ export class HostService<P extends VmProcess> {
 
   async #savedPicture(id: string): Promise<string> {
     return join(this.library.folderOf(id), savedPictureName(await this.library.get(id)))
+  }
+
+  #tellFault(id: string, fault: HostFault): void {
+    this.#log.note(id, 'error', faultText(fault))
+    for (const client of this.#clients) client.emit('fault', { id, fault })
   }
 
   #logStatus(id: string, { state, reason }: VmStatus): void {

@@ -8,8 +8,8 @@ export interface Notice {
   id: number
   title: string
   text: string
-  /** A `task` stays until it is done. */
-  tone: 'bad' | 'good' | 'task'
+  /** A `task` stays until it is done, a `fault` until it is dismissed: nobody may have looked when it happened. */
+  tone: 'bad' | 'good' | 'fault' | 'task'
   /** How much of a task is done, 0 to 1; null when that cannot be told. */
   progress: number | null
   /** What a button on it does, for instance undo. */
@@ -28,6 +28,13 @@ export const useNotices = defineStore('notices', () => {
   /** Something went wrong. */
   function show(title: string, text = ''): void {
     notices.value.push({ id: nextId++, title, text, tone: 'bad', progress: null, action: null })
+  }
+
+  /** Something goes wrong by itself; told again, it stands there once. */
+  function warn(title: string, text: string): void {
+    const told = (notice: Notice) => notice.tone === 'fault' && notice.title === title && notice.text === text
+    if (!notices.value.some(told))
+      notices.value.push({ id: nextId++, title, text, tone: 'fault', progress: null, action: null })
   }
 
   /** Something is done. */
@@ -85,5 +92,5 @@ export const useNotices = defineStore('notices', () => {
     }
   }
 
-  return { notices, carryOut, show, tell, dismiss, attempt }
+  return { notices, carryOut, show, warn, tell, dismiss, attempt }
 })

@@ -1,6 +1,7 @@
 import type { Rect } from '../../engine/devices/display.ts'
 import type { Machine, MachineStats, RunOutcome } from '../../engine/machine/machine.ts'
 import { EngineError } from '../../engine/base/errors.ts'
+import type { HostFault } from '../../engine/protocol/vm.ts'
 
 const COLUMNS = 80
 const ROWS = 25
@@ -151,7 +152,7 @@ export class PatternMachine implements Machine {
     this.#lines = new TextDecoder().decode(state).split('\n')
   }
 
-  onFault(): void {}
+  onFault(_listener: (fault: HostFault) => void): void {}
 
   close(): void {}
 

@@ -29,6 +29,13 @@ export const machine: Record<keyof typeof english, string> = {
   'machine.processor': 'Prozessor',
   'machine.actions': 'Maschine',
 
+  'fault.title': '{name}: ein Fehler dieses Computers',
+  'fault.what':
+    '{path} {operation, select, read {ließ sich nicht lesen} write {ließ sich nicht beschreiben} other {konnte nicht behalten, was geschrieben war}}: {reason}.',
+  'fault.guest': 'Der Gast bekam einen Fehler von {drive} und läuft weiter.',
+  'fault.advice':
+    '{kind, select, full {Machen Sie Platz auf ihrem Datenträger.} limit {Kopieren Sie die Datei auf einen Datenträger, der größere zulässt, oder geben Sie diesem Benutzer das Recht dazu.} gone {Fahren Sie den Gast herunter und geben Sie ihm eine unversehrte Kopie der Datei.} io {Prüfen Sie den Datenträger dieses Computers und kopieren Sie die Datei auf einen anderen.} other {}}',
+
   'ask.reset.title': 'Die Maschine neu starten?',
   'ask.reset.text': 'Sie fängt sofort von vorn an. Was der Gast nicht gespeichert hat, geht verloren.',
   'ask.powerOff.title': 'Die Maschine ausschalten?',

@@ -27,6 +27,13 @@ export const machine = {
   'machine.processor': 'Processor',
   'machine.actions': 'Machine',
 
+  'fault.title': '{name}: the host failed it',
+  'fault.what':
+    '{path} {operation, select, read {could not be read} write {could not be written} other {could not keep what was written}}: {reason}.',
+  'fault.guest': 'The guest was given an error of {drive} and goes on.',
+  'fault.advice':
+    '{kind, select, full {Make room on its disk.} limit {Copy the file to a disk that takes larger ones, or give this user the right to them.} gone {Shut the guest down and give it a whole copy of the file.} io {Check the disk of this computer and copy the file to another one.} other {}}',
+
   'ask.reset.title': 'Reset the machine?',
   'ask.reset.text': 'It starts over at once. What the guest has not saved is lost.',
   'ask.powerOff.title': 'Switch the machine off?',
