@@ -111,6 +111,25 @@ export const INTERRUPT_COUNTS = 0x1000
 export const REGION_RETIRED = 0x1400
 export const REGION_EXITS = 0x1408
 
+/** What the page walks of Mmu and of generated code (interpreter/page-walk.ts) share; none of it is saved. */
+export const Walk = {
+  /** Non-zero while only Mmu may fill the TLB: accesses are watched, or address line 20 is closed. */
+  BLOCKED: 0x1800,
+  /** Entries of TLB_FILLED and TLB_GLOBALS. */
+  FILLED_COUNT: 0x1804,
+  GLOBALS_COUNT: 0x1808,
+  /** Accesses that the TLB did not answer. */
+  MISSES: 0x180c,
+  /** Error code of the page fault that generated code has met, whose address is in CR2. */
+  ERROR_CODE: 0x1810,
+} as const
+
+/** Linear page numbers of TLB entries in use, those of global pages apart; what did not fit in is not listed. */
+export const TLB_FILLED = 0x60000
+export const MAX_FILLED = 1 << 16
+export const TLB_GLOBALS = 0xa0000
+export const MAX_GLOBALS = 1 << 15
+
 /** FXSAVE alone needs 36. */
 export const BOUNCE_SLOTS = 48
 export const BOUNCE_BYTES = 32
