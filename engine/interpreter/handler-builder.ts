@@ -151,6 +151,12 @@ export class HandlerBuilder extends Semantics {
     }
   }
 
+  /** Emits the delivery of an exception at REC by a shortcut; what that leaves out is a fault for the runtime. */
+  buildDelivery(deliver: (b: Semantics) => void): void {
+    deliver(this)
+    this.leave(Why.FAULT)
+  }
+
   leave(why: number): void {
     this.fn.set(Local.WHY, i32(why))
     this.fn.branch(this.frame.out)
@@ -373,12 +379,9 @@ export class HandlerBuilder extends Semantics {
   /** Goes to an EIP through the jump cache; the run before is accounted for. */
   lookUp(target: Expr): void {
     const { fn } = this
-    const hash = and(xor(target, shrU(target, i32(12))), i32(JUMP_CACHE_ENTRIES - 1))
-    fn.set(Local.ENTRY, shl(hash, i32(4)))
+    fn.set(Local.ENTRY, jumpCacheEntry(target))
     const entry = local(Local.ENTRY)
-    fn.if(
-      and(eq(load(entry, 4, JUMP_CACHE), target), eq(load(entry, 4, JUMP_CACHE + 4), local(Local.JUMP_KEY))),
-    )
+    fn.if(isInJumpCache(entry, target))
     fn.set(Local.REC, load(entry, 4, JUMP_CACHE + 8))
     fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
     this.#dispatchOrStop()
@@ -601,6 +604,13 @@ export class HandlerBuilder extends Semantics {
     }
   }
 }
+
+/** Offset of an EIP's entry in the jump cache. */
+export const jumpCacheEntry = (eip: Expr): Expr =>
+  shl(and(xor(eip, shrU(eip, i32(12))), i32(JUMP_CACHE_ENTRIES - 1)), i32(4))
+
+export const isInJumpCache = (entry: Expr, eip: Expr): Expr =>
+  and(eq(load(entry, 4, JUMP_CACHE), eip), eq(load(entry, 4, JUMP_CACHE + 4), local(Local.JUMP_KEY)))
 
 const codeLimit = (): Expr => load(i32(segmentAt(CS)), 4, Segment.LIMIT)
 

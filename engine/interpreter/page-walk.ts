@@ -175,6 +175,7 @@ function raise(fn: FunctionBuilder, linear: Expr, write: Expr, user: Expr, code:
   fn.store(i32(State.CR2), linear, 4)
   const ways = or(select(write, i32(PageError.WRITE), i32(0)), select(user, i32(PageError.USER), i32(0)))
   fn.store(i32(Walk.ERROR_CODE), or(ways, i32(code)), 4)
+  fn.store(i32(Walk.FAULTED), i32(1), 4)
   countMiss(fn)
   fn.return(i32(0))
 }

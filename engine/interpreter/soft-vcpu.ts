@@ -606,7 +606,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
           this.#restep = false
           return this.#step()
         }
-        const fault = this.#fault ?? this.mmu.walkFault
+        const fault = this.#fault ?? this.mmu.takeWalkFault()
         this.#fault = null
         return this.exceptions.raise(fault) && this.#goOn()
       }

@@ -120,8 +120,12 @@ export const Walk = {
   GLOBALS_COUNT: 0x1808,
   /** Accesses that the TLB did not answer. */
   MISSES: 0x180c,
-  /** Error code of the page fault that generated code has met, whose address is in CR2. */
-  ERROR_CODE: 0x1810,
+  /** Non-zero once generated code has met a page fault, whose address is in CR2, until that is delivered. */
+  FAULTED: 0x1810,
+  /** Its error code. */
+  ERROR_CODE: 0x1814,
+  /** Writes of the current instruction that wait in bounce buffers. */
+  PENDING_WRITES: 0x1818,
 } as const
 
 /** Linear page numbers of TLB entries in use, those of global pages apart; what did not fit in is not listed. */

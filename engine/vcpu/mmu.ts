@@ -112,8 +112,9 @@ export class Mmu implements MemoryObserver, TableReader {
     this.onFlush(globals)
   }
 
-  /** The page fault that a walk of generated code has ended in; CR2 is set. */
-  get walkFault(): CpuFault {
+  /** Takes the page fault that a walk of generated code has ended in; CR2 is set. */
+  takeWalkFault(): CpuFault {
+    this.#words[Walk.FAULTED / 4] = 0
     return new CpuFault(Vector.PF, this.#words[Walk.ERROR_CODE / 4])
   }
 
