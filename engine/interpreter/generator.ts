@@ -26,15 +26,8 @@ import type { OpcodeTable } from '../isa/encoding.ts'
 import { deliverPageFault } from '../isa/shortcuts/protected.ts'
 import { JUMP_CACHE, REGION_RETIRED, State, Walk } from '../isa/state.ts'
 import { type Form, allForms } from './form.ts'
-import {
-  type Frame,
-  HandlerBuilder,
-  Import,
-  LOCAL_TYPES,
-  Local,
-  isInJumpCache,
-  jumpCacheEntry,
-} from './handler-builder.ts'
+import { type Frame, HandlerBuilder, Import, LOCAL_TYPES, Local, isInJumpCache } from './handler-builder.ts'
+import { jumpCacheEntry } from './jump-cache.ts'
 import { Handler, RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { TIMED_SHIFT } from './tier-times.ts'
 
@@ -95,6 +88,7 @@ const RUNTIME_IMPORTS: FunctionImport[] = [
   { module: 'runtime', name: 'writePort', parameters: words(3), result: I32 },
   { module: 'runtime', name: 'find', parameters: words(1), result: I32 },
   { module: 'runtime', name: 'clock', parameters: [], result: I32 },
+  { module: 'runtime', name: 'timeStamp', parameters: [], result: I32 },
 ]
 
 /** Helpers carry their number of arguments in their name: "add/2". */
@@ -218,7 +212,7 @@ function emitDelivery(fn: FunctionBuilder, again: Label, delivery: number): void
   loadLocals(fn)
   fn.set(Local.WHY, i32(Why.JUMP))
   const target = fn.let(word(State.EIP))
-  fn.set(Local.ENTRY, jumpCacheEntry(target))
+  fn.set(Local.ENTRY, jumpCacheEntry(target, local(Local.JUMP_KEY)))
   fn.if(isInJumpCache(entry, target))
   fn.set(Local.REC, load(entry, 4, JUMP_CACHE + 8))
   fn.set(Local.START, rec)

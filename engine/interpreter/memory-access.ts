@@ -56,11 +56,15 @@ export function buildMemoryAccess(memory: WebAssembly.Memory, slow: Access): Acc
 }
 
 function accessFunction(): FunctionBuilder {
-  const names = ['linear', 'entry', 'wanted', 'write', 'directoryAt', 'directory', 'leafAt', 'leaf', 'page', 'count']
+  const names = [
+    ...['linear', 'entry', 'wanted', 'write'],
+    ...['directoryAt', 'directory', 'leafAt', 'leaf', 'page', 'count'],
+  ]
   const at = Object.fromEntries(names.map((name, i) => [name, PARAMETERS + i])) as unknown as WalkLocals
   const fn = new FunctionBuilder(PARAMETERS, Array<typeof I32>(PARAMETERS + names.length).fill(I32))
   const [offset, segment, kind] = [local(0), local(1), local(2)]
-  const [linear, entry, wanted, write] = [local(at.linear), local(at.entry), local(at.wanted), local(at.write)]
+  const [linear, entry] = [local(at.linear), local(at.entry)]
+  const [wanted, write] = [local(at.wanted), local(at.write)]
   const size = and(kind, i32(0xff))
   const slow = fn.block()
   fn.set(at.write, and(kind, i32(WRITE)))

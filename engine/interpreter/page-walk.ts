@@ -56,7 +56,8 @@ const RAM_PAGE = RAM_BASE >>> PAGE_SHIFT
  * fault. Branches to `unusual` for what it leaves to Mmu.
  */
 export function emitPageWalk(fn: FunctionBuilder, at: WalkLocals, unusual: Label): void {
-  const [linear, entry, wanted, write] = [local(at.linear), local(at.entry), local(at.wanted), local(at.write)]
+  const [linear, entry] = [local(at.linear), local(at.entry)]
+  const [wanted, write] = [local(at.wanted), local(at.write)]
   const [directoryAt, directory] = [local(at.directoryAt), local(at.directory)]
   const [leafAt, leaf, page] = [local(at.leafAt), local(at.leaf), local(at.page)]
   const word = (address: number): Expr => load(i32(address), 4)
@@ -67,10 +68,7 @@ export function emitPageWalk(fn: FunctionBuilder, at: WalkLocals, unusual: Label
   // Paging is bit 31.
   fn.branchIf(unusual, geS(word(State.CR0), i32(0)))
   fn.branchIf(unusual, and(word(State.CR4), i32(CR4.PAE)))
-  fn.set(
-    at.directoryAt,
-    or(and(word(State.CR3), i32(~OFFSET)), and(shrU(linear, i32(20)), i32(0xffc))),
-  )
+  fn.set(at.directoryAt, or(and(word(State.CR3), i32(~OFFSET)), and(shrU(linear, i32(20)), i32(0xffc))))
   unless(isRam(shrU(directoryAt, i32(PAGE_SHIFT))))
   fn.set(at.directory, load(directoryAt, 4, RAM_BASE))
   const faulted = fn.block()

@@ -300,6 +300,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
           this.#times?.clock()
           return 0
         },
+        timeStamp: (): number => {
+          this.#system.readTimeStamp()
+          return 0
+        },
       },
       fpu: this.config.fpu,
     })

@@ -129,9 +129,9 @@ export const Walk = {
 } as const
 
 /** Linear page numbers of TLB entries in use, those of global pages apart; what did not fit in is not listed. */
-export const TLB_FILLED = 0x60000
+export const TLB_FILLED = 0x20000
 export const MAX_FILLED = 1 << 16
-export const TLB_GLOBALS = 0xa0000
+export const TLB_GLOBALS = 0x60000
 export const MAX_GLOBALS = 1 << 15
 
 /** FXSAVE alone needs 36. */
@@ -186,14 +186,6 @@ export const EDI = 7
 export const FPU_DATA = 0x8000
 
 /**
- * Direct-mapped by EIP: tag (EIP, JUMP_KEY; 8 bytes), record, EIP_BASE. A hit proves that the target lies
- * within the code segment, is mapped, executable and decoded.
- */
-export const JUMP_CACHE = 0x20000
-export const JUMP_CACHE_ENTRIES = 16384
-export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
-
-/**
  * One word per page of linear address space: linear-memory page minus linear page, with the permissions
  * in the low bits. Zero: not known.
  */
@@ -202,6 +194,17 @@ export const TLB_BYTES = 0x400000
 export const Tlb = { READ_SUPERVISOR: 1, WRITE_SUPERVISOR: 2, READ_USER: 4, WRITE_USER: 8 } as const
 /** A permission to write shifted by this: it holds, but the page has decoded code, so each write is checked. */
 export const TLB_CHECKED_SHIFT = 4
+
+/**
+ * Direct-mapped by EIP and JUMP_KEY: tag (EIP, JUMP_KEY; 8 bytes), record, EIP_BASE. A hit proves that the target lies
+ * within the code segment, is mapped, executable and decoded. Programs of one file that take turns have the same EIPs
+ * under several keys; a kernel has thousands of targets.
+ */
+export const JUMP_CACHE = 0x500000
+export const JUMP_CACHE_ENTRIES = 65536
+export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
+/** Left shift of JUMP_KEY in the index: what tells address spaces apart stays, generations do not. */
+export const JUMP_CACHE_KEY_SHIFT = 7
 
 /** Decoded instructions, see interpreter/record.ts. */
 export const RECORDS = 0x600000

@@ -108,7 +108,10 @@ export class Mmu implements MemoryObserver, TableReader {
       }
     }
     words[Walk.FILLED_COUNT / 4] = 0
-    if (globals) words[Walk.BLOCKED / 4] = Number(this.memory.a20Mask >>> 0 !== 0xffffffff || !!this.watch?.isActive)
+    if (globals) {
+      const isBlocked = this.memory.a20Mask >>> 0 !== 0xffffffff || this.watch?.isActive === true
+      words[Walk.BLOCKED / 4] = Number(isBlocked)
+    }
     this.onFlush(globals)
   }
 
