@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { TimeScale, VmExecution } from './execution.ts'
 import { DiskLayer, MachineConfig } from './machine-config.ts'
 import type { Contract } from './rpc.ts'
 import { SerialLinkTarget } from './serial-target.ts'
@@ -10,7 +11,8 @@ const drive = v.pipe(v.string(), v.maxLength(32))
 /** How a machine ended, or that it runs or is paused. */
 export const MachineState = v.variant('kind', [
   v.object({ kind: v.literal('running') }),
-  v.object({ kind: v.literal('paused') }),
+  /** `reason`: it paused by itself, for want of room on the host's disk, and goes on by itself. */
+  v.object({ kind: v.literal('paused'), reason: v.optional(v.string()) }),
   /** The guest switched the machine off, or the user pulled the plug. */
   v.object({ kind: v.literal('off') }),
   v.object({ kind: v.literal('debug-exit'), status: v.number() }),
@@ -27,6 +29,7 @@ export const vmContract = {
       params: v.strictObject({
         config: MachineConfig,
         serial: v.array(SerialLinkTarget),
+        execution: v.optional(VmExecution, {}),
         /** File of a saved state to go on from. */
         restore: v.nullable(v.string()),
         /** Go on from it although files were written since, as merging snapshots does: the record vouches for them. */
@@ -37,6 +40,8 @@ export const vmContract = {
     pause: { params: nothing, result: nothing },
     resume: { params: nothing, result: nothing },
     reset: { params: nothing, result: nothing },
+    /** Throws `priority-refused` where the system does not let a program raise its priority again. */
+    setExecution: { params: VmExecution, result: nothing },
     powerButton: { params: nothing, result: nothing },
     powerOff: { params: nothing, result: nothing },
     /** Pauses the machine and writes its whole state to a file. */
@@ -80,6 +85,8 @@ export const stringToBytes = (text: string): Uint8Array =>
 export const viewContract = {
   calls: {
     screenText: { params: nothing, result: ScreenText },
+    /** Throws `option-invalid` where guest time cannot be other than the host's. */
+    setTimeScale: { params: v.strictObject({ scale: TimeScale }), result: nothing },
     /** Types text as a US keyboard would; characters without a key are left out. Ends when typed. */
     type: { params: v.strictObject({ text: v.pipe(v.string(), v.maxLength(65536)) }), result: nothing },
   },

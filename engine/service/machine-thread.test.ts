@@ -121,6 +121,7 @@ const HOST: VmHost = {
   openSerial: () => Promise.resolve(null),
   readFile: () => Promise.reject(new Error('there is no such file')),
   writeFile: () => Promise.reject(new Error('nothing is written here')),
+  setPriority: () => {},
 }
 
 describe('vm service', () => {

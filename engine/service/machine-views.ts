@@ -127,6 +127,7 @@ export class MachineViews implements MachineListener {
       channel,
       {
         screenText: () => thread.ask('screenText'),
+        setTimeScale: ({ scale }) => thread.ask('setTimeScale', scale),
         type: ({ text }, signal) => thread.type(text, signal),
       },
       {

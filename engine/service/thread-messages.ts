@@ -18,6 +18,8 @@ export interface Requests {
   pause: { args: []; answer: void }
   resume: { args: []; answer: void }
   reset: { args: []; answer: void }
+  setCap: { args: [percent: number]; answer: void }
+  setTimeScale: { args: [scale: number]; answer: void }
   powerButton: { args: []; answer: void }
   powerOff: { args: []; answer: void }
   screenText: { args: []; answer: ScreenText }

@@ -1,4 +1,5 @@
 import type { Channel } from '../protocol/channel.ts'
+import type { VmExecution } from '../protocol/execution.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../protocol/rpc.ts'
 import type { SerialLinkTarget } from '../protocol/serial-target.ts'
 import { vmContract, type MachineState, type VmContract } from '../protocol/vm-contract.ts'
@@ -22,6 +23,8 @@ export interface SerialLink {
 export interface VmHost {
   /** Throws `option-invalid`. Null for a port that leads nowhere. */
   openSerial(target: SerialLinkTarget, toGuest: (bytes: Uint8Array) => void): Promise<SerialLink | null>
+  /** Ranks the process for the host's scheduler. Throws `priority-refused`. */
+  setPriority(priority: VmExecution['priority']): void
   readFile(path: string): Promise<Uint8Array>
   /** Puts the file in place whole or not at all. */
   writeFile(path: string, contents: Uint8Array): Promise<void>
@@ -68,7 +71,7 @@ export class VmService {
   #calls(tell: Required<Pick<MachineListener, 'onState' | 'onFault'>>): CallHandlers<VmContract> {
     const { views } = this
     return {
-      start: async ({ config, serial, restore, allowChangedMedia }) => {
+      start: async ({ config, serial, execution, restore, allowChangedMedia }) => {
         if (this.#thread) throw new RpcError('already-running')
         const state = restore === null ? null : await this.host.readFile(restore)
         const listener = {
@@ -85,6 +88,7 @@ export class VmService {
           onStats: (stats: VmStats) => views.onStats(stats),
           onFrame: (view: number, buffer: ArrayBuffer) => views.onFrame(view, buffer),
         }
+        this.host.setPriority(execution.priority)
         // The links come first: what cannot be opened keeps the machine off.
         await this.#openLinks(serial)
         const thread = new MachineThread(this.script, config, listener, { state, allowChangedMedia })
@@ -95,11 +99,16 @@ export class VmService {
           this.#links.map((link) => link?.place ?? null),
         )
         void thread.ended.then(() => this.#end())
+        await thread.ask('setCap', execution.capPercent)
       },
       pause: () => this.#running.ask('pause'),
       resume: async () => {
         await this.#running.ask('resume')
         this.#stoodMs = performance.now() - this.#stoppedAtMs
+      },
+      setExecution: async ({ capPercent, priority }) => {
+        await this.#running.ask('setCap', capPercent)
+        this.host.setPriority(priority)
       },
       reset: () => this.#running.ask('reset'),
       powerButton: () => this.#running.ask('powerButton'),

@@ -94,10 +94,16 @@ function checkPlainFile(path: string, stats: fs.StatsBase<number> | fs.StatsBase
 }
 
 const GONE = new Set(['ESTALE', 'ENODEV', 'ENXIO', 'EBADF', 'ENOENT', 'ENOTCONN', 'EHOSTDOWN'])
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+const FULL = new Set(['ENOSPC', 'EDQUOT'])
 
 function kindOf(code: string): DiskErrorKind {
+  if (code === 'EFBIG') return 'limit'
   return FULL.has(code) ? 'full' : GONE.has(code) ? 'gone' : code === 'EROFS' ? 'readonly' : 'io'
+}
+
+const REASONS_IN_USE: Partial<Record<DiskErrorKind, string>> = {
+  full: 'no room is left on its disk',
+  limit: 'it is as large as its disk or the rights of this user allow',
 }
 
 /** Why the host failed a file. @param what in words, such as "it cannot be written" */
@@ -105,7 +111,7 @@ export function hostFailure(error: unknown, path: string, what: string): DiskErr
   if (error instanceof DiskError) return error
   const code = codeOf(error)
   const kind = kindOf(code)
-  const reason = kind === 'full' ? 'no room is left on its disk' : `${what} (${code})`
+  const reason = REASONS_IN_USE[kind] ?? `${what} (${code})`
   return new DiskError(kind, path, reason, { cause: error })
 }
 
@@ -172,8 +178,11 @@ class OpenFile implements HostFile {
         this.#checkNamed(fd)
       })
     } catch (error) {
-      if (error instanceof DiskError && error.kind === 'io') this.#syncFailure = error
-      throw error
+      if (!(error instanceof DiskError) || error.kind === 'gone') throw error
+      // Also for want of room: what could not be written is forgotten, so making room does not bring it back.
+      const { path, reason } = error
+      this.#syncFailure = new DiskError('io', path, reason, { cause: error })
+      throw this.#syncFailure
     }
   }
 

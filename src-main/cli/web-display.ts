@@ -6,7 +6,7 @@ import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
 import type { MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
-import { USUAL_DISPLAY, type HostFault, type VmSummary } from '../../engine/protocol/vm.ts'
+import { USUAL_DISPLAY, USUAL_EXECUTION, type HostFault, type VmSummary } from '../../engine/protocol/vm.ts'
 import type { MachineThread } from '../../engine/service/machine-thread.ts'
 import type { MachineViews } from '../../engine/service/machine-views.ts'
 import { serveViews } from '../vm-process/view-server.ts'
@@ -119,6 +119,7 @@ export class WebDisplay {
       tags: [],
       notes: '',
       display: USUAL_DISPLAY,
+      execution: USUAL_EXECUTION,
       memoryMiB,
       cpuModel,
       drives: drives.map((drive) => ({

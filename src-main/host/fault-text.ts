@@ -6,7 +6,8 @@ const FAILED: Record<HostFault['operation'], string> = {
   flush: 'what was written to it could not be kept',
 }
 const ADVICE: Partial<Record<HostFault['kind'], string>> = {
-  full: 'make room on its disk, and let the guest try again',
+  full: 'make room on its disk',
+  limit: 'copy it to a disk that takes larger files, or give this user the right to them',
   gone: 'shut the guest down, and give it a whole copy of the file',
   io: "check the host's disk, and copy the file to another one",
 }

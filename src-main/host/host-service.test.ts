@@ -43,6 +43,7 @@ function startProcess(): VmProcess {
       },
       pause: () => note('pause'),
       resume: () => note('resume'),
+      setExecution: ({ capPercent, priority }) => note(`${capPercent} percent, ${priority}`),
       reset: () => note('reset'),
       powerButton: () => note('power button'),
       powerOff: () => {
@@ -115,7 +116,7 @@ describe('host service', () => {
     ])
     expect(log.at(-1)).toMatchObject({
       level: 'error',
-      text: '/a.img: it could not be written: no room; the guest was given an error of ide0-master and goes on; make room on its disk, and let the guest try again',
+      text: '/a.img: it could not be written: no room; the guest was given an error of ide0-master and goes on; make room on its disk',
     })
   })
 
@@ -203,6 +204,23 @@ describe('host service', () => {
     const logging = { ...settings.machine, debug: { exit: false, portLogs: [], console: '/tmp/x' } }
     await expect(
       client.call('change', { id, settings: { ...settings, machine: logging } }),
+    ).rejects.toMatchObject({ code: 'bad-request' })
+  })
+
+  it('caps and ranks a machine that runs, and keeps both for the next start', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Capped' })
+    await client.call('start', { id })
+    const settings = await client.call('settings', { id })
+    const execution = { capPercent: 25, priority: 'low' as const }
+    await client.call('change', { id, settings: { ...settings, execution } })
+    expect(told.at(-1)).toBe('25 percent, low')
+    expect((await client.call('settings', { id })).execution).toEqual(execution)
+    await expect(
+      client.call('change', {
+        id,
+        settings: { ...settings, execution: { ...execution, capPercent: 0 } },
+      }),
     ).rejects.toMatchObject({ code: 'bad-request' })
   })
 

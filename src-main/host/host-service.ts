@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { cpus, freemem, totalmem } from 'node:os'
 import { basename, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
@@ -11,6 +12,7 @@ import { savedPictureName, savedStateName } from '../../engine/service/snapshots
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
 import {
   USUAL_DISPLAY,
+  USUAL_EXECUTION,
   VmRecord,
   type HostFault,
   type VmSettings,
@@ -214,7 +216,7 @@ export class HostService<P extends VmProcess> {
       const { memoryMiB, cpuModel, accel } = config
       this.#log.note(id, 'info', `starts: ${memoryMiB} MiB, processor ${cpuModel}, accelerator ${accel}`)
       const serial = record.serial.map((target) => this.#linkTarget(id, target))
-      await this.supervisor.start(id, { config, serial, ...from })
+      await this.supervisor.start(id, { config, serial, execution: record.execution, ...from })
       await machine.begun()
       if (disposable) this.#disposable.add(id)
       const control = await this.#serveControl(id)
@@ -316,6 +318,9 @@ export class HostService<P extends VmProcess> {
       // Its media may have been changed since the window asked; they are changed by `insert` and `eject` only.
       await this.library.update(id, isOff ? changed : { ...changed, machine: record.machine })
       await this.#changed(id)
+      const isLive = state === 'running' || state === 'paused'
+      if (isLive && !isDeepStrictEqual(record.execution, changed.execution))
+        await this.supervisor.client(id).call('setExecution', changed.execution)
     })
   }
 
@@ -386,7 +391,7 @@ export class HostService<P extends VmProcess> {
   async #summary(entry: LibraryEntry): Promise<VmSummary> {
     const { id } = entry
     if ('problem' in entry) return { ...INACCESSIBLE, id, name: id, reason: entry.problem }
-    const { name, icon, group, tags, notes, display, machine } = entry.record
+    const { name, icon, group, tags, notes, display, execution, machine } = entry.record
     const status = this.supervisor.status(id)
     const saved = join(this.library.folderOf(id), savedStateName(entry.record))
     const isSaved = status.state === 'off' && (await exists(saved))
@@ -398,6 +403,7 @@ export class HostService<P extends VmProcess> {
       tags,
       notes,
       display,
+      execution,
       ...(isSaved ? { state: 'saved', reason: null } : status),
       memoryMiB: machine.memoryMiB,
       cpuModel: machine.cpuModel,
@@ -413,6 +419,7 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   tags: [],
   notes: '',
   display: USUAL_DISPLAY,
+  execution: USUAL_EXECUTION,
   memoryMiB: null,
   cpuModel: null,
   drives: [],

@@ -40,6 +40,7 @@ class ObedientProcess implements VmProcess {
         },
         pause: () => tell('paused'),
         resume: () => tell('running'),
+        setExecution: () => undefined,
         reset: () => undefined,
         powerButton: () => undefined,
         powerOff: () => {

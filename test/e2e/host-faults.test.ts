@@ -21,10 +21,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const noProgram = missing({ browser: false })
-if (noProgram) process.stderr.write(`skipped: a full host disk: ${noProgram}\n`)
+if (noProgram) process.stderr.write(`skipped: a host that lets a file grow no further: ${noProgram}\n`)
 
-describe.skipIf(noProgram)('a host whose disk is full, on the command line', () => {
-  /** A limit on the size of files stands for it: what lies behind it cannot be written. */
+describe.skipIf(noProgram)('a host that lets a file grow no further, on the command line', () => {
   it('is an error of the guest, said once to the user, and the machine goes on', async () => {
     const disk = join(folder, 'disk.img')
     writeFileSync(disk, '')
@@ -40,8 +39,9 @@ describe.skipIf(noProgram)('a host whose disk is full, on the command line', () 
       ),
     )
     expect(stderr).toBe(
-      `vitrine: ${disk}: it could not be written: no room is left on its disk; the guest was given an error of ` +
-        'ide0-master and goes on; make room on its disk, and let the guest try again\n',
+      `vitrine: ${disk}: it could not be written: it is as large as its disk or the rights of this user allow; ` +
+        'the guest was given an error of ide0-master and goes on; copy it to a disk that takes larger files, or ' +
+        'give this user the right to them\n',
     )
     expect(status).toBe(0)
   })

@@ -32,7 +32,7 @@ export const machine = {
     '{path} {operation, select, read {could not be read} write {could not be written} other {could not keep what was written}}: {reason}.',
   'fault.guest': 'The guest was given an error of {drive} and goes on.',
   'fault.advice':
-    '{kind, select, full {Make room on the disk of the file, then let the guest try again.} gone {Shut the guest down and give it a whole copy of the file.} io {Check the disk of this computer and copy the file to another one.} other {}}',
+    '{kind, select, full {Make room on its disk.} limit {Copy the file to a disk that takes larger ones, or give this user the right to them.} gone {Shut the guest down and give it a whole copy of the file.} io {Check the disk of this computer and copy the file to another one.} other {}}',
 
   'ask.reset.title': 'Reset the machine?',
   'ask.reset.text': 'It starts over at once. What the guest has not saved is lost.',
@@ -87,6 +87,7 @@ export const machine = {
   'screen.hint': 'Click to use keyboard and mouse in the machine. {key} gives them back.',
   'screen.hintAbsolute': 'Click to type in the machine',
   'screen.paused': 'Paused',
+  'screen.stalled': 'Paused: the disk of this computer is full. The machine goes on when there is room.',
   'text.label': 'Text on the machine’s screen',
   'text.find': 'Find on the screen',
   'text.found': '{count, plural, =0 {Not found} one {# place} other {# places}}',
@@ -104,7 +105,15 @@ export const machine = {
   'serial.place': 'It also leads to {place}.',
 
   'status.speed': '{rate} MIPS · {busy} % busy',
-  'status.speedHelp': 'Guest instructions a second, and how much of the time the guest works',
+  'status.rate': '{percent} % speed',
+  'status.paceHelp':
+    'Guest instructions a second, how much of the time the guest works, how fast its clock runs, and how far it is behind',
+  'status.behind': '{seconds} s behind',
+  'pace.label': 'Speed',
+  'pace.time': 'Speed of time in the guest',
+  'pace.scale': '{scale, select, 1 {As outside} other {{scale} times}}',
+  'pace.cap': 'Execution cap',
+  'pace.fastForward': 'Fast-forward',
   'status.yours': 'Keyboard and mouse are yours',
   'status.accelerator': 'Runs the guest’s instructions: {name}, because {reason}',
   'status.caught': 'Keyboard and mouse in the machine · {key} releases',
@@ -188,6 +197,8 @@ export const machine = {
   'error.medium-changed':
     '{path} is not what was in {drive} when the state was saved: {reason}. Put it back, or discard the saved state.',
   'error.state-too-new': 'The saved state was made by a newer version.',
+  'error.priority-refused':
+    'The setting is kept for the next start: this computer does not let the priority of a program that runs be raised ({reason}).',
   'error.vm-unknown': 'This machine is no longer in the library.',
   'error.vm-inaccessible': 'The machine cannot be used: {reason}.',
   'error.vm-busy': 'The machine is {state}.',
