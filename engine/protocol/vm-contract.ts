@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { TimeScale, VmExecution } from './execution.ts'
+import { LAYOUT_NAMES } from './keyboard-layouts.ts'
 import { DiskLayer, MachineConfig } from './machine-config.ts'
 import type { Contract } from './rpc.ts'
 import { SerialLinkTarget } from './serial-target.ts'
@@ -87,8 +88,15 @@ export const viewContract = {
     screenText: { params: nothing, result: ScreenText },
     /** Throws `option-invalid` where guest time cannot be other than the host's. */
     setTimeScale: { params: v.strictObject({ scale: TimeScale }), result: nothing },
-    /** Types text as a US keyboard would; characters without a key are left out. Ends when typed. */
-    type: { params: v.strictObject({ text: v.pipe(v.string(), v.maxLength(65536)) }), result: nothing },
+    /** Types text by the keys of a layout; characters without a key are left out. Ends when typed or cancelled. */
+    type: {
+      params: v.strictObject({
+        text: v.pipe(v.string(), v.maxLength(65536)),
+        layout: v.optional(v.picklist(LAYOUT_NAMES), 'us'),
+        charactersPerSecond: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(200)), 20),
+      }),
+      result: nothing,
+    },
   },
   notices: {
     key: v.strictObject({ code: v.pipe(v.string(), v.maxLength(32)), pressed: v.boolean() }),

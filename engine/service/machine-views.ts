@@ -128,7 +128,8 @@ export class MachineViews implements MachineListener {
       {
         screenText: () => thread.ask('screenText'),
         setTimeScale: ({ scale }) => thread.ask('setTimeScale', scale),
-        type: ({ text }, signal) => thread.type(text, signal),
+        type: ({ text, layout, charactersPerSecond }, signal) =>
+          thread.type(text, { layout, charactersPerSecond, signal }),
       },
       {
         key: ({ code, pressed }) =>

@@ -138,7 +138,7 @@ class Run {
       case 'wait':
         return this.#wait(step.pattern)
       case 'type':
-        return thread.type(step.text, this.#stop.signal)
+        return thread.type(step.text, { signal: this.#stop.signal })
       case 'key':
         return thread.press(step.codes)
       case 'mouse':
