@@ -23,6 +23,7 @@ import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
 import { faultText } from './fault-text.ts'
+import { FilesDesk, type FilesCall } from './files-desk.ts'
 import { Images } from './images.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
@@ -47,6 +48,7 @@ export class HostService<P extends VmProcess> {
   readonly #log: VmLog
   readonly #presets: Preset[] = loadPresets()
   readonly #snapshots: SnapshotDesk<P>
+  readonly #files: FilesDesk
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
   /** Machines whose writes are thrown away at the end of their run. */
@@ -81,6 +83,17 @@ export class HostService<P extends VmProcess> {
       tellOf: (id) => this.#tellOf(id),
       note: (id, level, text) => this.#log.note(id, level, text),
     })
+    this.#files = new FilesDesk(library, {
+      exclusively: (id, change) => this.#exclusively(id, change),
+      stateOf: async (id) => {
+        const entry = await this.library.read(id)
+        if (!entry) throw new RpcError('vm-unknown', { id })
+        return (await this.#summary(entry)).state
+      },
+      stopSettling: (id) => this.#snapshots.stopSettling(id),
+      settle: (id) => this.#snapshots.settle(id),
+      note: (id, level, text) => this.#log.note(id, level, text),
+    })
   }
 
   /** Opens the library at a folder; a new one gets the demo machine. */
@@ -99,7 +112,7 @@ export class HostService<P extends VmProcess> {
     const client = new RpcServer<HostContract>(
       hostContract,
       channel,
-      { ...this.#calls, ...this.#snapshots.calls },
+      { ...this.#calls, ...this.#snapshots.calls, ...this.#files.calls },
       {},
       () => this.#clients.delete(client),
     )
@@ -127,11 +140,12 @@ export class HostService<P extends VmProcess> {
     await this.supervisor.close()
     await Promise.all(this.#locks.values())
     await this.#snapshots.close()
+    await this.#files.close()
     for (const timer of this.#purges.values()) clearTimeout(timer)
     await this.#log.flush()
   }
 
-  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall> = {
+  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall | FilesCall> = {
     list: () => this.list(),
     images: () => this.images.list(),
     presets: () => this.#presets,
