@@ -17,6 +17,8 @@ const MAX_RUN = 128
 const GRANULE_SHIFT = CODE_MAP_SHIFT
 /** A fused pair reaches two instructions of 15 bytes far. */
 const MAX_EXTENT = 30
+/** Part of the entries of a hot place. */
+const OFTEN = 1 / 64
 
 /** Key of a crossing that must be looked at again; never a JUMP_KEY. */
 const NO_KEY = -1
@@ -122,8 +124,16 @@ export class CodeCache {
     writeSpecial(this.#view, SCRATCH + RECORD_BYTES, Handler.ESCAPE, 0)
   }
 
+  /**
+   * True while writes to a page must be noticed. A page whose last instruction has been overwritten is forgotten
+   * here, which is at the write after that: code that is patched and run again is not lost and found each time.
+   */
   holdsCode(hostPage: number): boolean {
-    return this.#holdsCode[hostPage] === 1
+    if (this.#holdsCode[hostPage] === 0) return false
+    const page = this.#pages.get(hostPage)!
+    if ((page.granules[0]! | page.granules[1]!) !== 0) return true
+    this.#forget(page)
+    return false
   }
 
   /** The record of the instruction at an offset of a linear-memory page, decoded now if need be. */
@@ -247,6 +257,20 @@ export class CodeCache {
     this.#view.setInt32(head + Record.GUARD_KEY, NO_KEY, true)
   }
 
+  /** Offsets of a page that jumps have gone to lately, the most frequent first: not those that are rare beside it. */
+  enteredOften(hostPage: number, mode: CodeVariant): number[] {
+    const most = this.translated?.entriesUntilHot ?? 0
+    const entered = (head: number): number =>
+      this.#view.getUint16(head + Record.HANDLER, true) === Handler.REGION
+        ? most
+        : most - this.#view.getInt32(head + Record.IMMEDIATE, true)
+    return [...this.#variant(hostPage, mode).heads]
+      .map(([offset, head]) => ({ offset, count: entered(head) }))
+      .filter(({ count }) => count >= most * OFTEN)
+      .sort((a, b) => b.count - a.count)
+      .map(({ offset }) => offset)
+  }
+
   /** True once the branch has led somewhere. */
   wasTaken(branch: number): boolean {
     return this.#view.getInt32(branch + Record.LINK, true) !== LINK_STUB
@@ -353,7 +377,11 @@ export class CodeCache {
     if (!page) return false
     const start = host & 0xfff
     const end = Math.min(4096, start + size)
-    if (!covered(page, start, end)) return false
+    return covered(page, start, end) && this.#hits(page, start, end)
+  }
+
+  /** True when an instruction lies in these bytes of the page. */
+  #hits(page: CodePage, start: number, end: number): boolean {
     for (const tail of page.tails.values()) if (tail > start) return true
     for (const { index } of page.variants.values())
       for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
@@ -386,6 +414,9 @@ export class CodeCache {
         if (record !== 0 && (offset >= start || offset + this.#extent(record) > start))
           this.#makeStale(index, offset, record)
       }
+    for (let g = start >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
+      if (!this.#hits(page, g << GRANULE_SHIFT, (g + 1) << GRANULE_SHIFT))
+        page.granules[g >> 5]! &= ~(1 << (g & 31))
   }
 
   /** Instructions of the page before that reach beyond `start` are decoded again when they are met. */
@@ -406,9 +437,13 @@ export class CodeCache {
         if (record !== 0) this.#makeStale(index, offset, record)
       }
     page.granules.fill(0)
-    this.#pages.delete(page.hostPage)
+    this.#forget(page)
+  }
+
+  #forget({ hostPage }: CodePage): void {
+    this.#pages.delete(hostPage)
     this.#lastVariant = null
-    this.#holdsCode[page.hostPage] = 0
+    this.#holdsCode[hostPage] = 0
   }
 
   #makeStale(index: Int32Array, offset: number, record: number): void {

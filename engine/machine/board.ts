@@ -5,7 +5,7 @@ import type { BusDevice } from '../bus/bus-device.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import { PciBus } from '../bus/pci.ts'
 import { PciFunction, pciStateSchema } from '../bus/pci-function.ts'
-import { PortWindow } from '../bus/pci-window.ts'
+import { MemoryWindow, PortWindow } from '../bus/pci-window.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { AcpiPm, APM_BASE } from '../devices/acpi-pm/acpi-pm.ts'
 import { InterruptBus } from '../devices/apic/interrupt-bus.ts'
@@ -37,6 +37,8 @@ import { REGISTER_WINDOW_BYTES } from '../devices/vga/register-window.ts'
 import { Vga } from '../devices/vga/vga.ts'
 import { VmwareBackdoor } from '../devices/vmware-backdoor/vmware-backdoor.ts'
 import type { DiskFaultListener } from '../storage/block-image.ts'
+import { VirtioBlock, type VirtioBlockOptions } from '../virtio/virtio-block.ts'
+import { VirtioPci } from '../virtio/virtio-pci.ts'
 import type { RomSpace } from './rom-space.ts'
 
 /** What a machine's owner hears from its board. */
@@ -62,6 +64,7 @@ export interface BoardConfig {
   serialPorts: number
   floppyDrives: [FloppyDriveType, FloppyDriveType]
   ideDrives: IdeChannelOptions['drives'][]
+  virtioDisks: Omit<VirtioBlockOptions, 'onFault'>[]
   /** From the end of an IDE command to its interrupt. */
   ideInterruptDelayNs: number
   /** Real time at power-on, ns since 1970, in the zone that the guest's clock shows. */
@@ -79,7 +82,12 @@ const IDE_PORTS = [
   { base: 0x1f0, control: 0x3f6, irq: 14 },
   { base: 0x170, control: 0x376, irq: 15 },
 ]
-const LOCAL_APIC_AT = 0xfee00000
+/** IA32_APIC_BASE after a reset: the local APIC at FEE00000h, enabled, of the bootstrap processor. */
+export const APIC_BASE_AFTER_RESET = 0xfee00900
+const APIC_ENABLED = 0x800
+const APIC_ADDRESS = 0xfffff000
+/** Slot of the first virtio disk; the others follow. */
+const VIRTIO_SLOT = 3
 const IO_APIC_AT = 0xfec00000
 const HPET_AT = 0xfed00000
 /** Inputs of the I/O APIC that the HPET's comparators can choose: no ISA or PCI interrupt ends there. */
@@ -96,6 +104,7 @@ export class Board {
   readonly devices: Device[]
   readonly pics: PicPair
   readonly localApic: LocalApic | null
+  readonly #apicWindow: MemoryWindow | null
   readonly rtc: Rtc
   readonly fdc: Fdc
   readonly ide: IdeChannel[]
@@ -142,7 +151,8 @@ export class Board {
     })
     const irq = (index: number): Line => shared[index]!.input()
     this.isa = shared.map((line) => line.input())
-    if (this.localApic) this.#mapMemory(memory, 'local APIC', LOCAL_APIC_AT, this.localApic)
+    this.#apicWindow = this.localApic && this.#memoryWindow(memory, 'local APIC', this.localApic)
+    this.setApicBase(APIC_BASE_AFTER_RESET)
     if (ioApic) this.#mapMemory(memory, 'I/O APIC', IO_APIC_AT, ioApic)
     this.#map('pic-master', 0x20, 2, this.pics.master)
     this.#map('pic-slave', 0xa0, 2, this.pics.slave)
@@ -265,6 +275,12 @@ export class Board {
     this.pci.attach(1, 1, idePci)
     this.pci.attach(1, 3, this.acpi.pci)
     this.pci.attach(2, 0, vgaPci)
+    const virtioDisks = config.virtioDisks.map((options, index) => {
+      const disk = new VirtioBlock(clock, { ...options, onFault: events.diskFault })
+      const card = new VirtioPci({ id: options.id, ports, memory }, disk)
+      this.pci.attach(VIRTIO_SLOT + index, 0, card.pci)
+      return card
+    })
     const mechanism = new ConfigMechanism(this.pci, piix3.resetControl)
     this.#map('pci-config', 0xcf8, 8, mechanism, 4)
 
@@ -293,6 +309,7 @@ export class Board {
       this.fdc,
       ...this.ide,
       pciDevice('ide-pci', idePci, () => this.#followIdeMaster(idePci)),
+      ...virtioDisks,
       this.pics,
       ...(this.localApic ? [this.localApic] : []),
       ...(ioApic ? [ioApic] : []),
@@ -314,6 +331,13 @@ export class Board {
     )
   }
 
+  /** The processor's IA32_APIC_BASE: whether its local APIC is there, and at which address. */
+  setApicBase(value: number): void {
+    const enabled = (value & APIC_ENABLED) !== 0
+    this.localApic?.setEnabled(enabled)
+    this.#apicWindow?.place(enabled ? (value & APIC_ADDRESS) >>> 0 : null)
+  }
+
   /** INTA: what the processor's interrupt acknowledge gets. */
   acknowledge(): number {
     return this.localApic ? this.localApic.acknowledge() : this.pics.acknowledge()
@@ -328,7 +352,11 @@ export class Board {
   }
 
   #mapMemory(memory: MemoryMap, name: string, base: number, device: BusDevice): void {
-    memory.map({ name, base, length: PAGE, read: { device }, write: { device }, priority: 2 })
+    this.#memoryWindow(memory, name, device).place(base)
+  }
+
+  #memoryWindow(memory: MemoryMap, name: string, device: BusDevice): MemoryWindow {
+    return new MemoryWindow(memory, { name, length: PAGE, read: { device }, write: { device }, priority: 2 })
   }
 }
 

@@ -40,6 +40,7 @@ export function makeModule(requests: readonly RegionRequest[], flagFlow: FlagFlo
     imports: [...helpers.keys()].map(helperImport),
     functions,
     exports: new Map(functions.map((_, i) => [exportName(i), i])),
+    names: requests.map(({ region }) => `region_${entryEip(region).toString(16)}`),
     memoryPages: [1, 65536],
   })
   return {
@@ -53,6 +54,8 @@ export function makeModule(requests: readonly RegionRequest[], flagFlow: FlagFlo
     ms: performance.now() - began,
   }
 }
+
+const entryEip = ({ eipBase, blocks }: Region): number => (eipBase + blocks[0]!.steps[0]!.offset) >>> 0
 
 /** Name of the function of the request at a place in the list. */
 export const exportName = (index: number): string => `r${index}`

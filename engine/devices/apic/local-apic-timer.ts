@@ -105,7 +105,8 @@ export class LocalApicTimer {
 
   /** Takes mode and mask from the local vector table. */
   configure(periodic: boolean, masked: boolean): void {
-    if (periodic !== this.#periodic && this.currentCount === 0) this.#running = false
+    // A single count that ended unseen, behind the mask, has ended for good.
+    if ((periodic !== this.#periodic || this.#masked) && this.currentCount === 0) this.#running = false
     this.#periodic = periodic
     this.#masked = masked
     this.#schedule()
@@ -124,13 +125,10 @@ export class LocalApicTimer {
 
   #schedule(): void {
     if (!this.#running || this.#masked) return this.#timer.cancel()
-    const now = this.clock.nowNs
     const period = this.#initialCount * this.#tickNs
-    if (!this.#periodic) {
-      const end = Math.ceil(this.#startNs + period)
-      this.#running = end > now
-      return this.#running ? this.#timer.arm(end) : this.#timer.cancel()
-    }
+    // Though it be over already: a short count ends before the host has come to this line.
+    if (!this.#periodic) return this.#timer.arm(Math.ceil(this.#startNs + period))
+    const now = this.clock.nowNs
     const edge = this.#startNs + (Math.floor(Math.max(0, now - this.#startNs) / period) + 1) * period
     this.#timer.arm(Math.max(Math.ceil(edge), period < MIN_PERIOD_NS ? now + MIN_PERIOD_NS : now + 1))
   }

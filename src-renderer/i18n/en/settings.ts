@@ -44,6 +44,12 @@ export const settings = {
   'setting.speed': 'Cap on speed',
   'setting.speed.help':
     'Instructions a second at most. Games and installers that count loops need about 4 million (a 286), 10 (a 386), 30 (a 486) or 100 (a Pentium).',
+  'setting.cap': 'Execution cap',
+  'setting.cap.help':
+    'Share of a processor of this computer that the guest may have, in percent. Its clock keeps going. Changes at once, also while the machine runs.',
+  'setting.priority': 'Priority',
+  'setting.priority.help':
+    'How this computer ranks the machine among other programs. It can be lowered while the machine runs; many systems raise it again only at the next start.',
   'setting.memory': 'Memory',
   'setting.memory.help':
     'Taken from this computer only as the guest uses it. In the green part there is room for it, in the amber part other programs may get slow, in the red part there is not enough.',
@@ -67,7 +73,7 @@ export const settings = {
     'Where a real PC would start over after a triple fault. Off: the machine ends and says why.',
   'setting.drives': 'Drives',
   'setting.drives.help':
-    'Two floppy drives, and four hard disks and CD-ROMs on two IDE channels. Floppies and CDs can be changed while the machine runs.',
+    'Two floppy drives, and four hard disks and CD-ROMs on two IDE channels, and four hard disks on virtio. Floppies and CDs can be changed while the machine runs.',
   'setting.scaling': 'Size of the picture',
   'setting.scaling.help':
     'As large as the window allows, or only whole multiples so that all pixels are of one size.',
@@ -99,6 +105,7 @@ export const settings = {
   'setting.floppyTypes': 'Floppy drive types',
   'setting.floppyTypes.help': 'What the CMOS memory says of drives A and B. Automatic goes by the medium.',
 
+  'unit.percent': '%',
   'unit.mib': 'MiB',
   'unit.ips': 'a second',
   'unit.us': 'µs',
@@ -109,6 +116,9 @@ export const settings = {
   'choice.jit': 'Translator',
   'choice.interpreter': 'Interpreter',
   'choice.kvm': 'KVM of the host',
+  'choice.normal': 'Normal',
+  'choice.low': 'Low: after other programs',
+  'choice.lowest': 'Lowest: when nothing else runs',
   'choice.fit': 'As large as fits',
   'choice.integer': 'Whole multiples',
   'choice.original': 'One to one',
@@ -139,6 +149,10 @@ export const settings = {
   'drives.readonly': 'Read only',
   'drives.ephemeral': 'Discard changes',
   'drives.ephemeralHelp': 'What the guest writes is thrown away when the machine ends.',
+  'drives.bus': 'Bus of {drive}',
+  'drives.busHelp': 'Virtio is faster, for guests that have a driver for it: Linux from 2.6.25 on, BSD.',
+  'drives.bus.ide': 'IDE',
+  'drives.bus.virtio': 'virtio',
   'drives.format': 'Format of {drive}',
   'drives.remove': 'Remove {drive}',
   'drives.full': 'No more drives fit.',
