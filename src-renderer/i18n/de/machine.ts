@@ -104,7 +104,7 @@ export const machine: Record<keyof typeof english, string> = {
     'Er wird Taste für Taste getippt. Zeichen, die der Tastatur fehlen, werden ausgelassen; Gäste, die Tasten verlieren, brauchen ein langsameres Tempo.',
   'type.layout': 'Tastatur des Gasts',
   'type.rate': 'Tempo',
-  'type.perSecond': '{rate} Zeichen in der Sekunde',
+  'type.perSecond': '{rate} Tasten/s',
   'type.busy': 'Wird getippt…',
   'layout.us': 'Englisch (USA)',
   'layout.uk': 'Englisch (Großbritannien)',

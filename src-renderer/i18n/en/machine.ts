@@ -100,7 +100,7 @@ export const machine = {
     'It is typed key by key. Characters that the keyboard lacks are left out; choose a slower speed for guests that lose keys.',
   'type.layout': 'Keyboard of the guest',
   'type.rate': 'Speed',
-  'type.perSecond': '{rate} characters a second',
+  'type.perSecond': '{rate} keys a second',
   'type.busy': 'Typing…',
   'layout.us': 'English (US)',
   'layout.uk': 'English (UK)',
