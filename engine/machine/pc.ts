@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { EngineError } from '../base/errors.ts'
 import { CpuTarget } from '../debugger/cpu-target.ts'
 import type { Line } from '../base/line.ts'

@@ -140,7 +140,10 @@ describe('machine loop', () => {
 
   it('stays paused when somebody pauses it while it waits for room', () => {
     const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: 'no room is left on its disk' }
-    const { machine, host, loop } = powerOn([full, slice, slice], [[], [request('pause')], [], [request('powerOff')]])
+    const { machine, host, loop } = powerOn(
+      [full, slice, slice],
+      [[], [request('pause')], [], [request('powerOff')]],
+    )
     loop.run()
     expect(host.of('state').map(({ state }) => state.kind)).toEqual(['running', 'paused', 'off'])
     expect(machine.outcomes).toHaveLength(2)
