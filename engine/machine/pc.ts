@@ -428,6 +428,8 @@ class Pc implements Machine {
         acpi: apic,
         hpet: apic && (this.#config.knobs.hpet ?? false),
         apic,
+        instructions: () => this.#cpu.retiredNow,
+        busyPolling: this.#config.knobs.busyPolling ?? false,
         menuDelayMs: this.#config.knobs.bootMenuMs ?? 0,
         ...(kernel ? { kernel } : {}),
       },
