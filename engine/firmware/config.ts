@@ -8,6 +8,8 @@ export interface FirmwareConfig {
   ramBytes: number
   /** Processors, all listed in the MP and ACPI tables. */
   cpus: number
+  /** How many of COM1 to COM4 there are. */
+  serialPorts: number
   /** At most two. */
   floppies: readonly FirmwareDisk[]
   /** In the order of drive numbers 80h, 81h, … */

@@ -89,6 +89,7 @@ export function testContext(config: Partial<FirmwareConfig> = {}): Context & { c
     config: {
       ramBytes: 64 << 20,
       cpus: 1,
+      serialPorts: 4,
       floppies: [],
       disks: [],
       cdroms: [],

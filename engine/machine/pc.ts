@@ -22,11 +22,12 @@ import type { MachineCapture } from '../snapshot/capture.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
-import { Board } from './board.ts'
+import { APIC_BASE_AFTER_RESET, Board } from './board.ts'
+import type { HostFault } from '../protocol/vm.ts'
 import { DebugFile } from './debug-file.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
-import type { DriveStatus, HostFault, Machine, MachineStats, RunOutcome } from './machine.ts'
+import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
 import { captureMachine, restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
 import { readFile } from './read-file.ts'
@@ -46,12 +47,16 @@ const LONG_IDLE_NS = 500_000_000
 const BUSIEST_PORTS = 24
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
-/**
- * Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open.
- * @param options.restores it will go on from a saved state: what ephemeral overlays hold is kept
- */
-export function createMachine(config: MachineConfig, { restores = false } = {}): Machine {
-  return new Pc(config, restores)
+export interface MachineOptions {
+  /** It will go on from a saved state: what ephemeral overlays hold is kept. */
+  restores?: boolean
+  /** Monotonic time of the host in ns, given the instructions retired; its own clock when absent. */
+  hostNs?: (instructions: number) => number
+}
+
+/** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
+export function createMachine(config: MachineConfig, options: MachineOptions = {}): Machine {
+  return new Pc(config, options)
 }
 
 /** What devices ask the machine for in the middle of an access; done once the processor has stopped. */
@@ -59,10 +64,7 @@ type MachineEvent = 'machine' | 'cpu' | 'power-off' | { debugExit: number }
 
 /** The software PC: memory, board, processor, and the loop that runs them. */
 class Pc implements Machine {
-  readonly #clock = new MachineClock(
-    () => performance.now() * 1e6,
-    () => this.#cpu.retiredNow,
-  )
+  readonly #clock: MachineClock
   readonly #memory: MemoryMap
   readonly #ports = new PortMap()
   readonly #board: Board
@@ -79,10 +81,14 @@ class Pc implements Machine {
   /** Why the guest stands: the host has no room for what it wrote. */
   #stalled: DiskError | null = null
   #onFault: (fault: HostFault) => void = () => {}
-  #apicBase = 0xfee00900
+  #apicBase = APIC_BASE_AFTER_RESET
 
-  constructor(config: MachineConfig, restores: boolean) {
+  constructor(config: MachineConfig, { restores = false, hostNs }: MachineOptions) {
     this.#config = config
+    this.#clock = new MachineClock(
+      hostNs ? () => hostNs(this.#cpu.retiredNow ?? 0) : () => performance.now() * 1e6,
+      () => this.#cpu.retiredNow,
+    )
     const guest = new GuestMemory(config.memoryMiB)
     this.#memory = new MemoryMap(guest)
     this.#memory.map({
@@ -187,8 +193,8 @@ class Pc implements Machine {
   }
 
   /** What the host failed is the drive's to tell its guest. */
-  readonly #diskFault: DiskFaultListener = ({ drive, operation, error: { path, reason } }) =>
-    this.#onFault({ drive, operation, path, reason })
+  readonly #diskFault: DiskFaultListener = ({ drive, operation, error: { kind, path, reason } }) =>
+    this.#onFault({ drive, operation, path, kind, reason })
 
   run(sliceNs: number): RunOutcome {
     this.#tryToGoOn()
@@ -196,7 +202,7 @@ class Pc implements Machine {
     this.#clock.start()
     let idleNs = 0
     try {
-      const end = this.#clock.nowNs + sliceNs
+      const end = this.#clock.nowNs + sliceNs * this.#clock.scale
       for (;;) {
         const exit = this.#loop.run(Math.max(0, end - this.#clock.nowNs))
         switch (exit.kind) {
@@ -204,7 +210,7 @@ class Pc implements Machine {
             return { kind: 'slice' }
           case 'idle':
             idleNs = exit.wakeNs
-            return exit
+            return { kind: 'idle', wakeNs: idleNs / this.#clock.scale }
           case 'breakpoint':
             return { kind: 'stopped' }
           case 'shutdown':
@@ -230,6 +236,7 @@ class Pc implements Machine {
   reset(): void {
     this.#pending = null
     for (const device of this.#board.devices) device.reset()
+    this.#setApicBase(APIC_BASE_AFTER_RESET)
     clearMemory(this.#memory.memory.ram)
     this.#memory.setA20(true)
     this.#cpu.memoryReplaced()
@@ -238,6 +245,19 @@ class Pc implements Machine {
 
   pressPowerButton(): void {
     this.#board.acpi.pressPowerButton()
+  }
+
+  setCap(percent: number): void {
+    this.#loop.cap.percent = percent
+  }
+
+  setTimeScale(scale: number): void {
+    if (scale !== 1 && this.#cpu.retiredNow === null)
+      throw new EngineError('option-invalid', {
+        option: 'speed of time',
+        reason: 'under KVM the time-stamp counter is the host’s',
+      })
+    this.#clock.scale = scale
   }
 
   drives(): DriveStatus[] {
@@ -257,6 +277,9 @@ class Pc implements Machine {
       accelerator: this.#accelerator,
       instructions: this.#cpu.retired,
       guestNs: this.#clock.nowNs,
+      capPercent: this.#loop.cap.percent,
+      timeScale: this.#clock.scale,
+      behindNs: this.#clock.behindNs,
       lines: Object.fromEntries(
         this.#board.requests.flatMap((count, irq) => (count > 0 ? [[`IRQ ${irq}`, count]] : [])),
       ),
@@ -321,7 +344,8 @@ class Pc implements Machine {
       else {
         // The medium is lost in another way now: the guest hears of it at its next access.
         this.#stalled = null
-        this.#onFault({ drive: null, operation: 'write', path: error.path, reason: error.reason })
+        const { path, kind, reason } = error
+        this.#onFault({ drive: null, operation: 'write', path, kind, reason })
       }
     }
   }
@@ -415,12 +439,13 @@ class Pc implements Machine {
 
   /** The built-in firmware's services. */
   #mapFirmware(apic: boolean): void {
-    const { memoryMiB, cpus, boot } = this.#config
+    const { memoryMiB, cpus, boot, serialPorts } = this.#config
     const kernel = this.#placeKernel(apic)
     const firmware = new Firmware(
       {
         ramBytes: memoryMiB * MIB,
         cpus,
+        serialPorts,
         floppies: this.#bays.firmwareDisks('floppy'),
         disks: this.#bays.firmwareDisks('disk'),
         cdroms: this.#bays.firmwareDisks('cdrom'),
@@ -457,7 +482,9 @@ class Pc implements Machine {
   /** Port E9h, the printer and logged ports. The processor writes to ports in order, and so does each file. */
   #openDebugFiles(): void {
     const open = (path: string, mode: 'fresh' | 'append'): DebugFile => {
-      const file = new DebugFile(path, mode)
+      const file = new DebugFile(path, mode, ({ kind, reason }) =>
+        this.#onFault({ drive: null, operation: 'write', path, kind, reason }),
+      )
       this.#debugFiles.push(file)
       return file
     }
@@ -524,7 +551,7 @@ class Pc implements Machine {
 
   #setApicBase(value: number): void {
     this.#apicBase = value
-    this.#board.localApic?.setEnabled((value & 0x800) !== 0)
+    this.#board.setApicBase(value)
   }
 }
 

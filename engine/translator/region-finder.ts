@@ -1,6 +1,7 @@
 import type { CodeCache, CodeVariant } from '../interpreter/code-cache.ts'
 import type { Instruction } from '../isa/decoder.ts'
 import type { Unit } from '../isa/description.ts'
+import { State } from '../isa/state.ts'
 import {
   type Block,
   type Region,
@@ -42,6 +43,8 @@ export interface RegionLimits {
 export const DEFAULT_LIMITS: RegionLimits = { steps: 220, pages: 1 }
 /** Each is a comparison. */
 const MAX_RETURNS = 4
+/** Of a computed jump. */
+const MAX_TARGETS = 24
 
 /** Can be part of a region: does not work on the whole processor, and does not repeat. */
 const isTranslatable = ({ description, repeat }: Instruction): boolean =>
@@ -60,6 +63,13 @@ const SETS_STATE = new Set(['LDMXCSR', 'PINSRW', 'MASKMOVQ', 'MASKMOVDQU', 'FRST
 
 /** System instructions that go on with the next one, mostly. */
 const LEAVES = new Set(['JMPF', 'JMPFI', 'CALLF', 'CALLFI', 'RETF', 'IRET', 'UD2'])
+/** A jump to one of several places: not by way of one word in memory, as the stubs of shared libraries do. */
+const isSwitch = ({ description: { name }, operands: [target] }: Instruction): boolean =>
+  name === 'JMPI' &&
+  target !== undefined &&
+  (target.kind === 'register' ||
+    (target.kind === 'memory' && (target.base !== State.ZERO || target.index !== State.ZERO)))
+
 const goesOn = ({ description: { name } }: Instruction): boolean => !LEAVES.has(name)
 
 /**
@@ -79,6 +89,8 @@ class RegionFinder {
   readonly #steps = new Map<number, Step>()
   readonly #leaders: Set<number>
   readonly #stops = new Map<number, number>()
+  /** Offsets that computed jumps may lead to, by the offset of the jump. */
+  readonly #targets = new Map<number, number[]>()
   readonly #queue: number[]
   readonly #pages: Map<number, Page>
 
@@ -128,10 +140,22 @@ class RegionFinder {
         const called = name === 'CALL' && this.code.wasTaken(record)
         if ((name === 'JMP' || called) && this.#keepsEip(step)) this.#lead(branchTarget(step))
         if (called) this.#lead(next)
+        if (isSwitch(instruction)) this.#leadToTargets(step, page)
         return
       }
       offset = next
     }
+  }
+
+  /** What jumps have gone to on the page, while the jump cache knows it: other jumps' targets may be among them. */
+  #leadToTargets({ offset }: Step, { hostPage, delta, mode }: Page): void {
+    const targets = this.code
+      .enteredOften(hostPage, mode)
+      .map((target) => delta + target)
+      .filter((target) => this.reached((this.entry.eipBase + target) >>> 0)?.hostPage === hostPage)
+      .slice(0, MAX_TARGETS)
+    this.#targets.set(offset, targets)
+    for (const target of targets) this.#lead(target)
   }
 
   /** Code at an offset is to be part of the region, where its page is one that may be. */
@@ -196,7 +220,7 @@ class RegionFinder {
         end: at,
         next: jumps ? -1 : (numbers.get(at) ?? -1),
         taken: branches && this.#keepsEip(last) ? (numbers.get(branchTarget(last)) ?? -1) : -1,
-        returns: [],
+        targets: (this.#targets.get(last.offset) ?? []).flatMap((target) => numbers.get(target) ?? []),
         stop: jumps ? 0 : (this.#stops.get(at) ?? 0),
       })
     }
@@ -246,9 +270,9 @@ function matchReturns(blocks: Block[], blockAt: (offset: number) => number): voi
     const seen = new Set([call.taken])
     for (const number of seen) {
       const block = blocks[number]!
-      const { returns } = block
-      if (nameOf(block) === 'RET' && returns.length < MAX_RETURNS && !returns.includes(site))
-        returns.push(site)
+      const { targets } = block
+      if (nameOf(block) === 'RET' && targets.length < MAX_RETURNS && !targets.includes(site))
+        targets.push(site)
       // Calls within the callee come back to it.
       const ways = nameOf(block) === 'CALL' ? [blockAt(block.end)] : [block.next, block.taken]
       for (const way of ways) if (way >= 0) seen.add(way)
@@ -264,7 +288,7 @@ function reachable(blocks: Block[]): Block[] {
   const renumber = (block: number): number => (block < 0 ? -1 : numbers.indexOf(block))
   return numbers.map((number) => {
     const block = blocks[number]!
-    const { next, taken, returns } = block
-    return { ...block, next: renumber(next), taken: renumber(taken), returns: returns.map(renumber) }
+    const { next, taken, targets } = block
+    return { ...block, next: renumber(next), taken: renumber(taken), targets: targets.map(renumber) }
   })
 }

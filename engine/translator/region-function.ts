@@ -2,7 +2,6 @@ import {
   type Expr,
   add,
   add64,
-  and,
   eq,
   geS,
   i32,
@@ -12,14 +11,14 @@ import {
   ne,
   or,
   shl,
-  shrU,
   sub,
   xor,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
+import { jumpCacheEntry } from '../interpreter/jump-cache.ts'
 import { Record, Why } from '../interpreter/record.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
-import { JUMP_CACHE, JUMP_CACHE_ENTRIES, REGION_EXITS, State } from '../isa/state.ts'
+import { JUMP_CACHE, REGION_EXITS, State } from '../isa/state.ts'
 import { type ExitReason } from './exit-reason.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
 import type { FlagFlow } from './flag-flow.ts'
@@ -47,6 +46,27 @@ export function emitRegion(
 
 const usesX87 = ({ blocks }: Region): boolean =>
   blocks.some(({ steps }) => steps.some(({ instruction }) => instruction.description.unit === 'x87'))
+
+/** More places than these are found by a table. */
+const MAX_COMPARISONS = 4
+/** The largest table. */
+const MAX_SLOTS_LOG2 = 9
+
+/** Which bits of offsets tell most of them apart, in as small a table as can be; -1 where there is none. */
+function tableOf(offsets: readonly number[]): { shift: number; slots: number[] } {
+  let best = { shift: 0, slots: [] as number[], found: 0 }
+  for (let log2 = 1; log2 <= MAX_SLOTS_LOG2 && best.found < offsets.length; log2++)
+    for (let shift = 0; shift <= 12 - log2 && best.found < offsets.length; shift++) {
+      const slots = Array<number>(1 << log2).fill(-1)
+      offsets.forEach((offset, i) => {
+        const slot = (offset >> shift) & (slots.length - 1)
+        if (slots[slot]! < 0) slots[slot] = i
+      })
+      const found = slots.filter((slot) => slot >= 0).length
+      if (found > best.found) best = { shift, slots, found }
+    }
+  return best
+}
 
 /** How a block goes on: to what follows it, where its branch leads, or at the EIP in TARGET. */
 type Way = 'straight' | 'branch' | 'target'
@@ -146,7 +166,7 @@ class RegionEmitter {
     fn.return(i32(Why.NEXT))
     fn.end()
     const target = local(Local.TARGET)
-    fn.set(Local.ENTRY, shl(and(xor(target, shrU(target, i32(12))), i32(JUMP_CACHE_ENTRIES - 1)), i32(4)))
+    fn.set(Local.ENTRY, jumpCacheEntry(target, load(i32(State.JUMP_KEY), 4)))
     const entry = local(Local.ENTRY)
     const unknown = fn.block()
     fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE), target))
@@ -212,18 +232,47 @@ class RegionEmitter {
       }
       case 'indirect':
         this.#fn.set(Local.TARGET, ending.target)
-        for (const site of block.returns) {
-          const { offset } = region.blocks[site]!.steps[0]!
-          const eip = add(local(Local.EIP_BASE), i32(offset))
-          this.#fn.if(eq(local(Local.TARGET), zeroExtend(eip, block.steps.at(-1)!.instruction.size)))
-          this.#goOn(number, site, 'target')
-          this.#fn.end()
-          restore()
-        }
+        if (block.targets.length > MAX_COMPARISONS) this.#switch(number, restore)
+        else
+          for (const site of block.targets) {
+            this.#fn.if(eq(local(Local.TARGET), this.#eipOf(number, site)))
+            this.#goOn(number, site, 'target')
+            this.#fn.end()
+            restore()
+          }
         semantics.leaveRegion(
           block.steps.at(-1)!.instruction.description.name === 'RET' ? 'return' : 'indirect',
         )
     }
+  }
+
+  /** EIP of a block as an operand of the jump at the end of another gives it. */
+  #eipOf(from: number, to: number): Expr {
+    const { offset } = this.region.blocks[to]!.steps[0]!
+    const { size } = this.region.blocks[from]!.steps.at(-1)!.instruction
+    return zeroExtend(add(local(Local.EIP_BASE), i32(offset)), size)
+  }
+
+  /** From a jump to where TARGET says, by a table of the few bits that tell its targets apart. */
+  #switch(from: number, restore: () => void): void {
+    const fn = this.#fn
+    const { targets } = this.region.blocks[from]!
+    const offsets = targets.map((to) => this.region.blocks[to]!.steps[0]!.offset)
+    const { shift, slots } = tableOf(offsets)
+    const unknown = fn.block()
+    const labels = targets.map(() => fn.block())
+    fn.branchTable(
+      and(shrU(sub(local(Local.TARGET), local(Local.EIP_BASE)), i32(shift)), i32(slots.length - 1)),
+      slots.map((target) => (target < 0 ? unknown : labels[target]!)),
+      unknown,
+    )
+    for (let target = targets.length - 1; target >= 0; target--) {
+      fn.end()
+      fn.branchIf(unknown, ne(local(Local.TARGET), this.#eipOf(from, targets[target]!)))
+      this.#goOn(from, targets[target]!, 'target')
+      restore()
+    }
+    fn.end()
   }
 
   /** The way from a block to another; -1 leads out of the region. */

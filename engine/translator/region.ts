@@ -21,8 +21,11 @@ export interface Block {
   readonly next: number
   /** In-region block that the branch at the end leads to; -1 for none. */
   readonly taken: number
-  /** Where a RET may lead: in-region blocks behind the calls that it returns from. */
-  readonly returns: number[]
+  /**
+   * Where a RET or a computed jump may lead: in-region blocks behind the calls that it returns from, or those that
+   * jumps have gone to lately.
+   */
+  readonly targets: number[]
   /** Record of the instruction at `end` where the interpreter must do it; 0 for none. */
   readonly stop: number
 }
@@ -50,8 +53,8 @@ export interface Region {
 export const pageDelta = (offset: number): number => offset & ~0xfff
 
 /** Blocks that control may go to from here without leaving the region. */
-export const successorsOf = ({ next, taken, returns }: Block): number[] =>
-  [next, taken, ...returns].filter((block) => block >= 0)
+export const successorsOf = ({ next, taken, targets }: Block): number[] =>
+  [next, taken, ...targets].filter((block) => block >= 0)
 
 /** Where a relative branch leads. */
 export function branchTarget({ instruction, offset }: Step): number {

@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { cpus, freemem, totalmem } from 'node:os'
 import { basename, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
@@ -9,11 +10,20 @@ import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import { savedPictureName, savedStateName } from '../../engine/service/snapshots/tree.ts'
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
-import { USUAL_DISPLAY, VmRecord, type VmSettings, type VmSummary } from '../../engine/protocol/vm.ts'
+import {
+  USUAL_DISPLAY,
+  USUAL_EXECUTION,
+  VmRecord,
+  type HostFault,
+  type VmSettings,
+  type VmSummary,
+} from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
+import { faultText } from './fault-text.ts'
+import { FilesDesk, type FilesCall } from './files-desk.ts'
 import { Images } from './images.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
@@ -21,6 +31,7 @@ import { MachineStart } from './machine-start.ts'
 import { newMachine } from './new-machine.ts'
 import { loadPresets } from './presets.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
+import { RecentMedia } from './recent-media.ts'
 import { Supervisor, type VmStatus } from './supervisor.ts'
 import { VmLock } from './vm-lock.ts'
 import { VmLog } from './vm-log.ts'
@@ -38,6 +49,7 @@ export class HostService<P extends VmProcess> {
   readonly #log: VmLog
   readonly #presets: Preset[] = loadPresets()
   readonly #snapshots: SnapshotDesk<P>
+  readonly #files: FilesDesk
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
   /** Machines whose writes are thrown away at the end of their run. */
@@ -50,14 +62,19 @@ export class HostService<P extends VmProcess> {
 
   private constructor(
     private readonly library: VmLibrary,
+    recent: RecentMedia,
     startProcess: (id: string) => P,
   ) {
-    this.images = new Images(library.mediaFolder)
+    this.images = new Images(library.mediaFolder, recent)
     this.#log = new VmLog((id) => library.folderOf(id))
-    this.supervisor = new Supervisor(startProcess, (id) => {
-      this.#logStatus(id, this.supervisor.status(id))
-      void this.#changed(id)
-    })
+    this.supervisor = new Supervisor(
+      startProcess,
+      (id) => {
+        this.#logStatus(id, this.supervisor.status(id))
+        void this.#changed(id)
+      },
+      (id, fault) => this.#tellFault(id, fault),
+    )
     this.#snapshots = new SnapshotDesk(library, this.supervisor, {
       exclusively: (id, change) => this.#exclusively(id, change),
       lockIsFree: (id) => this.#locks.get(id) ?? Promise.resolve(),
@@ -66,6 +83,17 @@ export class HostService<P extends VmProcess> {
       isDisposable: (id) => this.#disposable.has(id),
       changed: (id) => this.#changed(id),
       tellOf: (id) => this.#tellOf(id),
+      note: (id, level, text) => this.#log.note(id, level, text),
+    })
+    this.#files = new FilesDesk(library, {
+      exclusively: (id, change) => this.#exclusively(id, change),
+      stateOf: async (id) => {
+        const entry = await this.library.read(id)
+        if (!entry) throw new RpcError('vm-unknown', { id })
+        return (await this.#summary(entry)).state
+      },
+      stopSettling: (id) => this.#snapshots.stopSettling(id),
+      settle: (id) => this.#snapshots.settle(id),
       note: (id, level, text) => this.#log.note(id, level, text),
     })
   }
@@ -78,7 +106,8 @@ export class HostService<P extends VmProcess> {
     const library = new VmLibrary(folder)
     if (await library.open()) await addDemo(library)
     await library.purge()
-    return new HostService(library, startProcess)
+    const recent = await RecentMedia.open(join(folder, 'recent-media.json'))
+    return new HostService(library, recent, startProcess)
   }
 
   /** Answers one window or page until its channel closes. */
@@ -86,7 +115,7 @@ export class HostService<P extends VmProcess> {
     const client = new RpcServer<HostContract>(
       hostContract,
       channel,
-      { ...this.#calls, ...this.#snapshots.calls },
+      { ...this.#calls, ...this.#snapshots.calls, ...this.#files.calls },
       {},
       () => this.#clients.delete(client),
     )
@@ -114,11 +143,12 @@ export class HostService<P extends VmProcess> {
     await this.supervisor.close()
     await Promise.all(this.#locks.values())
     await this.#snapshots.close()
+    await this.#files.close()
     for (const timer of this.#purges.values()) clearTimeout(timer)
     await this.#log.flush()
   }
 
-  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall> = {
+  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall | FilesCall> = {
     list: () => this.list(),
     images: () => this.images.list(),
     presets: () => this.#presets,
@@ -163,6 +193,7 @@ export class HostService<P extends VmProcess> {
       await this.supervisor.client(id).call('insert', { drive, path, readonly: false })
       this.#log.note(id, 'info', `${drive}: ${path} is put in`)
       await this.#remember(id, drive, path)
+      await this.images.noteUse(path)
     },
     eject: async ({ id, drive }) => {
       await this.supervisor.client(id).call('eject', { drive })
@@ -186,12 +217,14 @@ export class HostService<P extends VmProcess> {
     const images = await Promise.all(wish.images.map((id) => this.images.find(id)))
     const made = newMachine(wish, preset, images)
     const id = await this.library.create(made.record, {}, (folder) => made.prepare(folder))
+    for (const { path } of images) await this.images.noteUse(path)
     this.#log.note(id, 'info', preset ? `made for ${preset.name}` : 'made')
     return this.#tellOf(id)
   }
 
   async #start(id: string, disposable = false): Promise<void> {
     const record = await this.library.get(id)
+    if (record.template) throw new RpcError('vm-template', { id })
     const { state } = this.supervisor.status(id)
     if (state !== 'off' && state !== 'aborted') throw new RpcError('vm-busy', { id, state })
     await this.#locks.get(id) // its process may be about to end
@@ -203,7 +236,7 @@ export class HostService<P extends VmProcess> {
       const { memoryMiB, cpuModel, accel } = config
       this.#log.note(id, 'info', `starts: ${memoryMiB} MiB, processor ${cpuModel}, accelerator ${accel}`)
       const serial = record.serial.map((target) => this.#linkTarget(id, target))
-      await this.supervisor.start(id, { config, serial, ...from })
+      await this.supervisor.start(id, { config, serial, execution: record.execution, ...from })
       await machine.begun()
       if (disposable) this.#disposable.add(id)
       const control = await this.#serveControl(id)
@@ -305,6 +338,9 @@ export class HostService<P extends VmProcess> {
       // Its media may have been changed since the window asked; they are changed by `insert` and `eject` only.
       await this.library.update(id, isOff ? changed : { ...changed, machine: record.machine })
       await this.#changed(id)
+      const isLive = state === 'running' || state === 'paused'
+      if (isLive && !isDeepStrictEqual(record.execution, changed.execution))
+        await this.supervisor.client(id).call('setExecution', changed.execution)
     })
   }
 
@@ -344,6 +380,11 @@ export class HostService<P extends VmProcess> {
     return join(this.library.folderOf(id), savedPictureName(await this.library.get(id)))
   }
 
+  #tellFault(id: string, fault: HostFault): void {
+    this.#log.note(id, 'error', faultText(fault))
+    for (const client of this.#clients) client.emit('fault', { id, fault })
+  }
+
   #logStatus(id: string, { state, reason }: VmStatus): void {
     const text = reason === null ? `it is ${state}` : `it is ${state}: ${reason}`
     if (this.#lastLogged.get(id) === text) return
@@ -370,7 +411,7 @@ export class HostService<P extends VmProcess> {
   async #summary(entry: LibraryEntry): Promise<VmSummary> {
     const { id } = entry
     if ('problem' in entry) return { ...INACCESSIBLE, id, name: id, reason: entry.problem }
-    const { name, icon, group, tags, notes, display, machine } = entry.record
+    const { name, icon, group, tags, notes, template, display, execution, machine } = entry.record
     const status = this.supervisor.status(id)
     const saved = join(this.library.folderOf(id), savedStateName(entry.record))
     const isSaved = status.state === 'off' && (await exists(saved))
@@ -381,7 +422,9 @@ export class HostService<P extends VmProcess> {
       group,
       tags,
       notes,
+      template,
       display,
+      execution,
       ...(isSaved ? { state: 'saved', reason: null } : status),
       memoryMiB: machine.memoryMiB,
       cpuModel: machine.cpuModel,
@@ -396,7 +439,9 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   group: '',
   tags: [],
   notes: '',
+  template: false,
   display: USUAL_DISPLAY,
+  execution: USUAL_EXECUTION,
   memoryMiB: null,
   cpuModel: null,
   drives: [],

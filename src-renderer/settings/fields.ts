@@ -4,6 +4,7 @@ import {
   MAX_MEMORY_MIB,
   SERIAL_PORTS,
 } from '../../engine/protocol/machine-config.ts'
+import { PRIORITIES } from '../../engine/protocol/execution.ts'
 import { SCALINGS, VM_ICONS } from '../../engine/protocol/vm.ts'
 import type { MessageKey } from '../i18n/messages.ts'
 
@@ -78,6 +79,7 @@ export const FIELDS: readonly Field[] = [
   },
   { id: 'group', category: 'general', at: ['group'], control: { kind: 'text', most: 200 }, live: true },
   { id: 'tags', category: 'general', at: ['tags'], control: { kind: 'tags' }, live: true },
+  { id: 'template', category: 'general', at: ['template'], control: { kind: 'toggle' } },
   { id: 'notes', category: 'general', at: ['notes'], control: { kind: 'lines' }, live: true },
 
   {
@@ -100,6 +102,20 @@ export const FIELDS: readonly Field[] = [
     category: 'processor',
     at: knob('instructionsPerSecond'),
     control: { kind: 'number', least: 10_000, most: 1_000_000_000_000, unit: 'unit.ips', optional: true },
+  },
+  {
+    id: 'cap',
+    category: 'processor',
+    at: ['execution', 'capPercent'],
+    control: { kind: 'number', least: 1, most: 100, unit: 'unit.percent' },
+    live: true,
+  },
+  {
+    id: 'priority',
+    category: 'processor',
+    at: ['execution', 'priority'],
+    control: { kind: 'choice', choices: PRIORITIES.map(message) },
+    live: true,
   },
   {
     id: 'cpus',
