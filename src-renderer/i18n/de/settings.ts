@@ -106,6 +106,9 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.cpuidLimit.help': 'NT 4 bleibt bei mehr als 2 im Setup stehen.',
   'setting.ideDelay': 'Verzögerung der Platten-Interrupts',
   'setting.ideDelay.help': 'Mikrosekunden Gastzeit. Das Setup von Windows 2000 will 1000, OS/2 1.x etwa 200.',
+  'setting.busyPolling': 'Ständiges Abfragen',
+  'setting.busyPolling.help':
+    'Programme, die dauernd nach einer Taste fragen, beschäftigen den Prozessor. Aus: Tut ein Programm eine Weile nichts anderes, hält das BIOS den Prozessor an, bis etwas geschieht.',
   'setting.hpet': 'HPET (genauer Zeitgeber)',
   'setting.hpet.help': 'Ein HPET neben den älteren Zeitgebern. Für Windows XP und früher besser aus.',
   'setting.floppyTypes': 'Typen der Diskettenlaufwerke',

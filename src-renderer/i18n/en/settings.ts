@@ -103,6 +103,9 @@ export const settings = {
   'setting.cpuidLimit.help': 'NT 4 stops in its setup with more than 2.',
   'setting.ideDelay': 'Delay of disk interrupts',
   'setting.ideDelay.help': 'Microseconds of guest time. Windows 2000 setup wants 1000, OS/2 1.x about 200.',
+  'setting.busyPolling': 'Busy polling',
+  'setting.busyPolling.help':
+    'Programs that ask for a key over and over keep the processor busy. Off: once a program has done nothing else for a moment, the BIOS halts the processor until something happens.',
   'setting.hpet': 'High precision event timer',
   'setting.hpet.help': 'An HPET beside the older timers. Leave it off for Windows XP and before.',
   'setting.floppyTypes': 'Floppy drive types',
