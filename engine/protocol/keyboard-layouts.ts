@@ -45,6 +45,9 @@ const LAYOUTS = {
 export type LayoutName = keyof typeof LAYOUTS
 export const LAYOUT_NAMES = Object.keys(LAYOUTS) as [LayoutName, ...LayoutName[]]
 
+/** Blanks, line ends and the like are where they are on every keyboard. */
+const EVERYWHERE = ' \t\n\r\b\x1b'
+
 /** Keys held together. */
 export type Chord = readonly string[]
 
@@ -62,7 +65,6 @@ export function chordsFor(character: string, layout: LayoutName): readonly Chord
       const chord = [...(modifier === null ? [] : [modifier]), KEYS[row]![at]!]
       return named.dead?.includes(character) ? [chord, ['Space']] : [chord]
     }
-  // Blanks, line ends and the like are where they are on every keyboard.
-  const control = /^[\s\b\x1b]$/.test(character) ? keystrokeFor(character) : null
+  const control = EVERYWHERE.includes(character) ? keystrokeFor(character) : null
   return control && [[control.code]]
 }
