@@ -193,8 +193,11 @@ export class CodeCache {
     this.#view.setInt32(head + Record.IMMEDIATE, entries, true)
   }
 
-  /** Calls the function at a place of the table from now on. No guard holds yet. */
-  setRegion(head: number, slot: number): void {
+  /**
+   * Calls the function at a place of the table from now on. No guard holds yet. After `untilGrown` exits that the
+   * region counts it makes its head one that is hot.
+   */
+  setRegion(head: number, slot: number, untilGrown: number): void {
     this.dropGuard(head)
     this.#view.setUint32(
       head + Record.LAST_ENTERED,
@@ -202,6 +205,7 @@ export class CodeCache {
       true,
     )
     this.#view.setInt32(head + Record.IMMEDIATE, slot, true)
+    this.#view.setInt32(head + Record.UNTIL_GROWN, untilGrown, true)
     this.#view.setUint16(head + Record.HANDLER, Handler.REGION, true)
   }
 
@@ -250,6 +254,11 @@ export class CodeCache {
   /** True once the branch has led somewhere. */
   wasTaken(branch: number): boolean {
     return this.#view.getInt32(branch + Record.LINK, true) !== LINK_STUB
+  }
+
+  /** How often regions have been left by the branch. */
+  exitsBy(branch: number): number {
+    return this.#view.getUint32(branch + Record.EXITS, true)
   }
 
   #goOnAt(record: number, next: number): void {

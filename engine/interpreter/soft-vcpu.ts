@@ -55,9 +55,6 @@ export interface Translator extends TranslatedCode {
   hot(head: number, place: HotPlace): void
   /** True when the pages of a head's region are where they were, seen from this EIP_BASE; its guard holds then. */
   guard(head: number, eipBase: number): boolean
-  /** Takes over what has been made meanwhile. Between two runs. */
-  poll(): void
-  close(): void
   /** Exits of its code by reason. */
   exits(): Record<string, number>
   stats(): Record<string, number>
@@ -437,14 +434,11 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     }
   }
 
-  close(): void {
-    this.#translator?.close()
-  }
+  close(): void {}
 
   // The run loop.
 
   run(budget: number): VcpuExit {
-    this.#translator?.poll()
     const times = this.#times
     if (times === null) return this.#runFor(budget)
     const began = times.nowMs()

@@ -32,14 +32,18 @@ interface Page {
 /** Where an EIP leads that a jump has led to lately, null for any other. */
 export type Reached = (eip: number) => { hostPage: number; variant: CodeVariant } | null
 
-export interface RegionLimits {
+export interface FinderLimits {
   /** Instructions: functions of 8 to 16 KiB are what the host's compiler takes well. */
   readonly steps: number
   readonly pages: number
+  /** Exits by a branch that leads to another page before that page is worth a guard. */
+  readonly exitsToPage: number
 }
 
-/** More pages halve the exits of regions and double what is to be compiled, which has not paid yet. */
-export const DEFAULT_LIMITS: RegionLimits = { steps: 220, pages: 1 }
+/** Several pages from the beginning would double what is to be compiled. */
+export const FIRST_LIMITS: FinderLimits = { steps: 220, pages: 1, exitsToPage: 0 }
+/** Once it is known where a region is left often. */
+export const GROWN_LIMITS: FinderLimits = { steps: 300, pages: 8, exitsToPage: 1000 }
 /** Each is a comparison. */
 const MAX_RETURNS = 4
 
@@ -70,7 +74,7 @@ export function findRegion(
   code: CodeCache,
   entry: Entry,
   reached: Reached,
-  limits = DEFAULT_LIMITS,
+  limits: FinderLimits,
 ): Region | null {
   return new RegionFinder(code, entry, reached, limits).find()
 }
@@ -86,7 +90,7 @@ class RegionFinder {
     private readonly code: CodeCache,
     private readonly entry: Entry,
     private readonly reached: Reached,
-    private readonly limits: RegionLimits,
+    private readonly limits: FinderLimits,
   ) {
     const { hostPage, offset } = entry
     this.#pages = new Map([[0, { hostPage, delta: 0, mode: { ...entry.mode } }]])
@@ -103,7 +107,7 @@ class RegionFinder {
   #follow(from: number): void {
     for (let offset = from; !this.#steps.has(offset) && this.#steps.size < this.limits.steps;) {
       const page = this.#pages.get(pageDelta(offset))
-      if (!page) return this.#lead(offset)
+      if (!page) return void this.#lead(offset)
       const { hostPage, delta, mode } = page
       const instruction =
         this.code.decodeAt(hostPage, offset - delta, mode) ?? this.#decodeAcross(page, offset - delta)
@@ -120,27 +124,38 @@ class RegionFinder {
       const step: Step = { instruction, offset, record }
       this.#steps.set(offset, step)
       if (isConditional(instruction)) {
-        if (this.code.wasTaken(record) && this.#keepsEip(step)) this.#lead(branchTarget(step))
-        return this.#lead(next)
+        if (this.#follows(step)) this.#lead(branchTarget(step))
+        return void this.#lead(next)
       }
       if (isUnconditional(instruction)) {
         const { name } = instruction.description
-        const called = name === 'CALL' && this.code.wasTaken(record)
-        if ((name === 'JMP' || called) && this.#keepsEip(step)) this.#lead(branchTarget(step))
-        if (called) this.#lead(next)
+        if ((name !== 'JMP' && name !== 'CALL') || !this.#follows(step)) return
+        const led = this.#lead(branchTarget(step))
+        // Without the callee nothing comes back.
+        if (name === 'CALL' && led) this.#lead(next)
         return
       }
       offset = next
     }
   }
 
-  /** Code at an offset is to be part of the region, where its page is one that may be. */
-  #lead(offset: number): void {
-    if (this.#leaders.has(offset)) return
+  /** Whether the region goes on where a branch leads: it has been taken, and often if it is what leads to its page. */
+  #follows(step: Step): boolean {
+    if (!this.#keepsEip(step)) return false
+    const exits = this.code.exitsBy(step.record)
+    return this.#pages.has(pageDelta(branchTarget(step)))
+      ? step.instruction.description.name === 'JMP' || exits > 0 || this.code.wasTaken(step.record)
+      : exits >= this.limits.exitsToPage
+  }
+
+  /** Code at an offset is to be part of the region, where its page is one that may be: returns whether it is. */
+  #lead(offset: number): boolean {
+    if (this.#leaders.has(offset)) return true
     const page = this.#page(offset)
-    if (!page || offset - page.delta < page.mode.low || offset - page.delta >= page.mode.high) return
+    if (!page || offset - page.delta < page.mode.low || offset - page.delta >= page.mode.high) return false
     this.#leaders.add(offset)
     this.#queue.push(offset)
+    return true
   }
 
   #page(offset: number): Page | null {

@@ -9,6 +9,7 @@ import {
   i64,
   load,
   local,
+  ltS,
   ne,
   or,
   shl,
@@ -17,7 +18,7 @@ import {
   xor,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
-import { Record, Why } from '../interpreter/record.ts'
+import { Handler, Record, Why } from '../interpreter/record.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { JUMP_CACHE, JUMP_CACHE_ENTRIES, REGION_EXITS, State } from '../isa/state.ts'
 import { type ExitReason } from './exit-reason.ts'
@@ -145,6 +146,7 @@ class RegionEmitter {
       fn.store(i32(State.EIP_BASE), add(local(Local.EIP_BASE), local(Local.EXIT_DELTA)), 4)
     fn.return(i32(Why.NEXT))
     fn.end()
+    this.#count()
     const target = local(Local.TARGET)
     fn.set(Local.ENTRY, shl(and(xor(target, shrU(target, i32(12))), i32(JUMP_CACHE_ENTRIES - 1)), i32(4)))
     const entry = local(Local.ENTRY)
@@ -157,6 +159,22 @@ class RegionEmitter {
     fn.end()
     fn.store(i32(State.EIP), target, 4)
     fn.push(i32(Why.JUMP))
+  }
+
+  /** Where the region could have gone on: once that happens often, the place is hot again. */
+  #count(): void {
+    const fn = this.#fn
+    const site = local(Local.SITE)
+    const left = local(Local.ENTRY)
+    fn.if(site)
+    fn.store(site, add(load(site, 4, Record.EXITS), i32(1)), 4, Record.EXITS)
+    fn.set(Local.ENTRY, sub(load(i32(this.head), 4, Record.UNTIL_GROWN), i32(1)))
+    fn.store(i32(this.head), left, 4, Record.UNTIL_GROWN)
+    fn.if(ltS(left, i32(0)))
+    fn.store(i32(this.head), i32(Handler.HEAD), 2, Record.HANDLER)
+    fn.store(i32(this.head), i32(0), 4, Record.IMMEDIATE)
+    fn.end()
+    fn.end()
   }
 
   /** A block and what it dominates. */
@@ -231,7 +249,7 @@ class RegionEmitter {
     const fn = this.#fn
     const block = this.region.blocks[from]!
     const semantics = this.#semantics
-    if (to < 0 || this.#structure.leaves(from, to)) return this.#leave(block, way, 'unknown')
+    if (to < 0 || this.#structure.leaves(from, to)) return this.#leave(block, way, 'unknown', to < 0)
     semantics.noteKind(this.#kinds[to]!)
     if (this.#structure.repeats(from, to)) {
       this.#settleBudget()
@@ -250,7 +268,8 @@ class RegionEmitter {
     semantics.pending = 0
   }
 
-  #leave({ steps, end, stop }: Block, way: Way, reason: ExitReason): void {
+  /** @param growable the region may go on there when it is made again */
+  #leave({ steps, end, stop }: Block, way: Way, reason: ExitReason, growable = false): void {
     const fn = this.#fn
     const last = steps.at(-1)!
     const relative = last.instruction.operands.find(({ kind }) => kind === 'relative')
@@ -258,6 +277,7 @@ class RegionEmitter {
     let to = end
     if (way === 'branch') {
       to = branchTarget(last)
+      if (growable) fn.set(Local.SITE, i32(last.record))
       fn.set(Local.TARGET, zeroExtend(at(to), relative!.size))
     } else if (way === 'straight' && stop !== 0) {
       return this.#semantics.leaveTo(stop, end, 'system')

@@ -46,6 +46,9 @@ export interface Region {
   readonly pages: readonly RegionPage[]
 }
 
+export const instructionsOf = ({ blocks }: Region): number =>
+  blocks.reduce((sum, { steps }) => sum + steps.length, 0)
+
 /** Distance of the page that an offset lies in. */
 export const pageDelta = (offset: number): number => offset & ~0xfff
 
