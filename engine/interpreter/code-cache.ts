@@ -122,8 +122,16 @@ export class CodeCache {
     writeSpecial(this.#view, SCRATCH + RECORD_BYTES, Handler.ESCAPE, 0)
   }
 
+  /**
+   * True while writes to a page must be noticed. A page whose last instruction has been overwritten is forgotten
+   * here, which is at the write after that: code that is patched and run again is not lost and found each time.
+   */
   holdsCode(hostPage: number): boolean {
-    return this.#holdsCode[hostPage] === 1
+    if (this.#holdsCode[hostPage] === 0) return false
+    const page = this.#pages.get(hostPage)!
+    if ((page.granules[0]! | page.granules[1]!) !== 0) return true
+    this.#forget(page)
+    return false
   }
 
   /** The record of the instruction at an offset of a linear-memory page, decoded now if need be. */
@@ -261,6 +269,14 @@ export class CodeCache {
     return this.#view.getUint32(branch + Record.EXITS, true)
   }
 
+  /** Where most exits of regions by a computed jump have led, and by how many these are more than the rest. */
+  usualTarget(jump: number): { eip: number; lead: number } {
+    return {
+      eip: this.#view.getUint32(jump + Record.USUAL_TARGET, true),
+      lead: this.#view.getUint16(jump + Record.USUAL_LEAD, true),
+    }
+  }
+
   #goOnAt(record: number, next: number): void {
     this.#view.setUint16(record + Record.HANDLER, Handler.CONTINUE, true)
     this.#view.setInt32(record + Record.LINK, next, true)
@@ -362,7 +378,11 @@ export class CodeCache {
     if (!page) return false
     const start = host & 0xfff
     const end = Math.min(4096, start + size)
-    if (!covered(page, start, end)) return false
+    return covered(page, start, end) && this.#hits(page, start, end)
+  }
+
+  /** True when an instruction lies in these bytes of the page. */
+  #hits(page: CodePage, start: number, end: number): boolean {
     for (const tail of page.tails.values()) if (tail > start) return true
     for (const { index } of page.variants.values())
       for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
@@ -395,6 +415,9 @@ export class CodeCache {
         if (record !== 0 && (offset >= start || offset + this.#extent(record) > start))
           this.#makeStale(index, offset, record)
       }
+    for (let g = start >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
+      if (!this.#hits(page, g << GRANULE_SHIFT, (g + 1) << GRANULE_SHIFT))
+        page.granules[g >> 5]! &= ~(1 << (g & 31))
   }
 
   /** Instructions of the page before that reach beyond `start` are decoded again when they are met. */
@@ -415,9 +438,13 @@ export class CodeCache {
         if (record !== 0) this.#makeStale(index, offset, record)
       }
     page.granules.fill(0)
-    this.#pages.delete(page.hostPage)
+    this.#forget(page)
+  }
+
+  #forget({ hostPage }: CodePage): void {
+    this.#pages.delete(hostPage)
     this.#lastVariant = null
-    this.#holdsCode[page.hostPage] = 0
+    this.#holdsCode[hostPage] = 0
   }
 
   #makeStale(index: Int32Array, offset: number, record: number): void {

@@ -35,6 +35,9 @@ export const Record = {
   UNTIL_GROWN: 28,
   /** u32, relative branches: how often regions have been left by them. */
   EXITS: 8,
+  /** u32 and u16, computed jumps: where most of the exits by them have led, and by how many these are more than the rest. */
+  USUAL_TARGET: 16,
+  USUAL_LEAD: 26,
 } as const
 
 export const RECORD_BYTES = 32

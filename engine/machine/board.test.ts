@@ -24,6 +24,7 @@ function powerOn() {
         [null, null],
         [null, null],
       ],
+      virtioDisks: [],
       ideInterruptDelayNs: 0,
       unixNs: 0n,
       debugExit: false,

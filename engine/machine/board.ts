@@ -37,6 +37,8 @@ import { REGISTER_WINDOW_BYTES } from '../devices/vga/register-window.ts'
 import { Vga } from '../devices/vga/vga.ts'
 import { VmwareBackdoor } from '../devices/vmware-backdoor/vmware-backdoor.ts'
 import type { DiskFaultListener } from '../storage/block-image.ts'
+import { VirtioBlock, type VirtioBlockOptions } from '../virtio/virtio-block.ts'
+import { VirtioPci } from '../virtio/virtio-pci.ts'
 import type { RomSpace } from './rom-space.ts'
 
 /** What a machine's owner hears from its board. */
@@ -62,6 +64,7 @@ export interface BoardConfig {
   serialPorts: number
   floppyDrives: [FloppyDriveType, FloppyDriveType]
   ideDrives: IdeChannelOptions['drives'][]
+  virtioDisks: Omit<VirtioBlockOptions, 'onFault'>[]
   /** From the end of an IDE command to its interrupt. */
   ideInterruptDelayNs: number
   /** Real time at power-on, ns since 1970, in the zone that the guest's clock shows. */
@@ -79,6 +82,8 @@ const IDE_PORTS = [
   { base: 0x1f0, control: 0x3f6, irq: 14 },
   { base: 0x170, control: 0x376, irq: 15 },
 ]
+/** Slot of the first virtio disk; the others follow. */
+const VIRTIO_SLOT = 3
 const LOCAL_APIC_AT = 0xfee00000
 const IO_APIC_AT = 0xfec00000
 const HPET_AT = 0xfed00000
@@ -265,6 +270,12 @@ export class Board {
     this.pci.attach(1, 1, idePci)
     this.pci.attach(1, 3, this.acpi.pci)
     this.pci.attach(2, 0, vgaPci)
+    const virtioDisks = config.virtioDisks.map((options, index) => {
+      const disk = new VirtioBlock(clock, { ...options, onFault: events.diskFault })
+      const card = new VirtioPci({ id: options.id, ports, memory }, disk)
+      this.pci.attach(VIRTIO_SLOT + index, 0, card.pci)
+      return card
+    })
     const mechanism = new ConfigMechanism(this.pci, piix3.resetControl)
     this.#map('pci-config', 0xcf8, 8, mechanism, 4)
 
@@ -293,6 +304,7 @@ export class Board {
       this.fdc,
       ...this.ide,
       pciDevice('ide-pci', idePci, () => this.#followIdeMaster(idePci)),
+      ...virtioDisks,
       this.pics,
       ...(this.localApic ? [this.localApic] : []),
       ...(ioApic ? [ioApic] : []),

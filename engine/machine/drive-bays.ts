@@ -3,7 +3,7 @@ import { FLOPPY_DRIVE_TYPES, type FloppyDriveType, driveTypeFor } from '../devic
 import type { Fdc } from '../devices/fdc/fdc.ts'
 import type { AtaDisk } from '../devices/ide/ata-disk.ts'
 import type { AtapiCdrom } from '../devices/ide/atapi-cdrom.ts'
-import { type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.ts'
+import { checkGeometry, type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.ts'
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
 import type { DiskLayer, DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
@@ -12,7 +12,9 @@ import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
 import { makeLayer } from '../storage/formats/merge-layer.ts'
 import { HostImageFiles } from '../storage/image-files.ts'
 import { MeteredImage } from '../storage/metered-image.ts'
+import { PatientImage } from '../storage/patient-image.ts'
 import { openCdImage, openDiskImage, openFloppyImage } from '../storage/open-image.ts'
+import type { VirtioBlockOptions } from '../virtio/virtio-block.ts'
 import { type DriveSlot, assignDrives, floppyTypeOf } from './drives.ts'
 import type { DriveKind, DriveStatus } from './machine.ts'
 import type { LoadedDrive } from './media-state.ts'
@@ -25,6 +27,8 @@ const FLOPPY_IDS = ['floppy0', 'floppy1'] as const
 /** What a drive holds: the image as opened, counted, and how it is formatted. */
 interface Medium {
   image: MeteredImage
+  /** What waits for room on the host's disk. */
+  patient: PatientImage
   /** The same as it was opened. */
   opened: BlockImage
   floppy: FloppyGeometry | null
@@ -52,7 +56,7 @@ export class DriveBays {
   #channels: readonly IdeChannel[] = []
   #nextSettleMs = 0
   /** What was laid over disks last. */
-  #layers: { medium: Medium; layer: DiskLayer }[] = []
+  #layers: { id: string; medium: Medium; layer: DiskLayer }[] = []
 
   /**
    * Throws `file-unusable` or `option-invalid`.
@@ -62,9 +66,11 @@ export class DriveBays {
     private readonly config: MachineConfig,
     private readonly onFault: DiskFaultListener = () => {},
     private readonly keepsOverlays = false,
+    /** Told when the host's disk is full: the guest must not run on until `deliver` succeeds. */
+    private readonly onFull: DiskFaultListener = () => {},
   ) {
     try {
-      for (const slot of assignDrives(config.drives)) this.#bays.push(this.#openBay(slot))
+      for (const slot of assignDrives(config.drives)) this.#openBay(slot)
       if (!this.#find('floppy0'))
         this.#bays.unshift({ id: 'floppy0', kind: 'floppy', medium: null, geometry: null })
     } catch (error) {
@@ -73,12 +79,13 @@ export class DriveBays {
     }
   }
 
-  #openBay({ id, config }: DriveSlot): Bay {
+  #openBay({ id, config }: DriveSlot): void {
     const options = { ...config, keepsOverlay: this.keepsOverlays }
-    const medium = config.path === null ? null : open(config.kind, config.path, options)
+    const medium = config.path === null ? null : this.#open(id, config.kind, config.path, options)
     const geometry =
       config.kind === 'disk' && medium ? (config.geometry ?? defaultGeometry(medium.image.sectorCount)) : null
-    return { id, kind: config.kind, medium, geometry }
+    this.#bays.push({ id, kind: config.kind, medium, geometry })
+    if (medium && config.geometry) checkGeometry(config.geometry, medium.image.sectorCount)
   }
 
   #find(id: string): Bay | undefined {
@@ -123,7 +130,19 @@ export class DriveBays {
     }
   }
 
-  /** Geometry of the first two disks, as CMOS keeps it. */
+  /** Disks that have a card of their own each. */
+  virtioDisks(): Omit<VirtioBlockOptions, 'onFault'>[] {
+    return this.#bays
+      .filter(({ id }) => id.startsWith('virtio'))
+      .map(({ id, medium, geometry }) => ({
+        id,
+        image: medium!.image,
+        geometry: geometry!,
+        serial: `VTV${id.at(-1)}`,
+      }))
+  }
+
+  /** Geometry of the first two IDE disks, as CMOS keeps it. */
   get cmosDisks(): [ChsGeometry | null, ChsGeometry | null] {
     return [this.#find(IDE_IDS[0])?.geometry ?? null, this.#find(IDE_IDS[1])?.geometry ?? null]
   }
@@ -204,9 +223,14 @@ export class DriveBays {
     return this.#bays.map(({ id, medium }) => ({ id, medium: medium?.opened ?? null }))
   }
 
-  /** Writes down what images hold back. Throws `DiskError`. */
+  /** Writes down what images hold back and what waits for room. Throws `DiskError`; nothing is lost. */
   flush(): void {
-    for (const { medium } of this.#bays) medium?.image.flush()
+    for (const { medium } of this.#bays) if (medium) flush(medium)
+  }
+
+  /** Writes what waited for room on the host's disk. Throws `DiskError` while there is none. */
+  deliver(): void {
+    for (const { medium } of this.#bays) if (medium?.patient.isOwing) medium.patient.deliver()
   }
 
   /** Does what reads or flushes media outside of the guest's sight; the host's failure is then `file-unusable`. */
@@ -225,19 +249,20 @@ export class DriveBays {
     this.#layers = []
     try {
       for (const layer of layers) {
-        const medium = this.#bays.find((bay) => bay.medium?.image.name === layer.below)?.medium
-        if (!medium)
+        const bay = this.#bays.find(({ medium }) => medium?.image.name === layer.below)
+        if (!bay?.medium)
           throw new EngineError('option-invalid', { option: layer.below, reason: 'no drive has it' })
-        medium.image.flush()
+        const { id, medium } = bay
+        flush(medium)
         medium.image.close()
         try {
           makeLayer(new HostImageFiles(), { ...layer, path: layer.below }, layer.file)
-          goOnWith(medium, openDiskImage(layer.file, { format: 'qcow2', confirmed: layer.allowed }))
+          this.#goOnWith(id, medium, openDiskImage(layer.file, { format: 'qcow2', confirmed: layer.allowed }))
         } catch (error) {
-          goBack(medium, layer)
+          this.#goBack(id, medium, layer)
           throw error
         }
-        this.#layers.push({ medium, layer })
+        this.#layers.push({ id, medium, layer })
       }
     } catch (error) {
       this.takeOff()
@@ -247,9 +272,9 @@ export class DriveBays {
 
   /** Takes off what was laid over last; nothing has been written to it. */
   takeOff(): void {
-    for (const { medium, layer } of this.#layers.toReversed()) {
+    for (const { id, medium, layer } of this.#layers.toReversed()) {
       medium.image.close()
-      goBack(medium, layer)
+      this.#goBack(id, medium, layer)
     }
     this.#layers = []
   }
@@ -266,10 +291,33 @@ export class DriveBays {
   /** Puts a file in, in place of what was there. Throws `file-unusable`, leaving the drive as it was. */
   insert(id: string, path: string, options: InsertOptions): void {
     const bay = this.#removable(id)
-    const medium = open(bay.kind, path, options)
+    const medium = this.#open(id, bay.kind, path, options)
     this.eject(id)
     bay.medium = medium
     this.#place(bay)
+  }
+
+  #open(id: string, kind: DriveKind, path: string, options: MediumOptions): Medium {
+    const readonly = kind === 'cdrom' || (options.readonly ?? false)
+    const { image, geometry } = openFile(kind, path, options)
+    const patient = this.#patient(id, image)
+    return { image: new MeteredImage(patient), patient, opened: image, floppy: geometry, readonly }
+  }
+
+  #patient(drive: string, image: BlockImage): PatientImage {
+    return new PatientImage(image, (error) => this.onFull({ drive, operation: 'write', error }))
+  }
+
+  /** The same disk in another image. */
+  #goOnWith(id: string, medium: Medium, image: BlockImage): void {
+    medium.patient = this.#patient(id, image)
+    medium.image.goOnWith(medium.patient)
+    medium.opened = image
+  }
+
+  #goBack(id: string, medium: Medium, { below, format, file, allowed }: DiskLayer): void {
+    this.#goOnWith(id, medium, openDiskImage(below, { format, confirmed: allowed }))
+    new HostImageFiles().remove(file)
   }
 
   /** The guest may have ejected a CD by itself: the tray is open, the file still known. */
@@ -306,33 +354,29 @@ export class DriveBays {
   }
 }
 
-function open(kind: DriveKind, path: string, options: MediumOptions): Medium {
-  const readonly = kind === 'cdrom' || (options.readonly ?? false)
-  if (kind === 'floppy') {
-    const { image, geometry } = openFloppyImage(path, options)
-    return { image: new MeteredImage(image), opened: image, floppy: geometry, readonly }
-  }
+/** As it is when it is opened, with the format of a floppy. */
+function openFile(
+  kind: DriveKind,
+  path: string,
+  options: MediumOptions,
+): { image: BlockImage; geometry: FloppyGeometry | null } {
+  if (kind === 'floppy') return openFloppyImage(path, options)
+  if (kind === 'cdrom') return { image: openCdImage(path), geometry: null }
   const { allowed = [], ...disk } = options
-  const image = kind === 'cdrom' ? openCdImage(path) : openDiskImage(path, { ...disk, confirmed: allowed })
-  return { image: new MeteredImage(image), opened: image, floppy: null, readonly }
+  return { image: openDiskImage(path, { ...disk, confirmed: allowed }), geometry: null }
 }
 
-/** The same disk in another image. */
-function goOnWith(medium: Medium, image: BlockImage): void {
-  medium.image.goOnWith(image)
-  medium.opened = image
-}
-
-function goBack(medium: Medium, { below, format, file, allowed }: DiskLayer): void {
-  goOnWith(medium, openDiskImage(below, { format, confirmed: allowed }))
-  new HostImageFiles().remove(file)
+/** Until it is on the host's disk; the guest's own flush waits for room instead. Throws `DiskError`. */
+function flush({ image, patient }: Medium): void {
+  patient.deliver()
+  image.flush()
 }
 
 /** Flushes before closing, and closes whatever flushing says. */
-function shut({ image }: Medium): void {
+function shut(medium: Medium): void {
   try {
-    image.flush()
+    flush(medium)
   } finally {
-    image.close()
+    medium.image.close()
   }
 }

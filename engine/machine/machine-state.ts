@@ -105,6 +105,9 @@ export function restoreMachine(parts: StatefulParts, bytes: Uint8Array, insists:
       })
   const missing = parts.devices.find(({ id }) => !(id in state.devices))
   if (missing) throw new EngineError('state-invalid', { device: missing.id, reason: 'its state is missing' })
+  const extra = Object.keys(state.devices).find((id) => !parts.devices.some((device) => device.id === id))
+  if (extra !== undefined)
+    throw new EngineError('state-invalid', { device: extra, reason: 'this machine has no such device' })
   checkMedia(drives, state.media, insists)
   const [packedRam, packedVram, ...packedWrites] = file.parts
   if (!packedRam || !packedVram)

@@ -24,6 +24,8 @@ export type RunOutcome =
   | { kind: 'crashed'; reason: string }
   /** The debugger stopped it. */
   | { kind: 'stopped' }
+  /** The host's disk is full. What the guest wrote is kept; calling again tries to write it and to go on. */
+  | { kind: 'stalled'; path: string; reason: string }
 
 /** Something of the host that failed while the machine runs. The guest sees an error of its drive, and goes on. */
 export interface HostFault {
@@ -38,7 +40,7 @@ export interface HostFault {
 export type DriveKind = 'floppy' | 'disk' | 'cdrom'
 
 export interface DriveStatus {
-  /** floppy0, floppy1, ide0-master … ide1-slave. */
+  /** floppy0, floppy1, ide0-master … ide1-slave, virtio0 … virtio3. */
   id: string
   kind: DriveKind
   /** File of the medium, null when empty. */

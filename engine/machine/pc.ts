@@ -16,7 +16,7 @@ import { MIB, RAM_BASE } from '../memory/layout.ts'
 import { clearMemory } from '../memory/zero-pages.ts'
 import type { DiskLayer, Knobs, MachineConfig } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
-import type { DiskFaultListener } from '../storage/block-image.ts'
+import { DiskError, type DiskFaultListener } from '../storage/block-image.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
@@ -75,6 +75,8 @@ class Pc implements Machine {
   #tscOffset = 0
   #firmware: Firmware | null = null
   #pending: MachineEvent | null = null
+  /** Why the guest stands: the host has no room for what it wrote. */
+  #stalled: DiskError | null = null
   #onFault: (fault: HostFault) => void = () => {}
   #apicBase = 0xfee00900
 
@@ -94,7 +96,7 @@ class Pc implements Machine {
     this.#loadRoms(rom)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
-    this.#bays = new DriveBays(config, this.#diskFault, restores)
+    this.#bays = new DriveBays(config, this.#diskFault, restores, ({ error }) => this.#stall(error))
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
     this.#board = new Board(
       this.#clock,
@@ -107,6 +109,7 @@ class Pc implements Machine {
         serialPorts: config.serialPorts,
         floppyDrives: this.#bays.floppyTypes,
         ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
+        virtioDisks: this.#bays.virtioDisks(),
         ideInterruptDelayNs: (config.knobs.ideInterruptDelayUs ?? 0) * 1000,
         unixNs: BigInt(clockMs(config.knobs)) * NS_PER_MS,
         debugExit: config.debug.exit,
@@ -148,7 +151,7 @@ class Pc implements Machine {
     this.#loop = new RunLoop(
       cpu,
       this.#clock,
-      () => this.#pending !== null,
+      () => this.#pending !== null || this.#stalled !== null,
       config.knobs.instructionsPerSecond,
     )
     this.#bays.attach(this.#board.fdc, this.#board.ide)
@@ -187,6 +190,8 @@ class Pc implements Machine {
     this.#onFault({ drive, operation, path, reason })
 
   run(sliceNs: number): RunOutcome {
+    this.#tryToGoOn()
+    if (this.#stalled) return this.#stalledBy(this.#stalled)
     this.#clock.start()
     let idleNs = 0
     try {
@@ -207,6 +212,7 @@ class Pc implements Machine {
             this.#cpu.reset()
             break
           case 'event': {
+            if (this.#stalled) return this.#stalledBy(this.#stalled)
             const outcome = this.#handlePending()
             if (outcome) return outcome
           }
@@ -293,11 +299,40 @@ class Pc implements Machine {
     this.#bays.readable(() => restoreMachine(this.#stateful(), state, insists))
   }
 
+  /** Nothing more of the guest runs until the host has room for what it wrote. */
+  #stall(error: DiskError): void {
+    this.#stalled = error
+    this.#cpu.requestStop()
+  }
+
+  #stalledBy({ path, reason }: DiskError): RunOutcome {
+    return { kind: 'stalled', path, reason }
+  }
+
+  #tryToGoOn(): void {
+    if (!this.#stalled) return
+    try {
+      this.#bays.deliver()
+      this.#stalled = null
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      if (error.kind === 'full') this.#stalled = error
+      else {
+        // The medium is lost in another way now: the guest hears of it at its next access.
+        this.#stalled = null
+        this.#onFault({ drive: null, operation: 'write', path: error.path, reason: error.reason })
+      }
+    }
+  }
+
   /** A call to the firmware is no state that can be saved; it takes some thousand instructions at most. */
   #finishFirmwareCall(): void {
+    // Throws while the guest stands for want of room: what it wrote belongs to its state.
+    this.#bays.readable(() => this.#bays.deliver())
+    this.#stalled = null
     this.#clock.start()
     const untilNs = this.#clock.nowNs + FIRMWARE_NS
-    while (this.#firmware?.busy && this.#pending === null && this.#clock.nowNs < untilNs)
+    while (this.#firmware?.busy && !this.#pending && !this.#stalled && this.#clock.nowNs < untilNs)
       this.#loop.run(FIRMWARE_SLICE_NS)
     this.#clock.stop(0)
     if (this.#firmware?.busy)

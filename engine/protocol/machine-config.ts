@@ -8,9 +8,10 @@ export const DRIVE_KINDS = ['floppy', 'disk', 'cdrom'] as const
 export const DISK_BUSES = ['ide', 'virtio'] as const
 export const DISK_FORMATS = ['auto', 'raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'vhdx', 'parallels'] as const
 
-const FLOPPY_DRIVES = 2
+export const FLOPPY_DRIVES = 2
 /** Two channels, a master and a slave each; disks and CD-ROMs share them. */
-const IDE_DRIVES = 4
+export const IDE_DRIVES = 4
+export const VIRTIO_DISKS = 4
 export const SERIAL_PORTS = 4
 
 const integer = (low: number, high: number, what: string) =>
@@ -34,6 +35,7 @@ export const DriveConfig = v.strictObject({
   readonly: v.optional(v.boolean(), false),
   /** Writes are kept apart and thrown away when the machine ends. */
   ephemeral: v.optional(v.boolean(), false),
+  /** How a disk is attached; virtio is faster, for guests that have a driver for it. */
   bus: v.optional(oneOf(DISK_BUSES), 'ide'),
   /**
    * What a disk's file is; auto tells by its contents. A guest can make a raw disk look like anything, so what is
@@ -144,10 +146,11 @@ function contradiction({ drives, boot, kernel }: v.InferOutput<typeof shape>): s
   if (floppies > FLOPPY_DRIVES) return `${floppies} floppy drives, but the controller takes ${FLOPPY_DRIVES}`
   const ide = count('disk') + count('cdrom')
   if (ide > IDE_DRIVES) return `${ide} IDE disks and CD-ROMs, but the two channels take ${IDE_DRIVES}`
+  const virtio = count('disk', 'virtio')
+  if (virtio > VIRTIO_DISKS) return `${virtio} virtio disks, but there is room for ${VIRTIO_DISKS}`
   for (const drive of drives) {
     if (drive.bus === 'virtio' && drive.kind !== 'disk')
       return `bus=virtio is for disks, not for a ${drive.kind}`
-    if (drive.bus === 'virtio') return 'bus=virtio is not available yet; use bus=ide'
     if (drive.path === null && drive.kind === 'disk') return 'a disk drive needs a file'
     if (drive.kind !== 'disk' && drive.format !== 'auto' && drive.format !== 'raw')
       return `format=${drive.format} is for disks, not for a ${drive.kind}`

@@ -10,7 +10,8 @@ const drive = v.pipe(v.string(), v.maxLength(32))
 /** How a machine ended, or that it runs or is paused. */
 export const MachineState = v.variant('kind', [
   v.object({ kind: v.literal('running') }),
-  v.object({ kind: v.literal('paused') }),
+  /** `reason`: it paused by itself, for want of room on the host's disk, and goes on by itself. */
+  v.object({ kind: v.literal('paused'), reason: v.optional(v.string()) }),
   /** The guest switched the machine off, or the user pulled the plug. */
   v.object({ kind: v.literal('off') }),
   v.object({ kind: v.literal('debug-exit'), status: v.number() }),

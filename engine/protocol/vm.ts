@@ -94,7 +94,7 @@ export const VmSummary = v.object({
   id: VmId,
   name: v.string(),
   state: v.picklist(VM_STATES),
-  /** Why it is aborted or inaccessible. */
+  /** Why it is aborted or inaccessible, or paused by itself. */
   reason: v.nullable(v.string()),
   icon: v.picklist(VM_ICONS),
   group: v.string(),

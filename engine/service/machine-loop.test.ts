@@ -125,6 +125,27 @@ describe('machine loop', () => {
     expect(frames[2]!.rects.map(({ x }) => x)).toEqual([20, 30, 40]) // owed while there was no credit
   })
 
+  it('pauses with the reason while the host has no room, tries again now and then, and goes on by itself', () => {
+    const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: 'no room is left on its disk' }
+    const { host, loop } = powerOn([full, full, slice])
+    loop.run()
+    expect(host.of('state').map(({ state }) => state)).toEqual([
+      { kind: 'running' },
+      { kind: 'paused', reason: 'a.img: no room is left on its disk' },
+      { kind: 'running' },
+      { kind: 'off' },
+    ])
+    expect(host.sleeps).toEqual([2e9, 2e9])
+  })
+
+  it('stays paused when somebody pauses it while it waits for room', () => {
+    const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: 'no room is left on its disk' }
+    const { machine, host, loop } = powerOn([full, slice, slice], [[], [request('pause')], [], [request('powerOff')]])
+    loop.run()
+    expect(host.of('state').map(({ state }) => state.kind)).toEqual(['running', 'paused', 'off'])
+    expect(machine.outcomes).toHaveLength(2)
+  })
+
   it('stands still while paused and answers all the same', () => {
     const { host, loop } = powerOn(
       [slice],

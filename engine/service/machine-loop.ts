@@ -18,6 +18,8 @@ const STATS_NS = 1_000_000_000
 /** How long the same fault is not told again. */
 const FAULT_NS = 60_000_000_000
 const MAX_FAULTS = 100
+/** How often a guest that stands because the host's disk is full is tried again. */
+const STALL_NS = 2_000_000_000
 
 /** What the loop needs of the thread that it blocks. */
 export interface LoopHost {
@@ -47,6 +49,8 @@ export class MachineLoop {
   #absolute = false
   #serial = new Map<number, Uint8Array[]>()
   #watched = false
+  /** It is paused for want of room on the host, and goes on by itself. */
+  #isStalled = false
   /** When each fault was last told. */
   #faults = new Map<string, number>()
   #nextStatsNs = 0
@@ -109,7 +113,8 @@ export class MachineLoop {
     if (this.#state.kind === 'running') this.#runSlice()
     else if (this.#state.kind === 'paused') {
       this.#showFrames()
-      this.host.sleep(this.#watched ? STATS_NS : Infinity)
+      this.host.sleep(this.#watched ? STATS_NS : this.#isStalled ? STALL_NS : Infinity)
+      if (this.#isStalled) this.#runSlice()
     }
     this.#reportStats()
   }
@@ -122,6 +127,10 @@ export class MachineLoop {
   }
 
   #follow(outcome: RunOutcome): void {
+    if (this.#isStalled && outcome.kind !== 'stalled') {
+      this.#isStalled = false
+      this.#setState({ kind: 'running' })
+    }
     switch (outcome.kind) {
       case 'slice':
         return
@@ -129,12 +138,20 @@ export class MachineLoop {
         return this.#sleep(Math.min(outcome.wakeNs, this.#untilNextFrameNs()))
       case 'stopped':
         return this.#debugger.stopped()
+      case 'stalled':
+        return this.#stall(`${outcome.path}: ${outcome.reason}`)
       case 'powered-off':
         return this.#setState({ kind: 'off' })
       case 'debug-exit':
       case 'crashed':
         return this.#setState(outcome)
     }
+  }
+
+  #stall(reason: string): void {
+    if (this.#isStalled && this.#state.kind === 'paused') return
+    this.#isStalled = true
+    this.#setState({ kind: 'paused', reason })
   }
 
   #sleep(ns: number): void {
@@ -194,6 +211,8 @@ export class MachineLoop {
 
   #answers: Answers = {
     pause: () => {
+      // Whoever pauses it while it waits for room wants it to stay paused.
+      this.#isStalled = false
       if (this.#state.kind === 'running') this.#setState({ kind: 'paused' })
     },
     resume: () => {

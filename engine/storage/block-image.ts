@@ -26,11 +26,12 @@ export interface BlockImage {
 }
 
 /**
- * - `io`: the host could not read or write; `full`: no room left on the host, quota included;
+ * - `io`: the host could not read or write; `full`: no room left on the host, quota included, which may change;
+ * - `limit`: it has grown to what its format, the host's file system or its share of memory allow;
  * - `gone`: the file was removed, cut short, closed, or its host disk went away;
  * - `readonly`: a write to what may not be written; `range`: sectors outside of the medium.
  */
-export type DiskErrorKind = 'io' | 'full' | 'gone' | 'readonly' | 'range'
+export type DiskErrorKind = 'io' | 'full' | 'limit' | 'gone' | 'readonly' | 'range'
 
 /** A failed access to an image. Drives turn it into what the guest sees and tell their fault listener. */
 export class DiskError extends Error {

@@ -48,7 +48,7 @@ export class EphemeralImage implements BlockImage {
 
   #full(): DiskError {
     return new DiskError(
-      'full',
+      'limit',
       this.name,
       `its writes fill the ${this.maxBytes} bytes of memory that they may take`,
     )

@@ -91,9 +91,10 @@ function checkPlainFile(path: string, stats: fs.StatsBase<number> | fs.StatsBase
 }
 
 const GONE = new Set(['ESTALE', 'ENODEV', 'ENXIO', 'EBADF', 'ENOENT', 'ENOTCONN', 'EHOSTDOWN'])
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+const FULL = new Set(['ENOSPC', 'EDQUOT'])
 
 function kindOf(code: string): DiskErrorKind {
+  if (code === 'EFBIG') return 'limit'
   return FULL.has(code) ? 'full' : GONE.has(code) ? 'gone' : code === 'EROFS' ? 'readonly' : 'io'
 }
 
@@ -156,8 +157,11 @@ class OpenFile implements HostFile {
           throw new DiskError('gone', this.path, 'it was deleted while in use')
       })
     } catch (error) {
-      if (error instanceof DiskError && error.kind === 'io') this.#syncFailure = error
-      throw error
+      if (!(error instanceof DiskError) || error.kind === 'gone') throw error
+      // Also for want of room: what could not be written is forgotten, so making room does not bring it back.
+      const { path, reason } = error
+      this.#syncFailure = new DiskError('io', path, reason, { cause: error })
+      throw this.#syncFailure
     }
   }
 

@@ -7,9 +7,11 @@ import {
   type RegionPage,
   type Step,
   branchTarget,
+  hasUsualTarget,
   isConditional,
   isUnconditional,
   pageDelta,
+  siteOf,
   successorsOf,
 } from './region.ts'
 
@@ -36,16 +38,16 @@ export interface FinderLimits {
   /** Instructions: functions of 8 to 16 KiB are what the host's compiler takes well. */
   readonly steps: number
   readonly pages: number
-  /** Exits by a branch that leads to another page before that page is worth a guard. */
-  readonly exitsToPage: number
+  /** Exits that make a way to another page, or that of a computed jump, worth following. */
+  readonly exitsToFollow: number
 }
 
 /** Several pages from the beginning would double what is to be compiled. */
-export const FIRST_LIMITS: FinderLimits = { steps: 220, pages: 1, exitsToPage: 0 }
+export const FIRST_LIMITS: FinderLimits = { steps: 220, pages: 1, exitsToFollow: 1000 }
 /** Once it is known where a region is left often. */
-export const GROWN_LIMITS: FinderLimits = { steps: 300, pages: 8, exitsToPage: 1000 }
+export const GROWN_LIMITS: FinderLimits = { steps: 300, pages: 8, exitsToFollow: 1000 }
 /** Each is a comparison. */
-const MAX_RETURNS = 4
+const MAX_TARGETS = 4
 
 /** Can be part of a region: does not work on the whole processor, and does not repeat. */
 const isTranslatable = ({ description, repeat }: Instruction): boolean =>
@@ -83,6 +85,8 @@ class RegionFinder {
   readonly #steps = new Map<number, Step>()
   readonly #leaders: Set<number>
   readonly #stops = new Map<number, number>()
+  /** Where computed jumps usually lead, by their offsets. */
+  readonly #usual = new Map<number, number>()
   readonly #queue: number[]
   readonly #pages: Map<number, Page>
 
@@ -128,24 +132,34 @@ class RegionFinder {
         return void this.#lead(next)
       }
       if (isUnconditional(instruction)) {
-        const { name } = instruction.description
-        if ((name !== 'JMP' && name !== 'CALL') || !this.#follows(step)) return
-        const led = this.#lead(branchTarget(step))
+        const target = this.#jumpTarget(step)
         // Without the callee nothing comes back.
-        if (name === 'CALL' && led) this.#lead(next)
+        if (target !== null && this.#lead(target) && isCall(instruction)) this.#lead(next)
         return
       }
       offset = next
     }
   }
 
+  /** Where the region goes on behind a jump, null for nowhere. */
+  #jumpTarget(step: Step): number | null {
+    if (step.instruction.operands.some(({ kind }) => kind === 'relative'))
+      return this.#follows(step) ? branchTarget(step) : null
+    if (!hasUsualTarget(step.instruction)) return null
+    const { eip, lead } = this.code.usualTarget(siteOf(step))
+    const target = (eip - this.entry.eipBase) | 0
+    if (eip === 0 || lead < this.limits.exitsToFollow) return null
+    this.#usual.set(step.offset, target)
+    return target
+  }
+
   /** Whether the region goes on where a branch leads: it has been taken, and often if it is what leads to its page. */
   #follows(step: Step): boolean {
     if (!this.#keepsEip(step)) return false
-    const exits = this.code.exitsBy(step.record)
+    const exits = this.code.exitsBy(siteOf(step))
     return this.#pages.has(pageDelta(branchTarget(step)))
       ? step.instruction.description.name === 'JMP' || exits > 0 || this.code.wasTaken(step.record)
-      : exits >= this.limits.exitsToPage
+      : exits >= this.limits.exitsToFollow
   }
 
   /** Code at an offset is to be part of the region, where its page is one that may be: returns whether it is. */
@@ -203,6 +217,7 @@ class RegionFinder {
         if (isConditional(step.instruction) || isUnconditional(step.instruction)) break
       }
       const last = own.at(-1)!
+      const usual = numbers.get(this.#usual.get(last.offset) ?? NaN)
       const { name } = last.instruction.description
       const jumps = isUnconditional(last.instruction)
       const branches = isConditional(last.instruction) || name === 'JMP' || name === 'CALL'
@@ -211,7 +226,7 @@ class RegionFinder {
         end: at,
         next: jumps ? -1 : (numbers.get(at) ?? -1),
         taken: branches && this.#keepsEip(last) ? (numbers.get(branchTarget(last)) ?? -1) : -1,
-        returns: [],
+        targets: usual === undefined ? [] : [usual],
         stop: jumps ? 0 : (this.#stops.get(at) ?? 0),
       })
     }
@@ -251,21 +266,25 @@ function stopsIn(pages: readonly RegionPage[], block: Block): Block {
   return isGuarded ? block : { ...block, stop: 0 }
 }
 
+const isCall = ({ description: { name } }: Instruction): boolean => name === 'CALL' || name === 'CALLI'
 const nameOf = ({ steps }: Block): string => steps.at(-1)!.instruction.description.name
 
 /** Finds out which calls each RET returns from, as far as both are in the region. */
 function matchReturns(blocks: Block[], blockAt: (offset: number) => number): void {
   for (const call of blocks) {
     const site = blockAt(call.end)
-    if (nameOf(call) !== 'CALL' || call.taken < 0 || site < 0) continue
-    const seen = new Set([call.taken])
+    const callees = [call.taken, ...call.targets].filter((callee) => callee >= 0)
+    if (!isCall(call.steps.at(-1)!.instruction) || callees.length === 0 || site < 0) continue
+    const seen = new Set(callees)
     for (const number of seen) {
       const block = blocks[number]!
-      const { returns } = block
-      if (nameOf(block) === 'RET' && returns.length < MAX_RETURNS && !returns.includes(site))
-        returns.push(site)
+      const { targets } = block
+      if (nameOf(block) === 'RET' && targets.length < MAX_TARGETS && !targets.includes(site))
+        targets.push(site)
       // Calls within the callee come back to it.
-      const ways = nameOf(block) === 'CALL' ? [blockAt(block.end)] : [block.next, block.taken]
+      const ways = isCall(block.steps.at(-1)!.instruction)
+        ? [blockAt(block.end)]
+        : [block.next, block.taken, ...(nameOf(block) === 'JMPI' ? block.targets : [])]
       for (const way of ways) if (way >= 0) seen.add(way)
     }
   }
@@ -279,7 +298,7 @@ function reachable(blocks: Block[]): Block[] {
   const renumber = (block: number): number => (block < 0 ? -1 : numbers.indexOf(block))
   return numbers.map((number) => {
     const block = blocks[number]!
-    const { next, taken, returns } = block
-    return { ...block, next: renumber(next), taken: renumber(taken), returns: returns.map(renumber) }
+    const { next, taken, targets } = block
+    return { ...block, next: renumber(next), taken: renumber(taken), targets: targets.map(renumber) }
   })
 }

@@ -5,6 +5,7 @@ import {
   and,
   eq,
   geS,
+  geU,
   i32,
   i64,
   load,
@@ -21,11 +22,19 @@ import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { Handler, Record, Why } from '../interpreter/record.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { JUMP_CACHE, JUMP_CACHE_ENTRIES, REGION_EXITS, State } from '../isa/state.ts'
-import { type ExitReason } from './exit-reason.ts'
+import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
 import type { FlagFlow } from './flag-flow.ts'
 import { halvesOf } from './nowhere.ts'
-import { type Block, type Region, branchTarget, pageDelta, successorsOf } from './region.ts'
+import {
+  type Block,
+  type Region,
+  branchTarget,
+  hasUsualTarget,
+  pageDelta,
+  siteOf,
+  successorsOf,
+} from './region.ts'
 import { RegionSemantics } from './region-semantics.ts'
 import { FLAG_LOCALS, LOCAL_TYPES, Local } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
@@ -48,6 +57,9 @@ export function emitRegion(
 
 const usesX87 = ({ blocks }: Region): boolean =>
   blocks.some(({ steps }) => steps.some(({ instruction }) => instruction.description.unit === 'x87'))
+
+/** More than enough to be followed. */
+const MAX_LEAD = 20_000
 
 /** How a block goes on: to what follows it, where its branch leads, or at the EIP in TARGET. */
 type Way = 'straight' | 'branch' | 'target'
@@ -167,13 +179,33 @@ class RegionEmitter {
     const site = local(Local.SITE)
     const left = local(Local.ENTRY)
     fn.if(site)
+    fn.if(geU(local(Local.REASON), i32(EXIT_REASONS.indexOf('return') << 3)))
+    this.#noteTarget(site)
+    fn.else()
     fn.store(site, add(load(site, 4, Record.EXITS), i32(1)), 4, Record.EXITS)
+    fn.end()
     fn.set(Local.ENTRY, sub(load(i32(this.head), 4, Record.UNTIL_GROWN), i32(1)))
     fn.store(i32(this.head), left, 4, Record.UNTIL_GROWN)
     fn.if(ltS(left, i32(0)))
     fn.store(i32(this.head), i32(Handler.HEAD), 2, Record.HANDLER)
     fn.store(i32(this.head), i32(0), 4, Record.IMMEDIATE)
     fn.end()
+    fn.end()
+  }
+
+  /** The usual target of a computed jump is the one that would win a vote. */
+  #noteTarget(site: Expr): void {
+    const fn = this.#fn
+    const target = local(Local.TARGET)
+    const lead = local(Local.ENTRY)
+    const isUsual = eq(load(site, 4, Record.USUAL_TARGET), target)
+    fn.set(Local.ENTRY, add(load(site, 2, Record.USUAL_LEAD), sub(shl(isUsual, i32(1)), i32(1))))
+    fn.if(ltS(lead, i32(0)))
+    fn.store(site, target, 4, Record.USUAL_TARGET)
+    fn.set(Local.ENTRY, i32(0))
+    fn.end()
+    fn.if(ltS(lead, i32(MAX_LEAD)))
+    fn.store(site, lead, 2, Record.USUAL_LEAD)
     fn.end()
   }
 
@@ -230,7 +262,7 @@ class RegionEmitter {
       }
       case 'indirect':
         this.#fn.set(Local.TARGET, ending.target)
-        for (const site of block.returns) {
+        for (const site of block.targets) {
           const { offset } = region.blocks[site]!.steps[0]!
           const eip = add(local(Local.EIP_BASE), i32(offset))
           this.#fn.if(eq(local(Local.TARGET), zeroExtend(eip, block.steps.at(-1)!.instruction.size)))
@@ -238,9 +270,10 @@ class RegionEmitter {
           this.#fn.end()
           restore()
         }
-        semantics.leaveRegion(
-          block.steps.at(-1)!.instruction.description.name === 'RET' ? 'return' : 'indirect',
-        )
+        const last = block.steps.at(-1)!
+        const { instruction } = last
+        if (hasUsualTarget(instruction)) this.#fn.set(Local.SITE, i32(siteOf(last)))
+        semantics.leaveRegion(instruction.description.name === 'RET' ? 'return' : 'indirect')
     }
   }
 
@@ -277,7 +310,7 @@ class RegionEmitter {
     let to = end
     if (way === 'branch') {
       to = branchTarget(last)
-      if (growable) fn.set(Local.SITE, i32(last.record))
+      if (growable) fn.set(Local.SITE, i32(siteOf(last)))
       fn.set(Local.TARGET, zeroExtend(at(to), relative!.size))
     } else if (way === 'straight' && stop !== 0) {
       return this.#semantics.leaveTo(stop, end, 'system')

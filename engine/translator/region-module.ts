@@ -25,7 +25,10 @@ export function makeRegion(
     imports: [...helpers.keys()].map(helperImport),
     functions: [run],
     exports: new Map([['run', 0]]),
+    names: [`region_${entryEip(region).toString(16)}`],
     memoryPages: [1, 65536],
   })
   return { module: new WebAssembly.Module(wasm), bytes: wasm.length }
 }
+
+const entryEip = ({ eipBase, blocks }: Region): number => (eipBase + blocks[0]!.steps[0]!.offset) >>> 0

@@ -1,4 +1,5 @@
 import type { CodeVariant } from '../interpreter/code-cache.ts'
+import { RECORD_BYTES } from '../interpreter/record.ts'
 import type { Instruction } from '../isa/decoder.ts'
 
 /**
@@ -12,6 +13,10 @@ export interface Step {
   readonly record: number
 }
 
+/** The record where exits by a jump are counted: that of an instruction in two pages follows its CROSS record. */
+export const siteOf = ({ record, offset, instruction: { length } }: Step): number =>
+  pageDelta(offset + length - 1) === pageDelta(offset) ? record : record + RECORD_BYTES
+
 /** Straight code. How it goes on is decided by its last step, or by what follows it. */
 export interface Block {
   readonly steps: Step[]
@@ -21,8 +26,8 @@ export interface Block {
   readonly next: number
   /** In-region block that the branch at the end leads to; -1 for none. */
   readonly taken: number
-  /** Where a RET may lead: in-region blocks behind the calls that it returns from. */
-  readonly returns: number[]
+  /** Where a computed jump may lead: in-region blocks behind the calls that a RET returns from, and where it usually led. */
+  readonly targets: number[]
   /** Record of the instruction at `end` where the interpreter must do it; 0 for none. */
   readonly stop: number
 }
@@ -53,8 +58,8 @@ export const instructionsOf = ({ blocks }: Region): number =>
 export const pageDelta = (offset: number): number => offset & ~0xfff
 
 /** Blocks that control may go to from here without leaving the region. */
-export const successorsOf = ({ next, taken, returns }: Block): number[] =>
-  [next, taken, ...returns].filter((block) => block >= 0)
+export const successorsOf = ({ next, taken, targets }: Block): number[] =>
+  [next, taken, ...targets].filter((block) => block >= 0)
 
 /** Where a relative branch leads. */
 export function branchTarget({ instruction, offset }: Step): number {
@@ -68,3 +73,7 @@ const UNCONDITIONAL = new Set(['JMP', 'JMPI', 'CALL', 'CALLI', 'RET'])
 export const isConditional = ({ description: { name } }: Instruction): boolean =>
   name !== 'JMP' && CONDITIONAL.test(name)
 export const isUnconditional = ({ description: { name } }: Instruction): boolean => UNCONDITIONAL.has(name)
+
+/** RET with an operand keeps it where others keep their usual target. */
+export const hasUsualTarget = ({ operands }: Instruction): boolean =>
+  operands.every(({ kind }) => kind !== 'immediate')

@@ -35,12 +35,19 @@ export class RegionTranslator implements Translator {
   readonly #limits: FinderLimits
   readonly #grownLimits: FinderLimits
   readonly #flagFlow = new FlagFlow()
-  readonly #stats = { regions: 0, grownRegions: 0, regionBytes: 0, regionInstructions: 0, compileMs: 0, findMs: 0 }
+  readonly #stats = {
+    regions: 0,
+    grownRegions: 0,
+    regionBytes: 0,
+    regionInstructions: 0,
+    compileMs: 0,
+    findMs: 0,
+  }
 
   constructor(host: TranslatorHost, options: TranslatorOptions = {}) {
     const {
       entriesUntilHot = 3000,
-      exitsUntilGrown = 30_000,
+      exitsUntilGrown = 100_000,
       limits = FIRST_LIMITS,
       grownLimits = GROWN_LIMITS,
       pausesWhenRewritten = true,

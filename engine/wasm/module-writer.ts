@@ -14,6 +14,8 @@ export interface ModuleParts {
   functions: readonly FunctionBuilder[]
   /** Exported name by index into `functions`. */
   exports: ReadonlyMap<string, number>
+  /** What profilers call the functions, by index into `functions`. */
+  names?: readonly string[]
   /** Functions, by index into `functions`, that fill a table for call_indirect, exported as "table". */
   table?: readonly number[]
   /** Pages (64 KiB) of the imported shared memory "env"."memory": at least, at most. */
@@ -127,6 +129,20 @@ export function writeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
       to.byte(0x0b)
     }
   })
+  const { names } = parts
+  if (names)
+    section(0, (to) => {
+      to.name('name')
+      const list = new ByteWriter()
+      list.unsigned(names.length)
+      names.forEach((name, i) => {
+        list.unsigned(i + parts.imports.length)
+        list.name(name)
+      })
+      to.byte(1) // names of functions
+      to.unsigned(list.length)
+      to.append(list)
+    })
   return out.toBytes()
 }
 

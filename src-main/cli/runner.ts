@@ -40,6 +40,8 @@ class Run {
   #stop = new AbortController()
   /** Set by whatever ends the run first. */
   #status: number | null = null
+  /** The guest waits for room on the host's disk. */
+  #isStalled = false
   #startedMs = performance.now()
 
   constructor(private readonly plan: RunPlan) {}
@@ -200,7 +202,13 @@ class Run {
     this.#display?.changed()
     switch (state.kind) {
       case 'running':
+        if (this.#isStalled) process.stderr.write('vitrine: there is room again; the guest goes on\n')
+        this.#isStalled = false
+        return
       case 'paused':
+        if (state.reason === undefined) return
+        this.#isStalled = true
+        process.stderr.write(`vitrine: ${state.reason}; the guest is paused until there is room\n`)
         return
       case 'off':
         return this.#end(EXIT.ok)

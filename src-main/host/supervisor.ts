@@ -134,8 +134,9 @@ const isLive = ({ state }: VmStatus): boolean =>
 
 function statusOf(state: MachineState): VmStatus {
   switch (state.kind) {
-    case 'running':
     case 'paused':
+      return { state: 'paused', reason: state.reason ?? null }
+    case 'running':
     case 'off':
       return { state: state.kind, reason: null }
     case 'debug-exit':

@@ -21,6 +21,8 @@ export const PLACES = {
   frameBuffer: 0xe0000000,
   vgaRegisters: 0xe1000000,
   busMaster: 0xc000,
+  virtioPorts: [0xc100, 0xc140],
+  virtioWindows: [0xe2000000, 0xe2001000],
   pm: 0xb000,
   smbus: 0xb100,
 } as const
@@ -117,7 +119,9 @@ export class FuzzBoard {
       new FuzzMedium('a.iso', 2048, 3000, { readonly: true }),
       new FuzzMedium('b.iso', 2048, 500_000, { readonly: true, failsOneIn: 11 }),
     ]
-    this.#media = [disk, faulty, ...this.floppies, ...this.cds]
+    const paravirtual = new FuzzMedium('virtio.img', 512, 0x2000000, { maxSectors: 512 })
+    const faultyParavirtual = new FuzzMedium('faulty-virtio.img', 512, 4000, { failsOneIn: 7 })
+    this.#media = [disk, faulty, paravirtual, faultyParavirtual, ...this.floppies, ...this.cds]
     const ask = () => void this.requests++
     const identity = { serial: 'VT0001', model: 'FUZZ' }
     this.board = new Board(
@@ -137,6 +141,12 @@ export class FuzzBoard {
           ],
           [{ kind: 'cdrom', medium: this.cds[0]!, identity }, null],
         ],
+        virtioDisks: [paravirtual, faultyParavirtual].map((image, index) => ({
+          id: `virtio${index}`,
+          image,
+          serial: 'FUZZ',
+          geometry: { cylinders: 100, heads: 16, sectors: 63 },
+        })),
         ideInterruptDelayNs: 0,
         unixNs: 1_000_000_000_000_000_000n,
         debugExit: true,
@@ -221,6 +231,12 @@ export class FuzzBoard {
     set(vga, 0x10, PLACES.frameBuffer)
     set(vga, 0x18, PLACES.vgaRegisters)
     set(vga, 0x04, 3)
+    for (const [index, window] of PLACES.virtioWindows.entries()) {
+      const slot = (3 + index) << 3
+      set(slot, 0x10, PLACES.virtioPorts[index]!)
+      set(slot, 0x14, window)
+      set(slot, 0x04, 7)
+    }
     set(ide, 0x20, PLACES.busMaster)
     set(ide, 0x04, 5)
     set(pm, 0x40, PLACES.pm)

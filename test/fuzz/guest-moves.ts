@@ -109,6 +109,102 @@ export function identifyAndMove(board: FuzzBoard, random: Random, base: number, 
   clock.advance(random.below(40_000))
 }
 
+/** A virtio disk that is set up, by either interface, and some requests, most of them whole. */
+export function requestVirtio(board: FuzzBoard, random: Random): void {
+  const { memory, ports } = board
+  const disk = random.below(2)
+  const window = PLACES.virtioWindows[disk]!
+  const port = PLACES.virtioPorts[disk]!
+  const isLegacy = random.oneIn(3)
+  const [table, available, used] = isLegacy ? [0x30000, 0x30800, 0x31000] : [0x30000, 0x32000, 0x33000]
+  const size = isLegacy ? 128 : random.pick([1, 8, 128])
+  memory.dmaWrite(available, new Uint8Array(4))
+  if (isLegacy) {
+    ports.write(port + 18, 0, 1)
+    ports.write(port + 4, random.bits(), 4)
+    ports.write(port + 14, 0, 2)
+    ports.write(port + 8, table >> 12, 4)
+  } else {
+    const set = (register: number, value: number, width: 1 | 2 | 4) =>
+      memory.write(window + register, value, width)
+    set(0x14, 0, 1)
+    for (const half of [0, 1]) {
+      set(8, half, 4)
+      set(12, half === 1 ? 1 : memory.read(window + 4, 4) & random.bits(), 4)
+    }
+    set(0x14, 11, 1)
+    set(0x16, 0, 2)
+    set(0x18, size, 2)
+    for (const [index, at] of [table, available, used].entries()) {
+      set(0x20 + 8 * index, random.oneIn(16) ? target(random) : at, 4)
+      set(0x24 + 8 * index, random.oneIn(32) ? 1 : 0, 4)
+    }
+    set(0x1c, 1, 2)
+    set(0x14, 15, 1)
+  }
+  describeRequest(board, random, table)
+  const requests = random.pick([1, 1, 1, 2, size, size + 1])
+  word(board, available + 4, 0)
+  word(board, available, (random.pick([0, 0, 1]) | (requests << 16)) >>> 0)
+  if (isLegacy) ports.write(port + 16, 0, 2)
+  else memory.write(window + 0x300, 0, 2)
+  if (random.oneIn(2)) board.clock.advance(random.below(40_000))
+}
+
+/** Descriptors of a request, now and then such as no driver makes. */
+function describeRequest(board: FuzzBoard, random: Random, directTable: number): void {
+  const header = 0x34000
+  word(board, header, random.pick([0, 0, 1, 1, 4, 8, random.bits()]))
+  word(board, header + 8, random.pick([0, 5, 3999, random.below(4000), random.bits()]))
+  word(board, header + 12, random.oneIn(16) ? random.bits() : 0)
+  let table = directTable
+  if (random.oneIn(3)) {
+    descriptor(board, table, 0, 0x35000, random.oneIn(8) ? random.bits() : 16 * random.below(9), 4, 0)
+    table = 0x35000
+  }
+  const pieces = random.below(6)
+  const isWrite = random.oneIn(2)
+  descriptor(board, table, 0, header, 16, 1, 1)
+  for (let index = 1; index <= pieces; index++) {
+    const length = random.oneIn(12) ? random.bits() : random.pick([512, 512, 1024, 65536, 100, 0])
+    const flags = random.oneIn(24) ? random.below(8) : isWrite ? 1 : 3
+    descriptor(
+      board,
+      table,
+      index,
+      target(random),
+      length,
+      flags,
+      random.oneIn(24) ? random.below(9) : index + 1,
+    )
+  }
+  descriptor(
+    board,
+    table,
+    pieces + 1,
+    0x34100,
+    random.oneIn(8) ? random.below(3) : 1,
+    random.oneIn(24) ? 0 : 2,
+    0,
+  )
+}
+
+function descriptor(
+  board: FuzzBoard,
+  table: number,
+  index: number,
+  address: number,
+  length: number,
+  flags: number,
+  next: number,
+): void {
+  const at = table + 16 * index
+  word(board, at, address)
+  word(board, at + 4, 0)
+  word(board, at + 8, length)
+  word(board, at + 12, (flags | (next << 16)) >>> 0)
+}
+
 /** A request of fw_cfg by memory. */
 export function moveDma(board: FuzzBoard, random: Random): void {
   const swap = (value: number) =>

@@ -1,6 +1,13 @@
 import { type FuzzBoard, PLACES } from './fuzz-board.ts'
 import type { Random } from './random.ts'
-import { callFirmware, identifyAndMove, moveDma, runFloppyCommand, setVideoMode } from './guest-moves.ts'
+import {
+  callFirmware,
+  identifyAndMove,
+  moveDma,
+  requestVirtio,
+  runFloppyCommand,
+  setVideoMode,
+} from './guest-moves.ts'
 
 /** Part of the address space that a device answers at. */
 export interface Range {
@@ -192,6 +199,21 @@ export const SUBJECTS: readonly Subject[] = [
       (board) => board.place(),
     ],
     events: [changeCd],
+  },
+  {
+    name: 'virtio-disk',
+    cost: 2,
+    devices: ['virtio0', 'virtio1'],
+    ports: PLACES.virtioPorts.map((base) => range(base, 64)),
+    memory: PLACES.virtioWindows.flatMap((base) => [range(base, 0x40), range(base, 0x400)]),
+    values: {
+      [PLACES.virtioPorts[0]! + 8]: [0, 0x30, 0xff],
+      [PLACES.virtioPorts[0]! + 18]: [0, 1, 3, 7, 11, 15],
+      [PLACES.virtioWindows[0]! + 0x14]: [0, 3, 11, 15],
+      [PLACES.virtioWindows[0]! + 0x16]: [0, 1],
+      [PLACES.virtioWindows[0]! + 0x1c]: [0, 1],
+    },
+    moves: [requestVirtio, requestVirtio, requestVirtio, (board) => board.place()],
   },
   {
     name: 'uart',

@@ -57,14 +57,28 @@ async function smallLinux(): Promise<{ kernel: string; initrd: string }> {
   const kernelPackage = await dependencyOf('linux-image-686', /^linux-image-\d.*-686$/)
   const folder = await debianPackage(kernelPackage, 'i386')
   const busybox = await debianPackage('busybox-static', 'i386')
-  const initrd = await image('small-linux.cpio', (draft) =>
+  const drivers = join(folder, 'lib/modules', kernelPackage.replace('linux-image-', ''), 'kernel/drivers')
+  const initrd = await image('small-linux-2.cpio', (draft) =>
     buildInitrd(draft, {
       'bin/busybox': { file: join(busybox, 'bin/busybox') },
       init: { text: INIT },
+      ...Object.fromEntries(
+        VIRTIO_MODULES.map((name, index) => [`modules/${index}`, { file: join(drivers, `${name}.ko`) }]),
+      ),
     }),
   )
   return { kernel: join(folder, 'boot', kernelPackage.replace('linux-image-', 'vmlinuz-')), initrd }
 }
+
+/** In the order in which they need each other; `modules/0` and so on in the RAM disk. */
+const VIRTIO_MODULES = [
+  'virtio/virtio',
+  'virtio/virtio_ring',
+  'virtio/virtio_pci_modern_dev',
+  'virtio/virtio_pci_legacy_dev',
+  'virtio/virtio_pci',
+  'block/virtio_blk',
+]
 
 const INIT = `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev

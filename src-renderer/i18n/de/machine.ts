@@ -83,6 +83,8 @@ export const machine: Record<keyof typeof english, string> = {
   'screen.hint': 'Klicken, um Tastatur und Maus in der Maschine zu benutzen. {key} gibt sie zurück.',
   'screen.hintAbsolute': 'Klicken, um in der Maschine zu tippen',
   'screen.paused': 'Angehalten',
+  'screen.stalled':
+    'Angehalten: Der Datenträger dieses Computers ist voll. Die Maschine läuft weiter, sobald Platz ist.',
   'text.label': 'Text auf dem Bildschirm der Maschine',
   'text.find': 'Auf dem Bildschirm suchen',
   'text.found': '{count, plural, =0 {Nicht gefunden} one {# Stelle} other {# Stellen}}',

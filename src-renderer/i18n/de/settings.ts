@@ -70,7 +70,7 @@ export const settings: Record<keyof typeof english, string> = {
     'Wo ein echter PC nach einem dreifachen Fehler neu anfinge. Aus: Die Maschine endet und sagt, warum.',
   'setting.drives': 'Laufwerke',
   'setting.drives.help':
-    'Zwei Diskettenlaufwerke sowie vier Festplatten und CD-ROMs an zwei IDE-Kanälen. Disketten und CDs lassen sich im Betrieb wechseln.',
+    'Zwei Diskettenlaufwerke sowie vier Festplatten und CD-ROMs an zwei IDE-Kanälen und vier Festplatten an virtio. Disketten und CDs lassen sich im Betrieb wechseln.',
   'setting.scaling': 'Größe des Bildes',
   'setting.scaling.help':
     'So groß, wie das Fenster erlaubt, oder nur ganze Vielfache, damit alle Bildpunkte gleich groß sind.',
@@ -143,6 +143,10 @@ export const settings: Record<keyof typeof english, string> = {
   'drives.readonly': 'Nur lesen',
   'drives.ephemeral': 'Änderungen verwerfen',
   'drives.ephemeralHelp': 'Was der Gast schreibt, wird am Ende weggeworfen.',
+  'drives.bus': 'Anschluss von {drive}',
+  'drives.busHelp': 'Virtio ist schneller, für Gäste, die einen Treiber dafür haben: Linux ab 2.6.25, BSD.',
+  'drives.bus.ide': 'IDE',
+  'drives.bus.virtio': 'virtio',
   'drives.format': 'Format von {drive}',
   'drives.remove': '{drive} entfernen',
   'drives.full': 'Mehr Laufwerke passen nicht.',

@@ -80,6 +80,7 @@ export const machine = {
   'screen.hint': 'Click to use keyboard and mouse in the machine. {key} gives them back.',
   'screen.hintAbsolute': 'Click to type in the machine',
   'screen.paused': 'Paused',
+  'screen.stalled': 'Paused: the disk of this computer is full. The machine goes on when there is room.',
   'text.label': 'Text on the machine’s screen',
   'text.find': 'Find on the screen',
   'text.found': '{count, plural, =0 {Not found} one {# place} other {# places}}',

@@ -67,7 +67,7 @@ export const settings = {
     'Where a real PC would start over after a triple fault. Off: the machine ends and says why.',
   'setting.drives': 'Drives',
   'setting.drives.help':
-    'Two floppy drives, and four hard disks and CD-ROMs on two IDE channels. Floppies and CDs can be changed while the machine runs.',
+    'Two floppy drives, and four hard disks and CD-ROMs on two IDE channels, and four hard disks on virtio. Floppies and CDs can be changed while the machine runs.',
   'setting.scaling': 'Size of the picture',
   'setting.scaling.help':
     'As large as the window allows, or only whole multiples so that all pixels are of one size.',
@@ -139,6 +139,10 @@ export const settings = {
   'drives.readonly': 'Read only',
   'drives.ephemeral': 'Discard changes',
   'drives.ephemeralHelp': 'What the guest writes is thrown away when the machine ends.',
+  'drives.bus': 'Bus of {drive}',
+  'drives.busHelp': 'Virtio is faster, for guests that have a driver for it: Linux from 2.6.25 on, BSD.',
+  'drives.bus.ide': 'IDE',
+  'drives.bus.virtio': 'virtio',
   'drives.format': 'Format of {drive}',
   'drives.remove': 'Remove {drive}',
   'drives.full': 'No more drives fit.',

@@ -660,9 +660,9 @@ export class StreamBuilder implements Aiming {
     // On AMD silicon it turns LOOPE into LOOPNE and back.
     else if (row < 0x100 && row !== 0x90 && !/^LOOPN?E$/.test(d.name) && random.oneIn(40))
       prefixes.push(random.oneIn(2) ? 0xf2 : 0xf3)
-    // VERR and VERW with LOCK run on AMD silicon.
+    // VERR and VERW with LOCK run on AMD silicon, and MOV of CR0 with LOCK is its MOV of CR8.
     const lockable = d.lockable && memory && encoding.operands[0]!.letter !== 'G'
-    if (!/^VER[RW]$/.test(d.name) && random.oneIn(lockable ? 6 : 300)) prefixes.push(0xf0)
+    if (!/^(VER[RW]|MOVCR|MOVRC)$/.test(d.name) && random.oneIn(lockable ? 6 : 300)) prefixes.push(0xf0)
     if (random.oneIn(80))
       for (let n = random.below(12); n > 0; n--)
         prefixes.unshift(memory ? (memory.prefix[0] ?? prefixes[0] ?? 0x3e) : 0x2e)

@@ -198,13 +198,13 @@ function hash(bytes: Uint8Array, from: number, length: number): number {
 describe.each(MODES)('programs of loops in $name', (mode) => {
   it('do the same in as many instructions, while regions come, grow and go', () => {
     const interpreted = new ProgramMachine(mode)
-    const limits = { steps: 220, pages: 8, exitsToPage: 0 }
+    const limits = { steps: 220, pages: 8, exitsToFollow: 0 }
     const translated = new ProgramMachine(mode, { translator: { entriesUntilHot: 1, limits } })
     const growing = new ProgramMachine(mode, {
       translator: {
         entriesUntilHot: 1,
         exitsUntilGrown: 1,
-        grownLimits: { steps: 300, pages: 8, exitsToPage: 1 },
+        grownLimits: { steps: 300, pages: 8, exitsToFollow: 0 },
         maxRegions: 4,
       },
     })

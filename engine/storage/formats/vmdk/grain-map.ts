@@ -97,7 +97,7 @@ export class GrainMap implements ClusterMap {
   #take(bytes: number): number {
     const position = this.#end
     if (position + bytes > 2 ** 32 * SECTOR_BYTES)
-      throw new DiskError('full', this.file.path, 'it has grown to the 2 TiB that its format allows')
+      throw new DiskError('limit', this.file.path, 'it has grown to the 2 TiB that its format allows')
     this.#end += bytes
     return position
   }

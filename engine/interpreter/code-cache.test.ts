@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import { MemoryMap } from '../bus/memory-map.ts'
+import { Decoder } from '../isa/decoder.ts'
+import { buildOpcodeTable } from '../isa/encoding.ts'
+import { describeAll } from '../isa/index.ts'
+import { GuestMemory } from '../memory/guest-memory.ts'
+import { RAM_BASE } from '../memory/layout.ts'
+import { CPU_MODELS } from '../vcpu/model.ts'
+import { CodeCache, type CodeVariant } from './code-cache.ts'
+import { allForms } from './form.ts'
+import { Handler } from './record.ts'
+
+const PAGE = RAM_BASE / 4096
+const MODE: CodeVariant = { code32: true, stack32: true, flat: true, limitedFrom: 8, low: 0, high: 4096 }
+const [NOP, RET] = [0x90, 0xc3]
+
+/** A page with two instructions in its second 64 bytes, and none elsewhere. */
+function pageOfCode() {
+  const guest = new GuestMemory(1)
+  const memory = new MemoryMap(guest)
+  const table = buildOpcodeTable(describeAll(), CPU_MODELS.max.features)
+  const handlers = new Map([...allForms(table).keys()].map((key, i) => [key, i + Handler.FIRST_INSTRUCTION]))
+  const code = new CodeCache(memory, table, new Decoder(table), handlers, { needsGap: () => false })
+  const protectedPages: number[] = []
+  code.onCodePage = (page) => protectedPages.push(page)
+  guest.ram.set([NOP, RET], 64)
+  code.recordAt(PAGE, 64, MODE)
+  return { code, protectedPages }
+}
+
+describe('a page with decoded code', () => {
+  it('is watched while an instruction of it is left', () => {
+    const { code } = pageOfCode()
+    code.written(RAM_BASE + 64, 1)
+    expect(code.holdsCode(PAGE)).toBe(true)
+    expect(code.hitsCode(RAM_BASE + 65, 1)).toBe(true)
+  })
+
+  it('is memory like any other once they have been overwritten, one by one', () => {
+    const { code } = pageOfCode()
+    code.written(RAM_BASE + 65, 1)
+    code.written(RAM_BASE + 64, 1)
+    expect(code.hitsCode(RAM_BASE + 64, 4)).toBe(false)
+    expect(code.holdsCode(PAGE)).toBe(false)
+  })
+
+  it('is watched again when code is decoded from it again', () => {
+    const { code, protectedPages } = pageOfCode()
+    code.written(RAM_BASE + 64, 2)
+    expect(code.holdsCode(PAGE)).toBe(false)
+    code.recordAt(PAGE, 64, MODE)
+    expect(code.holdsCode(PAGE)).toBe(true)
+    expect(protectedPages).toEqual([PAGE, PAGE])
+  })
+
+  it('needs no new protection when code is patched and run, nothing being written between', () => {
+    const { code, protectedPages } = pageOfCode()
+    code.written(RAM_BASE + 64, 2)
+    code.recordAt(PAGE, 64, MODE)
+    expect(code.hitsCode(RAM_BASE + 64, 1)).toBe(true)
+    expect(protectedPages).toEqual([PAGE])
+  })
+})
