@@ -71,7 +71,10 @@ export interface TranslatorHost {
   key(): number
   /** Where an EIP leads that a jump has led to lately; null for others, and for what would fault. */
   reached(eip: number): CodePlace | null
-  /** Where an EIP leads, and whether in every address space; null for what would fault. */
+  /**
+   * Where an EIP leads, and whether in every address space that the key stands for, which at level 3 is one; null for
+   * what would fault.
+   */
   look(eip: number): (CodePlace & { global: boolean }) | null
 }
 /** Functions of the FPU module that generated code calls. */
@@ -309,7 +312,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         reached: (eip) => finder.reached(eip),
         look: (eip) => {
           const place = finder.look(eip)
-          return place && { ...place, global: finder.lastGlobal }
+          return place && { ...place, global: finder.lastGlobal || this.state.cpl === 3 }
         },
       })
       code.translated = this.#translator

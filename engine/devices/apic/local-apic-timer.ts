@@ -105,10 +105,18 @@ export class LocalApicTimer {
 
   /** Takes mode and mask from the local vector table. */
   configure(periodic: boolean, masked: boolean): void {
-    if (periodic !== this.#periodic && this.currentCount === 0) this.#running = false
+    // What ended while masked does not interrupt later; what is merely due and not told yet does.
+    const ended = this.currentCount === 0 && (this.#masked || periodic !== this.#periodic)
+    if (ended) this.#running = false
+    else if (this.#periodic && !periodic) this.#startNs = this.clock.nowNs - this.#doneNs
     this.#periodic = periodic
     this.#masked = masked
     this.#schedule()
+  }
+
+  /** Time since the count was the initial one last. */
+  get #doneNs(): number {
+    return (this.#initialCount - this.currentCount) * this.#tickNs
   }
 
   get #tickNs(): number {
@@ -124,13 +132,10 @@ export class LocalApicTimer {
 
   #schedule(): void {
     if (!this.#running || this.#masked) return this.#timer.cancel()
-    const now = this.clock.nowNs
     const period = this.#initialCount * this.#tickNs
-    if (!this.#periodic) {
-      const end = Math.ceil(this.#startNs + period)
-      this.#running = end > now
-      return this.#running ? this.#timer.arm(end) : this.#timer.cancel()
-    }
+    // Time has passed since the count was written, perhaps more than all of it: then it is due at once, and not lost.
+    if (!this.#periodic) return this.#timer.arm(Math.ceil(this.#startNs + period))
+    const now = this.clock.nowNs
     const edge = this.#startNs + (Math.floor(Math.max(0, now - this.#startNs) / period) + 1) * period
     this.#timer.arm(Math.max(Math.ceil(edge), period < MIN_PERIOD_NS ? now + MIN_PERIOD_NS : now + 1))
   }
