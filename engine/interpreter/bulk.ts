@@ -2,6 +2,7 @@ import type { MemoryMap } from '../bus/memory-map.ts'
 import { EAX, ECX, EDI, ES, ESI, Segment, State, TLB, TLB_BYTES, segmentAt } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
+import { type BlockMoves, buildBlockMoves } from './block-moves.ts'
 import { type StringSearch, buildStringSearch, searchIndex } from './string-search.ts'
 
 /** A stretch of memory that the TLB maps directly. */
@@ -19,6 +20,7 @@ export class BulkStrings {
   readonly #tlb: Int32Array
   readonly #bytes: Uint8Array
   readonly #stringSearch: StringSearch
+  readonly #moves: BlockMoves
 
   constructor(
     private readonly state: CpuState,
@@ -27,6 +29,7 @@ export class BulkStrings {
     this.#tlb = new Int32Array(memory.memory.wasm.buffer, TLB, TLB_BYTES / 4)
     this.#bytes = memory.memory.bytes
     this.#stringSearch = buildStringSearch(memory.memory.wasm)
+    this.#moves = buildBlockMoves(memory.memory.wasm)
   }
 
   /**
@@ -95,7 +98,7 @@ export class BulkStrings {
     const data = this.#bytes
     const distance = to - from
     if (distance <= 0 || distance >= bytes) {
-      data.copyWithin(to, from, from + bytes)
+      this.#moves.copy(to, from, bytes)
       return true
     }
     if (distance < size) return false
@@ -106,15 +109,10 @@ export class BulkStrings {
   #fill(host: number, elements: number, size: number): void {
     const data = this.#bytes
     const value = this.state.gpr(EAX)
-    if (size === 1) {
-      data.fill(value & 0xff, host, host + elements)
-      return
-    }
+    const word = size === 4 ? value : size === 2 ? (value & 0xffff) * 0x10001 : (value & 0xff) * 0x1010101
     const bytes = elements * size
-    for (let i = 0; i < size; i++) data[host + i] = (value >>> (8 * i)) & 0xff
-    // Doubling what is there already.
-    for (let done = size; done < bytes; done *= 2)
-      data.copyWithin(host + done, host, host + Math.min(done, bytes - done))
+    if (bytes >= 16) this.#moves.fill(host, word, bytes)
+    else for (let i = 0; i < bytes; i++) data[host + i] = word >>> (8 * (i & 3))
   }
 
   /** How many elements from the start on do not end the search. */

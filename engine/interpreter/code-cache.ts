@@ -17,6 +17,8 @@ const MAX_RUN = 128
 const GRANULE_SHIFT = CODE_MAP_SHIFT
 /** A fused pair reaches two instructions of 15 bytes far. */
 const MAX_EXTENT = 30
+/** Part of the entries of a hot place. */
+const OFTEN = 1 / 64
 
 /** Key of a crossing that must be looked at again; never a JUMP_KEY. */
 const NO_KEY = -1
@@ -257,6 +259,20 @@ export class CodeCache {
   /** They must be looked for before the region is entered again. */
   dropGuard(head: number): void {
     this.#view.setInt32(head + Record.GUARD_KEY, NO_KEY, true)
+  }
+
+  /** Offsets of a page that jumps have gone to lately, the most frequent first: not those that are rare beside it. */
+  enteredOften(hostPage: number, mode: CodeVariant): number[] {
+    const most = this.translated?.entriesUntilHot ?? 0
+    const entered = (head: number): number =>
+      this.#view.getUint16(head + Record.HANDLER, true) === Handler.REGION
+        ? most
+        : most - this.#view.getInt32(head + Record.IMMEDIATE, true)
+    return [...this.#variant(hostPage, mode).heads]
+      .map(([offset, head]) => ({ offset, count: entered(head) }))
+      .filter(({ count }) => count >= most * OFTEN)
+      .sort((a, b) => b.count - a.count)
+      .map(({ offset }) => offset)
   }
 
   /** True once the branch has led somewhere. */

@@ -1,7 +1,9 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { EngineError } from '../base/errors.ts'
+import type { DiskError } from '../storage/block-image.ts'
+import { hostFailure } from '../storage/host-file.ts'
 
-/** A file that takes what a guest says on a port. The first failure ends it: the machine goes on. */
+/** A file that takes what a guest says on a port. The first failure ends it and is told: the machine goes on. */
 export class DebugFile {
   #file: number | null
 
@@ -11,21 +13,23 @@ export class DebugFile {
   constructor(
     private readonly path: string,
     mode: 'fresh' | 'append',
+    private readonly onFailure: (error: DiskError) => void,
   ) {
     try {
       this.#file = openSync(path, mode === 'append' ? 'a' : 'w')
     } catch (error) {
-      throw new EngineError('file-unusable', { path, reason: reasonOf(error) }, { cause: error })
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new EngineError('file-unusable', { path, reason }, { cause: error })
     }
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#file === null) return
     try {
-      writeSync(this.#file, bytes)
+      for (let done = 0; done < bytes.length && this.#file !== null;)
+        done += writeSync(this.#file, bytes, done)
     } catch (error) {
       this.close()
-      process.emitWarning(`${this.path}: ${reasonOf(error)}; nothing more is written to it`)
+      this.onFailure(hostFailure(error, this.path, 'it cannot be written, and takes nothing more'))
     }
   }
 
@@ -34,5 +38,3 @@ export class DebugFile {
     this.#file = null
   }
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

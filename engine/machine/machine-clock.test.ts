@@ -29,6 +29,37 @@ describe('time of a running guest', () => {
     expect(clock.nowNs).toBe(4 * MS)
   })
 
+  it.each([0.25, 4])('passes %d times as fast as the host’s when it is told to', (scale) => {
+    const { host, clock } = clockOf(true)
+    clock.start()
+    host.ns += MS
+    host.instructions += 1_000_000
+    const before = clock.nowNs
+    clock.scale = scale
+    expect(clock.nowNs).toBe(before)
+    for (let looks = 0; looks < 100; looks++) {
+      host.ns += MS / 10
+      host.instructions += 10_000
+      void clock.nowNs
+    }
+    expect(clock.nowNs - before).toBeCloseTo(10 * MS * scale, -2)
+    // A sleep is reckoned in guest time as well.
+    clock.stop(20 * MS * scale)
+    host.ns += 20 * MS
+    clock.start()
+    expect(clock.nowNs - before).toBeCloseTo(30 * MS * scale, -2)
+    expect(clock.behindNs).toBe(0)
+  })
+
+  it('says how far it is behind', () => {
+    const { host, clock } = clockOf(true)
+    clock.start()
+    host.ns += 300 * MS
+    void clock.nowNs
+    expect(clock.behindNs + clock.nowNs).toBeCloseTo(300 * MS, -2)
+    expect(clock.behindNs).toBeGreaterThan(290 * MS)
+  })
+
   it('makes good while the guest idles what was held back, at twice the speed at most', () => {
     const { host, clock } = clockOf(true)
     clock.start()

@@ -16,6 +16,7 @@ const CATCH_UP = 1 / 10
  * Guest time of a running machine: the host's monotonic time while it runs or sleeps for an idle guest,
  * standing still while it is paused. A host that takes the processor away in the middle of a measurement of
  * the guest must not upset it: steps are short, and what was held back is made good slowly, or while idle.
+ * It can pass faster or slower than the host's; all of this is reckoned in guest time then.
  */
 export class MachineClock implements Clock {
   readonly timers = new TimerQueue()
@@ -27,6 +28,9 @@ export class MachineClock implements Clock {
   #stoppedAtHostNs: number | null = null
   #allowedGapNs = 0
   #wasIdle = false
+  #scale = 1
+  /** Where the scale began to hold: host time, and what it counted as. */
+  #scaled = { fromHostNs: 0, ns: 0 }
 
   /**
    * @param hostNs monotonic host time in ns
@@ -34,9 +38,39 @@ export class MachineClock implements Clock {
    *   of the host's time is the guest's
    */
   constructor(
-    private readonly hostNs: () => number,
+    private readonly unscaledHostNs: () => number,
     private readonly progress: () => number | null,
   ) {}
+
+  /** Guest time per host time. What has passed already keeps its measure. */
+  get scale(): number {
+    return this.#scale
+  }
+
+  set scale(scale: number) {
+    const fromHostNs = this.unscaledHostNs()
+    this.#scaled = { ns: this.#scaledAt(fromHostNs), fromHostNs }
+    this.#scale = scale
+  }
+
+  /** How far the guest's clock is behind, in ns; it is made good when there is time for it. */
+  get behindNs(): number {
+    return this.#heldBackNs
+  }
+
+  #scaledAt(hostNs: number): number {
+    return this.#scaled.ns + (hostNs - this.#scaled.fromHostNs) * this.#scale
+  }
+
+  /** The host's time as the guest is to see it pass. */
+  #hostNs(): number {
+    return this.#scaledAt(this.unscaledHostNs())
+  }
+
+  /** By how much more guest time the limits allow when it passes faster. */
+  get #room(): number {
+    return Math.max(1, this.#scale)
+  }
 
   get nowNs(): number {
     this.#advance()
@@ -45,7 +79,7 @@ export class MachineClock implements Clock {
 
   #advance(): void {
     if (this.#sinceHostNs !== null) {
-      const host = this.hostNs()
+      const host = this.#hostNs()
       const passed = host - this.#sinceHostNs
       this.#sinceHostNs = host
       const instructions = this.progress()
@@ -53,9 +87,10 @@ export class MachineClock implements Clock {
         this.#guestNs += passed
         return
       }
-      const plausible = MIN_STEP_NS + Math.max(0, instructions - this.#lastInstructions) * NS_PER_INSTRUCTION
+      const done = Math.max(0, instructions - this.#lastInstructions)
+      const plausible = (MIN_STEP_NS + done * NS_PER_INSTRUCTION) * this.#room
       this.#lastInstructions = instructions
-      let step = Math.min(passed, plausible, MAX_STEP_NS)
+      let step = Math.min(passed, plausible, MAX_STEP_NS * this.#room)
       this.#heldBackNs += passed - step
       if (this.#heldBackNs > 0) {
         const made = Math.min(this.#heldBackNs, step * CATCH_UP)
@@ -72,7 +107,7 @@ export class MachineClock implements Clock {
 
   /** A run begins. The time since the last one counts as far as `stop` allowed. */
   start(): void {
-    const now = this.hostNs()
+    const now = this.#hostNs()
     if (this.#stoppedAtHostNs !== null) {
       const gap = now - this.#stoppedAtHostNs
       // A longer gap is a pause, or a host that was asleep: the guest does not notice it.
@@ -84,7 +119,7 @@ export class MachineClock implements Clock {
         this.#guestNs += counted + made
         this.#heldBackNs -= made
       } else {
-        const step = Math.min(counted, MIN_STEP_NS)
+        const step = Math.min(counted, MIN_STEP_NS * this.#room)
         this.#guestNs += step
         this.#heldBackNs += counted - step
       }
@@ -92,13 +127,13 @@ export class MachineClock implements Clock {
     this.#sinceHostNs = now
   }
 
-  /** A run ends. @param idleNs how long an idle guest asked to sleep, 0 when it is busy */
+  /** A run ends. @param idleNs how long an idle guest asked to sleep, in guest time; 0 when it is busy */
   stop(idleNs: number): void {
     this.#advance()
     this.#sinceHostNs = null
     this.#wasIdle = idleNs > 0
-    this.#stoppedAtHostNs = this.hostNs()
-    this.#allowedGapNs = idleNs + MAX_GAP_NS
+    this.#stoppedAtHostNs = this.#hostNs()
+    this.#allowedGapNs = idleNs + MAX_GAP_NS * this.#room
   }
 
   /** Goes on from a saved time. */
@@ -106,6 +141,6 @@ export class MachineClock implements Clock {
     this.#guestNs = guestNs
     this.#heldBackNs = 0
     this.#stoppedAtHostNs = null
-    if (this.#sinceHostNs !== null) this.#sinceHostNs = this.hostNs()
+    if (this.#sinceHostNs !== null) this.#sinceHostNs = this.#hostNs()
   }
 }

@@ -1,7 +1,7 @@
 import type { DebugTarget } from '../debugger/target.ts'
 import type { DiskLayer } from '../protocol/machine-config.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
-import type { Accelerator } from '../protocol/vm.ts'
+import type { Accelerator, HostFault } from '../protocol/vm.ts'
 import type { Display } from '../devices/display.ts'
 import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
 import type { MouseInput } from '../devices/mouse/mouse-input.ts'
@@ -26,16 +26,6 @@ export type RunOutcome =
   | { kind: 'stopped' }
   /** The host's disk is full. What the guest wrote is kept; calling again tries to write it and to go on. */
   | { kind: 'stalled'; path: string; reason: string }
-
-/** Something of the host that failed while the machine runs. The guest sees an error of its drive, and goes on. */
-export interface HostFault {
-  /** The drive, or null when it is none. */
-  drive: string | null
-  /** What was tried: read, write, flush. */
-  operation: string
-  path: string
-  reason: string
-}
 
 export type DriveKind = 'floppy' | 'disk' | 'cdrom'
 
@@ -63,6 +53,12 @@ export interface MachineStats {
   /** The busiest ports and memory-mapped devices by name. */
   accesses: Record<string, number>
   cpu: Record<string, number>
+  /** Share of the time that the processor may run, in percent. */
+  capPercent: number
+  /** Guest time per host time. */
+  timeScale: number
+  /** How far the guest's clock is behind, in ns. */
+  behindNs: number
 }
 
 /** A whole PC. One thread owns it: `run` blocks, everything else is called between two runs. */
@@ -79,6 +75,10 @@ export interface Machine {
   reset(): void
   /** ACPI power button. */
   pressPowerButton(): void
+  /** Lets the processor run for 1 to 100 percent of the time; devices and clock go on meanwhile. */
+  setCap(percent: number): void
+  /** Has guest time pass faster or slower than the host's. Throws `option-invalid` where the host's processor keeps it. */
+  setTimeScale(scale: number): void
   drives(): DriveStatus[]
   /** Takes the medium out. Throws `option-invalid` for a drive that has none to remove. */
   eject(drive: string): void

@@ -22,10 +22,11 @@ import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
 import { Board } from './board.ts'
+import type { HostFault } from '../protocol/vm.ts'
 import { DebugFile } from './debug-file.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
-import type { DriveStatus, HostFault, Machine, MachineStats, RunOutcome } from './machine.ts'
+import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
 import { captureMachine, restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
 import { readFile } from './read-file.ts'
@@ -186,8 +187,8 @@ class Pc implements Machine {
   }
 
   /** What the host failed is the drive's to tell its guest. */
-  readonly #diskFault: DiskFaultListener = ({ drive, operation, error: { path, reason } }) =>
-    this.#onFault({ drive, operation, path, reason })
+  readonly #diskFault: DiskFaultListener = ({ drive, operation, error: { kind, path, reason } }) =>
+    this.#onFault({ drive, operation, path, kind, reason })
 
   run(sliceNs: number): RunOutcome {
     this.#tryToGoOn()
@@ -195,7 +196,7 @@ class Pc implements Machine {
     this.#clock.start()
     let idleNs = 0
     try {
-      const end = this.#clock.nowNs + sliceNs
+      const end = this.#clock.nowNs + sliceNs * this.#clock.scale
       for (;;) {
         const exit = this.#loop.run(Math.max(0, end - this.#clock.nowNs))
         switch (exit.kind) {
@@ -203,7 +204,7 @@ class Pc implements Machine {
             return { kind: 'slice' }
           case 'idle':
             idleNs = exit.wakeNs
-            return exit
+            return { kind: 'idle', wakeNs: idleNs / this.#clock.scale }
           case 'breakpoint':
             return { kind: 'stopped' }
           case 'shutdown':
@@ -239,6 +240,19 @@ class Pc implements Machine {
     this.#board.acpi.pressPowerButton()
   }
 
+  setCap(percent: number): void {
+    this.#loop.cap.percent = percent
+  }
+
+  setTimeScale(scale: number): void {
+    if (scale !== 1 && this.#cpu.retiredNow === null)
+      throw new EngineError('option-invalid', {
+        option: 'speed of time',
+        reason: 'under KVM the time-stamp counter is the host’s',
+      })
+    this.#clock.scale = scale
+  }
+
   drives(): DriveStatus[] {
     return this.#bays.status()
   }
@@ -256,6 +270,9 @@ class Pc implements Machine {
       accelerator: this.#accelerator,
       instructions: this.#cpu.retired,
       guestNs: this.#clock.nowNs,
+      capPercent: this.#loop.cap.percent,
+      timeScale: this.#clock.scale,
+      behindNs: this.#clock.behindNs,
       lines: Object.fromEntries(
         this.#board.requests.flatMap((count, irq) => (count > 0 ? [[`IRQ ${irq}`, count]] : [])),
       ),
@@ -320,7 +337,8 @@ class Pc implements Machine {
       else {
         // The medium is lost in another way now: the guest hears of it at its next access.
         this.#stalled = null
-        this.#onFault({ drive: null, operation: 'write', path: error.path, reason: error.reason })
+        const { path, kind, reason } = error
+        this.#onFault({ drive: null, operation: 'write', path, kind, reason })
       }
     }
   }
@@ -454,7 +472,9 @@ class Pc implements Machine {
   /** Port E9h, the printer and logged ports. The processor writes to ports in order, and so does each file. */
   #openDebugFiles(): void {
     const open = (path: string, mode: 'fresh' | 'append'): DebugFile => {
-      const file = new DebugFile(path, mode)
+      const file = new DebugFile(path, mode, ({ kind, reason }) =>
+        this.#onFault({ drive: null, operation: 'write', path, kind, reason }),
+      )
       this.#debugFiles.push(file)
       return file
     }

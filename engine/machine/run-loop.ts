@@ -1,4 +1,5 @@
 import type { VcpuExit } from '../vcpu/vcpu.ts'
+import { ExecutionCap } from './execution-cap.ts'
 import type { MachineClock } from './machine-clock.ts'
 
 /** What the loop runs. */
@@ -33,6 +34,8 @@ const MIN_SLEEP_NS = 30_000
  * interrupted without need.
  */
 export class RunLoop {
+  /** How much of the time the processor may run. */
+  readonly cap = new ExecutionCap()
   #rate = FIRST_RATE
   #deadlineNs = Infinity
   /** Guest time for which the instructions so far pay under the cap. */
@@ -66,7 +69,7 @@ export class RunLoop {
     return this.#deadlineNs - this.clock.nowNs
   }
 
-  /** Runs for at most `sliceNs` of guest time, which is host time. */
+  /** Runs for at most `sliceNs` of guest time. */
   run(sliceNs: number): LoopExit {
     const { clock, cpu } = this
     const end = clock.nowNs + sliceNs
@@ -75,8 +78,9 @@ export class RunLoop {
       if (clock.timers.earliestNs <= now) clock.timers.runDue(now)
       if (this.hasEvent()) return { kind: 'event' }
       if (now >= end) return { kind: 'slice' }
-      const stretch = Math.min(clock.timers.earliestNs, end, now + this.#longestNs) - now
-      const waitNs = this.#untilAllowedNs(now)
+      const longest = Math.min(this.#longestNs, this.cap.longestNs)
+      const stretch = Math.min(clock.timers.earliestNs, end, now + longest) - now
+      const waitNs = Math.max(this.#untilAllowedNs(now), this.cap.restNs(now))
       if (waitNs > 0)
         return { kind: 'idle', wakeNs: Math.min(waitNs, clock.timers.earliestNs - now, end - now) }
       this.#deadlineNs = now + stretch
@@ -85,7 +89,9 @@ export class RunLoop {
         Math.max(MIN_BUDGET, Math.floor(stretch * Math.min(this.#rate, this.instructionsPerSecond / 1e9))),
       )
       this.#deadlineNs = Infinity
-      this.#measure(cpu.retired - before, clock.nowNs - now)
+      const passedNs = clock.nowNs - now
+      this.cap.ran(passedNs)
+      this.#measure(cpu.retired - before, passedNs)
       if (exit === 'shutdown' || exit === 'breakpoint') return { kind: exit }
       if (exit === 'halt' && !this.hasEvent()) {
         const wakeNs = clock.timers.earliestNs - clock.nowNs

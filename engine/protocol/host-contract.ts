@@ -1,9 +1,10 @@
 import * as v from 'valibot'
+import { DriveContents, DriveEntry, DrivePlace, FilePiece } from './drive-files.ts'
 import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB } from './machine-config.ts'
 import { Preset } from './preset.ts'
 import type { Contract } from './rpc.ts'
 import { SnapshotId, SnapshotList, SnapshotName, SnapshotNotes } from './snapshot.ts'
-import { VmId, VmName, VmSettings, VmSummary } from './vm.ts'
+import { HostFault, VmId, VmName, VmSettings, VmSummary } from './vm.ts'
 
 const nothing = v.undefined()
 const one = v.strictObject({ id: VmId })
@@ -123,6 +124,16 @@ export const hostContract = {
     startFrom: { params: v.strictObject({ id: VmId, snapshot: v.nullable(SnapshotId) }), result: nothing },
     /** The screen at a snapshot as PNG in base64; null when there is none. */
     snapshotPicture: { params: snapshotOf, result: v.nullable(v.string()) },
+    /** The file systems on the drives of a machine that is off. Throws `vm-busy` when it is not. */
+    driveContents: { params: one, result: v.array(DriveContents) },
+    driveFiles: { params: v.strictObject({ id: VmId, ...DrivePlace }), result: v.array(DriveEntry) },
+    /** A piece of a file in base64, from a position on; shorter than a whole one at its end. */
+    readDriveFile: {
+      params: v.strictObject({ id: VmId, ...DrivePlace, from: FilePiece.from }),
+      result: v.string(),
+    },
+    /** With its last piece the file goes into the folder, whole or not at all. FAT only. */
+    writeDriveFile: { params: v.strictObject({ id: VmId, ...DrivePlace, ...FilePiece }), result: nothing },
     insert: { params: v.strictObject({ id: VmId, drive: v.string(), image: imageId }), result: nothing },
     eject: { params: v.strictObject({ id: VmId, drive: v.string() }), result: nothing },
     log: { params: one, result: v.array(LogEntry) },
@@ -133,6 +144,8 @@ export const hostContract = {
   events: {
     changed: VmSummary,
     removed: one,
+    /** A file of the host failed a machine that runs. The same one is told once a minute at most. */
+    fault: v.object({ id: VmId, fault: HostFault }),
   },
 } satisfies Contract
 export type HostContract = typeof hostContract

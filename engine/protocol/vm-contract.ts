@@ -1,8 +1,10 @@
 import * as v from 'valibot'
+import { TimeScale, VmExecution } from './execution.ts'
+import { LAYOUT_NAMES } from './keyboard-layouts.ts'
 import { DiskLayer, MachineConfig } from './machine-config.ts'
 import type { Contract } from './rpc.ts'
 import { SerialLinkTarget } from './serial-target.ts'
-import { ScreenText, VmStats } from './vm.ts'
+import { HostFault, ScreenText, VmStats } from './vm.ts'
 
 const nothing = v.undefined()
 const drive = v.pipe(v.string(), v.maxLength(32))
@@ -28,6 +30,7 @@ export const vmContract = {
       params: v.strictObject({
         config: MachineConfig,
         serial: v.array(SerialLinkTarget),
+        execution: v.optional(VmExecution, {}),
         /** File of a saved state to go on from. */
         restore: v.nullable(v.string()),
         /** Go on from it although files were written since, as merging snapshots does: the record vouches for them. */
@@ -38,6 +41,8 @@ export const vmContract = {
     pause: { params: nothing, result: nothing },
     resume: { params: nothing, result: nothing },
     reset: { params: nothing, result: nothing },
+    /** Throws `priority-refused` where the system does not let a program raise its priority again. */
+    setExecution: { params: VmExecution, result: nothing },
     powerButton: { params: nothing, result: nothing },
     powerOff: { params: nothing, result: nothing },
     /** Pauses the machine and writes its whole state to a file. */
@@ -57,7 +62,7 @@ export const vmContract = {
     eject: { params: v.strictObject({ drive }), result: nothing },
   },
   notices: {},
-  events: { state: MachineState },
+  events: { state: MachineState, fault: HostFault },
 } satisfies Contract
 export type VmContract = typeof vmContract
 
@@ -81,8 +86,17 @@ export const stringToBytes = (text: string): Uint8Array =>
 export const viewContract = {
   calls: {
     screenText: { params: nothing, result: ScreenText },
-    /** Types text as a US keyboard would; characters without a key are left out. Ends when typed. */
-    type: { params: v.strictObject({ text: v.pipe(v.string(), v.maxLength(65536)) }), result: nothing },
+    /** Throws `option-invalid` where guest time cannot be other than the host's. */
+    setTimeScale: { params: v.strictObject({ scale: TimeScale }), result: nothing },
+    /** Types text by the keys of a layout; characters without a key are left out. Ends when typed or cancelled. */
+    type: {
+      params: v.strictObject({
+        text: v.pipe(v.string(), v.maxLength(65536)),
+        layout: v.optional(v.picklist(LAYOUT_NAMES), 'us'),
+        charactersPerSecond: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(200)), 20),
+      }),
+      result: nothing,
+    },
   },
   notices: {
     key: v.strictObject({ code: v.pipe(v.string(), v.maxLength(32)), pressed: v.boolean() }),

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { VmExecution } from './execution.ts'
 import { MachineConfig, SERIAL_PORTS } from './machine-config.ts'
 import { SerialTarget } from './serial-target.ts'
 import { SnapshotTree } from './snapshot.ts'
@@ -44,6 +45,8 @@ export const VmDisplay = v.strictObject({
 export type VmDisplay = v.InferOutput<typeof VmDisplay>
 export const USUAL_DISPLAY: VmDisplay = v.parse(VmDisplay, {})
 
+export const USUAL_EXECUTION: VmExecution = v.parse(VmExecution, {})
+
 const groupName = v.pipe(
   v.string(),
   v.trim(),
@@ -61,6 +64,7 @@ const settings = {
   group: v.optional(groupName, ''),
   tags: v.optional(v.pipe(v.array(tag), v.maxLength(20, 'a machine has at most 20 tags')), []),
   display: v.optional(VmDisplay, {}),
+  execution: v.optional(VmExecution, {}),
   /** Of COM1 on. A port that is not named has its console only. */
   serial: v.optional(v.pipe(v.array(SerialTarget), v.maxLength(SERIAL_PORTS)), []),
   machine: MachineConfig,
@@ -101,11 +105,32 @@ export const VmSummary = v.object({
   tags: v.array(v.string()),
   notes: v.string(),
   display: VmDisplay,
+  execution: VmExecution,
   memoryMiB: v.nullable(v.number()),
   cpuModel: v.nullable(v.string()),
   drives: v.array(v.object({ kind: v.picklist(['floppy', 'disk', 'cdrom']), name: v.nullable(v.string()) })),
 })
 export type VmSummary = v.InferOutput<typeof VmSummary>
+
+/**
+ * Why the host failed:
+ * - `io`: it could not read or write; `full`: no room is left, quota included, which may change;
+ * - `limit`: the file has grown to what its format, the host's file system or its share of memory allow;
+ * - `gone`: it was removed, cut short, closed, or its host disk went away;
+ * - `readonly`: a write to what may not be written; `range`: sectors outside of the medium.
+ */
+const FAULT_KINDS = ['io', 'full', 'limit', 'gone', 'readonly', 'range'] as const
+
+/** A file of the host that failed a machine while it runs. The guest saw an error of its drive, and goes on. */
+export const HostFault = v.object({
+  /** Id of the drive, or null when it is none. */
+  drive: v.nullable(v.string()),
+  operation: v.picklist(['read', 'write', 'flush']),
+  path: v.string(),
+  kind: v.picklist(FAULT_KINDS),
+  reason: v.string(),
+})
+export type HostFault = v.InferOutput<typeof HostFault>
 
 /** Contents of a text screen, and null in graphics modes. */
 export const ScreenText = v.nullable(
@@ -139,5 +164,10 @@ export const VmStats = v.object({
   accesses: counters,
   cpu: counters,
   drives: v.array(DriveStatus),
+  capPercent: count,
+  /** Guest time per host time, as it was asked for. */
+  timeScale: count,
+  /** How far the guest's clock is behind, in ns; it is made good when there is time for it. */
+  behindNs: count,
 })
 export type VmStats = v.InferOutput<typeof VmStats>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { PatternMachine } from '../../test/support/pattern-machine.ts'
 import type { RunOutcome } from '../machine/machine.ts'
+import type { HostFault } from '../protocol/vm.ts'
 import { readFrame } from '../protocol/frame.ts'
 import { MachineLoop, type LoopHost } from './machine-loop.ts'
 import type { FromMachine, ToMachine } from './thread-messages.ts'
@@ -9,6 +10,7 @@ import type { FromMachine, ToMachine } from './thread-messages.ts'
 class ScriptedMachine extends PatternMachine {
   outcomes: RunOutcome[] = []
   closed = 0
+  fail: (fault: HostFault) => void = () => {}
   dirty: { x: number; y: number; width: number; height: number }[] = []
 
   constructor() {
@@ -27,6 +29,10 @@ class ScriptedMachine extends PatternMachine {
 
   override run(): RunOutcome {
     return this.outcomes.shift() ?? { kind: 'powered-off' }
+  }
+
+  override onFault(listener: (fault: HostFault) => void): void {
+    this.fail = listener
   }
 
   override close(): void {
@@ -125,6 +131,25 @@ describe('machine loop', () => {
     expect(frames[2]!.rects.map(({ x }) => x)).toEqual([20, 30, 40]) // owed while there was no credit
   })
 
+  it('tells what of the host failed it once a minute', () => {
+    const { machine, host, loop } = powerOn(Array(4).fill(idle(40_000_000_000)))
+    const run = machine.run.bind(machine)
+    machine.run = () => {
+      const fault = { drive: 'ide0-master', operation: 'write', path: 'a.img', kind: 'full' } as const
+      for (const reason of ['full', 'full', 'deleted']) machine.fail({ ...fault, reason })
+      return run()
+    }
+    loop.run()
+    expect(host.of('fault').map(({ fault }) => fault.reason)).toEqual([
+      'full',
+      'deleted',
+      'full',
+      'deleted',
+      'full',
+      'deleted',
+    ])
+  })
+
   it('pauses with the reason while the host has no room, tries again now and then, and goes on by itself', () => {
     const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: 'no room is left on its disk' }
     const { host, loop } = powerOn([full, full, slice])
@@ -140,7 +165,10 @@ describe('machine loop', () => {
 
   it('stays paused when somebody pauses it while it waits for room', () => {
     const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: 'no room is left on its disk' }
-    const { machine, host, loop } = powerOn([full, slice, slice], [[], [request('pause')], [], [request('powerOff')]])
+    const { machine, host, loop } = powerOn(
+      [full, slice, slice],
+      [[], [request('pause')], [], [request('powerOff')]],
+    )
     loop.run()
     expect(host.of('state').map(({ state }) => state.kind)).toEqual(['running', 'paused', 'off'])
     expect(machine.outcomes).toHaveLength(2)

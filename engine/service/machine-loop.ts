@@ -1,8 +1,8 @@
 import type { Frame } from '../devices/display.ts'
-import type { HostFault, Machine, RunOutcome } from '../machine/machine.ts'
+import type { Machine, RunOutcome } from '../machine/machine.ts'
 import { describeError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
-import type { VmStats } from '../protocol/vm.ts'
+import type { HostFault, VmStats } from '../protocol/vm.ts'
 import { BufferPool, FramePump } from './frame-pump.ts'
 import { DebuggerLink } from './debugger-link.ts'
 import { RestWatch } from './rest-watch.ts'
@@ -220,6 +220,8 @@ export class MachineLoop {
       if (this.#state.kind === 'paused' && !this.#debugger.holds) this.#setState({ kind: 'running' })
     },
     reset: () => this.machine.reset(),
+    setCap: (percent) => this.machine.setCap(percent),
+    setTimeScale: (scale) => this.machine.setTimeScale(scale),
     powerButton: () => this.machine.pressPowerButton(),
     powerOff: () => this.#setState({ kind: 'off' }),
     screenText: () => this.machine.display.text(),

@@ -13,8 +13,9 @@ import {
   type ViewContract,
   type VmContract,
 } from '../protocol/vm-contract.ts'
+import type { HostFault } from '../protocol/vm.ts'
 import { MachineThread, type MachineListener } from './machine-thread.ts'
-import { VmService, type VmHost } from './vm-service.ts'
+import { VmService, type SerialLink, type VmHost } from './vm-service.ts'
 
 /**
  * Stands for the machine's worker: it speaks its messages, echoes keys to the serial port, and ends as the
@@ -30,6 +31,7 @@ const WORKER = `
     post({ kind: 'state', state: { kind: 'running' } })
     if (mode === 'throw') setTimeout(() => { throw new Error('out of luck') }, 20)
     if (mode === 'exit') setTimeout(() => process.exit(3), 20)
+    if (mode === 'fault') post({ kind: 'fault', fault: { drive: 'floppy0', operation: 'read', path: 'a.img', kind: 'gone', reason: 'it was cut short' } })
     parentPort.on('message', (message) => {
       if (message.kind === 'key') post({ kind: 'serial', port: 0, bytes: new TextEncoder().encode((message.pressed ? '+' : '-') + message.code + ' ') })
       if (message.kind === 'watch-stats') post({ kind: 'pointer', absolute: message.on })
@@ -119,17 +121,25 @@ const HOST: VmHost = {
   openSerial: () => Promise.resolve(null),
   readFile: () => Promise.reject(new Error('there is no such file')),
   writeFile: () => Promise.reject(new Error('nothing is written here')),
+  setPriority: () => {},
 }
 
 describe('vm service', () => {
-  async function serve() {
+  async function serve(mode?: string, machineHost: VmHost = HOST) {
     const [host, far] = channelPair()
     const ended = new Promise<void>((resolve) => {
-      service = new VmService(script, far, HOST, resolve)
+      service = new VmService(script, far, machineHost, resolve)
     })
     const control = new RpcClient<VmContract>(vmContract, host)
-    await control.call('start', { config: configOf(), serial: [], restore: null, allowChangedMedia: false })
-    return { control, ended, host }
+    const faults: HostFault[] = []
+    control.on('fault', (fault) => void faults.push(fault))
+    await control.call('start', {
+      config: configOf(mode),
+      serial: [{ kind: 'file', path: '/tmp/com1' }],
+      restore: null,
+      allowChangedMedia: false,
+    })
+    return { control, ended, host, faults }
   }
   let service: VmService
 
@@ -168,6 +178,49 @@ describe('vm service', () => {
     const staying = view()
     await staying.client.call('screenText', undefined)
     expect(staying.serial()).toBe('+KeyQ -KeyQ ')
+    await control.call('powerOff', undefined)
+    await ended
+  })
+
+  it('tells its host of a file that fails the machine', async () => {
+    const { control, ended, faults } = await serve('fault')
+    await control.call('pause', undefined)
+    expect(faults).toEqual([
+      { drive: 'floppy0', operation: 'read', path: 'a.img', kind: 'gone', reason: 'it was cut short' },
+    ])
+    await control.call('powerOff', undefined)
+    await ended
+  })
+
+  it('gives up a serial link that the host fails, says so once, and goes on', async () => {
+    let closed = 0
+    const full = Object.assign(new Error('no space'), { code: 'ENOSPC' })
+    const link: SerialLink = {
+      place: '/tmp/com1',
+      fromGuest: () => {
+        throw full
+      },
+      close: () => void closed++,
+    }
+    const { control, ended, faults } = await serve(undefined, {
+      ...HOST,
+      openSerial: () => Promise.resolve(link),
+    })
+    const { client, opened, serial } = view()
+    await opened
+    await client.call('type', { text: 'ab' })
+    await client.call('screenText', undefined)
+    expect(serial()).toBe('+KeyA -KeyA +KeyB -KeyB ')
+    expect(faults).toEqual([
+      {
+        drive: null,
+        operation: 'write',
+        path: '/tmp/com1',
+        kind: 'full',
+        reason: 'no room is left on its disk',
+      },
+    ])
+    expect(closed).toBe(1)
     await control.call('powerOff', undefined)
     await ended
   })

@@ -2,21 +2,20 @@ import { Worker } from 'node:worker_threads'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
-import { keystrokeFor } from '../protocol/keyboard.ts'
-import type { Accelerator, VmStats } from '../protocol/vm.ts'
-import type { HostFault } from '../machine/machine.ts'
+import { chordsFor, type Chord, type LayoutName } from '../protocol/keyboard-layouts.ts'
+import type { Accelerator, HostFault, VmStats } from '../protocol/vm.ts'
 import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from './thread-messages.ts'
 
 /** How long a typed key is held, and how long nothing follows it: fast for a person, slow enough for a BIOS. */
 const KEY_MS = 25
+/** Characters a second. */
+const USUAL_RATE = 20
 
 /** Room for new objects: what the default of 48 MiB would take, a machine's thread does not come to use. */
 const YOUNG_GENERATION_MIB = 8
 
 /** Time for the machine to close its images when the plug is pulled, before its thread is ended. */
 const POWER_OFF_MS = 5000
-
-export type { HostFault } from '../machine/machine.ts'
 
 export interface MachineListener {
   onState?(state: MachineState): void
@@ -130,22 +129,32 @@ export class MachineThread {
     Atomics.notify(this.#kick, 0)
   }
 
-  /** Types text as a US keyboard would; characters that no key types are left out. */
-  async type(text: string, signal?: AbortSignal): Promise<void> {
+  /**
+   * Types text on a keyboard whose guest has that layout; characters that no key types are left out.
+   * @param charactersPerSecond slower for guests that lose keys
+   */
+  async type(
+    text: string,
+    {
+      layout = 'us',
+      charactersPerSecond = USUAL_RATE,
+      signal,
+    }: { layout?: LayoutName; charactersPerSecond?: number; signal?: AbortSignal } = {},
+  ): Promise<void> {
     for (const character of text) {
-      const stroke = keystrokeFor(character)
-      if (!stroke) continue
-      await this.press(stroke.shift ? ['ShiftLeft', stroke.code] : [stroke.code])
-      if (this.#over || signal?.aborted) return
+      for (const chord of chordsFor(character, layout) ?? []) {
+        await this.press(chord, 500 / charactersPerSecond)
+        if (this.#over || signal?.aborted) return
+      }
     }
   }
 
   /** Presses keys in turn and lets them go in reverse. */
-  async press(codes: readonly string[]): Promise<void> {
+  async press(codes: Chord, keyMs = KEY_MS): Promise<void> {
     for (const code of codes) this.post({ kind: 'key', code, pressed: true })
-    await delay(KEY_MS)
+    await delay(keyMs)
     for (const code of [...codes].reverse()) this.post({ kind: 'key', code, pressed: false })
-    await delay(KEY_MS)
+    await delay(keyMs)
   }
 
   /** Gives a frame's buffer back. It needs no kick: the thread takes it with its next message. */

@@ -127,7 +127,9 @@ export class MachineViews implements MachineListener {
       channel,
       {
         screenText: () => thread.ask('screenText'),
-        type: ({ text }, signal) => thread.type(text, signal),
+        setTimeScale: ({ scale }) => thread.ask('setTimeScale', scale),
+        type: ({ text, layout, charactersPerSecond }, signal) =>
+          thread.type(text, { layout, charactersPerSecond, signal }),
       },
       {
         key: ({ code, pressed }) =>

@@ -1,8 +1,8 @@
-import type { DriveStatus, HostFault } from '../machine/machine.ts'
+import type { DriveStatus } from '../machine/machine.ts'
 import type { DiskLayer, MachineConfig } from '../protocol/machine-config.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
-import type { Accelerator, ScreenText, VmStats } from '../protocol/vm.ts'
+import type { Accelerator, HostFault, ScreenText, VmStats } from '../protocol/vm.ts'
 
 /** The picture at one moment, for screenshots. */
 export interface Picture {
@@ -18,6 +18,8 @@ export interface Requests {
   pause: { args: []; answer: void }
   resume: { args: []; answer: void }
   reset: { args: []; answer: void }
+  setCap: { args: [percent: number]; answer: void }
+  setTimeScale: { args: [scale: number]; answer: void }
   powerButton: { args: []; answer: void }
   powerOff: { args: []; answer: void }
   screenText: { args: []; answer: ScreenText }

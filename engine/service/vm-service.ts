@@ -1,10 +1,12 @@
 import type { Channel } from '../protocol/channel.ts'
+import type { VmExecution } from '../protocol/execution.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../protocol/rpc.ts'
 import type { SerialLinkTarget } from '../protocol/serial-target.ts'
 import { vmContract, type MachineState, type VmContract } from '../protocol/vm-contract.ts'
-import type { VmStats } from '../protocol/vm.ts'
+import type { HostFault, VmStats } from '../protocol/vm.ts'
+import { hostFailure } from '../storage/host-file.ts'
 import { packCapture, roomFor, type MachineCapture } from '../snapshot/capture.ts'
-import { MachineThread } from './machine-thread.ts'
+import { MachineThread, type MachineListener } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
 import { thumbnail } from './thumbnail.ts'
 
@@ -12,6 +14,7 @@ import { thumbnail } from './thumbnail.ts'
 export interface SerialLink {
   /** Where a person connects to it; null when there is no such place. */
   readonly place: string | null
+  /** Throws an error of the host when it cannot take them. */
   fromGuest(bytes: Uint8Array): void
   close(): void
 }
@@ -20,6 +23,8 @@ export interface SerialLink {
 export interface VmHost {
   /** Throws `option-invalid`. Null for a port that leads nowhere. */
   openSerial(target: SerialLinkTarget, toGuest: (bytes: Uint8Array) => void): Promise<SerialLink | null>
+  /** Ranks the process for the host's scheduler. Throws `priority-refused`. */
+  setPriority(priority: VmExecution['priority']): void
   readFile(path: string): Promise<Uint8Array>
   /** Puts the file in place whole or not at all. */
   writeFile(path: string, contents: Uint8Array): Promise<void>
@@ -49,7 +54,10 @@ export class VmService {
     const server: RpcServer<VmContract> = new RpcServer(
       vmContract,
       control,
-      this.#calls((state) => server.emit('state', state)),
+      this.#calls({
+        onState: (state) => server.emit('state', state),
+        onFault: (fault) => server.emit('fault', fault),
+      }),
       {},
       () => void this.#powerOff().finally(onEnd),
     )
@@ -60,25 +68,27 @@ export class VmService {
     return this.#thread
   }
 
-  #calls(tell: (state: Parameters<MachineViews['onState']>[0]) => void): CallHandlers<VmContract> {
+  #calls(tell: Required<Pick<MachineListener, 'onState' | 'onFault'>>): CallHandlers<VmContract> {
     const { views } = this
     return {
-      start: async ({ config, serial, restore, allowChangedMedia }) => {
+      start: async ({ config, serial, execution, restore, allowChangedMedia }) => {
         if (this.#thread) throw new RpcError('already-running')
         const state = restore === null ? null : await this.host.readFile(restore)
         const listener = {
           onState: (now: MachineState) => {
-            tell(now)
+            tell.onState(now)
             views.onState(now)
           },
           onSerial: (port: number, bytes: Uint8Array) => {
             views.onSerial(port, bytes)
-            this.#links[port]?.fromGuest(bytes)
+            this.#sendOn(port, bytes, tell.onFault)
           },
           onPointer: (absolute: boolean) => views.onPointer(absolute),
+          onFault: tell.onFault,
           onStats: (stats: VmStats) => views.onStats(stats),
           onFrame: (view: number, buffer: ArrayBuffer) => views.onFrame(view, buffer),
         }
+        this.host.setPriority(execution.priority)
         // The links come first: what cannot be opened keeps the machine off.
         await this.#openLinks(serial)
         const thread = new MachineThread(this.script, config, listener, { state, allowChangedMedia })
@@ -89,11 +99,16 @@ export class VmService {
           this.#links.map((link) => link?.place ?? null),
         )
         void thread.ended.then(() => this.#end())
+        await thread.ask('setCap', execution.capPercent)
       },
       pause: () => this.#running.ask('pause'),
       resume: async () => {
         await this.#running.ask('resume')
         this.#stoodMs = performance.now() - this.#stoppedAtMs
+      },
+      setExecution: async ({ capPercent, priority }) => {
+        await this.#running.ask('setCap', capPercent)
+        this.host.setPriority(priority)
       },
       reset: () => this.#running.ask('reset'),
       powerButton: () => this.#running.ask('powerButton'),
@@ -138,6 +153,20 @@ export class VmService {
       this.#links[port] = await this.host.openSerial(target, (bytes) =>
         this.#thread?.post({ kind: 'serial', port, bytes }),
       )
+  }
+
+  /** A link that the host fails is given up, and the user told: the machine goes on without it. */
+  #sendOn(port: number, bytes: Uint8Array, tell: (fault: HostFault) => void): void {
+    const link = this.#links[port]
+    try {
+      link?.fromGuest(bytes)
+    } catch (error) {
+      this.#links[port] = null
+      link?.close()
+      const path = link?.place ?? `COM${port + 1}`
+      const { kind, reason } = hostFailure(error, path, 'it cannot be written, and takes nothing more')
+      tell({ drive: null, operation: 'write', path, kind, reason })
+    }
   }
 
   #end(): void {

@@ -1,3 +1,5 @@
+import type { HostFault } from '../protocol/vm.ts'
+
 /**
  * What a drive reads and writes: sectors of a medium, wherever they are kept. Calls are synchronous, in the
  * thread of the virtual CPU; a hit in the host's page cache takes about 10 µs.
@@ -25,13 +27,7 @@ export interface BlockImage {
   close(): void
 }
 
-/**
- * - `io`: the host could not read or write; `full`: no room left on the host, quota included, which may change;
- * - `limit`: it has grown to what its format, the host's file system or its share of memory allow;
- * - `gone`: the file was removed, cut short, closed, or its host disk went away;
- * - `readonly`: a write to what may not be written; `range`: sectors outside of the medium.
- */
-export type DiskErrorKind = 'io' | 'full' | 'limit' | 'gone' | 'readonly' | 'range'
+export type DiskErrorKind = HostFault['kind']
 
 /** A failed access to an image. Drives turn it into what the guest sees and tell their fault listener. */
 export class DiskError extends Error {

@@ -12,7 +12,10 @@ export interface HostFile {
   readonly identity: string
   /** Fills the buffer. Throws `DiskError`, of kind `gone` when the file has become too short. */
   readAt(position: number, into: Uint8Array): void
-  /** A write past the end makes the file longer; what lies between reads as zeros. */
+  /**
+   * A write past the end makes the file longer; what lies between reads as zeros. Throws `DiskError`, also when the
+   * file has been deleted for some moments: what it holds will be lost.
+   */
   writeAt(position: number, from: Uint8Array): void
   /** Cuts the file, or makes it longer with zeros. */
   truncate(bytes: number): void
@@ -98,10 +101,28 @@ function kindOf(code: string): DiskErrorKind {
   return FULL.has(code) ? 'full' : GONE.has(code) ? 'gone' : code === 'EROFS' ? 'readonly' : 'io'
 }
 
+const REASONS_IN_USE: Partial<Record<DiskErrorKind, string>> = {
+  full: 'no room is left on its disk',
+  limit: 'it is as large as its disk or the rights of this user allow',
+}
+
+/** Why the host failed a file. @param what in words, such as "it cannot be written" */
+export function hostFailure(error: unknown, path: string, what: string): DiskError {
+  if (error instanceof DiskError) return error
+  const code = codeOf(error)
+  const kind = kindOf(code)
+  const reason = REASONS_IN_USE[kind] ?? `${what} (${code})`
+  return new DiskError(kind, path, reason, { cause: error })
+}
+
+/** How often a file that is written is asked whether it still has a name. */
+const LOOK_MS = 500
+
 class OpenFile implements HostFile {
   #fd: number | null
   #size: number
   #syncFailure: DiskError | null = null
+  #lookedMs = -Infinity
 
   constructor(
     fd: number,
@@ -132,6 +153,7 @@ class OpenFile implements HostFile {
   writeAt(position: number, from: Uint8Array): void {
     const fd = this.#open()
     this.#guarded('it cannot be written', () => {
+      if (performance.now() - this.#lookedMs > LOOK_MS) this.#checkNamed(fd)
       for (let done = 0; done < from.length;) {
         const count = fs.writeSync(fd, from, done, from.length - done, position + done)
         if (count === 0) throw new DiskError('full', this.path, 'the host wrote nothing')
@@ -153,8 +175,7 @@ class OpenFile implements HostFile {
     try {
       this.#guarded('it cannot be flushed', () => {
         fs.fdatasyncSync(fd)
-        if (fs.fstatSync(fd).nlink === 0)
-          throw new DiskError('gone', this.path, 'it was deleted while in use')
+        this.#checkNamed(fd)
       })
     } catch (error) {
       if (!(error instanceof DiskError) || error.kind === 'gone') throw error
@@ -163,6 +184,11 @@ class OpenFile implements HostFile {
       this.#syncFailure = new DiskError('io', path, reason, { cause: error })
       throw this.#syncFailure
     }
+  }
+
+  #checkNamed(fd: number): void {
+    if (fs.fstatSync(fd).nlink === 0) throw new DiskError('gone', this.path, 'it was deleted while in use')
+    this.#lookedMs = performance.now()
   }
 
   close(): void {
@@ -180,11 +206,7 @@ class OpenFile implements HostFile {
     try {
       action()
     } catch (error) {
-      if (error instanceof DiskError) throw error
-      const code = codeOf(error)
-      const kind = kindOf(code)
-      const reason = kind === 'full' ? 'no room is left on its disk' : `${what} (${code})`
-      throw new DiskError(kind, this.path, reason, { cause: error })
+      throw hostFailure(error, this.path, what)
     }
   }
 }

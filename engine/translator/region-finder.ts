@@ -9,6 +9,7 @@ import {
   branchTarget,
   hasUsualTarget,
   isConditional,
+  isSwitch,
   isUnconditional,
   pageDelta,
   siteOf,
@@ -47,7 +48,9 @@ export const FIRST_LIMITS: FinderLimits = { steps: 220, pages: 1, exitsToFollow:
 /** Once it is known where a region is left often. */
 export const GROWN_LIMITS: FinderLimits = { steps: 300, pages: 8, exitsToFollow: 1000 }
 /** Each is a comparison. */
-const MAX_TARGETS = 4
+const MAX_RETURNS = 4
+/** Of a computed jump. */
+const MAX_TARGETS = 24
 
 /** Can be part of a region: does not work on the whole processor, and does not repeat. */
 const isTranslatable = ({ description, repeat }: Instruction): boolean =>
@@ -85,8 +88,8 @@ class RegionFinder {
   readonly #steps = new Map<number, Step>()
   readonly #leaders: Set<number>
   readonly #stops = new Map<number, number>()
-  /** Where computed jumps usually lead, by their offsets. */
-  readonly #usual = new Map<number, number>()
+  /** Offsets that computed jumps may lead to, by the offset of the jump. */
+  readonly #targets = new Map<number, number[]>()
   readonly #queue: number[]
   readonly #pages: Map<number, Page>
 
@@ -132,6 +135,7 @@ class RegionFinder {
         return void this.#lead(next)
       }
       if (isUnconditional(instruction)) {
+        if (isSwitch(instruction)) return this.#leadToTargets(step, page)
         const target = this.#jumpTarget(step)
         // Without the callee nothing comes back.
         if (target !== null && this.#lead(target) && isCall(instruction)) this.#lead(next)
@@ -149,7 +153,7 @@ class RegionFinder {
     const { eip, lead } = this.code.usualTarget(siteOf(step))
     const target = (eip - this.entry.eipBase) | 0
     if (eip === 0 || lead < this.limits.exitsToFollow) return null
-    this.#usual.set(step.offset, target)
+    this.#targets.set(step.offset, [target])
     return target
   }
 
@@ -160,6 +164,17 @@ class RegionFinder {
     return this.#pages.has(pageDelta(branchTarget(step)))
       ? step.instruction.description.name === 'JMP' || exits > 0 || this.code.wasTaken(step.record)
       : exits >= this.limits.exitsToFollow
+  }
+
+  /** What jumps have gone to on the page, while the jump cache knows it: other jumps' targets may be among them. */
+  #leadToTargets({ offset }: Step, { hostPage, delta, mode }: Page): void {
+    const targets = this.code
+      .enteredOften(hostPage, mode)
+      .map((target) => delta + target)
+      .filter((target) => this.reached((this.entry.eipBase + target) >>> 0)?.hostPage === hostPage)
+      .slice(0, MAX_TARGETS)
+    this.#targets.set(offset, targets)
+    for (const target of targets) this.#lead(target)
   }
 
   /** Code at an offset is to be part of the region, where its page is one that may be: returns whether it is. */
@@ -217,7 +232,6 @@ class RegionFinder {
         if (isConditional(step.instruction) || isUnconditional(step.instruction)) break
       }
       const last = own.at(-1)!
-      const usual = numbers.get(this.#usual.get(last.offset) ?? NaN)
       const { name } = last.instruction.description
       const jumps = isUnconditional(last.instruction)
       const branches = isConditional(last.instruction) || name === 'JMP' || name === 'CALL'
@@ -226,7 +240,7 @@ class RegionFinder {
         end: at,
         next: jumps ? -1 : (numbers.get(at) ?? -1),
         taken: branches && this.#keepsEip(last) ? (numbers.get(branchTarget(last)) ?? -1) : -1,
-        targets: usual === undefined ? [] : [usual],
+        targets: (this.#targets.get(last.offset) ?? []).flatMap((target) => numbers.get(target) ?? []),
         stop: jumps ? 0 : (this.#stops.get(at) ?? 0),
       })
     }
@@ -279,7 +293,7 @@ function matchReturns(blocks: Block[], blockAt: (offset: number) => number): voi
     for (const number of seen) {
       const block = blocks[number]!
       const { targets } = block
-      if (nameOf(block) === 'RET' && targets.length < MAX_TARGETS && !targets.includes(site))
+      if (nameOf(block) === 'RET' && targets.length < MAX_RETURNS && !targets.includes(site))
         targets.push(site)
       // Calls within the callee come back to it.
       const ways = isCall(block.steps.at(-1)!.instruction)

@@ -29,6 +29,7 @@ import { halvesOf } from './nowhere.ts'
 import {
   type Block,
   type Region,
+  type Step,
   branchTarget,
   hasUsualTarget,
   pageDelta,
@@ -60,6 +61,27 @@ const usesX87 = ({ blocks }: Region): boolean =>
 
 /** More than enough to be followed. */
 const MAX_LEAD = 20_000
+
+/** More places than these are found by a table. */
+const MAX_COMPARISONS = 4
+/** The largest table. */
+const MAX_SLOTS_LOG2 = 9
+
+/** Which bits of offsets tell most of them apart, in as small a table as can be; -1 where there is none. */
+function tableOf(offsets: readonly number[]): { shift: number; slots: number[] } {
+  let best = { shift: 0, slots: [] as number[], found: 0 }
+  for (let log2 = 1; log2 <= MAX_SLOTS_LOG2 && best.found < offsets.length; log2++)
+    for (let shift = 0; shift <= 12 - log2 && best.found < offsets.length; shift++) {
+      const slots = Array<number>(1 << log2).fill(-1)
+      offsets.forEach((offset, i) => {
+        const slot = (offset >> shift) & (slots.length - 1)
+        if (slots[slot]! < 0) slots[slot] = i
+      })
+      const found = slots.filter((slot) => slot >= 0).length
+      if (found > best.found) best = { shift, slots, found }
+    }
+  return best
+}
 
 /** How a block goes on: to what follows it, where its branch leads, or at the EIP in TARGET. */
 type Way = 'straight' | 'branch' | 'target'
@@ -262,19 +284,51 @@ class RegionEmitter {
       }
       case 'indirect':
         this.#fn.set(Local.TARGET, ending.target)
-        for (const site of block.targets) {
-          const { offset } = region.blocks[site]!.steps[0]!
-          const eip = add(local(Local.EIP_BASE), i32(offset))
-          this.#fn.if(eq(local(Local.TARGET), zeroExtend(eip, block.steps.at(-1)!.instruction.size)))
-          this.#goOn(number, site, 'target')
-          this.#fn.end()
-          restore()
-        }
-        const last = block.steps.at(-1)!
-        const { instruction } = last
-        if (hasUsualTarget(instruction)) this.#fn.set(Local.SITE, i32(siteOf(last)))
-        semantics.leaveRegion(instruction.description.name === 'RET' ? 'return' : 'indirect')
+        if (block.targets.length > MAX_COMPARISONS) this.#switch(number, restore)
+        else
+          for (const site of block.targets) {
+            this.#fn.if(eq(local(Local.TARGET), this.#eipOf(number, site)))
+            this.#goOn(number, site, 'target')
+            this.#fn.end()
+            restore()
+          }
+        return this.#leaveByJump(block.steps.at(-1)!)
     }
+  }
+
+  #leaveByJump(last: Step): void {
+    const { instruction } = last
+    if (hasUsualTarget(instruction)) this.#fn.set(Local.SITE, i32(siteOf(last)))
+    this.#semantics.leaveRegion(instruction.description.name === 'RET' ? 'return' : 'indirect')
+  }
+
+  /** EIP of a block as an operand of the jump at the end of another gives it. */
+  #eipOf(from: number, to: number): Expr {
+    const { offset } = this.region.blocks[to]!.steps[0]!
+    const { size } = this.region.blocks[from]!.steps.at(-1)!.instruction
+    return zeroExtend(add(local(Local.EIP_BASE), i32(offset)), size)
+  }
+
+  /** From a jump to where TARGET says, by a table of the few bits that tell its targets apart. */
+  #switch(from: number, restore: () => void): void {
+    const fn = this.#fn
+    const { targets } = this.region.blocks[from]!
+    const offsets = targets.map((to) => this.region.blocks[to]!.steps[0]!.offset)
+    const { shift, slots } = tableOf(offsets)
+    const unknown = fn.block()
+    const labels = targets.map(() => fn.block())
+    fn.branchTable(
+      and(shrU(sub(local(Local.TARGET), local(Local.EIP_BASE)), i32(shift)), i32(slots.length - 1)),
+      slots.map((target) => (target < 0 ? unknown : labels[target]!)),
+      unknown,
+    )
+    for (let target = targets.length - 1; target >= 0; target--) {
+      fn.end()
+      fn.branchIf(unknown, ne(local(Local.TARGET), this.#eipOf(from, targets[target]!)))
+      this.#goOn(from, targets[target]!, 'target')
+      restore()
+    }
+    fn.end()
   }
 
   /** The way from a block to another; -1 leads out of the region. */

@@ -1,6 +1,7 @@
 import type { CodeVariant } from '../interpreter/code-cache.ts'
 import { RECORD_BYTES } from '../interpreter/record.ts'
 import type { Instruction } from '../isa/decoder.ts'
+import { State } from '../isa/state.ts'
 
 /**
  * One instruction of a region. Places are told as distances from the first byte of the page that the region is
@@ -26,7 +27,10 @@ export interface Block {
   readonly next: number
   /** In-region block that the branch at the end leads to; -1 for none. */
   readonly taken: number
-  /** Where a computed jump may lead: in-region blocks behind the calls that a RET returns from, and where it usually led. */
+  /**
+   * Where a RET or a computed jump may lead: in-region blocks behind the calls that it returns from, those that jumps
+   * have gone to lately, or the one that it usually goes to.
+   */
   readonly targets: number[]
   /** Record of the instruction at `end` where the interpreter must do it; 0 for none. */
   readonly stop: number
@@ -74,6 +78,13 @@ export const isConditional = ({ description: { name } }: Instruction): boolean =
   name !== 'JMP' && CONDITIONAL.test(name)
 export const isUnconditional = ({ description: { name } }: Instruction): boolean => UNCONDITIONAL.has(name)
 
-/** RET with an operand keeps it where others keep their usual target. */
-export const hasUsualTarget = ({ operands }: Instruction): boolean =>
-  operands.every(({ kind }) => kind !== 'immediate')
+/** A jump to one of several places: not by way of one word in memory, as the stubs of shared libraries do. */
+export const isSwitch = ({ description: { name }, operands: [target] }: Instruction): boolean =>
+  name === 'JMPI' &&
+  target !== undefined &&
+  (target.kind === 'register' ||
+    (target.kind === 'memory' && (target.base !== State.ZERO || target.index !== State.ZERO)))
+
+/** RET with an operand keeps it where others keep their usual target; a jump to one of several places has none. */
+export const hasUsualTarget = (instruction: Instruction): boolean =>
+  !isSwitch(instruction) && instruction.operands.every(({ kind }) => kind !== 'immediate')

@@ -1,14 +1,14 @@
-import { extname } from 'node:path'
 import { Command, Option } from 'commander'
 import {
   makableFormats,
   Media,
   type MediaInfo,
-  type Progress,
   type SourceOptions,
   type TargetOptions,
 } from '../../engine/service/media/media.ts'
 import { DISK_FORMATS, type DriveConfig } from '../../engine/protocol/machine-config.ts'
+import { addFileCommands } from './media-files-commands.ts'
+import { carryOut, formatOf, inBytes, parseSize, print } from './media-output.ts'
 import { UsageError } from './usage-error.ts'
 
 type Format = Exclude<DriveConfig['format'], 'auto'>
@@ -31,27 +31,16 @@ interface Target {
 
 const READABLE = DISK_FORMATS.filter((format): format is Format => format !== 'auto')
 const MAKABLE = makableFormats()
-const BY_ENDING: Record<string, Format> = {
-  '.qcow2': 'qcow2',
-  '.vdi': 'vdi',
-  '.vhd': 'vhd',
-  '.vmdk': 'vmdk',
-}
-
-const print = (text: string): void => void process.stdout.write(text + '\n')
-
 /** `vitrine media …`: work on disk images that no machine uses. */
 export function mediaCommand(finish: (status: number) => void): Command {
   const media = new Media()
-  const command = new Command('media')
-    .summary('create, convert, resize, compact and check disk images')
-    .description(
-      `Works on disk images that no machine uses. An image is never half made: what goes wrong or is stopped leaves
+  const command = new Command('media').summary('work on disk images, and copy files in and out').description(
+    `Works on disk images that no machine uses. An image is never half made: what goes wrong or is stopped leaves
 everything as it was. Sizes are in bytes, or with K, M, G or T.
 
 ${MAKABLE.map(({ format, variants }) => `  ${format.padEnd(6)} ${variants.join(', ')}`).join('\n')}
 VHDX and Parallels images are read.`,
-    )
+  )
 
   add('info', '<file>', 'what an image is, and what it builds on').action((file: string, options: Common) =>
     show(media.info(file, sourceOf(options)), options),
@@ -108,6 +97,8 @@ VHDX and Parallels images are read.`,
       if (!isSound) finish(1)
     })
 
+  addFileCommands(add, sourceOf)
+
   function add(name: string, args: string, summary: string): Command {
     return command
       .command(`${name} ${args}`)
@@ -150,30 +141,13 @@ function sourceOf({ from, allow }: Common): SourceOptions {
 function targetOf(path: string, options: Target): TargetOptions {
   const { format, variant, cluster, backing, backingFormat, compress, force } = options
   return {
-    format: format ?? BY_ENDING[extname(path).toLowerCase()] ?? 'raw',
+    format: formatOf(path, format),
     variant,
     clusterBytes: cluster === undefined ? undefined : parseSize('--cluster', cluster),
     backing: backing === undefined ? undefined : { path: backing, format: backingFormat },
     compress,
     replaces: force,
   }
-}
-
-const UNITS = 'KMGT'
-
-/** Bytes of a size such as 512, 360K or 1.5G. Throws `UsageError`. */
-export function parseSize(option: string, text: string): number {
-  const [, number, unit = ''] = /^(\d{1,15}(?:\.\d{1,6})?)([KMGT]?)i?B?$/i.exec(text) ?? []
-  const bytes = Number(number) * 1024 ** (unit ? UNITS.indexOf(unit.toUpperCase()) + 1 : 0)
-  if (!Number.isSafeInteger(bytes))
-    throw new UsageError(`${option} ${text}: it is not a size such as 1474560, 360K, 64M or 1.5G`)
-  return bytes
-}
-
-function inBytes(bytes: number): string {
-  const power = Math.min(UNITS.length, Math.floor(Math.log2(Math.max(1, bytes)) / 10))
-  if (power === 0) return `${bytes} bytes`
-  return `${(bytes / 1024 ** power).toFixed(1).replace(/\.0$/, '')} ${UNITS[power - 1]}iB`
 }
 
 function show(info: MediaInfo, { json }: Common): void {
@@ -187,28 +161,5 @@ function show(info: MediaInfo, { json }: Common): void {
     for (const file of layer.files.slice(1)) print(`  extent    ${file}`)
     for (const { id, name, createdAt } of layer.snapshots)
       print(`  snapshot  ${id} ${name} (${new Date(createdAt * 1000).toISOString()})`)
-  }
-}
-
-/** Does the work bit by bit, shows how far it is, and stops when the user says so. */
-async function carryOut(work: Generator<Progress, void>): Promise<void> {
-  let isStopped = false
-  const stop = (): void => void (isStopped = true)
-  process.once('SIGINT', stop).once('SIGTERM', stop)
-  const isTerminal = process.stderr.isTTY === true
-  let lastAt = 0
-  try {
-    for (const { done, total } of work) {
-      const now = Date.now()
-      if (now - lastAt < 100) continue
-      lastAt = now
-      if (isTerminal) process.stderr.write(`\r${Math.floor((done / total) * 100)} %`)
-      // Signals come in between.
-      await new Promise((resolve) => setImmediate(resolve))
-      if (isStopped) throw new UsageError('stopped; nothing was changed')
-    }
-  } finally {
-    if (isTerminal) process.stderr.write('\r     \r')
-    process.off('SIGINT', stop).off('SIGTERM', stop)
   }
 }

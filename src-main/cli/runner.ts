@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MachineThread, type HostFault } from '../../engine/service/machine-thread.ts'
+import { MachineThread } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { SerialLink } from '../../engine/service/vm-service.ts'
-import type { VmStats } from '../../engine/protocol/vm.ts'
+import type { HostFault, VmStats } from '../../engine/protocol/vm.ts'
 import type { MachineState } from '../../engine/protocol/vm-contract.ts'
+import { faultText } from '../host/fault-text.ts'
 import { bundled } from '../host/locations.ts'
 import { checkInputFile, checkOutputFile, readStateFile } from './input-file.ts'
 import { encodePng } from '../../engine/service/png.ts'
@@ -137,7 +138,7 @@ class Run {
       case 'wait':
         return this.#wait(step.pattern)
       case 'type':
-        return thread.type(step.text, this.#stop.signal)
+        return thread.type(step.text, { signal: this.#stop.signal })
       case 'key':
         return thread.press(step.codes)
       case 'mouse':
@@ -192,9 +193,9 @@ class Run {
     this.#serialText = (this.#serialText + this.#decoder.decode(bytes)).slice(-SERIAL_MEMORY)
   }
 
-  #onFault({ drive, operation, path, reason }: HostFault): void {
-    const failed = { read: 'a read', write: 'a write', flush: 'a flush' }[operation] ?? operation
-    process.stderr.write(`vitrine: ${path}: ${reason}; ${failed} ${drive ? `of ${drive} ` : ''}failed\n`)
+  #onFault(fault: HostFault): void {
+    process.stderr.write(`vitrine: ${faultText(fault)}\n`)
+    this.#display?.failed(fault)
   }
 
   #onState(state: MachineState): void {

@@ -14,6 +14,8 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   smooth: ['display', 'smooth'],
   monitorAspect: ['display', 'monitorAspect'],
   pauseOnBlur: ['display', 'pauseOnBlur'],
+  cap: ['execution', 'capPercent'],
+  priority: ['execution', 'priority'],
   memory: ['machine', 'memoryMiB'],
   cpuModel: ['machine', 'cpuModel'],
   accel: ['machine', 'accel'],
@@ -36,7 +38,18 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
 }
 /** Their values are lists, with commas between the parts. */
 const LISTS = new Set(['tags', 'boot', 'floppyTypes'])
-const WORDS = new Set(['name', 'notes', 'icon', 'group', 'scaling', 'cpuModel', 'accel', 'tags', 'boot'])
+const WORDS = new Set([
+  'name',
+  'notes',
+  'icon',
+  'group',
+  'scaling',
+  'cpuModel',
+  'accel',
+  'tags',
+  'boot',
+  'priority',
+])
 
 export const SETTABLE = Object.keys(PLACES)
 

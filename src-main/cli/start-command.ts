@@ -2,6 +2,7 @@ import { Command, Option } from 'commander'
 import { channelPair } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
 import { RpcClient } from '../../engine/protocol/rpc.ts'
+import { faultText } from '../host/fault-text.ts'
 import { HostService } from '../host/host-service.ts'
 import { libraryFolder } from '../host/locations.ts'
 import { ForkedVmProcesses } from '../host/vm-process.ts'
@@ -38,7 +39,9 @@ async function start(id: string, display: 'web' | 'none', disposable: boolean): 
   try {
     const [near, far] = channelPair()
     host.serve(far)
-    await new RpcClient<HostContract>(hostContract, near).call('start', { id, disposable })
+    const client = new RpcClient<HostContract>(hostContract, near)
+    client.on('fault', ({ fault }) => process.stderr.write(`vitrine: ${faultText(fault)}\n`))
+    await client.call('start', { id, disposable })
     if (web) {
       await web.listen(0)
       process.stderr.write(`The screen is at ${web.loginAddress()}\n`)

@@ -6,7 +6,7 @@ import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
 import type { MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
-import { USUAL_DISPLAY, type VmSummary } from '../../engine/protocol/vm.ts'
+import { USUAL_DISPLAY, USUAL_EXECUTION, type HostFault, type VmSummary } from '../../engine/protocol/vm.ts'
 import type { MachineThread } from '../../engine/service/machine-thread.ts'
 import type { MachineViews } from '../../engine/service/machine-views.ts'
 import { serveViews } from '../vm-process/view-server.ts'
@@ -47,6 +47,11 @@ export class WebDisplay {
   /** The machine's state has changed. */
   changed(): void {
     for (const client of this.#clients) client.emit('changed', this.#summary())
+  }
+
+  /** The host failed the machine. */
+  failed(fault: HostFault): void {
+    for (const client of this.#clients) client.emit('fault', { id: ID, fault })
   }
 
   async close(): Promise<void> {
@@ -90,6 +95,10 @@ export class WebDisplay {
         cloneSnapshot: never,
         startFrom: never,
         snapshotPicture: () => null,
+        driveContents: () => [],
+        driveFiles: never,
+        readDriveFile: never,
+        writeDriveFile: never,
         insert: never,
         eject: ({ drive }) => thread.ask('eject', drive),
         log: () => [],
@@ -114,6 +123,7 @@ export class WebDisplay {
       tags: [],
       notes: '',
       display: USUAL_DISPLAY,
+      execution: USUAL_EXECUTION,
       memoryMiB,
       cpuModel,
       drives: drives.map((drive) => ({

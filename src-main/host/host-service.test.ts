@@ -6,13 +6,15 @@ import { channelPair } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
 import { RpcClient, RpcServer } from '../../engine/protocol/rpc.ts'
 import { vmContract, type VmContract } from '../../engine/protocol/vm-contract.ts'
-import type { VmSummary } from '../../engine/protocol/vm.ts'
+import type { HostFault, VmSummary } from '../../engine/protocol/vm.ts'
 import { HostService } from './host-service.ts'
 import type { VmProcess } from './vm-process.ts'
 
 let folder: string
 let host: HostService<VmProcess>
 let told: string[]
+/** Says that the host failed the machine that was started last. */
+let failMachine: (fault: HostFault) => void
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vitrine-host-'))
   told = []
@@ -41,6 +43,7 @@ function startProcess(): VmProcess {
       },
       pause: () => note('pause'),
       resume: () => note('resume'),
+      setExecution: ({ capPercent, priority }) => note(`${capPercent} percent, ${priority}`),
       reset: () => note('reset'),
       powerButton: () => note('power button'),
       powerOff: () => {
@@ -61,6 +64,7 @@ function startProcess(): VmProcess {
     },
     {},
   )
+  failMachine = (fault) => server.emit('fault', fault)
   return { control, onExit: (listener) => (exit = listener), kill: () => exit('was ended by SIGKILL') }
 }
 
@@ -89,6 +93,31 @@ describe('host service', () => {
     })
     await other.client.call('list', undefined)
     expect(other.seen.map(({ id }) => id)).toEqual(['dos'])
+  })
+
+  it('tells every client and the log what of the host failed a machine', async () => {
+    const clients = [connect(), connect()].map(({ client }) => client)
+    const heard: unknown[] = []
+    for (const client of clients) client.on('fault', (fault) => heard.push(fault))
+    const { id } = await clients[0]!.call('create', { ...WISH, name: 'DOS' })
+    await clients[0]!.call('start', { id })
+    const fault = {
+      drive: 'ide0-master',
+      operation: 'write',
+      path: '/a.img',
+      kind: 'full',
+      reason: 'no room',
+    } as const
+    failMachine(fault)
+    const log = await clients[1]!.call('log', { id })
+    expect(heard).toEqual([
+      { id, fault },
+      { id, fault },
+    ])
+    expect(log.at(-1)).toMatchObject({
+      level: 'error',
+      text: '/a.img: it could not be written: no room; the guest was given an error of ide0-master and goes on; make room on its disk',
+    })
   })
 
   it('runs it, passes commands on, and remembers a disk that was changed', async () => {
@@ -175,6 +204,23 @@ describe('host service', () => {
     const logging = { ...settings.machine, debug: { exit: false, portLogs: [], console: '/tmp/x' } }
     await expect(
       client.call('change', { id, settings: { ...settings, machine: logging } }),
+    ).rejects.toMatchObject({ code: 'bad-request' })
+  })
+
+  it('caps and ranks a machine that runs, and keeps both for the next start', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Capped' })
+    await client.call('start', { id })
+    const settings = await client.call('settings', { id })
+    const execution = { capPercent: 25, priority: 'low' as const }
+    await client.call('change', { id, settings: { ...settings, execution } })
+    expect(told.at(-1)).toBe('25 percent, low')
+    expect((await client.call('settings', { id })).execution).toEqual(execution)
+    await expect(
+      client.call('change', {
+        id,
+        settings: { ...settings, execution: { ...execution, capPercent: 0 } },
+      }),
     ).rejects.toMatchObject({ code: 'bad-request' })
   })
 

@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { cpus, freemem, totalmem } from 'node:os'
 import { basename, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
@@ -9,11 +10,20 @@ import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import { savedPictureName, savedStateName } from '../../engine/service/snapshots/tree.ts'
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
-import { USUAL_DISPLAY, VmRecord, type VmSettings, type VmSummary } from '../../engine/protocol/vm.ts'
+import {
+  USUAL_DISPLAY,
+  USUAL_EXECUTION,
+  VmRecord,
+  type HostFault,
+  type VmSettings,
+  type VmSummary,
+} from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
+import { faultText } from './fault-text.ts'
+import { FilesDesk, type FilesCall } from './files-desk.ts'
 import { Images } from './images.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
@@ -38,6 +48,7 @@ export class HostService<P extends VmProcess> {
   readonly #log: VmLog
   readonly #presets: Preset[] = loadPresets()
   readonly #snapshots: SnapshotDesk<P>
+  readonly #files: FilesDesk
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
   /** Machines whose writes are thrown away at the end of their run. */
@@ -54,10 +65,14 @@ export class HostService<P extends VmProcess> {
   ) {
     this.images = new Images(library.mediaFolder)
     this.#log = new VmLog((id) => library.folderOf(id))
-    this.supervisor = new Supervisor(startProcess, (id) => {
-      this.#logStatus(id, this.supervisor.status(id))
-      void this.#changed(id)
-    })
+    this.supervisor = new Supervisor(
+      startProcess,
+      (id) => {
+        this.#logStatus(id, this.supervisor.status(id))
+        void this.#changed(id)
+      },
+      (id, fault) => this.#tellFault(id, fault),
+    )
     this.#snapshots = new SnapshotDesk(library, this.supervisor, {
       exclusively: (id, change) => this.#exclusively(id, change),
       lockIsFree: (id) => this.#locks.get(id) ?? Promise.resolve(),
@@ -66,6 +81,17 @@ export class HostService<P extends VmProcess> {
       isDisposable: (id) => this.#disposable.has(id),
       changed: (id) => this.#changed(id),
       tellOf: (id) => this.#tellOf(id),
+      note: (id, level, text) => this.#log.note(id, level, text),
+    })
+    this.#files = new FilesDesk(library, {
+      exclusively: (id, change) => this.#exclusively(id, change),
+      stateOf: async (id) => {
+        const entry = await this.library.read(id)
+        if (!entry) throw new RpcError('vm-unknown', { id })
+        return (await this.#summary(entry)).state
+      },
+      stopSettling: (id) => this.#snapshots.stopSettling(id),
+      settle: (id) => this.#snapshots.settle(id),
       note: (id, level, text) => this.#log.note(id, level, text),
     })
   }
@@ -86,7 +112,7 @@ export class HostService<P extends VmProcess> {
     const client = new RpcServer<HostContract>(
       hostContract,
       channel,
-      { ...this.#calls, ...this.#snapshots.calls },
+      { ...this.#calls, ...this.#snapshots.calls, ...this.#files.calls },
       {},
       () => this.#clients.delete(client),
     )
@@ -114,11 +140,12 @@ export class HostService<P extends VmProcess> {
     await this.supervisor.close()
     await Promise.all(this.#locks.values())
     await this.#snapshots.close()
+    await this.#files.close()
     for (const timer of this.#purges.values()) clearTimeout(timer)
     await this.#log.flush()
   }
 
-  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall> = {
+  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall | FilesCall> = {
     list: () => this.list(),
     images: () => this.images.list(),
     presets: () => this.#presets,
@@ -203,7 +230,7 @@ export class HostService<P extends VmProcess> {
       const { memoryMiB, cpuModel, accel } = config
       this.#log.note(id, 'info', `starts: ${memoryMiB} MiB, processor ${cpuModel}, accelerator ${accel}`)
       const serial = record.serial.map((target) => this.#linkTarget(id, target))
-      await this.supervisor.start(id, { config, serial, ...from })
+      await this.supervisor.start(id, { config, serial, execution: record.execution, ...from })
       await machine.begun()
       if (disposable) this.#disposable.add(id)
       const control = await this.#serveControl(id)
@@ -305,6 +332,9 @@ export class HostService<P extends VmProcess> {
       // Its media may have been changed since the window asked; they are changed by `insert` and `eject` only.
       await this.library.update(id, isOff ? changed : { ...changed, machine: record.machine })
       await this.#changed(id)
+      const isLive = state === 'running' || state === 'paused'
+      if (isLive && !isDeepStrictEqual(record.execution, changed.execution))
+        await this.supervisor.client(id).call('setExecution', changed.execution)
     })
   }
 
@@ -344,6 +374,11 @@ export class HostService<P extends VmProcess> {
     return join(this.library.folderOf(id), savedPictureName(await this.library.get(id)))
   }
 
+  #tellFault(id: string, fault: HostFault): void {
+    this.#log.note(id, 'error', faultText(fault))
+    for (const client of this.#clients) client.emit('fault', { id, fault })
+  }
+
   #logStatus(id: string, { state, reason }: VmStatus): void {
     const text = reason === null ? `it is ${state}` : `it is ${state}: ${reason}`
     if (this.#lastLogged.get(id) === text) return
@@ -370,7 +405,7 @@ export class HostService<P extends VmProcess> {
   async #summary(entry: LibraryEntry): Promise<VmSummary> {
     const { id } = entry
     if ('problem' in entry) return { ...INACCESSIBLE, id, name: id, reason: entry.problem }
-    const { name, icon, group, tags, notes, display, machine } = entry.record
+    const { name, icon, group, tags, notes, display, execution, machine } = entry.record
     const status = this.supervisor.status(id)
     const saved = join(this.library.folderOf(id), savedStateName(entry.record))
     const isSaved = status.state === 'off' && (await exists(saved))
@@ -382,6 +417,7 @@ export class HostService<P extends VmProcess> {
       tags,
       notes,
       display,
+      execution,
       ...(isSaved ? { state: 'saved', reason: null } : status),
       memoryMiB: machine.memoryMiB,
       cpuModel: machine.cpuModel,
@@ -397,6 +433,7 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   tags: [],
   notes: '',
   display: USUAL_DISPLAY,
+  execution: USUAL_EXECUTION,
   memoryMiB: null,
   cpuModel: null,
   drives: [],

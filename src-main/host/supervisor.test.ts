@@ -4,6 +4,7 @@ import { channelPair, type Channel } from '../../engine/protocol/channel.ts'
 import { MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
 import { vmContract, type VmContract } from '../../engine/protocol/vm-contract.ts'
+import type { HostFault } from '../../engine/protocol/vm.ts'
 import { Supervisor } from './supervisor.ts'
 import type { VmProcess } from './vm-process.ts'
 
@@ -39,6 +40,7 @@ class ObedientProcess implements VmProcess {
         },
         pause: () => tell('paused'),
         resume: () => tell('running'),
+        setExecution: () => undefined,
         reset: () => undefined,
         powerButton: () => undefined,
         powerOff: () => {
@@ -76,6 +78,7 @@ class ObedientProcess implements VmProcess {
 function powerOn(prepare: (process: ObedientProcess) => void = () => {}) {
   const processes: ObedientProcess[] = []
   const changes: string[] = []
+  const faults: [string, HostFault][] = []
   const supervisor: Supervisor<ObedientProcess> = new Supervisor(
     () => {
       const process = new ObedientProcess()
@@ -84,8 +87,9 @@ function powerOn(prepare: (process: ObedientProcess) => void = () => {}) {
       return process
     },
     (id) => changes.push(`${id} ${supervisor.status(id).state}`),
+    (id, fault) => faults.push([id, fault]),
   )
-  return { supervisor, processes, changes }
+  return { supervisor, processes, changes, faults }
 }
 const turn = () => new Promise((resolve) => setTimeout(resolve, 20))
 
@@ -120,6 +124,22 @@ describe('supervisor', () => {
     })
     expect(supervisor.status('b').state).toBe('running')
     await supervisor.start('a', order)
+    expect(supervisor.status('a').state).toBe('running')
+  })
+
+  it('hands on what of the host failed a machine, which runs on', async () => {
+    const { supervisor, processes, faults } = powerOn()
+    await supervisor.start('a', order)
+    const fault = {
+      drive: 'ide0-master',
+      operation: 'write',
+      path: 'a.img',
+      kind: 'full',
+      reason: 'full',
+    } as const
+    processes[0]!.server.emit('fault', fault)
+    await turn()
+    expect(faults).toEqual([['a', fault]])
     expect(supervisor.status('a').state).toBe('running')
   })
 

@@ -1,7 +1,7 @@
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
 import type * as v from 'valibot'
 import { vmContract, type MachineState, type VmContract } from '../../engine/protocol/vm-contract.ts'
-import type { VmState } from '../../engine/protocol/vm.ts'
+import type { HostFault, VmState } from '../../engine/protocol/vm.ts'
 import type { VmProcess } from './vm-process.ts'
 
 /** How long a process gets to end by itself once told to. */
@@ -30,10 +30,14 @@ export class Supervisor<P extends VmProcess> {
   #running = new Map<string, Running<P>>()
   #aborted = new Map<string, string>()
 
-  /** @param onChange told after each change of a machine's status */
+  /**
+   * @param onChange told after each change of a machine's status
+   * @param onFault told what of the host failed a machine
+   */
   constructor(
     private readonly startProcess: (id: string) => P,
     private readonly onChange: (id: string) => void,
+    private readonly onFault: (id: string, fault: HostFault) => void,
   ) {}
 
   status(id: string): VmStatus {
@@ -124,6 +128,7 @@ export class Supervisor<P extends VmProcess> {
       running.status = statusOf(state)
       this.onChange(id)
     })
+    client.on('fault', (fault) => this.onFault(id, fault))
     this.#running.set(id, running)
     return running
   }

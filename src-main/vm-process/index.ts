@@ -7,6 +7,7 @@ import { writeFileAtomically } from '../host/atomic-file.ts'
 import { bundled } from '../host/locations.ts'
 import { openFile, openPty, openTcp } from '../host/serial-links.ts'
 import { servePortView, type PortLike } from './port-view.ts'
+import { ProcessPriority } from './process-priority.ts'
 import { serveViews } from './view-server.ts'
 
 /**
@@ -34,7 +35,13 @@ async function openSerial(
   }
 }
 
-const host: VmHost = { openSerial, readFile, writeFile: writeFileAtomically }
+const priority = new ProcessPriority()
+const host: VmHost = {
+  openSerial,
+  readFile,
+  writeFile: writeFileAtomically,
+  setPriority: (wanted) => priority.set(wanted),
+}
 
 const service = (control: Channel): VmService =>
   new VmService(bundled('main', 'machine-worker.js'), control, host, () => {

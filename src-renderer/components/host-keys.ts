@@ -11,6 +11,7 @@ export const HOST_COMBINATIONS = {
   KeyN: 'activity',
   KeyR: 'reset',
   KeyH: 'shut-down',
+  KeyG: 'fast-forward',
   Delete: 'ctrl-alt-del',
 } as const
 export type HostAction = (typeof HOST_COMBINATIONS)[keyof typeof HOST_COMBINATIONS]

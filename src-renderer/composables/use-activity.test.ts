@@ -15,6 +15,9 @@ const report = (change: Partial<VmStats> = {}): VmStats => ({
   accesses: {},
   cpu: {},
   drives: [],
+  capPercent: 100,
+  timeScale: 1,
+  behindNs: 0,
   ...change,
 })
 

@@ -29,11 +29,19 @@ export function useImages(): ImageShelf {
   }
 
   async function take(file: File | null): Promise<ImageChoice | null> {
-    let image: ImageChoice | null = null
-    await notices.attempt(locale.t('drive.notUsed'), async () => {
-      image = await transport.chooseImage(file)
+    const title =
+      file && transport.imagesBy === 'upload' ? locale.t('drive.uploading', { name: file.name }) : null
+    const failure = locale.t('drive.notUsed')
+    if (title !== null)
+      return note(await notices.carryOut(title, failure, (task) => transport.chooseImage(file, task)))
+    let chosen: ImageChoice | null = null
+    await notices.attempt(failure, async () => {
+      chosen = await transport.chooseImage(file)
     })
-    const chosen = image as ImageChoice | null
+    return note(chosen)
+  }
+
+  function note(chosen: ImageChoice | null): ImageChoice | null {
     if (chosen) images.value = [...images.value.filter(({ id }) => id !== chosen.id), chosen]
     return chosen
   }

@@ -1,7 +1,9 @@
 import { onScopeDispose, ref, shallowRef, type Ref } from 'vue'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
 import { viewContract, type ViewContract } from '../../engine/protocol/vm-contract.ts'
+import type { TimeScale } from '../../engine/protocol/execution.ts'
 import type { ScreenText, VmStats } from '../../engine/protocol/vm.ts'
+import type { TypingWay } from '../stores/input-habits.ts'
 import type { FromDisplayWorker, ToDisplayWorker } from '../display/worker-messages.ts'
 import { transport } from '../transport/index.ts'
 
@@ -24,7 +26,9 @@ export interface MachineView {
   key(code: string, pressed: boolean): void
   releaseAll(): void
   screenText(): Promise<ScreenText>
-  type(text: string): Promise<void>
+  type(text: string, way: TypingWay, signal: AbortSignal): Promise<void>
+  /** Has guest time pass faster or slower than here. */
+  setTimeScale(scale: TimeScale): Promise<void>
   /** The picture as PNG, in the guest's own pixels. */
   snapshot(): Promise<Blob>
   /** @param canvas one that nothing was drawn on yet */
@@ -92,7 +96,8 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     key: (code, pressed) => client.value?.notify('key', { code, pressed }),
     releaseAll: () => client.value?.notify('releaseAll', undefined),
     screenText: async () => running().call('screenText', undefined),
-    type: async (text) => running().call('type', { text }),
+    type: async (text, way, signal) => running().call('type', { text, ...way }, { signal }),
+    setTimeScale: async (scale) => running().call('setTimeScale', { scale }),
     snapshot: () =>
       new Promise((resolve, reject) => {
         if (!worker) return reject(new RpcError('not-running'))

@@ -4,6 +4,7 @@ import {
   MAX_MEMORY_MIB,
   SERIAL_PORTS,
 } from '../../engine/protocol/machine-config.ts'
+import { PRIORITIES } from '../../engine/protocol/execution.ts'
 import { SCALINGS, VM_ICONS } from '../../engine/protocol/vm.ts'
 import type { MessageKey } from '../i18n/messages.ts'
 
@@ -100,6 +101,20 @@ export const FIELDS: readonly Field[] = [
     category: 'processor',
     at: knob('instructionsPerSecond'),
     control: { kind: 'number', least: 10_000, most: 1_000_000_000_000, unit: 'unit.ips', optional: true },
+  },
+  {
+    id: 'cap',
+    category: 'processor',
+    at: ['execution', 'capPercent'],
+    control: { kind: 'number', least: 1, most: 100, unit: 'unit.percent' },
+    live: true,
+  },
+  {
+    id: 'priority',
+    category: 'processor',
+    at: ['execution', 'priority'],
+    control: { kind: 'choice', choices: PRIORITIES.map(message) },
+    live: true,
   },
   {
     id: 'cpus',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { USUAL_DISPLAY, type VmSummary } from '../../engine/protocol/vm.ts'
+import { USUAL_DISPLAY, USUAL_EXECUTION, type VmSummary } from '../../engine/protocol/vm.ts'
 import { machineTree, matches, type TreeNode } from './machine-tree.ts'
 
 const machine = (name: string, more: Partial<VmSummary> = {}): VmSummary => ({
@@ -12,6 +12,7 @@ const machine = (name: string, more: Partial<VmSummary> = {}): VmSummary => ({
   tags: [],
   notes: '',
   display: USUAL_DISPLAY,
+  execution: USUAL_EXECUTION,
   memoryMiB: 16,
   cpuModel: '486',
   drives: [],

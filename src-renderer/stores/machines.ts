@@ -2,8 +2,11 @@ import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
-import type { VmSettings, VmSummary } from '../../engine/protocol/vm.ts'
+import type { HostFault, VmSettings, VmSummary } from '../../engine/protocol/vm.ts'
+import { faultText } from '../i18n/fault-text.ts'
 import { transport } from '../transport/index.ts'
+import { useLocale } from './locale.ts'
+import { useNotices } from './notices.ts'
 
 const RETRY_MS = 1500
 
@@ -23,6 +26,11 @@ export const useMachines = defineStore('machines', () => {
     byId.value.set(machine.id, machine)
   }
 
+  function warnOf(id: string, fault: HostFault): void {
+    const { t } = useLocale()
+    useNotices().warn(t('fault.title', { name: byId.value.get(id)?.name ?? id }), faultText(fault, t))
+  }
+
   /** Keeps a connection to the host, for as long as the page lives. */
   async function connect(): Promise<void> {
     try {
@@ -36,6 +44,7 @@ export const useMachines = defineStore('machines', () => {
         byId.value.delete(id)
         if (selectedId.value === id) selectedId.value = list.value[0]?.id ?? null
       })
+      client.on('fault', ({ id, fault }) => warnOf(id, fault))
       await refresh()
       connected.value = true
       loaded.value = true

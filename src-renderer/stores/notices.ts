@@ -1,16 +1,23 @@
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
 import { errorText } from '../i18n/error-text.ts'
+import type { Task } from '../transport/transport.ts'
 import { useLocale } from './locale.ts'
 
 export interface Notice {
   id: number
   title: string
   text: string
-  tone: 'bad' | 'good'
+  /** A `task` stays until it is done, a `fault` until it is dismissed: nobody may have looked when it happened. */
+  tone: 'bad' | 'good' | 'fault' | 'task'
+  /** How much of a task is done, 0 to 1; null when that cannot be told. */
+  progress: number | null
   /** What a button on it does, for instance undo. */
   action: { label: string; run(): void } | null
 }
+
+/** A task that ends sooner is not worth a word. */
+const SHORT_MS = 500
 
 /** Short messages at the edge of the window. */
 export const useNotices = defineStore('notices', () => {
@@ -20,12 +27,19 @@ export const useNotices = defineStore('notices', () => {
 
   /** Something went wrong. */
   function show(title: string, text = ''): void {
-    notices.value.push({ id: nextId++, title, text, tone: 'bad', action: null })
+    notices.value.push({ id: nextId++, title, text, tone: 'bad', progress: null, action: null })
+  }
+
+  /** Something goes wrong by itself; told again, it stands there once. */
+  function warn(title: string, text: string): void {
+    const told = (notice: Notice) => notice.tone === 'fault' && notice.title === title && notice.text === text
+    if (!notices.value.some(told))
+      notices.value.push({ id: nextId++, title, text, tone: 'fault', progress: null, action: null })
   }
 
   /** Something is done. */
   function tell(title: string, text = '', action: Notice['action'] = null): void {
-    notices.value.push({ id: nextId++, title, text, tone: 'good', action })
+    notices.value.push({ id: nextId++, title, text, tone: 'good', progress: null, action })
   }
 
   function dismiss(id: number): void {
@@ -43,5 +57,40 @@ export const useNotices = defineStore('notices', () => {
     }
   }
 
-  return { notices, show, tell, dismiss, attempt }
+  /**
+   * Carries out what may take long: a notice shows how far it is and lets the user cancel it.
+   * @param failure what is said when it fails @returns its result; null when it failed or was cancelled
+   */
+  async function carryOut<T>(
+    title: string,
+    failure: string,
+    work: (task: Task) => Promise<T>,
+  ): Promise<T | null> {
+    const stop = new AbortController()
+    const id = nextId++
+    const action = { label: locale.t('app.cancel'), run: () => stop.abort() }
+    let part: number | null = null
+    const timer = setTimeout(
+      () => notices.value.push({ id, title, text: '', tone: 'task', progress: part, action }),
+      SHORT_MS,
+    )
+    try {
+      return await work({
+        signal: stop.signal,
+        progress: (done) => {
+          part = done
+          const shown = notices.value.find((notice) => notice.id === id)
+          if (shown) shown.progress = done
+        },
+      })
+    } catch (error) {
+      if (!stop.signal.aborted) show(failure, errorText(error, locale.t))
+      return null
+    } finally {
+      clearTimeout(timer)
+      dismiss(id)
+    }
+  }
+
+  return { notices, carryOut, show, warn, tell, dismiss, attempt }
 })

@@ -10,6 +10,14 @@ export interface ViewLink {
   frames(view: string): FrameSource
 }
 
+/** What a long task gets. */
+export interface Task {
+  /** The user has cancelled it. */
+  readonly signal: AbortSignal
+  /** @param part of it that is done, 0 to 1 */
+  progress(part: number): void
+}
+
 /** All in which the desktop window and the page in a browser differ. */
 export interface Transport {
   /** How the user gives an image: by the system's file dialog, or by an upload. */
@@ -19,5 +27,5 @@ export interface Transport {
   openHost(): Promise<Channel>
   openView(id: string): Promise<ViewLink>
   /** @param file one that was dropped, or that is to be uploaded; null asks by the system's dialog. Null when the user chose none. */
-  chooseImage(file: File | null): Promise<ImageChoice | null>
+  chooseImage(file: File | null, task?: Task): Promise<ImageChoice | null>
 }

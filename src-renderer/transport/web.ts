@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
 import { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
-import type { Transport } from './transport.ts'
+import type { Task, Transport } from './transport.ts'
 
 function openSocket(path: string): Promise<Channel> {
   return new Promise((resolve, reject) => {
@@ -26,10 +26,24 @@ function openSocket(path: string): Promise<Channel> {
 
 const Failure = v.object({ code: v.string(), details: v.optional(v.record(v.string(), v.unknown()), {}) })
 
-async function upload(file: File): Promise<ImageChoice> {
-  const response = await fetch(`/media/${encodeURIComponent(file.name)}`, { method: 'PUT', body: file })
-  const body: unknown = await response.json().catch(() => null)
-  if (response.ok) return v.parse(ImageChoice, body)
+/** `fetch` does not tell how far an upload is. */
+function send(file: File, task?: Task): Promise<{ ok: boolean; body: unknown }> {
+  const request = new XMLHttpRequest()
+  request.open('PUT', `/media/${encodeURIComponent(file.name)}`)
+  request.responseType = 'json'
+  request.upload.addEventListener('progress', ({ loaded, total }) => total && task?.progress(loaded / total))
+  task?.signal.addEventListener('abort', () => request.abort())
+  return new Promise((resolve) => {
+    request.addEventListener('loadend', () =>
+      resolve({ ok: request.status >= 200 && request.status < 300, body: request.response as unknown }),
+    )
+    request.send(file)
+  })
+}
+
+async function upload(file: File, task?: Task): Promise<ImageChoice> {
+  const { ok, body } = await send(file, task)
+  if (ok) return v.parse(ImageChoice, body)
   const failure = v.safeParse(Failure, body)
   if (failure.success) throw new RpcError(failure.output.code, failure.output.details)
   throw new RpcError('upload-failed', { name: file.name })
@@ -48,5 +62,5 @@ export const webTransport: Transport = {
     const url = (view: string) => `/machines/${id}/frames?view=${encodeURIComponent(view)}`
     return { channel, frames: (view) => ({ kind: 'stream', url: url(view) }) }
   },
-  chooseImage: (file) => (file ? upload(file) : Promise.resolve(null)),
+  chooseImage: (file, task) => (file ? upload(file, task) : Promise.resolve(null)),
 }

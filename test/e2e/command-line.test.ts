@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -195,6 +195,24 @@ describe.skipIf(reason)('machines that run, by commands', () => {
 })
 
 describe.skipIf(reason)('vitrine media', () => {
+  it('makes a floppy of a folder, lists it, and copies files in and out', async () => {
+    await mkdir(join(folder, 'shared/Some Folder'), { recursive: true })
+    await writeFile(join(folder, 'shared/Some Folder/hello.txt'), 'hello\r\n')
+    expect(await vitrine('media', 'from-folder', 'shared', 'shared.img', '--size', '1440K')).toMatchObject({
+      status: 0,
+    })
+    expect((await vitrine('media', 'ls', 'shared.img', 'some folder')).stdout).toMatch(
+      /^ +7 .* hello\.txt\n$/,
+    )
+    await writeFile(join(folder, 'more.txt'), 'more')
+    expect((await vitrine('media', 'copy-in', 'shared.img', 'more.txt', '--to', 'NEW')).status).toBe(0)
+    expect((await vitrine('media', 'compare', 'shared', 'shared.img')).stdout).toBe('+ NEW\n+ NEW/more.txt\n')
+    expect((await vitrine('media', 'copy-out', 'shared.img', 'NEW/more.txt', 'back.txt')).status).toBe(0)
+    expect(await readFile(join(folder, 'back.txt'), 'utf8')).toBe('more')
+    const { status, stderr } = await vitrine('media', 'copy-out', 'shared.img', 'nothing', 'x')
+    expect([status, stderr]).toEqual([1, 'vitrine: shared.img: there is no nothing in it\n'])
+  })
+
   it('makes, converts, resizes, compacts and checks images', async () => {
     expect((await vitrine('media', 'create', 'a.qcow2', '--size', '8M')).status).toBe(0)
     expect((await vitrine('media', 'convert', 'a.qcow2', 'b.vdi')).status).toBe(0)

@@ -31,7 +31,7 @@ function hammer(subject: Subject, seed: number, cases: number): void {
     if (block === Math.min(SETTLED_AFTER, blocks - 1)) settledBytes = retainedBytes(collectGarbage)
     if (performance.now() - reportedAt < REPORT_EVERY_MS) continue
     reportedAt = performance.now()
-    console.error(`${subject.name}: ${(block + 1) * BLOCK_CASES} cases so far`)
+    process.stderr.write(`${subject.name}: ${(block + 1) * BLOCK_CASES} cases so far\n`)
   }
   const grownBytes = retainedBytes(collectGarbage) - settledBytes
   const seconds = Math.round((performance.now() - started) / 1000)

@@ -1,6 +1,7 @@
 import type { Rect } from '../../engine/devices/display.ts'
 import type { Machine, MachineStats, RunOutcome } from '../../engine/machine/machine.ts'
 import { EngineError } from '../../engine/base/errors.ts'
+import type { HostFault } from '../../engine/protocol/vm.ts'
 
 const COLUMNS = 80
 const ROWS = 25
@@ -15,6 +16,8 @@ interface PatternConfig {
 /** Stands in for a PC where only what is around it is tested: a text screen that echoes keys, a moving square. */
 export class PatternMachine implements Machine {
   #lines: string[] = []
+  #capPercent = 100
+  #timeScale = 1
   #typed = ''
   #pixels = new Uint8Array(WIDTH * HEIGHT * 4)
   #dirty: Rect[] = []
@@ -100,6 +103,14 @@ export class PatternMachine implements Machine {
     this.#drawText()
   }
 
+  setCap(percent: number): void {
+    this.#capPercent = percent
+  }
+
+  setTimeScale(scale: number): void {
+    this.#timeScale = scale
+  }
+
   pressPowerButton(): void {
     this.#ended = { kind: 'powered-off' }
   }
@@ -126,6 +137,9 @@ export class PatternMachine implements Machine {
       lines: {},
       accesses: {},
       cpu: {},
+      capPercent: this.#capPercent,
+      timeScale: this.#timeScale,
+      behindNs: 0,
     }
   }
 
@@ -138,7 +152,7 @@ export class PatternMachine implements Machine {
     this.#lines = new TextDecoder().decode(state).split('\n')
   }
 
-  onFault(): void {}
+  onFault(_listener: (fault: HostFault) => void): void {}
 
   close(): void {}
 

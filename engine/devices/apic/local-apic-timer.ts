@@ -133,7 +133,7 @@ export class LocalApicTimer {
   #schedule(): void {
     if (!this.#running || this.#masked) return this.#timer.cancel()
     const period = this.#initialCount * this.#tickNs
-    // Time has passed since the count was written, perhaps more than all of it: then it is due at once, and not lost.
+    // Though it be over already: a short count ends before the host has come to this line.
     if (!this.#periodic) return this.#timer.arm(Math.ceil(this.#startNs + period))
     const now = this.clock.nowNs
     const edge = this.#startNs + (Math.floor(Math.max(0, now - this.#startNs) / period) + 1) * period

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { RecordingLine } from '../../../test/support/recording-line.ts'
+import type { Clock } from '../../base/clock.ts'
 import { InterruptBus } from './interrupt-bus.ts'
 import { LocalApic } from './local-apic.ts'
 
@@ -9,8 +10,15 @@ const [ICR_LOW, ICR_HIGH, LVT_TIMER, LINT0, LINT1, LVT_ERROR] = [0x300, 0x310, 0
 const [INITIAL, CURRENT, DIVIDE] = [0x380, 0x390, 0x3e0]
 const MASKED = 0x10000
 
-function powerOn(processors = 1) {
+/** @param lookNs time that passes with every look of a device at its clock, as it does on a busy host */
+function powerOn(processors = 1, lookNs = 0) {
   const clock = new ManualClock()
+  const lookedAt: Clock = {
+    get nowNs() {
+      return (clock.nowNs += lookNs)
+    },
+    createTimer: (fire) => clock.createTimer(fire),
+  }
   const bus = new InterruptBus()
   const ended: number[] = []
   bus.attachSource({ endOfInterrupt: (vector) => void ended.push(vector), retry() {} })
@@ -25,7 +33,7 @@ function powerOn(processors = 1) {
       startUp: (vector: number) => void events.push(`start-up ${vector}`),
     }
     const options = { id, bootstrap: id === 0, busHz: 100_000_000, acknowledgeExtInt: () => 0x08 }
-    const apic = new LocalApic(clock, bus, core, options)
+    const apic = new LocalApic(lookedAt, bus, core, options)
     const get = (register: number) => apic.read(register, 4)
     const put = (register: number, value: number) => apic.write(register, value, 4)
     put(SVR, 0x1ff)
@@ -155,6 +163,25 @@ describe('8259A interrupts through LINT0', () => {
 })
 
 describe('timer', () => {
+  it('interrupts even when its count ends before the write that starts it', () => {
+    const { clock, intr, put } = powerOn(1, 10_000)
+    put(DIVIDE, 0x3)
+    put(LVT_TIMER, 0x40)
+    put(INITIAL, 15)
+    clock.advance(2_400)
+    expect(intr.level).toBe(true)
+  })
+
+  it('does not interrupt when it is unmasked after its count has ended', () => {
+    const { clock, intr, put } = powerOn()
+    put(LVT_TIMER, MASKED | 0x40)
+    put(INITIAL, 15)
+    clock.advance(10_000)
+    put(LVT_TIMER, 0x40)
+    clock.advance(10_000)
+    expect(intr.level).toBe(false)
+  })
+
   it('counts down at bus clock over divider and interrupts once', () => {
     const { apic, clock, intr, get, put } = powerOn()
     put(DIVIDE, 0x3)

@@ -5,7 +5,7 @@ const CHUNK_SECTORS = 8192
 /** What is alike is left out in pieces of this size. */
 const PIECE_SECTORS = 128
 
-/** Sectors gone through so far, of how many. */
+/** Sectors or files gone through so far, of how many. */
 export interface Progress {
   done: number
   total: number

@@ -13,16 +13,16 @@ import {
   type InternalSnapshot,
   SECTOR_BYTES,
 } from '../../storage/formats/disk-image.ts'
-import { readUpTo } from '../../storage/formats/fields.ts'
-import { floppyFormatOf, unpackFloppy } from '../../storage/formats/floppy-archive.ts'
 import { formatNamed, formatOfFile } from '../../storage/formats/formats.ts'
 import { openDisk } from '../../storage/formats/open-disk.ts'
 import { unusable } from '../../storage/host-file.ts'
 import { HostImageFiles, type ImageFiles } from '../../storage/image-files.ts'
 import type { Progress } from './copy-disk.ts'
 import { makeImage } from './new-image.ts'
+import { openMedium, type SourceOptions } from './open-medium.ts'
 
 export type { Progress } from './copy-disk.ts'
+export type { SourceOptions } from './open-medium.ts'
 
 /** What there is to know of an image, for `vitrine media info --json` and the media manager. */
 export interface MediaInfo {
@@ -38,13 +38,6 @@ export interface MediaInfo {
   snapshots: InternalSnapshot[]
   /** What it builds on; null when it stands alone. */
   backing: MediaInfo | null
-}
-
-export interface SourceOptions {
-  /** What the file is; told by its contents when absent. */
-  format?: FormatName | undefined
-  /** Files outside of an image's folder that it may build on. */
-  allowed?: readonly string[]
 }
 
 export interface TargetOptions {
@@ -164,31 +157,8 @@ export class Media {
     }
   }
 
-  #open(
-    path: string,
-    { format, allowed = [] }: SourceOptions,
-    writable: boolean,
-    repairing = false,
-  ): DiskImage {
-    const archive = format === undefined && !writable ? this.#openArchive(path) : null
-    return (
-      archive ??
-      openDisk(this.files, path, { format: format ?? 'auto', writable, repairing, confirmed: allowed })
-    )
-  }
-
-  /** A floppy in an archive; null when the file is none. */
-  #openArchive(path: string): DiskImage | null {
-    const file = this.files.open(path, false)
-    try {
-      const format = floppyFormatOf(readUpTo(file, 0, SECTOR_BYTES))
-      if (format) return unpackFloppy(file, format)
-    } catch (error) {
-      file.close()
-      throw error instanceof DiskError ? unusable(path, error.reason, error) : error
-    }
-    file.close()
-    return null
+  #open(path: string, options: SourceOptions, writable: boolean, repairing = false): DiskImage {
+    return openMedium(this.files, path, options, writable, repairing)
   }
 
   *#make(

@@ -46,6 +46,7 @@ export const app: Record<keyof typeof english, string> = {
   'drive.putInNamed': '{name} einlegen',
   'drive.upload': 'Abbild hochladen…',
   'drive.browse': 'Abbild wählen…',
+  'drive.uploading': '{name} wird hochgeladen…',
   'drive.imageFile': 'Abbilddatei',
   'drive.notIn': '{name} ließ sich nicht einlegen',
   'drive.notOut': '{name} ließ sich nicht herausnehmen',

@@ -29,6 +29,13 @@ export const machine: Record<keyof typeof english, string> = {
   'machine.processor': 'Prozessor',
   'machine.actions': 'Maschine',
 
+  'fault.title': '{name}: ein Fehler dieses Computers',
+  'fault.what':
+    '{path} {operation, select, read {ließ sich nicht lesen} write {ließ sich nicht beschreiben} other {konnte nicht behalten, was geschrieben war}}: {reason}.',
+  'fault.guest': 'Der Gast bekam einen Fehler von {drive} und läuft weiter.',
+  'fault.advice':
+    '{kind, select, full {Machen Sie Platz auf ihrem Datenträger.} limit {Kopieren Sie die Datei auf einen Datenträger, der größere zulässt, oder geben Sie diesem Benutzer das Recht dazu.} gone {Fahren Sie den Gast herunter und geben Sie ihm eine unversehrte Kopie der Datei.} io {Prüfen Sie den Datenträger dieses Computers und kopieren Sie die Datei auf einen anderen.} other {}}',
+
   'ask.reset.title': 'Die Maschine neu starten?',
   'ask.reset.text': 'Sie fängt sofort von vorn an. Was der Gast nicht gespeichert hat, geht verloren.',
   'ask.powerOff.title': 'Die Maschine ausschalten?',
@@ -68,6 +75,7 @@ export const machine: Record<keyof typeof english, string> = {
   'input.typeText': 'Text tippen…',
   'input.paste': 'Als Tastendrücke einfügen',
   'input.notPasted': 'Die Zwischenablage ließ sich nicht lesen',
+  'input.combinations': 'Eigene Kombinationen…',
   'input.press': 'Drücken',
 
   'tab.label': 'Teile der Maschine',
@@ -93,7 +101,23 @@ export const machine: Record<keyof typeof english, string> = {
   'text.graphics': 'Der Bildschirm zeigt Grafik. In Textmodi erscheint hier Text zum Auswählen und Kopieren.',
   'type.title': 'Text tippen',
   'type.text':
-    'Er wird wie auf einer US-Tastatur getippt, Taste für Taste. Zeichen, die dort fehlen, werden ausgelassen.',
+    'Er wird Taste für Taste getippt. Zeichen, die der Tastatur fehlen, werden ausgelassen; Gäste, die Tasten verlieren, brauchen ein langsameres Tempo.',
+  'type.layout': 'Tastatur des Gasts',
+  'type.rate': 'Tempo',
+  'type.perSecond': '{rate} Zeichen in der Sekunde',
+  'type.busy': 'Wird getippt…',
+  'layout.us': 'Englisch (USA)',
+  'layout.uk': 'Englisch (Großbritannien)',
+  'layout.de': 'Deutsch',
+  'layout.fr': 'Französisch',
+  'combinations.title': 'Eigene Tastenkombinationen',
+  'combinations.text': 'Sie stehen im Menü Eingabe jeder Maschine, in diesem Browser.',
+  'combinations.label': 'Tasten',
+  'combinations.add': 'Hinzufügen',
+  'combinations.help':
+    'Namen von Tasten mit + dazwischen: Ctrl, Alt, Shift, Win, F1 bis F24, Del, Up, ein Buchstabe…',
+  'combinations.unknown': 'Das ist keine Tastenkombination.',
+  'combinations.remove': '{label} entfernen',
   'type.label': 'Zu tippender Text',
   'type.action': 'Tippen',
   'type.failed': 'Der Text ließ sich nicht tippen',
@@ -102,7 +126,15 @@ export const machine: Record<keyof typeof english, string> = {
   'serial.place': 'Er führt auch zu {place}.',
 
   'status.speed': '{rate} MIPS · {busy} % beschäftigt',
-  'status.speedHelp': 'Befehle des Gastes je Sekunde, und wie viel der Zeit er arbeitet',
+  'status.rate': '{percent} % Tempo',
+  'status.paceHelp':
+    'Befehle des Gasts je Sekunde, wie viel der Zeit er arbeitet, wie schnell seine Uhr läuft und wie weit sie nachgeht',
+  'status.behind': '{seconds} s nach',
+  'pace.label': 'Tempo',
+  'pace.time': 'Tempo der Zeit im Gast',
+  'pace.scale': '{scale, select, 1 {Wie draußen} other {{scale}-fach}}',
+  'pace.cap': 'Ausführungsgrenze',
+  'pace.fastForward': 'Vorspulen',
   'status.yours': 'Tastatur und Maus gehören Ihnen',
   'status.accelerator': 'Führt die Befehle des Gastes aus: {name}, weil: {reason}',
   'status.caught': 'Tastatur und Maus in der Maschine · {key} gibt frei',
@@ -186,6 +218,8 @@ export const machine: Record<keyof typeof english, string> = {
   'error.medium-changed':
     '{path} ist nicht, was beim Sichern in {drive} war: {reason}. Legen Sie es zurück oder verwerfen Sie den gesicherten Zustand.',
   'error.state-too-new': 'Der gesicherte Zustand stammt von einer neueren Version.',
+  'error.priority-refused':
+    'Die Einstellung gilt ab dem nächsten Start: Dieser Rechner lässt die Priorität eines laufenden Programms nicht anheben ({reason}).',
   'error.vm-unknown': 'Diese Maschine ist nicht mehr in der Bibliothek.',
   'error.vm-inaccessible': 'Die Maschine ist nicht benutzbar: {reason}.',
   'error.vm-busy': 'Die Maschine ist {state}.',

@@ -46,6 +46,12 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.speed': 'Tempogrenze',
   'setting.speed.help':
     'Höchstens so viele Befehle je Sekunde. Spiele und Installationen, die Schleifen zählen, brauchen etwa 4 Millionen (286), 10 (386), 30 (486) oder 100 (Pentium).',
+  'setting.cap': 'Ausführungsgrenze',
+  'setting.cap.help':
+    'Anteil eines Prozessors dieses Rechners, den der Gast haben darf, in Prozent. Seine Uhr läuft weiter. Wirkt sofort, auch während die Maschine läuft.',
+  'setting.priority': 'Priorität',
+  'setting.priority.help':
+    'Wie dieser Rechner die Maschine unter anderen Programmen einordnet. Senken geht auch im Betrieb; anheben lassen viele Systeme erst beim nächsten Start zu.',
   'setting.memory': 'Speicher',
   'setting.memory.help':
     'Wird diesem Rechner erst entnommen, wenn der Gast ihn benutzt. Im grünen Bereich ist Platz, im gelben können andere Programme langsam werden, im roten reicht er nicht.',
@@ -103,6 +109,7 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.floppyTypes.help':
     'Was der CMOS-Speicher von A und B sagt. Automatisch richtet sich nach dem Medium.',
 
+  'unit.percent': '%',
   'unit.mib': 'MiB',
   'unit.ips': 'je Sekunde',
   'unit.us': 'µs',
@@ -113,6 +120,9 @@ export const settings: Record<keyof typeof english, string> = {
   'choice.jit': 'Übersetzer',
   'choice.interpreter': 'Interpreter',
   'choice.kvm': 'KVM dieses Rechners',
+  'choice.normal': 'Normal',
+  'choice.low': 'Niedrig: nach anderen Programmen',
+  'choice.lowest': 'Niedrigste: wenn sonst nichts läuft',
   'choice.fit': 'So groß wie möglich',
   'choice.integer': 'Ganze Vielfache',
   'choice.original': 'Eins zu eins',

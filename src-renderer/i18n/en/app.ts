@@ -44,6 +44,7 @@ export const app = {
   'drive.putInNamed': 'Put in {name}',
   'drive.upload': 'Upload an image…',
   'drive.browse': 'Choose an image…',
+  'drive.uploading': '{name} is uploaded…',
   'drive.imageFile': 'Image file',
   'drive.notIn': '{name} could not be put in',
   'drive.notOut': '{name} could not be taken out',

@@ -27,6 +27,13 @@ export const machine = {
   'machine.processor': 'Processor',
   'machine.actions': 'Machine',
 
+  'fault.title': '{name}: the host failed it',
+  'fault.what':
+    '{path} {operation, select, read {could not be read} write {could not be written} other {could not keep what was written}}: {reason}.',
+  'fault.guest': 'The guest was given an error of {drive} and goes on.',
+  'fault.advice':
+    '{kind, select, full {Make room on its disk.} limit {Copy the file to a disk that takes larger ones, or give this user the right to them.} gone {Shut the guest down and give it a whole copy of the file.} io {Check the disk of this computer and copy the file to another one.} other {}}',
+
   'ask.reset.title': 'Reset the machine?',
   'ask.reset.text': 'It starts over at once. What the guest has not saved is lost.',
   'ask.powerOff.title': 'Switch the machine off?',
@@ -65,6 +72,7 @@ export const machine = {
   'input.typeText': 'Type text…',
   'input.paste': 'Paste as keystrokes',
   'input.notPasted': 'The clipboard could not be read',
+  'input.combinations': 'Own combinations…',
   'input.press': 'Press',
 
   'tab.label': 'Parts of the machine',
@@ -89,7 +97,23 @@ export const machine = {
   'text.graphics': 'The screen shows graphics. Text to select and copy appears here in text modes.',
   'type.title': 'Type text',
   'type.text':
-    'It is typed as on a US keyboard, key by key. Characters that such a keyboard lacks are left out.',
+    'It is typed key by key. Characters that the keyboard lacks are left out; choose a slower speed for guests that lose keys.',
+  'type.layout': 'Keyboard of the guest',
+  'type.rate': 'Speed',
+  'type.perSecond': '{rate} characters a second',
+  'type.busy': 'Typing…',
+  'layout.us': 'English (US)',
+  'layout.uk': 'English (UK)',
+  'layout.de': 'German',
+  'layout.fr': 'French',
+  'combinations.title': 'Own key combinations',
+  'combinations.text': 'They are in the Input menu of every machine, in this browser.',
+  'combinations.label': 'Keys',
+  'combinations.add': 'Add',
+  'combinations.help':
+    'Names of keys with + between them: Ctrl, Alt, Shift, Win, F1 to F24, Del, Up, a letter…',
+  'combinations.unknown': 'That is not a combination of keys.',
+  'combinations.remove': 'Remove {label}',
   'type.label': 'Text to type',
   'type.action': 'Type',
   'type.failed': 'The text could not be typed',
@@ -98,7 +122,15 @@ export const machine = {
   'serial.place': 'It also leads to {place}.',
 
   'status.speed': '{rate} MIPS · {busy} % busy',
-  'status.speedHelp': 'Guest instructions a second, and how much of the time the guest works',
+  'status.rate': '{percent} % speed',
+  'status.paceHelp':
+    'Guest instructions a second, how much of the time the guest works, how fast its clock runs, and how far it is behind',
+  'status.behind': '{seconds} s behind',
+  'pace.label': 'Speed',
+  'pace.time': 'Speed of time in the guest',
+  'pace.scale': '{scale, select, 1 {As outside} other {{scale} times}}',
+  'pace.cap': 'Execution cap',
+  'pace.fastForward': 'Fast-forward',
   'status.yours': 'Keyboard and mouse are yours',
   'status.accelerator': 'Runs the guest’s instructions: {name}, because {reason}',
   'status.caught': 'Keyboard and mouse in the machine · {key} releases',
@@ -182,6 +214,8 @@ export const machine = {
   'error.medium-changed':
     '{path} is not what was in {drive} when the state was saved: {reason}. Put it back, or discard the saved state.',
   'error.state-too-new': 'The saved state was made by a newer version.',
+  'error.priority-refused':
+    'The setting is kept for the next start: this computer does not let the priority of a program that runs be raised ({reason}).',
   'error.vm-unknown': 'This machine is no longer in the library.',
   'error.vm-inaccessible': 'The machine cannot be used: {reason}.',
   'error.vm-busy': 'The machine is {state}.',

@@ -44,6 +44,12 @@ export const settings = {
   'setting.speed': 'Cap on speed',
   'setting.speed.help':
     'Instructions a second at most. Games and installers that count loops need about 4 million (a 286), 10 (a 386), 30 (a 486) or 100 (a Pentium).',
+  'setting.cap': 'Execution cap',
+  'setting.cap.help':
+    'Share of a processor of this computer that the guest may have, in percent. Its clock keeps going. Changes at once, also while the machine runs.',
+  'setting.priority': 'Priority',
+  'setting.priority.help':
+    'How this computer ranks the machine among other programs. It can be lowered while the machine runs; many systems raise it again only at the next start.',
   'setting.memory': 'Memory',
   'setting.memory.help':
     'Taken from this computer only as the guest uses it. In the green part there is room for it, in the amber part other programs may get slow, in the red part there is not enough.',
@@ -99,6 +105,7 @@ export const settings = {
   'setting.floppyTypes': 'Floppy drive types',
   'setting.floppyTypes.help': 'What the CMOS memory says of drives A and B. Automatic goes by the medium.',
 
+  'unit.percent': '%',
   'unit.mib': 'MiB',
   'unit.ips': 'a second',
   'unit.us': 'µs',
@@ -109,6 +116,9 @@ export const settings = {
   'choice.jit': 'Translator',
   'choice.interpreter': 'Interpreter',
   'choice.kvm': 'KVM of the host',
+  'choice.normal': 'Normal',
+  'choice.low': 'Low: after other programs',
+  'choice.lowest': 'Lowest: when nothing else runs',
   'choice.fit': 'As large as fits',
   'choice.integer': 'Whole multiples',
   'choice.original': 'One to one',

@@ -142,15 +142,23 @@ export class LoopProgramBuilder {
       case 2:
         if (random.oneIn(2)) this.#put([0xc3])
         break
-      case 3: {
-        const eip = target() - this.mode.base
-        this.#put([0xb8 + EBX, ...littleEndian(eip, this.mode.code32 ? 4 : 2), 0xff, 0xe0 | EBX])
+      case 3:
+        // One of several places, as flags will have it.
+        for (let n = random.below(3); n > 0; n--) {
+          const load = this.#loadTarget(target())
+          this.#put([...load, 0x70 | random.below(16), load.length])
+        }
+        this.#put([...this.#loadTarget(target()), 0xff, 0xe0 | EBX])
         break
-      }
       default:
         this.#jump([0x0f, 0x80 | random.below(16)], target())
     }
     this.#jump([0xe9], target())
+  }
+
+  /** MOV EBX with the EIP of a place. */
+  #loadTarget(place: number): number[] {
+    return [0xb8 + EBX, ...littleEndian(place - this.mode.base, this.mode.code32 ? 4 : 2)]
   }
 
   #register(): number {

@@ -1,0 +1,42 @@
+import { DiskError } from '../../storage/block-image.ts'
+import { type DiskImage, type FormatName, SECTOR_BYTES } from '../../storage/formats/disk-image.ts'
+import { readUpTo } from '../../storage/formats/fields.ts'
+import { floppyFormatOf, unpackFloppy } from '../../storage/formats/floppy-archive.ts'
+import { openDisk } from '../../storage/formats/open-disk.ts'
+import { unusable } from '../../storage/host-file.ts'
+import type { ImageFiles } from '../../storage/image-files.ts'
+
+export interface SourceOptions {
+  /** What the file is; told by its contents when absent. */
+  format?: FormatName | undefined
+  /** Files outside of an image's folder that it may build on. */
+  allowed?: readonly string[]
+}
+
+/** Opens an image of any kind: a disk, an archive of a floppy that is to be read, a CD as its sectors. Throws `file-unusable`. */
+export function openMedium(
+  files: ImageFiles,
+  path: string,
+  { format, allowed = [] }: SourceOptions,
+  writable: boolean,
+  repairing = false,
+): DiskImage {
+  const archive = format === undefined && !writable ? openArchive(files, path) : null
+  return (
+    archive ?? openDisk(files, path, { format: format ?? 'auto', writable, repairing, confirmed: allowed })
+  )
+}
+
+/** A floppy in an archive; null when the file is none. */
+function openArchive(files: ImageFiles, path: string): DiskImage | null {
+  const file = files.open(path, false)
+  try {
+    const format = floppyFormatOf(readUpTo(file, 0, SECTOR_BYTES))
+    if (format) return unpackFloppy(file, format)
+  } catch (error) {
+    file.close()
+    throw error instanceof DiskError ? unusable(path, error.reason, error) : error
+  }
+  file.close()
+  return null
+}

@@ -1,0 +1,173 @@
+import { appendFile, mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { EngineError } from '../../engine/base/errors.ts'
+import { type DriveContents, FILE_PIECE_BYTES } from '../../engine/protocol/drive-files.ts'
+import type { HostContract, LogEntry } from '../../engine/protocol/host-contract.ts'
+import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
+import { RpcError, type CallHandlers } from '../../engine/protocol/rpc.ts'
+import type { VmState } from '../../engine/protocol/vm.ts'
+import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
+import type { SourceOptions } from '../../engine/service/media/media.ts'
+import type { VmLibrary } from './library.ts'
+
+export type FilesCall = 'driveContents' | 'driveFiles' | 'readDriveFile' | 'writeDriveFile'
+
+/** Files that are on their way in at once. */
+const MAX_UPLOADS = 8
+/** More than goes into a message piece by piece in reasonable time. */
+const MAX_UPLOAD_BYTES = 2 ** 31
+
+/** What the desk needs of the host that it belongs to. */
+interface Host {
+  exclusively<T>(id: string, change: () => Promise<T>): Promise<T>
+  stateOf(id: string): Promise<VmState>
+  /** No merging of snapshots works on the disks of a machine until `settle`. */
+  stopSettling(id: string): Promise<void>
+  settle(id: string): void
+  note(id: string, level: LogEntry['level'], text: string): void
+}
+
+/** The image that a drive of a machine is, as it shows itself to the guest. */
+interface Source {
+  path: string
+  options: SourceOptions
+}
+
+/** Answers what windows ask about the files on the drives of machines that are off. */
+export class FilesDesk {
+  readonly #browser = new ImageBrowser()
+  /** Where what came so far is kept, by machine, place and name. */
+  #uploads = new Map<string, { folder: string; file: string }>()
+
+  constructor(
+    private readonly library: VmLibrary,
+    private readonly host: Host,
+  ) {}
+
+  async close(): Promise<void> {
+    await Promise.all(
+      [...this.#uploads.values()].map(({ folder }) => rm(folder, { recursive: true, force: true })),
+    )
+  }
+
+  readonly calls: Pick<CallHandlers<HostContract>, FilesCall> = {
+    driveContents: async ({ id }) => {
+      await this.#checkOff(id)
+      const { drives } = await this.library.machineConfig(id)
+      return drives.flatMap((drive, index) => (drive.path === null ? [] : [this.#contents(drive, index)]))
+    },
+    driveFiles: async ({ id, drive, partition, path }) => {
+      const source = await this.#source(id, drive)
+      return this.#browser.list(source.path, path, { ...source.options, partition })
+    },
+    readDriveFile: async ({ id, drive, partition, path, from }) => {
+      const source = await this.#source(id, drive)
+      const bytes = this.#browser.read(source.path, path, from, FILE_PIECE_BYTES, {
+        ...source.options,
+        partition,
+      })
+      return Buffer.from(bytes).toString('base64')
+    },
+    writeDriveFile: async ({ id, drive, partition, path, name, from, totalBytes, data, replaces }) => {
+      const source = await this.#source(id, drive)
+      const key = JSON.stringify([id, drive, partition, path, name])
+      const upload = await this.#upload(key, name, from, totalBytes)
+      await appendFile(upload.file, Buffer.from(data, 'base64'))
+      const { size } = await stat(upload.file)
+      if (size < totalBytes) return
+      this.#uploads.delete(key)
+      try {
+        if (size > totalBytes)
+          throw new RpcError('bad-request', {
+            name: 'writeDriveFile',
+            reason: 'more bytes came than were told',
+          })
+        await this.#putIn(id, source, upload.file, path, { ...source.options, partition, replaces })
+        this.host.note(id, 'info', `${source.path}: ${path ? `${path}/` : ''}${name} is copied in`)
+      } finally {
+        await rm(upload.folder, { recursive: true, force: true })
+      }
+    },
+  }
+
+  #contents(drive: DriveConfig, index: number): DriveContents {
+    const { path, options } = sourceOf(drive)
+    const known = { drive: index, kind: drive.kind, name: basename(drive.path!) }
+    try {
+      const volumes = this.#browser.volumes(path, options)
+      const isWritable = !drive.readonly && volumes.some(({ kind }) => kind?.startsWith('FAT') ?? false)
+      return { ...known, volumes, isWritable, problem: null }
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error
+      const problem = 'reason' in error.details ? error.details.reason : error.message
+      return { ...known, volumes: [], isWritable: false, problem }
+    }
+  }
+
+  /** The first piece of a file begins it anew. */
+  async #upload(
+    key: string,
+    name: string,
+    from: number,
+    totalBytes: number,
+  ): Promise<{ folder: string; file: string }> {
+    const refuse = (reason: string) => new RpcError('bad-request', { name: 'writeDriveFile', reason })
+    const known = this.#uploads.get(key)
+    if (from > 0) {
+      if (!known || (await stat(known.file)).size !== from) throw refuse('a piece of the file is missing')
+      return known
+    }
+    if (known) await rm(known.folder, { recursive: true, force: true })
+    if (totalBytes > MAX_UPLOAD_BYTES) throw refuse('the file is larger than 2 GiB')
+    if (!known && this.#uploads.size >= MAX_UPLOADS) throw refuse('too many files are on their way in')
+    const folder = await mkdtemp(join(tmpdir(), 'vitrine-files-'))
+    const upload = { folder, file: join(folder, name) }
+    this.#uploads.set(key, upload)
+    return upload
+  }
+
+  async #putIn(
+    id: string,
+    { path }: Source,
+    file: string,
+    folder: string,
+    options: SourceOptions & { partition: number; replaces: boolean },
+  ): Promise<void> {
+    await this.host.stopSettling(id)
+    try {
+      await this.host.exclusively(id, async () => {
+        await this.#checkOff(id)
+        // A state remembers its disks: written behind its back they would no longer be those.
+        if ((await this.host.stateOf(id)) === 'saved') throw new RpcError('vm-busy', { id, state: 'saved' })
+        const copying = this.#browser.copyIn(path, [file], folder, options)
+        for (let step = copying.next(); !step.done; step = copying.next())
+          await new Promise((resolve) => setImmediate(resolve))
+      })
+    } finally {
+      this.host.settle(id)
+    }
+  }
+
+  async #source(id: string, index: number): Promise<Source> {
+    await this.#checkOff(id)
+    const drive = (await this.library.machineConfig(id)).drives[index]
+    if (!drive || drive.path === null)
+      throw new RpcError('option-invalid', { option: `drive ${index}`, reason: 'nothing is in it' })
+    return sourceOf(drive)
+  }
+
+  /** A guest that runs has its own view of its disks. Throws `vm-busy`. */
+  async #checkOff(id: string): Promise<void> {
+    const state = await this.host.stateOf(id)
+    if (state !== 'off' && state !== 'aborted' && state !== 'saved')
+      throw new RpcError('vm-busy', { id, state })
+  }
+}
+
+/** Over a disk that only takes writes beside it lies what the guest sees. */
+function sourceOf({ path, overlay, ephemeral, format, allowed = [] }: DriveConfig): Source {
+  if (overlay !== undefined && !ephemeral)
+    return { path: overlay, options: { format: 'qcow2', allowed: [...allowed, path!] } }
+  return { path: path!, options: { format: format === 'auto' ? undefined : format, allowed } }
+}

@@ -1,0 +1,26 @@
+export const files = {
+  'tab.files': 'Dateien',
+  'files.drive': 'Laufwerk',
+  'files.none': 'In den Laufwerken dieser Maschine liegt nichts.',
+  'files.unreadable':
+    'Darauf ist kein Dateisystem, das gelesen werden kann (FAT, ISO 9660 und ext2 bis ext4 können es).',
+  'files.problem': 'Es lässt sich nicht hineinsehen: {reason}',
+  'files.notShown': 'Die Dateien werden nicht gezeigt',
+  'files.top': 'Alles',
+  'files.path': 'Ordner',
+  'files.empty': 'Dieser Ordner ist leer.',
+  'files.name': 'Name',
+  'files.size': 'Größe',
+  'files.changed': 'Geändert',
+  'files.open': 'Ordner {name} öffnen',
+  'files.copyOut': '{name} herauskopieren',
+  'files.notCopiedOut': '{name} ist nicht herauskopiert',
+  'files.copyIn': 'Dateien hineinkopieren…',
+  'files.copyInHelp': 'Dateien können auch hier abgelegt werden.',
+  'files.notCopiedIn': '{name} ist nicht hineinkopiert',
+  'files.copiedIn': '{name} ist hineinkopiert',
+  'files.readOnly':
+    'Dateien können herauskopiert werden; auf FAT in beschreibbaren Laufwerken auch hineinkopiert.',
+  'files.busy': '{name}: {percent} %',
+  'files.link': 'Verweis auf {target}',
+} as const

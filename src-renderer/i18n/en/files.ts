@@ -1,0 +1,26 @@
+/** Files on the drives of a machine. */
+export const files = {
+  'tab.files': 'Files',
+  'files.drive': 'Drive',
+  'files.none': 'Nothing is in the drives of this machine.',
+  'files.unreadable': 'No file system that can be read is on it (FAT, ISO 9660 and ext2 to ext4 can be).',
+  'files.problem': 'It cannot be looked into: {reason}',
+  'files.notShown': 'The files are not shown',
+  'files.top': 'All of it',
+  'files.path': 'Folder',
+  'files.empty': 'This folder is empty.',
+  'files.name': 'Name',
+  'files.size': 'Size',
+  'files.changed': 'Changed',
+  'files.open': 'Open the folder {name}',
+  'files.copyOut': 'Copy {name} out',
+  'files.notCopiedOut': '{name} is not copied out',
+  'files.copyIn': 'Copy files in…',
+  'files.copyInHelp': 'Files can be dropped here as well.',
+  'files.notCopiedIn': '{name} is not copied in',
+  'files.copiedIn': '{name} is copied in',
+  'files.readOnly':
+    'Files can be copied out; into FAT on drives that may be written they can be copied in too.',
+  'files.busy': '{name}: {percent} %',
+  'files.link': 'link to {target}',
+} as const

@@ -1,0 +1,63 @@
+import { defineStore } from 'pinia'
+import { ref, watch } from 'vue'
+import * as v from 'valibot'
+import { keyByName } from '../../engine/protocol/keyboard.ts'
+import { LAYOUT_NAMES } from '../../engine/protocol/keyboard-layouts.ts'
+
+/** How text is typed into a guest. */
+const TypingWay = v.object({
+  layout: v.picklist(LAYOUT_NAMES),
+  charactersPerSecond: v.pipe(v.number(), v.minValue(1), v.maxValue(200)),
+})
+export type TypingWay = v.InferOutput<typeof TypingWay>
+
+/** Keys pressed together, as the user wrote them. */
+const Combination = v.object({ label: v.string(), codes: v.pipe(v.array(v.string()), v.minLength(1)) })
+export type Combination = v.InferOutput<typeof Combination>
+
+const Habits = v.object({ typing: TypingWay, combinations: v.array(Combination) })
+const KEY = 'vitrine-input'
+const MOST_KEYS = 6
+
+/** How this user types, remembered in this browser. */
+export const useInputHabits = defineStore('input-habits', () => {
+  const stored = read()
+  const typing = ref<TypingWay>(stored.typing)
+  const combinations = ref<Combination[]>(stored.combinations)
+  watch(
+    [typing, combinations],
+    () =>
+      localStorage.setItem(KEY, JSON.stringify({ typing: typing.value, combinations: combinations.value })),
+    { deep: true },
+  )
+  function add(combination: Combination): void {
+    remove(combination.label)
+    combinations.value.push(combination)
+  }
+  function remove(label: string): void {
+    combinations.value = combinations.value.filter((known) => known.label !== label)
+  }
+  return { typing, combinations, add, remove }
+})
+
+function read(): v.InferOutput<typeof Habits> {
+  const usual: v.InferOutput<typeof Habits> = {
+    typing: { layout: 'us', charactersPerSecond: 20 },
+    combinations: [],
+  }
+  try {
+    const stored = v.safeParse(Habits, JSON.parse(localStorage.getItem(KEY) ?? 'null'))
+    return stored.success ? stored.output : usual
+  } catch {
+    return usual // somebody else's words under our name
+  }
+}
+
+/** Keys written as Ctrl+Alt+F2; null when one of them is none. */
+export function combinationOf(text: string): Combination | null {
+  const names = text.split('+').map((name) => name.trim())
+  const codes = names.map(keyByName)
+  const known = codes.filter((code) => code !== null)
+  if (known.length !== names.length || known.length > MOST_KEYS) return null
+  return { label: names.map((name) => name[0]!.toUpperCase() + name.slice(1)).join('+'), codes: known }
+}

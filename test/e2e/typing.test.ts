@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FRONTS, missing, type Front } from './fronts.ts'
+
+const reason = missing()
+if (reason) process.stderr.write(`skipped: end-to-end tests: ${reason}\n`)
+
+/** The demo guest has a US keyboard: what is typed for another one comes out as the same keys of that. */
+describe.skipIf(reason).each(['web', 'desktop'] as const)('typing into a machine, %s', (kind) => {
+  let front: Front
+  beforeEach(async () => {
+    front = await FRONTS[kind]()
+    await front.page.getByTestId('start').click()
+    await front.page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+  })
+  afterEach(() => front.close())
+
+  const input = async (entry: string) => {
+    await front.page.getByRole('menuitem', { name: 'Input', exact: true }).click()
+    await front.page.getByRole('menuitem', { name: entry, exact: true }).click()
+  }
+  const shows = async (text: string) => {
+    await front.page.getByRole('tab', { name: 'Text' }).click()
+    await front.page.getByTestId('screen-text').getByText(text).waitFor({ timeout: 60_000 })
+  }
+
+  it('has key combinations of one’s own, kept for the next time', { timeout: 240_000 }, async () => {
+    const { page } = front
+    await input('Own combinations…')
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Keys').fill('Ctrl+Hyper')
+    await dialog.getByText('That is not a combination of keys.').waitFor()
+    await dialog.getByLabel('Keys').fill('5')
+    await dialog.getByRole('button', { name: 'Add' }).click()
+    await front.screenshot('combinations')
+    await dialog.getByRole('button', { name: 'Close' }).click()
+    await page.reload()
+    await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+    await input('5') // its page for input
+    await shows('type a line')
+    await page.getByRole('tab', { name: 'Screen' }).click()
+    await input('Own combinations…')
+    await dialog.getByRole('button', { name: 'Remove 5' }).click()
+    await dialog.getByRole('listitem').waitFor({ state: 'detached' })
+    expect(front.errors).toEqual([])
+  })
+
+  it('types for the keyboard of the guest, and stops when it is told to', { timeout: 240_000 }, async () => {
+    const { page } = front
+    await page.getByRole('tab', { name: 'Text' }).click()
+    await page.getByTestId('screen-text').getByText(/\d+ ok/).waitFor({ timeout: 90_000 })
+    const type = async (text: string, layout: string, rate: string) => {
+      await input('Type text…')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Text to type').fill(text)
+      await dialog.getByLabel('Keyboard of the guest').selectOption(layout)
+      await dialog.getByLabel('Speed').selectOption(rate)
+      await front.screenshot('type-text')
+      await dialog.getByRole('button', { name: 'Type' }).click()
+    }
+    await type('5', 'us', '20')
+    await shows('type a line')
+    await type('zz?\n', 'de', '5')
+    await shows('I read: yy_')
+    await type('x'.repeat(2000), 'us', '5')
+    await page.getByText('Typing…').waitFor()
+    await front.screenshot('task')
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByText('Typing…').waitFor({ state: 'detached' })
+    expect(front.errors).toEqual([])
+  })
+})
