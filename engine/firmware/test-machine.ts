@@ -79,14 +79,17 @@ class TestClock implements Clock {
 
 /** What services get, for tests. */
 export function testContext(config: Partial<FirmwareConfig> = {}): Context & { clock: TestClock } {
+  const clock = new TestClock()
   return {
-    clock: new TestClock(),
+    clock,
+    instructions: () => clock.nowNs / 10,
     log: silentLog,
     state: initialState(),
     placeKernel() {},
     config: {
       ramBytes: 64 << 20,
       cpus: 1,
+      serialPorts: 4,
       floppies: [],
       disks: [],
       cdroms: [],

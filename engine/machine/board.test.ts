@@ -3,11 +3,14 @@ import { ManualClock } from '../../test/support/manual-clock.ts'
 import { MemoryMap } from '../bus/memory-map.ts'
 import { PortMap } from '../bus/port-map.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
+import { RAM_BASE } from '../memory/layout.ts'
 import { Board } from './board.ts'
 import { RomSpace } from './rom-space.ts'
 
 function powerOn() {
   const memory = new MemoryMap(new GuestMemory(1))
+  const ram = { offset: RAM_BASE }
+  memory.map({ name: 'ram', base: 0, length: 0x100000, read: ram, write: ram, priority: 0 })
   const ports = new PortMap()
   const asked: string[] = []
   const board = new Board(
@@ -52,7 +55,7 @@ function powerOn() {
     select(device, register)
     ports.write(0xcfc, value, 4)
   }
-  return { memory, ports, asked, get, put }
+  return { board, memory, ports, asked, get, put }
 }
 
 const IDE = 0x09
@@ -86,6 +89,29 @@ describe('functions on the PCI bus', () => {
     put(VGA, 0x18, 0xe1000000)
     put(VGA, 0x04, 2)
     expect(memory.read(0xe1000500, 2)).toBe(0xb0c5)
+  })
+})
+
+describe('the local APIC', () => {
+  const VERSION = 0x30
+  const at = (memory: MemoryMap, base: number) => memory.read(base + VERSION, 4) & 0xff
+
+  it('answers where IA32_APIC_BASE says, over whatever lies there, and nowhere else', () => {
+    const { board, memory } = powerOn()
+    memory.write(0x9000 + VERSION, 0x12345678, 4)
+    expect(at(memory, 0xfee00000)).toBe(0x14)
+    board.setApicBase(0x9900)
+    expect([at(memory, 0x9000), at(memory, 0xfee00000)]).toEqual([0x14, 0xff])
+    board.setApicBase(0xd0000900)
+    expect([at(memory, 0x9000), at(memory, 0xd0000000)]).toEqual([0x78, 0x14])
+  })
+
+  it('is gone while it is disabled', () => {
+    const { board, memory } = powerOn()
+    board.setApicBase(0xfee00100)
+    expect([at(memory, 0xfee00000), board.localApic!.enabled]).toEqual([0xff, false])
+    board.setApicBase(0xfee00900)
+    expect([at(memory, 0xfee00000), board.localApic!.enabled]).toEqual([0x14, true])
   })
 })
 

@@ -5,7 +5,7 @@ import type { BusDevice } from '../bus/bus-device.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import { PciBus } from '../bus/pci.ts'
 import { PciFunction, pciStateSchema } from '../bus/pci-function.ts'
-import { PortWindow } from '../bus/pci-window.ts'
+import { MemoryWindow, PortWindow } from '../bus/pci-window.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { AcpiPm, APM_BASE } from '../devices/acpi-pm/acpi-pm.ts'
 import { InterruptBus } from '../devices/apic/interrupt-bus.ts'
@@ -82,9 +82,12 @@ const IDE_PORTS = [
   { base: 0x1f0, control: 0x3f6, irq: 14 },
   { base: 0x170, control: 0x376, irq: 15 },
 ]
+/** IA32_APIC_BASE after a reset: the local APIC at FEE00000h, enabled, of the bootstrap processor. */
+export const APIC_BASE_AFTER_RESET = 0xfee00900
+const APIC_ENABLED = 0x800
+const APIC_ADDRESS = 0xfffff000
 /** Slot of the first virtio disk; the others follow. */
 const VIRTIO_SLOT = 3
-const LOCAL_APIC_AT = 0xfee00000
 const IO_APIC_AT = 0xfec00000
 const HPET_AT = 0xfed00000
 /** Inputs of the I/O APIC that the HPET's comparators can choose: no ISA or PCI interrupt ends there. */
@@ -101,6 +104,7 @@ export class Board {
   readonly devices: Device[]
   readonly pics: PicPair
   readonly localApic: LocalApic | null
+  readonly #apicWindow: MemoryWindow | null
   readonly rtc: Rtc
   readonly fdc: Fdc
   readonly ide: IdeChannel[]
@@ -147,7 +151,8 @@ export class Board {
     })
     const irq = (index: number): Line => shared[index]!.input()
     this.isa = shared.map((line) => line.input())
-    if (this.localApic) this.#mapMemory(memory, 'local APIC', LOCAL_APIC_AT, this.localApic)
+    this.#apicWindow = this.localApic && this.#memoryWindow(memory, 'local APIC', this.localApic)
+    this.setApicBase(APIC_BASE_AFTER_RESET)
     if (ioApic) this.#mapMemory(memory, 'I/O APIC', IO_APIC_AT, ioApic)
     this.#map('pic-master', 0x20, 2, this.pics.master)
     this.#map('pic-slave', 0xa0, 2, this.pics.slave)
@@ -326,6 +331,13 @@ export class Board {
     )
   }
 
+  /** The processor's IA32_APIC_BASE: whether its local APIC is there, and at which address. */
+  setApicBase(value: number): void {
+    const enabled = (value & APIC_ENABLED) !== 0
+    this.localApic?.setEnabled(enabled)
+    this.#apicWindow?.place(enabled ? (value & APIC_ADDRESS) >>> 0 : null)
+  }
+
   /** INTA: what the processor's interrupt acknowledge gets. */
   acknowledge(): number {
     return this.localApic ? this.localApic.acknowledge() : this.pics.acknowledge()
@@ -340,7 +352,11 @@ export class Board {
   }
 
   #mapMemory(memory: MemoryMap, name: string, base: number, device: BusDevice): void {
-    memory.map({ name, base, length: PAGE, read: { device }, write: { device }, priority: 2 })
+    this.#memoryWindow(memory, name, device).place(base)
+  }
+
+  #memoryWindow(memory: MemoryMap, name: string, device: BusDevice): MemoryWindow {
+    return new MemoryWindow(memory, { name, length: PAGE, read: { device }, write: { device }, priority: 2 })
   }
 }
 

@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { EngineError } from '../base/errors.ts'
 import { CpuTarget } from '../debugger/cpu-target.ts'
 import type { Line } from '../base/line.ts'
@@ -21,7 +22,7 @@ import type { MachineCapture } from '../snapshot/capture.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { artifact } from './artifacts.ts'
-import { Board } from './board.ts'
+import { APIC_BASE_AFTER_RESET, Board } from './board.ts'
 import type { HostFault } from '../protocol/vm.ts'
 import { DebugFile } from './debug-file.ts'
 import { DriveBays } from './drive-bays.ts'
@@ -46,12 +47,16 @@ const LONG_IDLE_NS = 500_000_000
 const BUSIEST_PORTS = 24
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
-/**
- * Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open.
- * @param options.restores it will go on from a saved state: what ephemeral overlays hold is kept
- */
-export function createMachine(config: MachineConfig, { restores = false } = {}): Machine {
-  return new Pc(config, restores)
+export interface MachineOptions {
+  /** It will go on from a saved state: what ephemeral overlays hold is kept. */
+  restores?: boolean
+  /** Monotonic time of the host in ns, given the instructions retired; its own clock when absent. */
+  hostNs?: (instructions: number) => number
+}
+
+/** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
+export function createMachine(config: MachineConfig, options: MachineOptions = {}): Machine {
+  return new Pc(config, options)
 }
 
 /** What devices ask the machine for in the middle of an access; done once the processor has stopped. */
@@ -59,10 +64,7 @@ type MachineEvent = 'machine' | 'cpu' | 'power-off' | { debugExit: number }
 
 /** The software PC: memory, board, processor, and the loop that runs them. */
 class Pc implements Machine {
-  readonly #clock = new MachineClock(
-    () => performance.now() * 1e6,
-    () => this.#cpu.retiredNow,
-  )
+  readonly #clock: MachineClock
   readonly #memory: MemoryMap
   readonly #ports = new PortMap()
   readonly #board: Board
@@ -79,10 +81,14 @@ class Pc implements Machine {
   /** Why the guest stands: the host has no room for what it wrote. */
   #stalled: DiskError | null = null
   #onFault: (fault: HostFault) => void = () => {}
-  #apicBase = 0xfee00900
+  #apicBase = APIC_BASE_AFTER_RESET
 
-  constructor(config: MachineConfig, restores: boolean) {
+  constructor(config: MachineConfig, { restores = false, hostNs }: MachineOptions) {
     this.#config = config
+    this.#clock = new MachineClock(
+      hostNs ? () => hostNs(this.#cpu.retiredNow ?? 0) : () => performance.now() * 1e6,
+      () => this.#cpu.retiredNow,
+    )
     const guest = new GuestMemory(config.memoryMiB)
     this.#memory = new MemoryMap(guest)
     this.#memory.map({
@@ -230,6 +236,7 @@ class Pc implements Machine {
   reset(): void {
     this.#pending = null
     for (const device of this.#board.devices) device.reset()
+    this.#setApicBase(APIC_BASE_AFTER_RESET)
     clearMemory(this.#memory.memory.ram)
     this.#memory.setA20(true)
     this.#cpu.memoryReplaced()
@@ -432,12 +439,13 @@ class Pc implements Machine {
 
   /** The built-in firmware's services. */
   #mapFirmware(apic: boolean): void {
-    const { memoryMiB, cpus, boot } = this.#config
+    const { memoryMiB, cpus, boot, serialPorts } = this.#config
     const kernel = this.#placeKernel(apic)
     const firmware = new Firmware(
       {
         ramBytes: memoryMiB * MIB,
         cpus,
+        serialPorts,
         floppies: this.#bays.firmwareDisks('floppy'),
         disks: this.#bays.firmwareDisks('disk'),
         cdroms: this.#bays.firmwareDisks('cdrom'),
@@ -445,6 +453,8 @@ class Pc implements Machine {
         acpi: apic,
         hpet: apic && (this.#config.knobs.hpet ?? false),
         apic,
+        instructions: () => this.#cpu.retiredNow,
+        busyPolling: this.#config.knobs.busyPolling ?? false,
         menuDelayMs: this.#config.knobs.bootMenuMs ?? 0,
         ...(kernel ? { kernel } : {}),
       },
@@ -541,7 +551,7 @@ class Pc implements Machine {
 
   #setApicBase(value: number): void {
     this.#apicBase = value
-    this.#board.localApic?.setEnabled((value & 0x800) !== 0)
+    this.#board.setApicBase(value)
   }
 }
 

@@ -20,6 +20,8 @@ export interface MsrHost {
 
 const TSC = 0x10
 const APIC_BASE = 0x1b
+/** Reserved bits of its low word. The high word is the part of an address that leads out of this machine's 4 GiB. */
+const APIC_BASE_RESERVED = 0x6ff
 const EFER = 0xc0000080
 const NXE = 0x800
 const SYSENTER = 0x174
@@ -75,6 +77,7 @@ export class Msrs {
     index >>>= 0
     if (index === TSC) return this.host.writeTimeStamp(value)
     if (index === APIC_BASE && this.host.apicBase !== undefined) {
+      if (value.low & APIC_BASE_RESERVED || value.high) throw generalProtection()
       this.host.apicBase = value.low
       return
     }

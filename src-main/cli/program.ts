@@ -3,6 +3,8 @@ import { version } from '../host/locations.ts'
 import { addControlCommands } from './control-commands.ts'
 import { completionCommand } from './completion.ts'
 import { addLibraryCommands } from './library-commands.ts'
+import { exportCommand } from './export-command.ts'
+import { importCommand } from './import-command.ts'
 import { manualPage } from './manual.ts'
 import { mediaCommand } from './media-command.ts'
 import { runCommand } from './run-command.ts'
@@ -26,6 +28,8 @@ export function createProgram(finish: (status: number) => void): Command {
   add(startCommand(finish))
   addControlCommands(add)
   addLibraryCommands(add)
+  add(importCommand())
+  add(exportCommand())
   add(mediaCommand(finish))
   add(snapshotCommand())
   add(serveCommand())

@@ -194,6 +194,36 @@ describe.skipIf(reason)('machines that run, by commands', () => {
   })
 })
 
+describe.skipIf(reason)('vitrine import', () => {
+  it('says what becomes of every item, writes nothing for a report, and makes the machine', async () => {
+    await vitrine('media', 'create', 'old.vmdk', '--size', '4M')
+    await vitrine('media', 'convert', 'old.vmdk', 'stream.vmdk', '--variant', 'stream')
+    const command = 'qemu-system-i386 -name Imported -m 32 -hda old.vmdk -hdb stream.vmdk -nic user'
+    await writeFile(join(folder, 'run.sh'), command)
+    const report = await vitrine('import', 'run.sh', '--report')
+    expect(report.stdout.split('\n')).toEqual([
+      '= -name Imported: Imported',
+      '= -m 32: 32 MiB',
+      '= -hda old.vmdk: an IDE disk with old.vmdk',
+      '= -hdb stream.vmdk: an IDE disk with stream.vmdk',
+      '- -nic user: network adapters are not there yet',
+      '~ stream.vmdk: a copy in qcow2; its format can only be read',
+      '',
+    ])
+    expect(await readdir(folder)).not.toContain('library')
+    const { status, stdout } = await vitrine('import', 'run.sh')
+    expect(status).toBe(0)
+    const id = stdout.trim().split('\n').at(-1)!
+    const { machine } = JSON.parse((await vitrine('show', id, '--json')).stdout) as {
+      machine: { drives: unknown[] }
+    }
+    expect(machine.drives).toMatchObject([
+      { path: join(folder, 'old.vmdk'), format: 'vmdk' },
+      { path: 'disk-2.qcow2', format: 'qcow2' },
+    ])
+  })
+})
+
 describe.skipIf(reason)('vitrine media', () => {
   it('makes a floppy of a folder, lists it, and copies files in and out', async () => {
     await mkdir(join(folder, 'shared/Some Folder'), { recursive: true })

@@ -189,6 +189,7 @@ export class FuzzBoard {
       {
         ramBytes: RAM_MIB * MIB,
         cpus: 1,
+        serialPorts: 4,
         floppies: [drive('floppy', this.floppies[0]!)],
         disks: [drive('disk', disk)],
         cdroms: [drive('cdrom', this.cds[0]!)],

@@ -1,3 +1,4 @@
+import { COM_PORTS } from '../com-ports.ts'
 import { dmaChannel, eisaId, ioPorts, irqLine } from '../tables/aml.ts'
 
 const END_TAG = [0x79, 0]
@@ -40,10 +41,16 @@ const BOARD: readonly Parameters<typeof node>[] = [
   [8, 'PNP0A03', [6, 4, 0], ioPorts(0xcf8, 8)],
   [9, 'PNP0F13', [9, 2, 0], irqLine(12)],
   [10, 'PNP0700', [1, 2, 0], ioPorts(0x3f0, 6), ioPorts(0x3f7, 1), irqLine(6), dmaChannel(2)],
-  [11, 'PNP0501', [7, 0, 2], ioPorts(0x3f8, 8), irqLine(4)],
-  [12, 'PNP0501', [7, 0, 2], ioPorts(0x2f8, 8), irqLine(3)],
-  [13, 'PNP0400', [7, 1, 1], ioPorts(0x378, 8), irqLine(7)],
+  [11, 'PNP0400', [7, 1, 1], ioPorts(0x378, 8), irqLine(7)],
 ]
 
-/** System device nodes: what is on the board. The PCI bus among them is how Windows 9x finds it. */
-export const DEVICE_NODES: readonly Uint8Array[] = BOARD.map((entry) => node(...entry))
+/**
+ * System device nodes: what is on the board. The PCI bus among them is how Windows 9x finds it.
+ * @param serialPorts how many of COM1 to COM4 there are
+ */
+export function deviceNodes(serialPorts: number): readonly Uint8Array[] {
+  const serial = COM_PORTS.slice(0, serialPorts).map(({ base, irq }, port) =>
+    node(BOARD.length + port, 'PNP0501', [7, 0, 2], ioPorts(base, 8), irqLine(irq)),
+  )
+  return [...BOARD.map((entry) => node(...entry)), ...serial]
+}

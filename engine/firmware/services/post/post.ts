@@ -16,6 +16,7 @@ import { DONE, type Outcome, type Registers } from '../../port/registers.ts'
 import { BIOS_SEGMENT } from '../../port/rom-layout.ts'
 import { BDA, BDA_SEGMENT, CONVENTIONAL_KIB, EBDA_KIB, EBDA_SEGMENT } from '../bda.ts'
 import { fromBcd } from '../../../base/bits.ts'
+import { COM_PORTS } from '../com-ports.ts'
 import { print } from '../console.ts'
 import type { Context } from '../context.ts'
 import { KEY_F12, storeKey } from '../keyboard/buffer.ts'
@@ -91,7 +92,7 @@ function* dataArea({ config }: Context): Service {
   yield* write(EBDA_SEGMENT, 0, new Uint8Array(EBDA_KIB * 1024))
   yield* writeByte(EBDA_SEGMENT, 0, EBDA_KIB)
   const packer = new Packer()
-  for (const port of [0x3f8, 0x2f8, 0x3e8, 0x2e8]) packer.u16((yield* serialPortAt(port)) ? port : 0)
+  for (const { base } of COM_PORTS) packer.u16((yield* serialPortAt(base)) ? base : 0)
   const parallel = yield* parallelPorts()
   for (let index = 0; index < 3; index++) packer.u16(parallel[index] ?? 0)
   packer.u16(EBDA_SEGMENT)

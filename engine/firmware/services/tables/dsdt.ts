@@ -1,3 +1,4 @@
+import { COM_PORTS } from '../com-ports.ts'
 import { PIRQ_LINES, interruptPin } from '../pci/routing.ts'
 import * as aml from './aml.ts'
 
@@ -51,11 +52,19 @@ function routing(): aml.Aml {
   return aml.list(...entries)
 }
 
+/** What of the machine its ACPI tables name. */
+export interface DsdtConfig {
+  cpus: number
+  /** First address of the window for PCI devices. */
+  pciMemory: number
+  /** How many of COM1 to COM4 there are. */
+  serialPorts: number
+}
+
 const legacy = (name: string, id: string, ...descriptors: aml.Aml[]): aml.Aml =>
   aml.device(name, aml.named('_HID', aml.eisaId(id)), aml.named('_CRS', aml.resources(...descriptors)))
 
-function isaBridge(serialPorts: readonly number[]): aml.Aml {
-  const serialIrq = (base: number) => (base === 0x3f8 || base === 0x3e8 ? 4 : 3)
+function isaBridge(serialPorts: number): aml.Aml {
   return aml.device(
     'ISA_',
     aml.named('_ADR', aml.int(0x00010000)),
@@ -85,19 +94,19 @@ function isaBridge(serialPorts: readonly number[]): aml.Aml {
       aml.dmaChannel(2),
     ),
     legacy('LPT_', 'PNP0400', aml.ioPorts(0x378, 8), aml.irqLine(7)),
-    ...serialPorts.map((base, index) =>
+    ...COM_PORTS.slice(0, serialPorts).map(({ base, irq }, index) =>
       aml.device(
         `COM${index + 1}`,
         aml.named('_HID', aml.eisaId('PNP0501')),
         aml.named('_UID', aml.int(index + 1)),
-        aml.named('_CRS', aml.resources(aml.ioPorts(base, 8), aml.irqLine(serialIrq(base)))),
+        aml.named('_CRS', aml.resources(aml.ioPorts(base, 8), aml.irqLine(irq))),
       ),
     ),
   )
 }
 
-/** Definition blocks of the machine. @param pciMemory first address of the window for PCI devices */
-export function dsdtCode(cpus: number, pciMemory: number): Uint8Array {
+/** Definition blocks of the machine. */
+export function dsdtCode({ cpus, pciMemory, serialPorts }: DsdtConfig): Uint8Array {
   const code = [
     aml.scope('\\_PR', ...Array.from({ length: cpus }, (_, index) => aml.processor(`CPU${index}`, index, 0))),
     // SLP_TYP of soft off is 0 on this chipset.
@@ -121,7 +130,7 @@ export function dsdtCode(cpus: number, pciMemory: number): Uint8Array {
           ),
         ),
         aml.named('_PRT', routing()),
-        isaBridge([0x3f8, 0x2f8, 0x3e8, 0x2e8].slice(0, 2)),
+        isaBridge(serialPorts),
       ),
       ...LINKS.map((_, index) => link(index)),
     ),

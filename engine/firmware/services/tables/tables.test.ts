@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { FirmwareConfig } from '../../config.ts'
 import { testContext } from '../../test-machine.ts'
 import { pirTable } from '../pci/routing-table.ts'
-import { DEVICE_NODES } from '../pnp/nodes.ts'
+import { deviceNodes } from '../pnp/nodes.ts'
 import { romTables } from '../post/tables.ts'
 import * as aml from './aml.ts'
 
@@ -101,6 +101,21 @@ describe('ACPI', () => {
     expect(descriptors).toEqual(Array(8).fill(0x09))
   })
 
+  it.each([0, 1, 2, 4])('names %i serial ports in the DSDT where there are so many', (serialPorts) => {
+    const dsdt = find('DSDT', { serialPorts })!.bytes
+    const found: number[] = []
+    // A fixed range of eight ports: 47h, decodes 16 bits, least and most address, alignment, length.
+    for (let at = 36; at + 8 < dsdt.length; at++)
+      if (dsdt[at] === 0x47 && dsdt[at + 1] === 1 && dsdt[at + 7] === 8)
+        found.push(view(dsdt).getUint16(at + 2, true))
+    const com = [0x3f8, 0x2f8, 0x3e8, 0x2e8].slice(0, serialPorts)
+    expect(
+      found.filter((base) => (base & 0xcff) === 0xcf8 || (base & 0xcff) === 0xce8 || com.includes(base)),
+    ).toEqual([0xcf8, ...com])
+    const names = ['COM1', 'COM2', 'COM3', 'COM4'].filter((name) => text(dsdt, 0, dsdt.length).includes(name))
+    expect(names).toHaveLength(serialPorts)
+  })
+
   it('tells Windows XP of neither a window above 4 GiB nor a timer that takes IRQ 8', () => {
     const dsdt = find('DSDT', { hpet: true })!.bytes
     const holds = (wanted: readonly number[]) =>
@@ -167,9 +182,17 @@ describe('SMBIOS', () => {
 
 describe('plug-and-play nodes', () => {
   it('tell their own size and number, and list the PCI bus', () => {
-    DEVICE_NODES.forEach((node, index) => {
+    deviceNodes(4).forEach((node, index) => {
       expect([view(node).getUint16(0, true), node[2]]).toEqual([node.length, index])
     })
-    expect(DEVICE_NODES.some((node) => node[5] === 0x0a && node[6] === 0x03)).toBe(true)
+    expect(deviceNodes(4).some((node) => node[5] === 0x0a && node[6] === 0x03)).toBe(true)
+  })
+
+  it.each([0, 1, 2, 4])('list %i serial ports where there are so many', (serialPorts) => {
+    const ports = deviceNodes(serialPorts).filter((node) => node[5] === 0x05 && node[6] === 0x01)
+    // Its first descriptor: 47h, decodes 16 bits, and the address.
+    expect(ports.map((node) => view(node).getUint16(14, true))).toEqual(
+      [0x3f8, 0x2f8, 0x3e8, 0x2e8].slice(0, serialPorts),
+    )
   })
 })

@@ -1,0 +1,99 @@
+import { assignDrives } from '../../machine/drives.ts'
+import type { DriveConfig, MachineConfig } from '../../protocol/machine-config.ts'
+
+/** A machine as a command of QEMU, and what of it QEMU does not have in the same way. */
+export interface QemuCommand {
+  /** Words without a shell's quotes. */
+  words: string[]
+  /** One line for each item that is another or missing. */
+  differences: string[]
+}
+
+const CPUS: Record<MachineConfig['cpuModel'], string> = {
+  '386': '486',
+  '486': '486',
+  pentium: 'pentium',
+  pentium2: 'pentium2',
+  pentium3: 'pentium3',
+  max: 'pentium3',
+}
+const BOOT = { floppy: 'a', disk: 'c', cdrom: 'd' } as const
+const FORMATS: Partial<Record<DriveConfig['format'], string>> = { vhd: 'vpc' }
+const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave']
+
+/**
+ * The command that runs a machine in qemu-system-i386, on the same images. Every drive is at the place that it has here.
+ * @param config with absolute paths
+ */
+export function qemuCommand(name: string, config: MachineConfig): QemuCommand {
+  const differences: string[] = []
+  if (config.cpuModel === '386') differences.push('processor 386: QEMU has none; a 486 takes its place')
+  if (config.cpuModel === 'max') differences.push('processor: as a Pentium III; QEMU has later ones too')
+  const words = [
+    'qemu-system-i386',
+    '-name',
+    escaped(name),
+    '-M',
+    'pc',
+    '-m',
+    String(config.memoryMiB),
+    '-cpu',
+    CPUS[config.cpuModel],
+  ]
+  for (const { id, config: drive } of assignDrives(config.drives)) {
+    if (drive.geometry) differences.push(`${id}: QEMU chooses its cylinders, heads and sectors by itself`)
+    const value = driveValue(id, drive)
+    if (value === null)
+      differences.push(`${id}: QEMU has no drive of this kind at this place when it is empty`)
+    else words.push('-drive', value)
+  }
+  const order = config.boot.map((kind) => BOOT[kind]).join('')
+  if (order) words.push('-boot', `order=${order}`)
+  if (config.knobs.localTime) words.push('-rtc', 'base=localtime')
+  if (config.firmware) words.push('-bios', config.firmware)
+  const { kernel } = config
+  if (kernel) {
+    words.push('-kernel', kernel.path, '-append', kernel.append)
+    if (kernel.initrd) words.push('-initrd', kernel.initrd)
+    if (kernel.modules.length > 0) differences.push('modules of the kernel: give them by hand')
+  }
+  if (config.knobs.instructionsPerSecond)
+    differences.push('the limit of instructions a second: QEMU has -icount instead')
+  return { words, differences }
+}
+
+function driveValue(
+  id: string,
+  { kind, path, overlay, format, readonly, ephemeral, bus }: DriveConfig,
+): string | null {
+  const ide = IDE_IDS.indexOf(id)
+  if (path === null) return kind === 'cdrom' ? `if=ide,index=${ide},media=cdrom` : null
+  const place =
+    kind === 'floppy'
+      ? `if=floppy,index=${id.at(-1)}`
+      : bus === 'virtio' && kind === 'disk'
+        ? 'if=virtio'
+        : `if=ide,index=${ide}`
+  const known = overlay !== undefined ? 'qcow2' : kind === 'disk' ? format : 'raw'
+  return [
+    `file=${escaped(overlay ?? path)}`,
+    place,
+    ...(kind === 'cdrom' ? ['media=cdrom'] : []),
+    ...(known === 'auto' ? [] : [`format=${FORMATS[known] ?? known}`]),
+    ...(readonly ? ['readonly=on'] : []),
+    ...(ephemeral ? ['snapshot=on'] : []),
+  ].join(',')
+}
+
+/** A comma ends a value, two are one in it. */
+const escaped = (text: string): string => text.replaceAll(',', ',,')
+
+/** The words as a POSIX shell reads them, a continued line for each option. */
+export function asShellCommand(words: readonly string[]): string {
+  const quoted = words.map((word) =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`,
+  )
+  return quoted.reduce((text, word, index) =>
+    words[index]!.startsWith('-') ? `${text} \\\n  ${word}` : `${text} ${word}`,
+  )
+}
