@@ -68,6 +68,7 @@ await carryOut([
   suite('fuzz', 'test/fuzz'),
   suite('guests', 'test/guests'),
   suite('e2e', 'test/e2e'),
+  suite('package', 'test/package'),
 ])
 rmSync(folder, { recursive: true })
 

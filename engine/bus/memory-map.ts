@@ -1,5 +1,5 @@
 import type { GuestMemory } from '../memory/guest-memory.ts'
-import { PAGE_SHIFT, PAGE_SIZE } from '../memory/layout.ts'
+import { PAGE_SHIFT, PAGE_SIZE, RAM_BASE, RAM_MAP, RAM_MAP_BYTES } from '../memory/layout.ts'
 import { type AccessSize, type BusDevice, floating } from './bus-device.ts'
 
 /** Where an access to a page goes: bytes of the linear memory at this offset, a device, or nowhere. */
@@ -104,8 +104,12 @@ export class MemoryMap {
   #owners = new Uint16Array(PAGES)
   #observers: MemoryObserver[] = []
   #a20Mask = 0xffffffff
+  /** RAM_MAP of the linear memory. */
+  readonly #ramMap: Uint8Array
 
-  constructor(readonly memory: GuestMemory) {}
+  constructor(readonly memory: GuestMemory) {
+    this.#ramMap = memory.bytes.subarray(RAM_MAP, RAM_MAP + RAM_MAP_BYTES)
+  }
 
   observe(observer: MemoryObserver): void {
     this.#observers.push(observer)
@@ -326,7 +330,17 @@ export class MemoryMap {
     // Painter's order: what covers the others comes last.
     for (const region of present.sort((a, b) => a.priority - b.priority || a.order - b.order))
       this.#paint(region, first, last)
+    for (let page = first; page < last; page++) this.#noteRam(page)
     for (const observer of this.#observers) observer.remapped(first, last - first)
+  }
+
+  #noteRam(page: number): void {
+    const at = RAM_BASE + page * PAGE_SIZE
+    const isRam =
+      this.#readOffset.get(page) === at && this.#writeOffset.get(page) === at && !this.#owner(page)?.dirty
+    const bit = 1 << (page & 7)
+    if (isRam) this.#ramMap[page >> 3]! |= bit
+    else this.#ramMap[page >> 3]! &= ~bit
   }
 
   /** Makes a region the owner of its pages from `first` to before `last`. */

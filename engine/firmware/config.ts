@@ -22,6 +22,10 @@ export interface FirmwareConfig {
   apic: boolean
   /** The machine has a high precision event timer, for its ACPI table. */
   hpet?: boolean
+  /** Instructions executed so far, null where the processor does not count them. */
+  instructions?: () => number | null
+  /** Programs that ask for a key over and over are left to it, where the processor would halt otherwise. */
+  busyPolling?: boolean
   /** A kernel to start in place of a boot sector, already laid out: see loaders/. */
   kernel?: BootPlacement
   /** How long the start picture waits for F12, in ms; 0 shows no hint (F12 pressed before still counts). */

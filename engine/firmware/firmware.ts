@@ -25,6 +25,8 @@ import { int1a } from './services/system/time.ts'
 import { DONE } from './port/registers.ts'
 import { initialState, stateSchema } from './state.ts'
 
+const KEYBOARD_SERVICE = 0x16
+
 type Handler = (registers: Registers, context: Context) => Service<Outcome>
 
 /** By the number that a stub in the ROM pushes: interrupts by their own, the others from 100h on. */
@@ -33,7 +35,7 @@ const SERVICES: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [0x13, int13],
   [0x14, int14],
   [0x15, int15],
-  [0x16, int16],
+  [KEYBOARD_SERVICE, int16],
   [0x17, int17],
   [0x1a, int1a],
   [0x40, int40],
@@ -73,6 +75,7 @@ export class Firmware implements Device {
     this.#context = {
       config,
       clock,
+      instructions: () => config.instructions?.() ?? clock.nowNs / 10,
       log,
       state: initialState(),
       placeKernel: () => {
@@ -81,7 +84,11 @@ export class Firmware implements Device {
     }
     this.#port = new FirmwarePort(
       clock,
-      (service, registers) => SERVICES.get(service)?.(registers, this.#context) ?? null,
+      (service, registers) => {
+        // Whoever calls for anything else is at work.
+        if (service !== KEYBOARD_SERVICE) this.#context.state.polls = initialState().polls
+        return SERVICES.get(service)?.(registers, this.#context) ?? null
+      },
       log,
     )
   }

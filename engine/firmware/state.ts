@@ -11,6 +11,7 @@ export interface FirmwareState {
   waitUntilNs: number | null
   apm: ApmState
   pointing: PointingState
+  polls: PollState
 }
 
 export interface BootState {
@@ -29,6 +30,14 @@ export interface ApmState {
   enabled: boolean
 }
 
+/** Questions for a key that find none and follow each other closely. */
+export interface PollState {
+  /** Guest time of the first of them, in ns. */
+  sinceNs: number
+  /** Instructions up to the end of the last one. */
+  lastAt: number
+}
+
 /** PS/2 mouse, INT 15h/C2h. */
 export interface PointingState {
   handlerSegment: number
@@ -38,12 +47,15 @@ export interface PointingState {
   packet: number[]
 }
 
+const noPolls = (): PollState => ({ sinceNs: 0, lastAt: -1e9 })
+
 export const initialState = (): FirmwareState => ({
   emulation: null,
   boot: { attempt: 0, phase: 'start', untilNs: 0, choice: 0 },
   waitUntilNs: null,
   apm: { connected: false, version: 0x0102, enabled: true },
   pointing: { handlerSegment: 0, handlerOffset: 0, packetBytes: 3, packet: [] },
+  polls: noPolls(),
 })
 
 const emulationSchema = v.object({
@@ -80,4 +92,6 @@ export const stateSchema = v.object({
     packetBytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(8)),
     packet: v.pipe(v.array(bits(8)), v.maxLength(8)),
   }),
+  /** Missing in states of earlier builds. */
+  polls: v.optional(v.object({ sinceNs: timeNs, lastAt: timeNs }), noPolls),
 })

@@ -79,8 +79,10 @@ class TestClock implements Clock {
 
 /** What services get, for tests. */
 export function testContext(config: Partial<FirmwareConfig> = {}): Context & { clock: TestClock } {
+  const clock = new TestClock()
   return {
-    clock: new TestClock(),
+    clock,
+    instructions: () => clock.nowNs / 10,
     log: silentLog,
     state: initialState(),
     placeKernel() {},

@@ -1,6 +1,6 @@
 import type { AccessSize } from '../bus/bus-device.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
-import { BOUNCE_BYTES, BOUNCE_SLOTS, SEGMENT_BYTES, State } from '../isa/state.ts'
+import { BOUNCE_BYTES, BOUNCE_SLOTS, SEGMENT_BYTES, State, Walk } from '../isa/state.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
 import type { Segmentation } from '../vcpu/segmentation.ts'
@@ -68,7 +68,10 @@ export class SlowAccess {
     const at = State.BOUNCE + this.#slot * BOUNCE_BYTES
     this.#slot = (this.#slot + 1) % BOUNCE_SLOTS
     if (!write || modify) this.#fill(at, linear, size, user)
-    if (write) this.#pending.push({ at, linear, size, user })
+    if (write) {
+      this.#pending.push({ at, linear, size, user })
+      this.#notePending()
+    }
     return at
   }
 
@@ -109,6 +112,11 @@ export class SlowAccess {
   drop(): void {
     this.#pending.length = 0
     this.#slot = 0
+    this.#notePending()
+  }
+
+  #notePending(): void {
+    this.memory.memory.view.setInt32(Walk.PENDING_WRITES, this.#pending.length, true)
   }
 }
 

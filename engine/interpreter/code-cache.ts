@@ -479,7 +479,6 @@ export class CodeCache {
       page = { hostPage, variants: new Map(), granules: this.#granules(hostPage), tails: new Map() }
       this.#pages.set(hostPage, page)
       this.#holdsCode[hostPage] = 1
-      this.onCodePage(hostPage)
     }
     return page
   }
@@ -588,6 +587,7 @@ export class CodeCache {
   }
 
   #cover(page: CodePage, offset: number, length: number): void {
+    if ((page.granules[0]! | page.granules[1]!) === 0) this.onCodePage(page.hostPage)
     for (let g = offset >> GRANULE_SHIFT; g <= (offset + length - 1) >> GRANULE_SHIFT; g++)
       page.granules[g >> 5]! |= 1 << (g & 31)
   }

@@ -1,11 +1,12 @@
 import type { MemoryMap } from '../bus/memory-map.ts'
-import { CS, FLAT_SUPERVISOR, JUMP_CACHE, JUMP_CACHE_BYTES, JUMP_CACHE_ENTRIES, State } from '../isa/state.ts'
+import { CS, FLAT_SUPERVISOR, JUMP_CACHE, JUMP_CACHE_BYTES, State } from '../isa/state.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
 import { CpuFault, generalProtection } from '../vcpu/fault.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
 import type { Segmentation } from '../vcpu/segmentation.ts'
 import { AddressSpaces } from './address-spaces.ts'
 import type { CodeCache, CodeVariant } from './code-cache.ts'
+import { jumpCacheIndex } from './jump-cache.ts'
 
 const GENERATIONS = 1 << 15
 const FIRST_CODE_ID = FLAT_SUPERVISOR + 1
@@ -94,7 +95,7 @@ export class CodeFinder {
   find(eip: number): number {
     this.settleMode()
     const cache = this.#jumpCache
-    const entry = entryOf(eip)
+    const entry = jumpCacheIndex(eip, this.state.word(State.JUMP_KEY))
     if (cache[entry] === (eip | 0) && cache[entry + 1] === this.state.word(State.JUMP_KEY)) {
       this.state.setWord(State.EIP_BASE, cache[entry + 3]!)
       return cache[entry + 2]!
@@ -145,7 +146,7 @@ export class CodeFinder {
   /** The same where a jump has led there under the current key: without faults, and without a trace of them. */
   reached(eip: number): CodePlace | null {
     this.settleMode()
-    const entry = entryOf(eip)
+    const entry = jumpCacheIndex(eip, this.state.word(State.JUMP_KEY))
     const cache = this.#jumpCache
     if (cache[entry] !== (eip | 0) || cache[entry + 1] !== this.state.word(State.JUMP_KEY)) return null
     return this.look(eip)
@@ -180,7 +181,7 @@ export class CodeFinder {
 
   /** The code at an EIP may have changed. */
   forget(eip: number): void {
-    this.#jumpCache[entryOf(eip) + 1] = NO_KEY
+    this.#jumpCache[jumpCacheIndex(eip, this.state.word(State.JUMP_KEY)) + 1] = NO_KEY
   }
 
   /** Another address space: what lies in global pages stays, which is the kernel of most systems. */
@@ -287,9 +288,4 @@ export class CodeFinder {
     if (id === undefined) byLimit.set(limit, (id = this.#nextCodeId++))
     return id
   }
-}
-
-/** Index of the first word of an EIP's entry, as generated code computes it too. */
-function entryOf(eip: number): number {
-  return ((eip ^ (eip >>> 12)) & (JUMP_CACHE_ENTRIES - 1)) * 4
 }

@@ -1,4 +1,5 @@
 import {
+  type Expr,
   I32,
   add,
   add64,
@@ -22,9 +23,11 @@ import {
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { type FunctionImport, INDIRECT_TYPE, writeModule } from '../wasm/module-writer.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
-import { REGION_RETIRED, State } from '../isa/state.ts'
+import { deliverPageFault } from '../isa/shortcuts/protected.ts'
+import { JUMP_CACHE, REGION_RETIRED, State, Walk } from '../isa/state.ts'
 import { type Form, allForms } from './form.ts'
-import { type Frame, HandlerBuilder, Import, LOCAL_TYPES, Local } from './handler-builder.ts'
+import { type Frame, HandlerBuilder, Import, LOCAL_TYPES, Local, isInJumpCache } from './handler-builder.ts'
+import { jumpCacheEntry } from './jump-cache.ts'
 import { Handler, RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { TIMED_SHIFT } from './tier-times.ts'
 
@@ -58,8 +61,9 @@ export function generateInterpreter(table: OpcodeTable): Interpreter {
   }
   const coldFrom = Handler.FIRST_INSTRUCTION + hot.length
   const functions = [
-    hotFunction(hot, helperIndex),
-    ...cold.map(([, list]) => coldFunction(list, helperIndex)),
+    hotFunction(hot, cold.length, helperIndex),
+    ...cold.map(([, list]) => coldFunction((builder) => builder.build(list), helperIndex)),
+    coldFunction(deliverFault, helperIndex),
   ]
   const handlers = new Map<string, number>()
   hot.forEach(([key], i) => handlers.set(key, Handler.FIRST_INSTRUCTION + i))
@@ -68,7 +72,7 @@ export function generateInterpreter(table: OpcodeTable): Interpreter {
     imports: [...RUNTIME_IMPORTS, ...[...helpers.keys()].map((name) => helperImport(name))],
     functions,
     exports: new Map([['run', 0]]),
-    table: cold.map((_, i) => i + 1),
+    table: functions.slice(1).map((_, i) => i + 1),
     memoryPages: [1, 65536],
   })
   return { wasm, handlers }
@@ -84,6 +88,7 @@ const RUNTIME_IMPORTS: FunctionImport[] = [
   { module: 'runtime', name: 'writePort', parameters: words(3), result: I32 },
   { module: 'runtime', name: 'find', parameters: words(1), result: I32 },
   { module: 'runtime', name: 'clock', parameters: [], result: I32 },
+  { module: 'runtime', name: 'timeStamp', parameters: [], result: I32 },
 ]
 
 /** Helpers carry their number of arguments in their name: "add/2". */
@@ -108,7 +113,12 @@ function loadLocals(fn: FunctionBuilder): void {
   fn.set(Local.JUMP_KEY, load(i32(State.JUMP_KEY), 4))
 }
 
-function hotFunction(list: [string, Form[]][], helperIndex: Frame['helperIndex']): FunctionBuilder {
+/** @param delivery number of the function that delivers page faults, in the table */
+function hotFunction(
+  list: [string, Form[]][],
+  delivery: number,
+  helperIndex: Frame['helperIndex'],
+): FunctionBuilder {
   const fn = new FunctionBuilder(2, LOCAL_TYPES)
   loadLocals(fn)
   fn.set(Local.START, local(Local.REC))
@@ -144,6 +154,7 @@ function hotFunction(list: [string, Form[]][], helperIndex: Frame['helperIndex']
   emitColdCall(fn, builder, count)
   fn.end() // top
   fn.end() // out
+  emitDelivery(fn, again, delivery)
   emitFind(fn, again)
   fn.end() // again
   const retired = shrU(sub(local(Local.REC), local(Local.START)), i32(RECORD_SHIFT))
@@ -181,6 +192,40 @@ function emitFind(fn: FunctionBuilder, again: Label): void {
   fn.set(Local.WHY, i32(Why.BUDGET))
   fn.end()
   fn.end()
+}
+
+/** A page fault that the page walk has found is delivered without the runtime, where a shortcut knows how. */
+function emitDelivery(fn: FunctionBuilder, again: Label, delivery: number): void {
+  const [rec, why, entry] = [local(Local.REC), local(Local.WHY), local(Local.ENTRY)]
+  const word = (address: number): Expr => load(i32(address), 4)
+  fn.recycleTemps()
+  fn.if(and(eq(why, i32(Why.FAULT)), and(word(Walk.FAULTED), eqz(word(Walk.PENDING_WRITES)))))
+  const retired = shrU(sub(rec, local(Local.START)), i32(RECORD_SHIFT))
+  fn.set(Local.BUDGET, sub(local(Local.BUDGET), retired))
+  fn.set(Local.START, rec)
+  fn.push(rec)
+  fn.push(i32(delivery))
+  fn.callIndirect(INDIRECT_TYPE)
+  fn.pop(Local.WHY)
+  fn.if(eq(why, i32(Why.ENTER)))
+  fn.store(i32(Walk.FAULTED), i32(0), 4)
+  loadLocals(fn)
+  fn.set(Local.WHY, i32(Why.JUMP))
+  const target = fn.let(word(State.EIP))
+  fn.set(Local.ENTRY, jumpCacheEntry(target, local(Local.JUMP_KEY)))
+  fn.if(isInJumpCache(entry, target))
+  fn.set(Local.REC, load(entry, 4, JUMP_CACHE + 8))
+  fn.set(Local.START, rec)
+  fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
+  fn.branchIf(again, geS(local(Local.BUDGET), i32(0)))
+  fn.set(Local.WHY, i32(Why.BUDGET))
+  fn.end()
+  fn.end()
+  fn.end()
+}
+
+function deliverFault(builder: HandlerBuilder): void {
+  builder.buildDelivery((b) => deliverPageFault(b, b.word(Walk.ERROR_CODE)))
 }
 
 /** CONTINUE: the run up to here is accounted for, then goes on elsewhere. */
@@ -266,13 +311,16 @@ function emitColdCall(fn: FunctionBuilder, builder: HandlerBuilder, firstCold: n
   builder.next()
 }
 
-function coldFunction(forms: Form[], helperIndex: Frame['helperIndex']): FunctionBuilder {
+function coldFunction(
+  build: (builder: HandlerBuilder) => void,
+  helperIndex: Frame['helperIndex'],
+): FunctionBuilder {
   const fn = new FunctionBuilder(1, LOCAL_TYPES)
   loadLocals(fn)
   fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
   fn.set(Local.START, load(i32(State.RUN_START), 4))
   const out = fn.block()
-  new HandlerBuilder(fn, { out, top: null, helperIndex }).build(forms)
+  build(new HandlerBuilder(fn, { out, top: null, helperIndex }))
   fn.end()
   fn.push(local(Local.WHY))
   return fn

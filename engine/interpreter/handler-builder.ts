@@ -34,7 +34,6 @@ import {
   DS,
   EAX,
   JUMP_CACHE,
-  JUMP_CACHE_ENTRIES,
   SS,
   Segment,
   State,
@@ -44,6 +43,7 @@ import {
 } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
+import { jumpCacheEntry } from './jump-cache.ts'
 import { RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 
 /** Parameters and locals of the generated functions, hot and cold alike. */
@@ -87,7 +87,9 @@ export const Import = {
   FIND: 6,
   /** Called before and after a region that is timed; the result means nothing. */
   CLOCK: 7,
-  COUNT: 8,
+  /** Sets EDX:EAX to the time-stamp counter; the result means nothing. */
+  TIME_STAMP: 8,
+  COUNT: 9,
 } as const
 
 /** Flat accesses name no segment. */
@@ -149,6 +151,12 @@ export class HandlerBuilder extends Semantics {
       if (this.frame.top === null) this.leave(Why.NEXT)
       else this.next(forms.length)
     }
+  }
+
+  /** Emits the delivery of an exception at REC by a shortcut; what that leaves out is a fault for the runtime. */
+  buildDelivery(deliver: (b: Semantics) => void): void {
+    deliver(this)
+    this.leave(Why.FAULT)
   }
 
   leave(why: number): void {
@@ -373,12 +381,9 @@ export class HandlerBuilder extends Semantics {
   /** Goes to an EIP through the jump cache; the run before is accounted for. */
   lookUp(target: Expr): void {
     const { fn } = this
-    const hash = and(xor(target, shrU(target, i32(12))), i32(JUMP_CACHE_ENTRIES - 1))
-    fn.set(Local.ENTRY, shl(hash, i32(4)))
+    fn.set(Local.ENTRY, jumpCacheEntry(target, local(Local.JUMP_KEY)))
     const entry = local(Local.ENTRY)
-    fn.if(
-      and(eq(load(entry, 4, JUMP_CACHE), target), eq(load(entry, 4, JUMP_CACHE + 4), local(Local.JUMP_KEY))),
-    )
+    fn.if(isInJumpCache(entry, target))
     fn.set(Local.REC, load(entry, 4, JUMP_CACHE + 8))
     fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
     this.#dispatchOrStop()
@@ -480,6 +485,13 @@ export class HandlerBuilder extends Semantics {
   override writePort(port: Expr): void {
     this.fn.drop(callOf(Import.WRITE_PORT, I32, port, this.register(EAX, this.size), i32(this.size)))
     this.#afterPort()
+  }
+
+  override readTimeStamp(): void {
+    this.finish()
+    this.fn.drop(callOf(Import.TIME_STAMP, I32))
+    this.leave(Why.NEXT)
+    this.#ended = true
   }
 
   /** The device may have called for a stop, or have moved memory. */
@@ -601,6 +613,9 @@ export class HandlerBuilder extends Semantics {
     }
   }
 }
+
+export const isInJumpCache = (entry: Expr, eip: Expr): Expr =>
+  and(eq(load(entry, 4, JUMP_CACHE), eip), eq(load(entry, 4, JUMP_CACHE + 4), local(Local.JUMP_KEY)))
 
 const codeLimit = (): Expr => load(i32(segmentAt(CS)), 4, Segment.LIMIT)
 

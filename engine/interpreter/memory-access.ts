@@ -10,15 +10,18 @@ import {
   i32,
   load,
   local,
+  ne,
   or,
+  select,
   shl,
   shrU,
   sub,
 } from '../wasm/expression.ts'
-import { FunctionBuilder } from '../wasm/function-builder.ts'
+import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { writeModule } from '../wasm/module-writer.ts'
 import { Segment, State, TLB, TLB_CHECKED_SHIFT } from '../isa/state.ts'
 import { CODE_MAP, CODE_MAP_SHIFT } from '../memory/layout.ts'
+import { type WalkLocals, emitPageWalk } from './page-walk.ts'
 
 /** What generated code calls for an access that its own look into the TLB does not answer: see Import.ACCESS. */
 type Access = (
@@ -34,8 +37,8 @@ const PARAMETERS = 6
 const WRITE = 0x100
 
 /**
- * The access of generated code, with the commonest of what is left to it done at once: a write to a page that holds
- * decoded code, where it hits none. Programs of DOS have their stack in such a page.
+ * The access of generated code, with the commonest of what is left to it done at once: the page walk, and a write to a
+ * page that holds decoded code, where it hits none. Programs of DOS have their stack in such a page.
  */
 export function buildMemoryAccess(memory: WebAssembly.Memory, slow: Access): Access {
   const types = Array<typeof I32>(PARAMETERS).fill(I32)
@@ -53,32 +56,48 @@ export function buildMemoryAccess(memory: WebAssembly.Memory, slow: Access): Acc
 }
 
 function accessFunction(): FunctionBuilder {
-  const [LINEAR, ENTRY, HOST] = [PARAMETERS, PARAMETERS + 1, PARAMETERS + 2]
-  const fn = new FunctionBuilder(PARAMETERS, Array<typeof I32>(PARAMETERS + 3).fill(I32))
+  const names = [
+    ...['linear', 'entry', 'wanted', 'write'],
+    ...['directoryAt', 'directory', 'leafAt', 'leaf', 'page', 'count'],
+  ]
+  const at = Object.fromEntries(names.map((name, i) => [name, PARAMETERS + i])) as unknown as WalkLocals
+  const fn = new FunctionBuilder(PARAMETERS, Array<typeof I32>(PARAMETERS + names.length).fill(I32))
   const [offset, segment, kind] = [local(0), local(1), local(2)]
-  const [linear, entry, host] = [local(LINEAR), local(ENTRY), local(HOST)]
+  const [linear, entry] = [local(at.linear), local(at.entry)]
+  const [wanted, write] = [local(at.wanted), local(at.write)]
   const size = and(kind, i32(0xff))
   const slow = fn.block()
-  fn.branchIf(slow, eqz(and(kind, i32(WRITE))))
-  fn.set(LINEAR, offset)
+  fn.set(at.write, and(kind, i32(WRITE)))
+  fn.set(at.linear, offset)
   fn.if(segment)
-  fn.branchIf(slow, geU(offset, load(segment, 4, Segment.WRITE_COUNT)))
-  fn.set(LINEAR, add(offset, load(segment, 4, Segment.BASE)))
+  const count = select(write, load(segment, 4, Segment.WRITE_COUNT), load(segment, 4, Segment.READ_COUNT))
+  fn.branchIf(slow, geU(offset, count))
+  fn.set(at.linear, add(offset, load(segment, 4, Segment.BASE)))
   fn.end()
-  fn.set(ENTRY, load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB))
-  const checked = shl(load(i32(State.WRITE_BIT), 4), i32(TLB_CHECKED_SHIFT))
-  fn.branchIf(slow, eqz(and(entry, checked)))
   fn.branchIf(slow, gtU(add(and(linear, i32(0xfff)), size), i32(0x1000)))
-  fn.set(HOST, add(linear, and(entry, i32(-0x1000))))
+  fn.set(at.entry, load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB))
+  fn.set(at.wanted, select(write, load(i32(State.WRITE_BIT), 4), load(i32(State.READ_BIT), 4)))
+  // While operands are checked for alignment.
+  fn.branchIf(slow, eqz(wanted))
+  fn.if(and(write, ne(and(entry, shl(wanted, i32(TLB_CHECKED_SHIFT))), i32(0))))
+  returnBesideCode(fn, at.page, add(linear, and(entry, i32(-0x1000))), size, slow)
+  fn.end()
+  emitPageWalk(fn, at, slow)
+  fn.end()
+  fn.push(callOf(0, I32, ...Array.from({ length: PARAMETERS }, (_, i) => local(i))))
+  return fn
+}
+
+/** Returns the place of a write, which is known to be allowed, unless it hits decoded code. */
+function returnBesideCode(fn: FunctionBuilder, place: number, to: Expr, size: Expr, slow: Label): void {
+  const host = local(place)
+  fn.set(place, to)
   const page = shl(shrU(host, i32(12)), i32(3))
   // A page that has lost its code is written directly from the next look on.
   fn.branchIf(slow, eqz(or(load(page, 4, CODE_MAP), load(page, 4, CODE_MAP + 4))))
   fn.branchIf(slow, holdsCode(host))
   fn.branchIf(slow, holdsCode(sub(add(host, size), i32(1))))
   fn.return(host)
-  fn.end()
-  fn.push(callOf(0, I32, ...Array.from({ length: PARAMETERS }, (_, i) => local(i))))
-  return fn
 }
 
 /** The bit of the code map for a linear-memory address. */

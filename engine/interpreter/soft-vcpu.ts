@@ -239,7 +239,12 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.mmu.onFlush = (globals) => (globals ? finder.forgetAll() : finder.forgetLocal())
     this.mmu.onInvalidate = (linear) => finder.forgetPage(linear)
     this.control.onDebugChange = () => this.updateBreakpoints()
+    const breakpoints = this.#breakpoints
+    const { stops } = this
     this.mmu.watch = {
+      get isActive() {
+        return breakpoints.watchesAny || stops.watchesAny
+      },
       watches: (page) => this.#breakpoints.watches(page) || this.stops.watches(page),
       touched: (linear, size, write) => {
         this.#breakpoints.touched(linear, size, write)
@@ -293,6 +298,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         },
         clock: (): number => {
           this.#times?.clock()
+          return 0
+        },
+        timeStamp: (): number => {
+          this.#system.readTimeStamp()
           return 0
         },
       },
@@ -601,7 +610,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
           this.#restep = false
           return this.#step()
         }
-        const fault = this.#fault!
+        const fault = this.#fault ?? this.mmu.takeWalkFault()
         this.#fault = null
         return this.exceptions.raise(fault) && this.#goOn()
       }

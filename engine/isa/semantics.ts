@@ -155,6 +155,8 @@ export abstract class Semantics {
   /** Ends a shortcut with an access to a port, by the accumulator. */
   readPort(_port: Expr): void {}
   writePort(_port: Expr): void {}
+  /** Ends a shortcut with EDX:EAX set to the time-stamp counter. */
+  readTimeStamp(): void {}
   /** Calls a function of the FPU module, whose state is in memory, with i32 arguments and result. */
   abstract helper(name: string, ...args: Expr[]): Expr
   /** Queues a write until nothing can fault any more. */

@@ -111,6 +111,29 @@ export const INTERRUPT_COUNTS = 0x1000
 export const REGION_RETIRED = 0x1400
 export const REGION_EXITS = 0x1408
 
+/** What the page walks of Mmu and of generated code (interpreter/page-walk.ts) share; none of it is saved. */
+export const Walk = {
+  /** Non-zero while only Mmu may fill the TLB: accesses are watched, or address line 20 is closed. */
+  BLOCKED: 0x1800,
+  /** Entries of TLB_FILLED and TLB_GLOBALS. */
+  FILLED_COUNT: 0x1804,
+  GLOBALS_COUNT: 0x1808,
+  /** Accesses that the TLB did not answer. */
+  MISSES: 0x180c,
+  /** Non-zero once generated code has met a page fault, whose address is in CR2, until that is delivered. */
+  FAULTED: 0x1810,
+  /** Its error code. */
+  ERROR_CODE: 0x1814,
+  /** Writes of the current instruction that wait in bounce buffers. */
+  PENDING_WRITES: 0x1818,
+} as const
+
+/** Linear page numbers of TLB entries in use, those of global pages apart; what did not fit in is not listed. */
+export const TLB_FILLED = 0x20000
+export const MAX_FILLED = 1 << 16
+export const TLB_GLOBALS = 0x60000
+export const MAX_GLOBALS = 1 << 15
+
 /** FXSAVE alone needs 36. */
 export const BOUNCE_SLOTS = 48
 export const BOUNCE_BYTES = 32
@@ -163,14 +186,6 @@ export const EDI = 7
 export const FPU_DATA = 0x8000
 
 /**
- * Direct-mapped by EIP: tag (EIP, JUMP_KEY; 8 bytes), record, EIP_BASE. A hit proves that the target lies
- * within the code segment, is mapped, executable and decoded.
- */
-export const JUMP_CACHE = 0x20000
-export const JUMP_CACHE_ENTRIES = 16384
-export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
-
-/**
  * One word per page of linear address space: linear-memory page minus linear page, with the permissions
  * in the low bits. Zero: not known.
  */
@@ -179,6 +194,17 @@ export const TLB_BYTES = 0x400000
 export const Tlb = { READ_SUPERVISOR: 1, WRITE_SUPERVISOR: 2, READ_USER: 4, WRITE_USER: 8 } as const
 /** A permission to write shifted by this: it holds, but the page has decoded code, so each write is checked. */
 export const TLB_CHECKED_SHIFT = 4
+
+/**
+ * Direct-mapped by EIP and JUMP_KEY: tag (EIP, JUMP_KEY; 8 bytes), record, EIP_BASE. A hit proves that the target lies
+ * within the code segment, is mapped, executable and decoded. Programs of one file that take turns have the same EIPs
+ * under several keys; a kernel has thousands of targets.
+ */
+export const JUMP_CACHE = 0x500000
+export const JUMP_CACHE_ENTRIES = 65536
+export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
+/** Left shift of JUMP_KEY in the index: what tells address spaces apart stays, generations do not. */
+export const JUMP_CACHE_KEY_SHIFT = 7
 
 /** Decoded instructions, see interpreter/record.ts. */
 export const RECORDS = 0x600000

@@ -2,6 +2,7 @@ import { type Expr, and, eqz, i32, ltU, or, select, shl } from '../wasm/expressi
 import type { InstructionSet, Options } from './description.ts'
 import { ARITHMETIC, VM, ZF, arithmeticFlags } from './flags.ts'
 import { GP, type Operand, type Semantics, UD } from './semantics.ts'
+import { readTimeStamp } from './shortcuts/flags.ts'
 import { readPort, writePort } from './shortcuts/ports.ts'
 import { enterSystem, exitSystem } from './shortcuts/protected.ts'
 import { EDX, LDTR, Segment, State, TR, segmentAt } from './state.ts'
@@ -127,7 +128,15 @@ export function describeSystem(isa: InstructionSet): void {
     feature: '386',
   })
   add('WRMSR', '0f 30', (b) => b.system(SystemOp.WRMSR), { feature: 'msr' })
-  add('RDTSC', '0f 31', (b) => b.system(SystemOp.RDTSC), { feature: 'tsc' })
+  add(
+    'RDTSC',
+    '0f 31',
+    (b) => {
+      readTimeStamp(b)
+      b.system(SystemOp.RDTSC)
+    },
+    { feature: 'tsc' },
+  )
   add('RDMSR', '0f 32', (b) => b.system(SystemOp.RDMSR), { feature: 'msr' })
   add('RDPMC', '0f 33', (b) => b.system(SystemOp.RDPMC), { feature: 'pmc' })
   add(

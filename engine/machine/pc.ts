@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { EngineError } from '../base/errors.ts'
 import { CpuTarget } from '../debugger/cpu-target.ts'
 import type { Line } from '../base/line.ts'
@@ -452,6 +453,8 @@ class Pc implements Machine {
         acpi: apic,
         hpet: apic && (this.#config.knobs.hpet ?? false),
         apic,
+        instructions: () => this.#cpu.retiredNow,
+        busyPolling: this.#config.knobs.busyPolling ?? false,
         menuDelayMs: this.#config.knobs.bootMenuMs ?? 0,
         ...(kernel ? { kernel } : {}),
       },

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { existsSync, readFileSync } from 'node:fs'
 import { EngineError } from '../base/errors.ts'
 import { loadFpu } from '../fpu/fpu.ts'

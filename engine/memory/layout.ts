@@ -13,8 +13,14 @@ export const CPU_BYTES = 48 * MIB
 export const CODE_MAP = CPU_BYTES
 export const CODE_MAP_SHIFT = 6
 export const CODE_MAP_BYTES = 8 * MIB
+/**
+ * One bit for each guest-physical page, set where reads and writes both reach RAM at RAM_BASE plus the address: page
+ * tables that lie there are walked by generated code.
+ */
+export const RAM_MAP = CODE_MAP + CODE_MAP_BYTES
+export const RAM_MAP_BYTES = 128 * KIB
 /** Read-only memory images (BIOS, VGA BIOS, option ROMs), 4 MiB in all. */
-export const ROM_BASE = CODE_MAP + CODE_MAP_BYTES
+export const ROM_BASE = RAM_MAP + RAM_MAP_BYTES
 export const ROM_BYTES = 4 * MIB
 /** Video memory as the guest sees it: all of its base address register's window, a power of two. */
 export const VRAM_BASE = ROM_BASE + ROM_BYTES

@@ -20,6 +20,8 @@ export const ImageChoice = v.object({
   name: v.string(),
   bytes: v.number(),
   kind: v.picklist(DRIVE_KINDS),
+  /** When it was last put into a drive, in ms since 1970; null when that is long ago, or never was. */
+  usedMs: v.optional(v.nullable(v.number()), null),
 })
 export type ImageChoice = v.InferOutput<typeof ImageChoice>
 
@@ -83,7 +85,7 @@ export const hostContract = {
     remove: { params: v.strictObject({ id: VmId, files: v.picklist(['keep', 'delete']) }), result: nothing },
     /** Brings back what was removed last under an id. Throws `vm-unknown` when that is too long ago. */
     putBack: { params: one, result: VmSummary },
-    /** `disposable`: what it writes to disks and floppies is thrown away when it ends. */
+    /** Throws `vm-template` for a template. `disposable`: what it writes to disks and floppies is thrown away when it ends. */
     start: {
       params: v.strictObject({ id: VmId, disposable: v.optional(v.boolean(), false) }),
       result: nothing,

@@ -95,6 +95,8 @@ export const Knobs = v.strictObject({
   ideInterruptDelayUs: v.optional(integer(0, 100_000, 'ideInterruptDelayUs')),
   /** CMOS types of drives A and B: 360, 1200, 720, 1440 or 2880 KB; by the medium when absent. */
   floppyTypes: v.optional(v.pipe(v.array(oneOf([360, 720, 1200, 1440, 2880])), v.maxLength(FLOPPY_DRIVES))),
+  /** Programs that poll for a key keep the processor busy; otherwise the BIOS halts it once they do nothing else. */
+  busyPolling: v.optional(v.boolean()),
   /** There is a high precision event timer; systems before Windows Vista and Linux 2.6 do without. */
   hpet: v.optional(v.boolean()),
   /** The clock chip holds local time, as DOS and Windows expect, instead of UTC. */

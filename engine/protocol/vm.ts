@@ -63,6 +63,8 @@ const settings = {
   /** Where the list shows it, outer/inner; at the top when empty. */
   group: v.optional(groupName, ''),
   tags: v.optional(v.pipe(v.array(tag), v.maxLength(20, 'a machine has at most 20 tags')), []),
+  /** It is there to make machines of, and does not start. */
+  template: v.optional(v.boolean(), false),
   display: v.optional(VmDisplay, {}),
   execution: v.optional(VmExecution, {}),
   /** Of COM1 on. A port that is not named has its console only. */
@@ -104,6 +106,7 @@ export const VmSummary = v.object({
   group: v.string(),
   tags: v.array(v.string()),
   notes: v.string(),
+  template: v.boolean(),
   display: VmDisplay,
   execution: VmExecution,
   memoryMiB: v.nullable(v.number()),

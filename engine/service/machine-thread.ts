@@ -163,8 +163,8 @@ export class MachineThread {
   }
 
   /** Pulls the plug. The machine closes its images; a thread that does not get round to it is ended. */
-  async powerOff(): Promise<void> {
-    const timer = setTimeout(() => void this.#worker.terminate(), POWER_OFF_MS)
+  async powerOff(limitMs = POWER_OFF_MS): Promise<void> {
+    const timer = setTimeout(() => void this.#worker.terminate(), limitMs)
     this.ask('powerOff').catch(() => {}) // it may end before it answers, or have ended already
     await this.ended
     clearTimeout(timer)

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import { createMachine } from '../machine/pc.ts'
 import { describeError } from '../protocol/rpc.ts'

@@ -13,13 +13,17 @@ function live(watch: RestWatch, fromNs: number, seconds: number, awake: number):
 }
 
 describe('the rest of a guest', () => {
-  it('is told once, soon after its work', () => {
-    const watch = new RestWatch(0)
-    expect(live(watch, 0, 10, 1)).toEqual([])
-    const told = live(watch, 10 * SECOND, 10, 0.02)
-    expect(told).toHaveLength(1)
-    expect(told[0]).toBeLessThan(4.1)
-  })
+  it.each([0.02, 0.15])(
+    'is told soon after its work, then after ever longer times: awake for %d',
+    (awake) => {
+      const watch = new RestWatch(0)
+      expect(live(watch, 0, 10, 1)).toEqual([])
+      const told = live(watch, 10 * SECOND, 600, awake)
+      expect(told).toHaveLength(5)
+      expect(told[0]).toBeLessThan(4.1)
+      expect(told.at(-1)).toBeGreaterThan(500)
+    },
+  )
 
   it('is not told of one that never worked, nor of one that is half busy', () => {
     expect(live(new RestWatch(0), 0, 20, 0.01)).toEqual([])

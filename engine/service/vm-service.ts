@@ -10,6 +10,9 @@ import { MachineThread, type MachineListener } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
 import { thumbnail } from './thumbnail.ts'
 
+/** How long a machine gets to close its images once its host has gone. */
+const ORPHANED_MS = 2000
+
 /** The host's end of a serial port. */
 export interface SerialLink {
   /** Where a person connects to it; null when there is no such place. */
@@ -59,7 +62,7 @@ export class VmService {
         onFault: (fault) => server.emit('fault', fault),
       }),
       {},
-      () => void this.#powerOff().finally(onEnd),
+      () => void this.#powerOff(ORPHANED_MS).finally(onEnd),
     )
   }
 
@@ -174,7 +177,7 @@ export class VmService {
     this.onEnd()
   }
 
-  async #powerOff(): Promise<void> {
-    await this.#thread?.powerOff()
+  async #powerOff(limitMs?: number): Promise<void> {
+    await this.#thread?.powerOff(limitMs)
   }
 }

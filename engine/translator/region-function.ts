@@ -2,7 +2,6 @@ import {
   type Expr,
   add,
   add64,
-  and,
   eq,
   geS,
   i32,
@@ -12,14 +11,14 @@ import {
   ne,
   or,
   shl,
-  shrU,
   sub,
   xor,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
+import { jumpCacheEntry } from '../interpreter/jump-cache.ts'
 import { Record, Why } from '../interpreter/record.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
-import { JUMP_CACHE, JUMP_CACHE_ENTRIES, REGION_EXITS, State } from '../isa/state.ts'
+import { JUMP_CACHE, REGION_EXITS, State } from '../isa/state.ts'
 import { type ExitReason } from './exit-reason.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
 import type { FlagFlow } from './flag-flow.ts'
@@ -167,7 +166,7 @@ class RegionEmitter {
     fn.return(i32(Why.NEXT))
     fn.end()
     const target = local(Local.TARGET)
-    fn.set(Local.ENTRY, shl(and(xor(target, shrU(target, i32(12))), i32(JUMP_CACHE_ENTRIES - 1)), i32(4)))
+    fn.set(Local.ENTRY, jumpCacheEntry(target, load(i32(State.JUMP_KEY), 4)))
     const entry = local(Local.ENTRY)
     const unknown = fn.block()
     fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE), target))

@@ -35,6 +35,10 @@ export class Breakpoints {
     return !same
   }
 
+  get watchesAny(): boolean {
+    return this.#pages.size > 0
+  }
+
   /** Whether accesses to this linear page must be looked at one by one. */
   watches(page: number): boolean {
     return this.#pages.has(page)

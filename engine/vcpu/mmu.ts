@@ -1,31 +1,25 @@
 import type { MemoryMap, MemoryObserver } from '../bus/memory-map.ts'
 import type { AccessSize } from '../bus/bus-device.ts'
-import { State, TLB, TLB_BYTES, TLB_CHECKED_SHIFT, Tlb } from '../isa/state.ts'
+import {
+  MAX_FILLED,
+  MAX_GLOBALS,
+  State,
+  TLB,
+  TLB_BYTES,
+  TLB_CHECKED_SHIFT,
+  TLB_FILLED,
+  TLB_GLOBALS,
+  Tlb,
+  Walk,
+} from '../isa/state.ts'
 import { CR0, CR4, type CpuState } from './cpu-state.ts'
 import { CpuFault, Vector } from './fault.ts'
-
-/** Page-table entry bits (SDM vol. 3, 4.3). */
-const PRESENT = 1
-const WRITABLE = 2
-const USER = 4
-const ACCESSED = 0x20
-const DIRTY = 0x40
-const LARGE = 0x80
-const GLOBAL = 0x100
-
-/** Page-fault error code bits. */
-const ERROR_PRESENT = 1
-const ERROR_WRITE = 2
-const ERROR_USER = 4
-const ERROR_RESERVED = 8
-const ERROR_FETCH = 16
-
-const MAX_FILLED = 1 << 16
+import { PageEntry, PageError } from './page-entry.ts'
 
 export type Use = 'read' | 'write' | 'fetch'
 
 /** A page as the page tables give it. */
-interface Walk {
+interface Page {
   /** Physical page number; above 2^20 nothing answers. */
   page: number
   writable: boolean
@@ -50,6 +44,8 @@ export interface CodeWatch {
 
 /** Who wants to know of accesses to some linear pages. */
 export interface DataWatch {
+  /** True while any page is watched. */
+  readonly isActive: boolean
   watches(page: number): boolean
   touched(linear: number, size: number, write: boolean): void
 }
@@ -60,9 +56,10 @@ export interface DataWatch {
  */
 export class Mmu implements MemoryObserver, TableReader {
   readonly #tlb: Int32Array
-  readonly #filled = new Int32Array(MAX_FILLED)
-  #filledCount = 0
-  #globals: number[] = []
+  readonly #filled: Int32Array
+  readonly #globals: Int32Array
+  /** Of Walk. */
+  readonly #words: Int32Array
   #pdpt = [0, 0, 0, 0]
   #pdptHigh = [0, 0, 0, 0]
   /** Executable permission of PAE entries, which the TLB's bits do not have: NX is asked on fetches only. */
@@ -73,7 +70,6 @@ export class Mmu implements MemoryObserver, TableReader {
   onInvalidate: (linear: number) => void = () => {}
   /** Data breakpoints: pages that they watch stay out of the TLB. */
   watch: DataWatch | null = null
-  misses = 0
   flushes = 0
 
   constructor(
@@ -81,7 +77,16 @@ export class Mmu implements MemoryObserver, TableReader {
     private readonly memory: MemoryMap,
     private readonly code: CodeWatch,
   ) {
-    this.#tlb = new Int32Array(memory.memory.wasm.buffer, TLB, TLB_BYTES / 4)
+    const { buffer } = memory.memory.wasm
+    this.#tlb = new Int32Array(buffer, TLB, TLB_BYTES / 4)
+    this.#filled = new Int32Array(buffer, TLB_FILLED, MAX_FILLED)
+    this.#globals = new Int32Array(buffer, TLB_GLOBALS, MAX_GLOBALS)
+    this.#words = new Int32Array(buffer, 0, Walk.ERROR_CODE / 4 + 1)
+  }
+
+  /** Accesses that the TLB did not answer. */
+  get misses(): number {
+    return this.#words[Walk.MISSES / 4]! >>> 0
   }
 
   // TLB.
@@ -89,17 +94,31 @@ export class Mmu implements MemoryObserver, TableReader {
   /** Forgets all translations; those of global pages stay unless `globals` is set. */
   flush(globals: boolean): void {
     this.flushes++
-    if (this.#filledCount === MAX_FILLED) {
+    const words = this.#words
+    const filled = words[Walk.FILLED_COUNT / 4]!
+    const globalCount = words[Walk.GLOBALS_COUNT / 4]!
+    if (filled === MAX_FILLED || (globals && globalCount === MAX_GLOBALS)) {
       this.#tlb.fill(0)
-      this.#globals = []
+      words[Walk.GLOBALS_COUNT / 4] = 0
+    } else {
+      for (let i = 0; i < filled; i++) this.#tlb[this.#filled[i]!] = 0
+      if (globals) {
+        for (let i = 0; i < globalCount; i++) this.#tlb[this.#globals[i]!] = 0
+        words[Walk.GLOBALS_COUNT / 4] = 0
+      }
     }
-    for (let i = 0; i < this.#filledCount; i++) this.#tlb[this.#filled[i]!] = 0
-    this.#filledCount = 0
+    words[Walk.FILLED_COUNT / 4] = 0
     if (globals) {
-      for (const page of this.#globals) this.#tlb[page] = 0
-      this.#globals = []
+      const isBlocked = this.memory.a20Mask >>> 0 !== 0xffffffff || this.watch?.isActive === true
+      words[Walk.BLOCKED / 4] = Number(isBlocked)
     }
     this.onFlush(globals)
+  }
+
+  /** Takes the page fault that a walk of generated code has ended in; CR2 is set. */
+  takeWalkFault(): CpuFault {
+    this.#words[Walk.FAULTED / 4] = 0
+    return new CpuFault(Vector.PF, this.#words[Walk.ERROR_CODE / 4])
   }
 
   invalidatePage(linear: number): void {
@@ -114,9 +133,12 @@ export class Mmu implements MemoryObserver, TableReader {
       if (entry !== 0 && (entry + (page << 12)) >>> 12 === hostPage)
         this.#tlb[page] = entry & ~(Tlb.WRITE_SUPERVISOR | Tlb.WRITE_USER)
     }
-    if (this.#filledCount === MAX_FILLED) for (let page = 0; page < this.#tlb.length; page++) clear(page)
-    for (let i = 0; i < this.#filledCount; i++) clear(this.#filled[i]!)
-    for (const page of this.#globals) clear(page)
+    const filled = this.#words[Walk.FILLED_COUNT / 4]!
+    const globalCount = this.#words[Walk.GLOBALS_COUNT / 4]!
+    if (filled === MAX_FILLED || globalCount === MAX_GLOBALS)
+      for (let page = 0; page < this.#tlb.length; page++) clear(page)
+    for (let i = 0; i < filled; i++) clear(this.#filled[i]!)
+    for (let i = 0; i < globalCount; i++) clear(this.#globals[i]!)
   }
 
   remapped(): void {
@@ -157,7 +179,7 @@ export class Mmu implements MemoryObserver, TableReader {
   readonly lastEntries: number[] = []
 
   #fill(linear: number, use: 'read' | 'write', user: boolean, bit: number): number {
-    this.misses++
+    this.#words[Walk.MISSES / 4]!++
     const walk = this.#walk(linear, use, user)
     const physicalPage = walk.page & (this.memory.a20Mask >>> 12)
     this.lastPhysical = physicalPage * 4096 + (linear & 0xfff)
@@ -179,8 +201,10 @@ export class Mmu implements MemoryObserver, TableReader {
   }
 
   #remember(page: number, global: boolean): void {
-    if (global) this.#globals.push(page)
-    else if (this.#filledCount < MAX_FILLED) this.#filled[this.#filledCount++] = page
+    const words = this.#words
+    const count = (global ? Walk.GLOBALS_COUNT : Walk.FILLED_COUNT) / 4
+    const list = global ? this.#globals : this.#filled
+    if (words[count]! < list.length) list[words[count]!++] = page
   }
 
   /** Reads physical memory, past segments and pages. */
@@ -199,30 +223,30 @@ export class Mmu implements MemoryObserver, TableReader {
 
   // Page walk.
 
-  #walk(linear: number, use: Use, user: boolean): Walk {
+  #walk(linear: number, use: Use, user: boolean): Page {
     const { state } = this
     if (!(state.cr0 & CR0.PG))
       return { page: linear >>> 12, writable: true, user: true, global: false, large: false }
     return state.cr4 & CR4.PAE ? this.#walkPae(linear, use, user) : this.#walk32(linear, use, user)
   }
 
-  #walk32(linear: number, use: Use, user: boolean): Walk {
+  #walk32(linear: number, use: Use, user: boolean): Page {
     const { state } = this
     const directoryAt = ((state.word(State.CR3) & ~0xfff) | ((linear >>> 20) & 0xffc)) >>> 0
     if (use === 'fetch') this.lastEntries.push(directoryAt)
     const directory = this.#readEntry(directoryAt)
-    if (!(directory & PRESENT)) this.#fault(linear, use, user, 0)
-    if (directory & LARGE && state.cr4 & CR4.PSE) {
+    if (!(directory & PageEntry.PRESENT)) this.#fault(linear, use, user, 0)
+    if (directory & PageEntry.LARGE && state.cr4 & CR4.PSE) {
       // PSE-36 would take bits 13-20; bits 21 must be zero.
-      if (directory & 0x200000) this.#fault(linear, use, user, ERROR_PRESENT | ERROR_RESERVED)
+      if (directory & 0x200000) this.#fault(linear, use, user, PageError.PRESENT | PageError.RESERVED)
       this.#check(linear, use, user, directory, false)
       this.#mark(directoryAt, directory, use === 'write')
       const page =
         ((directory >>> 12) & 0xffc00) | ((linear >>> 12) & 0x3ff) | (((directory >>> 13) & 0xff) << 20)
       return {
         page,
-        writable: (directory & WRITABLE) !== 0,
-        user: (directory & USER) !== 0,
+        writable: (directory & PageEntry.WRITABLE) !== 0,
+        user: (directory & PageEntry.USER) !== 0,
         global: this.#isGlobal(directory),
         large: true,
       }
@@ -230,40 +254,40 @@ export class Mmu implements MemoryObserver, TableReader {
     const tableAt = ((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) >>> 0
     if (use === 'fetch') this.lastEntries.push(tableAt)
     const entry = this.#readEntry(tableAt)
-    if (!(entry & PRESENT)) this.#fault(linear, use, user, 0)
+    if (!(entry & PageEntry.PRESENT)) this.#fault(linear, use, user, 0)
     const both = directory & entry
     this.#check(linear, use, user, both, false)
-    if (!(directory & ACCESSED)) this.#writeEntry(directoryAt, directory | ACCESSED)
+    if (!(directory & PageEntry.ACCESSED)) this.#writeEntry(directoryAt, directory | PageEntry.ACCESSED)
     this.#mark(tableAt, entry, use === 'write')
     return {
       page: entry >>> 12,
-      writable: (both & WRITABLE) !== 0,
-      user: (both & USER) !== 0,
+      writable: (both & PageEntry.WRITABLE) !== 0,
+      user: (both & PageEntry.USER) !== 0,
       global: this.#isGlobal(entry),
       large: false,
     }
   }
 
-  #walkPae(linear: number, use: Use, user: boolean): Walk {
+  #walkPae(linear: number, use: Use, user: boolean): Page {
     const index = linear >>> 30
     const pointer = this.#pdpt[index]!
-    if (!(pointer & PRESENT)) this.#fault(linear, use, user, 0)
+    if (!(pointer & PageEntry.PRESENT)) this.#fault(linear, use, user, 0)
     const directoryAt = ((pointer & ~0xfff) | ((linear >>> 18) & 0xff8)) >>> 0
     if (use === 'fetch') this.lastEntries.push(directoryAt, directoryAt + 4)
     const directory = this.#readEntry(directoryAt)
     const directoryHigh = this.#readEntry(directoryAt + 4)
-    if (!(directory & PRESENT)) this.#fault(linear, use, user, 0)
+    if (!(directory & PageEntry.PRESENT)) this.#fault(linear, use, user, 0)
     let noExecute = directoryHigh < 0
     this.#checkReserved(linear, use, user, directoryHigh)
-    if (directory & LARGE) {
-      if (directory & 0x1fe000) this.#fault(linear, use, user, ERROR_PRESENT | ERROR_RESERVED)
+    if (directory & PageEntry.LARGE) {
+      if (directory & 0x1fe000) this.#fault(linear, use, user, PageError.PRESENT | PageError.RESERVED)
       this.#check(linear, use, user, directory, noExecute)
       this.#mark(directoryAt, directory, use === 'write')
       const page = ((directory >>> 12) & 0xffe00) | ((linear >>> 12) & 0x1ff) | ((directoryHigh & 0xf) << 20)
       return {
         page,
-        writable: (directory & WRITABLE) !== 0,
-        user: (directory & USER) !== 0,
+        writable: (directory & PageEntry.WRITABLE) !== 0,
+        user: (directory & PageEntry.USER) !== 0,
         global: this.#isGlobal(directory),
         large: true,
       }
@@ -272,18 +296,18 @@ export class Mmu implements MemoryObserver, TableReader {
     if (use === 'fetch') this.lastEntries.push(tableAt, tableAt + 4)
     const entry = this.#readEntry(tableAt)
     const entryHigh = this.#readEntry(tableAt + 4)
-    if (!(entry & PRESENT)) this.#fault(linear, use, user, 0)
+    if (!(entry & PageEntry.PRESENT)) this.#fault(linear, use, user, 0)
     this.#checkReserved(linear, use, user, entryHigh)
     noExecute ||= entryHigh < 0
     const both = directory & entry
     this.#check(linear, use, user, both, noExecute)
-    if (!(directory & ACCESSED)) this.#writeEntry(directoryAt, directory | ACCESSED)
+    if (!(directory & PageEntry.ACCESSED)) this.#writeEntry(directoryAt, directory | PageEntry.ACCESSED)
     this.#mark(tableAt, entry, use === 'write')
     const page = (entry >>> 12) | ((entryHigh & 0xf) << 20)
     return {
       page,
-      writable: (both & WRITABLE) !== 0,
-      user: (both & USER) !== 0,
+      writable: (both & PageEntry.WRITABLE) !== 0,
+      user: (both & PageEntry.USER) !== 0,
       global: this.#isGlobal(entry),
       large: false,
     }
@@ -294,7 +318,7 @@ export class Mmu implements MemoryObserver, TableReader {
     const base = (cr3 & ~0x1f) >>> 0
     const low = [0, 1, 2, 3].map((i) => this.#readEntry(base + 8 * i))
     const high = [0, 1, 2, 3].map((i) => this.#readEntry(base + 8 * i + 4))
-    if (low.some((entry, i) => entry & PRESENT && (entry & 0x1e6 || high[i]! & ~0xf))) return false
+    if (low.some((entry, i) => entry & PageEntry.PRESENT && (entry & 0x1e6 || high[i]! & ~0xf))) return false
     this.#pdpt = low
     this.#pdptHigh = high
     return true
@@ -311,25 +335,25 @@ export class Mmu implements MemoryObserver, TableReader {
   }
 
   #isGlobal(entry: number): boolean {
-    return (entry & GLOBAL) !== 0 && (this.state.cr4 & CR4.PGE) !== 0
+    return (entry & PageEntry.GLOBAL) !== 0 && (this.state.cr4 & CR4.PGE) !== 0
   }
 
   #check(linear: number, use: Use, user: boolean, entry: number, noExecute: boolean): void {
     const denied =
-      (user && !(entry & USER)) ||
-      (use === 'write' && !(entry & WRITABLE) && (user || (this.state.cr0 & CR0.WP) !== 0)) ||
+      (user && !(entry & PageEntry.USER)) ||
+      (use === 'write' && !(entry & PageEntry.WRITABLE) && (user || (this.state.cr0 & CR0.WP) !== 0)) ||
       (use === 'fetch' && noExecute && this.noExecuteEnabled)
-    if (denied) this.#fault(linear, use, user, ERROR_PRESENT)
+    if (denied) this.#fault(linear, use, user, PageError.PRESENT)
   }
 
   #checkReserved(linear: number, use: Use, user: boolean, high: number): void {
     // 36 physical address bits; bit 63 is reserved unless NX is enabled.
     const reserved = this.noExecuteEnabled ? 0x7ffffff0 : -16
-    if (high & reserved) this.#fault(linear, use, user, ERROR_PRESENT | ERROR_RESERVED)
+    if (high & reserved) this.#fault(linear, use, user, PageError.PRESENT | PageError.RESERVED)
   }
 
   #mark(at: number, entry: number, write: boolean): void {
-    const wanted = entry | ACCESSED | (write ? DIRTY : 0)
+    const wanted = entry | PageEntry.ACCESSED | (write ? PageEntry.DIRTY : 0)
     if (wanted !== entry) this.#writeEntry(at, wanted)
   }
 
@@ -344,10 +368,10 @@ export class Mmu implements MemoryObserver, TableReader {
   #fault(linear: number, use: Use, user: boolean, code: number): never {
     this.state.setWord(State.CR2, linear | 0)
     const fetch =
-      use === 'fetch' && this.noExecuteEnabled && (this.state.cr4 & CR4.PAE) !== 0 ? ERROR_FETCH : 0
+      use === 'fetch' && this.noExecuteEnabled && (this.state.cr4 & CR4.PAE) !== 0 ? PageError.FETCH : 0
     throw new CpuFault(
       Vector.PF,
-      code | (use === 'write' ? ERROR_WRITE : 0) | (user ? ERROR_USER : 0) | fetch,
+      code | (use === 'write' ? PageError.WRITE : 0) | (user ? PageError.USER : 0) | fetch,
     )
   }
 

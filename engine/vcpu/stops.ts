@@ -89,6 +89,10 @@ export class Stops {
     return this.#code.size > 0 && this.#code.has(linear >>> 0)
   }
 
+  get watchesAny(): boolean {
+    return this.#pages.size > 0
+  }
+
   watches(page: number): boolean {
     return this.#pages.size > 0 && this.#pages.has(page)
   }

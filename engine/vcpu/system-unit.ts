@@ -213,7 +213,8 @@ export class SystemUnit {
         this.#cpuid()
         return Outcome.NEXT
       case SystemOp.RDTSC:
-        this.#readTimeStamp()
+        if (this.parts.state.cpl !== 0 && this.parts.state.cr4 & CR4.TSD) throw generalProtection()
+        this.readTimeStamp()
         return Outcome.NEXT
       case SystemOp.RDMSR: {
         this.#privileged()
@@ -518,9 +519,9 @@ export class SystemUnit {
     state.setGpr(EDX, edx)
   }
 
-  #readTimeStamp(): void {
+  /** RDTSC where it is known to be allowed. */
+  readTimeStamp(): void {
     const { state, msrs } = this.parts
-    if (state.cpl !== 0 && state.cr4 & CR4.TSD) throw generalProtection()
     const { low, high } = msrs.read(0x10)
     state.setGpr(EAX, low)
     state.setGpr(EDX, high)

@@ -10,6 +10,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   icon: ['icon'],
   group: ['group'],
   tags: ['tags'],
+  template: ['template'],
   scaling: ['display', 'scaling'],
   smooth: ['display', 'smooth'],
   monitorAspect: ['display', 'monitorAspect'],

@@ -122,6 +122,7 @@ export class WebDisplay {
       group: '',
       tags: [],
       notes: '',
+      template: false,
       display: USUAL_DISPLAY,
       execution: USUAL_EXECUTION,
       memoryMiB,

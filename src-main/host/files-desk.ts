@@ -1,11 +1,10 @@
 import { appendFile, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { EngineError } from '../../engine/base/errors.ts'
 import { type DriveContents, FILE_PIECE_BYTES } from '../../engine/protocol/drive-files.ts'
 import type { HostContract, LogEntry } from '../../engine/protocol/host-contract.ts'
 import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
-import { RpcError, type CallHandlers } from '../../engine/protocol/rpc.ts'
+import { describeError, RpcError, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import type { VmState } from '../../engine/protocol/vm.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import type { SourceOptions } from '../../engine/service/media/media.ts'
@@ -99,9 +98,9 @@ export class FilesDesk {
       const isWritable = !drive.readonly && volumes.some(({ kind }) => kind?.startsWith('FAT') ?? false)
       return { ...known, volumes, isWritable, problem: null }
     } catch (error) {
-      if (!(error instanceof EngineError)) throw error
-      const problem = 'reason' in error.details ? error.details.reason : error.message
-      return { ...known, volumes: [], isWritable: false, problem }
+      const { code, details } = describeError(error)
+      if (code !== 'file-unusable') throw error
+      return { ...known, volumes: [], isWritable: false, problem: String(details['reason']) }
     }
   }
 

@@ -224,6 +224,17 @@ describe('host service', () => {
     ).rejects.toMatchObject({ code: 'bad-request' })
   })
 
+  it('makes machines of a template, which does not start itself', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Pattern' })
+    const settings = await client.call('settings', { id })
+    await client.call('change', { id, settings: { ...settings, template: true } })
+    await expect(client.call('start', { id })).rejects.toMatchObject({ code: 'vm-template' })
+    const made = await client.call('clone', { id, name: 'Made of it' })
+    expect(made.template).toBe(false)
+    await client.call('start', { id: made.id })
+  })
+
   it('lets notes change while the machine runs, and its hardware not', async () => {
     const { client } = connect()
     const { id } = await client.call('create', { ...WISH, name: 'Live' })

@@ -31,6 +31,7 @@ import { MachineStart } from './machine-start.ts'
 import { newMachine } from './new-machine.ts'
 import { loadPresets } from './presets.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
+import { RecentMedia } from './recent-media.ts'
 import { Supervisor, type VmStatus } from './supervisor.ts'
 import { VmLock } from './vm-lock.ts'
 import { VmLog } from './vm-log.ts'
@@ -61,9 +62,10 @@ export class HostService<P extends VmProcess> {
 
   private constructor(
     private readonly library: VmLibrary,
+    recent: RecentMedia,
     startProcess: (id: string) => P,
   ) {
-    this.images = new Images(library.mediaFolder)
+    this.images = new Images(library.mediaFolder, recent)
     this.#log = new VmLog((id) => library.folderOf(id))
     this.supervisor = new Supervisor(
       startProcess,
@@ -104,7 +106,8 @@ export class HostService<P extends VmProcess> {
     const library = new VmLibrary(folder)
     if (await library.open()) await addDemo(library)
     await library.purge()
-    return new HostService(library, startProcess)
+    const recent = await RecentMedia.open(join(folder, 'recent-media.json'))
+    return new HostService(library, recent, startProcess)
   }
 
   /** Answers one window or page until its channel closes. */
@@ -190,6 +193,7 @@ export class HostService<P extends VmProcess> {
       await this.supervisor.client(id).call('insert', { drive, path, readonly: false })
       this.#log.note(id, 'info', `${drive}: ${path} is put in`)
       await this.#remember(id, drive, path)
+      await this.images.noteUse(path)
     },
     eject: async ({ id, drive }) => {
       await this.supervisor.client(id).call('eject', { drive })
@@ -213,12 +217,14 @@ export class HostService<P extends VmProcess> {
     const images = await Promise.all(wish.images.map((id) => this.images.find(id)))
     const made = newMachine(wish, preset, images)
     const id = await this.library.create(made.record, {}, (folder) => made.prepare(folder))
+    for (const { path } of images) await this.images.noteUse(path)
     this.#log.note(id, 'info', preset ? `made for ${preset.name}` : 'made')
     return this.#tellOf(id)
   }
 
   async #start(id: string, disposable = false): Promise<void> {
     const record = await this.library.get(id)
+    if (record.template) throw new RpcError('vm-template', { id })
     const { state } = this.supervisor.status(id)
     if (state !== 'off' && state !== 'aborted') throw new RpcError('vm-busy', { id, state })
     await this.#locks.get(id) // its process may be about to end
@@ -405,7 +411,7 @@ export class HostService<P extends VmProcess> {
   async #summary(entry: LibraryEntry): Promise<VmSummary> {
     const { id } = entry
     if ('problem' in entry) return { ...INACCESSIBLE, id, name: id, reason: entry.problem }
-    const { name, icon, group, tags, notes, display, execution, machine } = entry.record
+    const { name, icon, group, tags, notes, template, display, execution, machine } = entry.record
     const status = this.supervisor.status(id)
     const saved = join(this.library.folderOf(id), savedStateName(entry.record))
     const isSaved = status.state === 'off' && (await exists(saved))
@@ -416,6 +422,7 @@ export class HostService<P extends VmProcess> {
       group,
       tags,
       notes,
+      template,
       display,
       execution,
       ...(isSaved ? { state: 'saved', reason: null } : status),
@@ -432,6 +439,7 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   group: '',
   tags: [],
   notes: '',
+  template: false,
   display: USUAL_DISPLAY,
   execution: USUAL_EXECUTION,
   memoryMiB: null,

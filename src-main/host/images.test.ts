@@ -1,17 +1,21 @@
-import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Images } from './images.ts'
+import { RecentMedia } from './recent-media.ts'
 
 let folder: string
 let images: Images
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'vitrine-images-'))
-  images = new Images(folder)
+  folder = join(await mkdtemp(join(tmpdir(), 'vitrine-images-')), 'media')
+  await mkdir(folder)
+  images = await openImages()
 })
-afterEach(() => rm(folder, { recursive: true }))
+afterEach(() => rm(dirname(folder), { recursive: true }))
+const openImages = async () =>
+  new Images(folder, await RecentMedia.open(join(dirname(folder), 'recent-media.json')))
 
 async function file(name: string, bytes: number, signature = ''): Promise<string> {
   const path = join(folder, name)
@@ -58,5 +62,21 @@ describe('images', () => {
     const broken = new Readable({ read: () => void broken.destroy(new Error('cut')) })
     await expect(images.store('x.img', broken)).rejects.toThrow('cut')
     expect(await readdir(folder)).toEqual([])
+  })
+
+  it('offers again what was used before, wherever it lies, and says when', async () => {
+    const elsewhere = join(dirname(folder), 'elsewhere.img')
+    await writeFile(elsewhere, new Uint8Array(1_474_560))
+    await writeFile(join(folder, 'here.img'), new Uint8Array(1_474_560))
+    const { id } = await images.pick(elsewhere)
+    expect((await images.pick(elsewhere)).id).toBe(id) // one image, however often it is picked
+    await images.noteUse((await images.find(id)).path)
+    const again = await openImages()
+    const list = await again.list()
+    expect(list.map(({ name, usedMs }) => [name, usedMs === null])).toEqual([
+      ['here.img', true],
+      ['elsewhere.img', false],
+    ])
+    expect((await again.find(list[1]!.id)).path).toBe(elsewhere)
   })
 })

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { safeFileName } from './library.ts'
+import type { RecentMedia } from './recent-media.ts'
 
 const LARGEST_FLOPPY = 2_949_120
 const ISO_SIGNATURE = { offset: 32769, text: 'CD001' }
@@ -19,20 +20,37 @@ const ISO_SIGNATURE = { offset: 32769, text: 'CD001' }
 export class Images {
   #picked = new Map<string, string>()
 
-  constructor(private readonly mediaFolder: string) {}
+  /** @param recent what was used last, wherever it lies */
+  constructor(
+    private readonly mediaFolder: string,
+    private readonly recent: RecentMedia,
+  ) {
+    for (const { path } of recent.entries) if (dirname(path) !== mediaFolder) this.#picked.set(newId(), path)
+  }
 
   async list(): Promise<ImageChoice[]> {
     const names = await readdir(this.mediaFolder, { withFileTypes: true })
     const files = names.filter((name) => name.isFile() && !name.name.startsWith('.'))
-    const media = files.map(({ name }) => describe(`media:${name}`, join(this.mediaFolder, name)))
-    const picked = [...this.#picked].map(([id, path]) => describe(id, path))
-    const found = await Promise.all([...media, ...picked].map((image) => image.catch(() => null)))
+    const media = files.map(({ name }): [string, string] => [`media:${name}`, join(this.mediaFolder, name)])
+    const used = new Map(this.recent.entries.map(({ path, atMs }) => [path, atMs]))
+    const found = await Promise.all(
+      [...media, ...this.#picked].map(async ([id, path]) => {
+        const image = await describe(id, path).catch(() => null)
+        return image && { ...image, usedMs: used.get(path) ?? null }
+      }),
+    )
     return found.filter((image) => image !== null)
+  }
+
+  /** Notes that an image is used now. */
+  async noteUse(path: string): Promise<void> {
+    await this.recent.note(path)
   }
 
   /** Takes in a file that the user picked. Throws `file-unusable`. */
   async pick(path: string): Promise<ImageChoice> {
-    const id = `picked:${randomBytes(12).toString('hex')}`
+    const known = [...this.#picked].find(([, picked]) => picked === path)
+    const id = known?.[0] ?? newId()
     const image = await describe(id, path).catch((error: Error) => {
       throw new RpcError('file-unusable', { path, reason: error.message })
     })
@@ -90,6 +108,8 @@ export class Images {
   }
 }
 
+const newId = (): string => `picked:${randomBytes(12).toString('hex')}`
+
 /** What an image is for, by its contents and size. */
 async function describe(id: string, path: string): Promise<ImageChoice> {
   const { size } = await stat(path).then((found) => {
@@ -106,7 +126,7 @@ async function describe(id: string, path: string): Promise<ImageChoice> {
       : (await isIso(path))
         ? 'cdrom'
         : 'disk'
-  return { id, name: basename(path), bytes: size, kind }
+  return { id, name: basename(path), bytes: size, kind, usedMs: null }
 }
 
 async function isIso(path: string): Promise<boolean> {

@@ -115,7 +115,8 @@ export class VmLibrary {
   ): Promise<string> {
     const { snapshots: _, ...record } = await this.get(id)
     const original = machine ?? record.machine
-    return this.#create({ ...record, name, machine: original }, async (folder) => {
+    // What is made of a template is a machine.
+    return this.#create({ ...record, name, template: false, machine: original }, async (folder) => {
       const made = await makeDisks(folder, original.drives)
       const isMade = (drive: DriveConfig): boolean => !original.drives.includes(drive)
       const taken = new Set(made.filter(isMade).map(({ path }) => path ?? ''))

@@ -143,6 +143,18 @@ describe('supervisor', () => {
     expect(supervisor.status('a').state).toBe('running')
   })
 
+  it('says why a guest paused by itself, until it runs again', async () => {
+    const { supervisor, processes } = powerOn()
+    await supervisor.start('a', order)
+    const reason = 'a.img: no room is left on its disk'
+    processes[0]!.server.emit('state', { kind: 'paused', reason })
+    await turn()
+    expect(supervisor.status('a')).toEqual({ state: 'paused', reason })
+    processes[0]!.server.emit('state', { kind: 'running' })
+    await turn()
+    expect(supervisor.status('a')).toEqual({ state: 'running', reason: null })
+  })
+
   it('keeps the reason of a guest that brought its machine down', async () => {
     const { supervisor, processes } = powerOn()
     await supervisor.start('a', order)

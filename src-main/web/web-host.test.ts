@@ -22,7 +22,7 @@ beforeEach(async () => {
     store: async (name, contents) => {
       let bytes = 0
       for await (const part of contents) bytes += (part as Buffer).length
-      return { id: 'media:x', name, bytes, kind: 'floppy' }
+      return { id: 'media:x', name, bytes, kind: 'floppy', usedMs: null }
     },
   }
   host = new WebHost(backend, { pages })
@@ -102,7 +102,7 @@ describe('web host', () => {
     const done = await ask('/media/a%2Fb.img', own, 'PUT', 'xyz')
     expect([done.status, JSON.parse(done.body)]).toEqual([
       200,
-      { id: 'media:x', name: 'a/b.img', bytes: 3, kind: 'floppy' },
+      { id: 'media:x', name: 'a/b.img', bytes: 3, kind: 'floppy', usedMs: null },
     ])
     expect((await ask('/', own, 'DELETE')).status).toBe(405)
   })

@@ -9,7 +9,7 @@ import { useImages } from './use-images.ts'
 
 /** Changing the medium of a drive, wherever that is offered. Failures are shown to the user. */
 export interface DriveMedia {
-  /** What can go into a drive of that kind. */
+  /** What can go into a drive of that kind: what was used last first, then by name. */
   readonly images: ComputedRef<(kind: DriveStatus['kind']) => ImageChoice[]>
   load(): Promise<void>
   insert(drive: DriveStatus, image: ImageChoice | null): void
@@ -33,7 +33,12 @@ export function useDriveMedia(machine: () => VmSummary): DriveMedia {
     )
   }
   return {
-    images: computed(() => (kind) => shelf.images.value.filter((image) => image.kind === kind)),
+    images: computed(
+      () => (kind) =>
+        shelf.images.value
+          .filter((image) => image.kind === kind)
+          .toSorted((a, b) => (b.usedMs ?? 0) - (a.usedMs ?? 0) || a.name.localeCompare(b.name)),
+    ),
     load: () => shelf.load(),
     insert,
     eject: (drive) =>

@@ -79,6 +79,7 @@ export const FIELDS: readonly Field[] = [
   },
   { id: 'group', category: 'general', at: ['group'], control: { kind: 'text', most: 200 }, live: true },
   { id: 'tags', category: 'general', at: ['tags'], control: { kind: 'tags' }, live: true },
+  { id: 'template', category: 'general', at: ['template'], control: { kind: 'toggle' } },
   { id: 'notes', category: 'general', at: ['notes'], control: { kind: 'lines' }, live: true },
 
   {
@@ -221,6 +222,7 @@ export const FIELDS: readonly Field[] = [
     at: knob('ideInterruptDelayUs'),
     control: { kind: 'number', least: 0, most: 100_000, unit: 'unit.us', optional: true },
   },
+  { id: 'busyPolling', category: 'legacy', at: knob('busyPolling'), control: { kind: 'toggle' } },
   { id: 'hpet', category: 'legacy', at: knob('hpet'), control: { kind: 'toggle' } },
   { id: 'floppyTypes', category: 'legacy', at: knob('floppyTypes'), control: { kind: 'floppy-types' } },
 ]

@@ -11,6 +11,7 @@ const machine = (name: string, more: Partial<VmSummary> = {}): VmSummary => ({
   group: '',
   tags: [],
   notes: '',
+  template: false,
   display: USUAL_DISPLAY,
   execution: USUAL_EXECUTION,
   memoryMiB: 16,

@@ -207,7 +207,11 @@ describe.skipIf(reason)('options that cannot be', () => {
     ],
     ['three floppies', times(3, '--floppy', 'good.img'), /3 floppy drives, but the controller takes 2/],
     ['one image in two drives', times(2, '--disk', 'disk.img'), /disk\.img: .*another drive of this program/],
-    ['five disks on virtio', times(5, '--disk', 'disk.img,bus=virtio'), /5 virtio disks, but there is room for 4/],
+    [
+      'five disks on virtio',
+      times(5, '--disk', 'disk.img,bus=virtio'),
+      /5 virtio disks, but there is room for 4/,
+    ],
     ['a floppy on virtio', ['--floppy', 'good.img,bus=virtio'], /bus=virtio is for disks/],
     [
       'an unknown bus',

@@ -8,8 +8,8 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { buildElectronDouble } from './electron-double/build.ts'
 
 export const PROJECT = join(import.meta.dirname, '..', '..')
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-const FLAGS = [
+export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -34,12 +34,16 @@ export interface Front {
   screenshot(name: string): Promise<void>
   /** Ids of the processes of machines. */
   machineProcesses(): Promise<number[]>
+  /** Closes the window as its user does; on the desktop only. */
+  closeWindow(): void
   close(): Promise<void>
 }
 
 export interface FrontOptions {
   /** The file that the user picks where the application asks with the system's dialog. */
   picks?: string
+  /** Which button the user presses where the application asks with the system's dialog, from 0. */
+  answers?: number
 }
 
 export const FRONTS = { web: openWeb, desktop: openDesktop } as const
@@ -55,7 +59,7 @@ async function openWeb(): Promise<Front> {
   return front
 }
 
-async function openDesktop({ picks }: FrontOptions = {}): Promise<Front> {
+async function openDesktop({ picks, answers }: FrontOptions = {}): Promise<Front> {
   const home = await newHome()
   const register = await buildElectronDouble(join(PROJECT, '.cache', 'e2e'))
   const profile = join(home, 'chromium')
@@ -64,6 +68,7 @@ async function openDesktop({ picks }: FrontOptions = {}): Promise<Front> {
     DOUBLE_CHROMIUM: CHROMIUM,
     DOUBLE_PROFILE: profile,
     ...(picks && { DOUBLE_OPEN_DIALOG: picks }),
+    ...(answers !== undefined && { DOUBLE_MESSAGE_BOX: String(answers) }),
   })
   const port = await until(async () => {
     const text = await readFile(join(profile, 'DevToolsActivePort'), 'utf8').catch(() => '')
@@ -103,19 +108,28 @@ async function watch(
     errors,
     screenshot: async (what) => void (await page.screenshot({ path: join(pictures, `${name}-${what}.png`) })),
     machineProcesses: () => childrenOf(child.pid!),
+    closeWindow: () => void child.kill('SIGUSR2'),
     async close() {
-      const gone = new Promise((resolve) => child.once('exit', resolve))
+      if (page.isClosed()) await Promise.race([gone(child), delay(20_000)])
+      if (child.exitCode !== null)
+        return void (await rm(home, { recursive: true, force: true, maxRetries: 5 }))
       // The desktop ends with its last window, the server by a signal.
       if (name === 'web') {
         child.kill('SIGTERM')
         await browser.close()
       } else await (await browser.newBrowserCDPSession()).send('Browser.close')
-      await Promise.race([gone, delay(8000)])
+      await Promise.race([gone(child), delay(8000)])
       child.kill('SIGTERM')
       await rm(home, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }
+
+/** Settles when a process has ended. */
+export const gone = (child: ChildProcess): Promise<unknown> =>
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve()
+    : new Promise((resolve) => child.once('exit', resolve))
 
 /** The processes below one that run a machine. */
 async function childrenOf(pid: number): Promise<number[]> {

@@ -47,7 +47,10 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('typing into a machine
   it('types for the keyboard of the guest, and stops when it is told to', { timeout: 240_000 }, async () => {
     const { page } = front
     await page.getByRole('tab', { name: 'Text' }).click()
-    await page.getByTestId('screen-text').getByText(/\d+ ok/).waitFor({ timeout: 90_000 })
+    await page
+      .getByTestId('screen-text')
+      .getByText(/\d+ ok/)
+      .waitFor({ timeout: 90_000 })
     const type = async (text: string, layout: string, rate: string) => {
       await input('Type text…')
       const dialog = page.getByRole('dialog')

@@ -82,8 +82,9 @@ export class Pit implements Device, BusDevice {
   /** Gate of channel 2, port 61h bit 0. */
   readonly gate2: Line = { set: (high) => this.#setGate2(high) }
 
-  get out2(): boolean {
-    return this.#channels[2].counter.out(this.#tick)
+  /** OUT2 as port 61h shows it. @param nowNs guest time now */
+  out2At(nowNs: number): boolean {
+    return this.#channels[2].counter.out(ticksAt(nowNs))
   }
 
   read(offset: number, _size: AccessSize): number {

@@ -17,7 +17,8 @@ const saved = v.object({ version: v.literal(1), portA: bits(2), portB: bits(4) }
 /** What port 61h sees of the timer. */
 export interface Channel2 {
   readonly gate2: Line
-  readonly out2: boolean
+  /** OUT2 at a guest time, which is now: programs poll this port, and one look at the clock is enough for all of it. */
+  out2At(nowNs: number): boolean
 }
 
 export interface SystemControlWiring {
@@ -83,8 +84,9 @@ export class SystemControl implements Device {
   }
 
   #readB(): number {
-    const refresh = Math.floor(this.clock.nowNs / REFRESH_NS) & 1
-    return this.#portB | (refresh ? PORT_B.REFRESH : 0) | (this.wiring.timer.out2 ? PORT_B.OUT2 : 0)
+    const { nowNs } = this.clock
+    const refresh = Math.floor(nowNs / REFRESH_NS) & 1
+    return this.#portB | (refresh ? PORT_B.REFRESH : 0) | (this.wiring.timer.out2At(nowNs) ? PORT_B.OUT2 : 0)
   }
 
   #writeB(value: number): void {

@@ -7,6 +7,8 @@ import type { FirmwareState } from '../state.ts'
 export interface Context {
   config: FirmwareConfig
   clock: Clock
+  /** Executed so far; from guest time, at 10 ns each, where the processor does not count them. */
+  instructions(): number
   log: Log
   /** The firmware's own volatile state. */
   state: FirmwareState

@@ -36,6 +36,17 @@ export function setInterrupts(b: Semantics): void {
   )
 }
 
+// Time.
+
+/** CR4.TSD: level 0 only. */
+const TIME_STAMP_DISABLE = 4
+
+/** RDTSC. One that is run by itself goes the long way, as all do then. */
+export function readTimeStamp(b: Semantics): void {
+  const disabled = and(b.word(State.CR4), i32(TIME_STAMP_DISABLE))
+  b.shortcut(both(unstepped(b), or(supervisor(b), eqz(disabled))), () => b.readTimeStamp())
+}
+
 /** EFLAGS as pushed, but for VM, which is clear. */
 export function flagsImage(b: Semantics): Expr {
   const system = and(b.word(State.EFLAGS_SYSTEM), i32(~RF))

@@ -56,6 +56,8 @@ const FLAT_COUNT = 0xfffffff1
 const DPL_SHIFT = 5
 const GATE_32 = 0x0e00
 const TASK_32_BUSY = 0x0b
+/** Vector of the page fault. */
+const PAGE_FAULT = 14
 
 const flatSupervisorKey = (b: Semantics): Expr =>
   or(and(b.word(State.JUMP_KEY), i32(KEY_GENERATION)), i32(FLAT_SUPERVISOR))
@@ -191,42 +193,76 @@ export function popSelector(b: Semantics, index: number): void {
 
 // Between rings.
 
+/**
+ * Queues the way through a 32-bit gate to a flat ring 0.
+ * @param fromLevel 3 takes the inner stack, 0 stays on the one in use
+ * @param gateLevel what the gate's level must be; null for exceptions, to which it does not matter
+ * @param frame from the error code, if there is one, to the flags
+ */
+function throughGate(
+  b: Semantics,
+  vector: Expr,
+  { fromLevel, gateLevel, frame }: { fromLevel: 0 | 3; gateLevel: number | null; frame: readonly Expr[] },
+): void {
+  const at = b.let(shl(vector, i32(3)))
+  b.require(leU(add(at, i32(7)), b.word(State.IDTR + 4)))
+  const gate = b.systemMemory(add(b.word(State.IDTR), at), 8, false)
+  const [low, high] = [b.load(gate, 4), b.let(load(gate, 4, 4))]
+  // Present; bit 8 tells a trap gate from an interrupt gate.
+  if (gateLevel === null) b.require(eq(and(high, i32(0x9e00)), i32(0x8000 | GATE_32)))
+  else b.require(eq(and(high, i32(0xfe00)), i32(0x8000 | (gateLevel << (DPL_SHIFT + 8)) | GATE_32)))
+  const selector = b.let(and(shrU(low, i32(16)), i32(0xfffc)))
+  requireFlat(b, selector, FLAT_CODE_HIGH, 0)
+  const inner = fromLevel === 3 ? innerStack(b) : null
+  const values = inner
+    ? [...frame, b.register(ESP, 4), b.word(segmentAt(SS) + Segment.SELECTOR)]
+    : [...frame]
+  const top = b.let(sub(inner ? inner.pointer : b.register(ESP, 4), i32(4 * values.length)))
+  const to = b.systemMemory(top, 4 * values.length, true)
+  values.forEach((value, i) => b.fn.store(to, value, 4, 4 * i))
+  const masked = select(and(high, i32(0x100)), i32(0), i32(IF))
+  const cleared = or(i32(TF | NT | RF | VM), masked)
+  b.setWord(State.EFLAGS_SYSTEM, and(b.word(State.EFLAGS_SYSTEM), xor(cleared, i32(-1))))
+  countInterrupt(b, vector)
+  b.setRegister(ESP, 4, top)
+  const eip = or(and(high, i32(0xffff0000 | 0)), and(low, i32(0xffff)))
+  if (inner) {
+    setFlat(b, selector, inner.stack, 0)
+    enterLevel(b, 0, eip)
+  } else {
+    b.setWord(segmentAt(CS) + Segment.SELECTOR, selector)
+    b.resumeAt(eip)
+  }
+}
+
+/** The stack of ring 0 that a 32-bit task segment names. */
+function innerStack(b: Semantics): { pointer: Expr; stack: Expr } {
+  const task = segmentAt(TR)
+  b.require(eq(and(b.word(task + Segment.ACCESS), i32(0x1f)), i32(TASK_32_BUSY)))
+  b.require(gtU(b.word(task + Segment.LIMIT), i32(8)))
+  const inner = b.systemMemory(add(b.word(task + Segment.BASE), i32(4)), 6, false)
+  const pointer = b.load(inner, 4)
+  const stack = b.let(load(inner, 2, 4))
+  requireFlat(b, stack, FLAT_DATA_HIGH, 0)
+  return { pointer, stack }
+}
+
 /** INT n from ring 3 through a 32-bit gate to ring 0. */
 export function interruptProtected(b: Semantics, vector: Expr): void {
   b.shortcut(inRing3(b), () => {
-    const at = b.let(shl(vector, i32(3)))
-    b.require(leU(add(at, i32(7)), b.word(State.IDTR + 4)))
-    const gate = b.systemMemory(add(b.word(State.IDTR), at), 8, false)
-    const [low, high] = [b.load(gate, 4), b.let(load(gate, 4, 4))]
-    // Present, DPL 3; bit 8 tells a trap gate from an interrupt gate.
-    b.require(eq(and(high, i32(0xfe00)), i32(0xe000 | GATE_32)))
-    const selector = b.let(shrU(low, i32(16)))
-    requireFlat(b, b.let(and(selector, i32(0xfffc))), FLAT_CODE_HIGH, 0)
-    const task = segmentAt(TR)
-    b.require(eq(and(b.word(task + Segment.ACCESS), i32(0x1f)), i32(TASK_32_BUSY)))
-    b.require(gtU(b.word(task + Segment.LIMIT), i32(8)))
-    const inner = b.systemMemory(add(b.word(task + Segment.BASE), i32(4)), 6, false)
-    const pointer = b.load(inner, 4)
-    const stack = b.let(load(inner, 2, 4))
-    requireFlat(b, stack, FLAT_DATA_HIGH, 0)
-    const top = b.let(sub(pointer, i32(20)))
-    const frame = b.systemMemory(top, 20, true)
-    const values = [
-      b.nextEip(),
-      b.word(segmentAt(CS) + Segment.SELECTOR),
-      flagsImage(b),
-      b.register(ESP, 4),
-      b.word(segmentAt(SS) + Segment.SELECTOR),
-    ]
-    values.forEach((value, i) => b.fn.store(frame, value, 4, 4 * i))
-    const masked = select(and(high, i32(0x100)), i32(0), i32(IF))
-    const cleared = or(i32(TF | NT | RF | VM), masked)
-    b.setWord(State.EFLAGS_SYSTEM, and(b.word(State.EFLAGS_SYSTEM), xor(cleared, i32(-1))))
-    countInterrupt(b, vector)
-    setFlat(b, b.let(and(selector, i32(0xfffc))), stack, 0)
-    b.setRegister(ESP, 4, top)
-    enterLevel(b, 0, or(and(high, i32(0xffff0000 | 0)), and(low, i32(0xffff))))
+    const frame = [b.nextEip(), b.word(segmentAt(CS) + Segment.SELECTOR), flagsImage(b)]
+    throughGate(b, vector, { fromLevel: 3, gateLevel: 3, frame })
   })
+}
+
+/** A page fault in ring 3 or ring 0, whose address is in CR2, through a 32-bit gate to ring 0. */
+export function deliverPageFault(b: Semantics, errorCode: Expr): void {
+  for (const fromLevel of [3, 0] as const)
+    b.shortcut(fromLevel === 3 ? inRing3(b) : inRing0(b), () => {
+      const flags = b.let(or(flagsImage(b), i32(RF)))
+      const frame = [errorCode, b.thisEip(), b.word(segmentAt(CS) + Segment.SELECTOR), flags]
+      throughGate(b, i32(PAGE_FAULT), { fromLevel, gateLevel: null, frame })
+    })
 }
 
 /** Flags that a return leaves alone where it takes the shortcut. */

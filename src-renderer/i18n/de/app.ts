@@ -44,6 +44,7 @@ export const app: Record<keyof typeof english, string> = {
   'drive.takeOut': 'Herausnehmen',
   'drive.putIn': 'Einlegen',
   'drive.putInNamed': '{name} einlegen',
+  'drive.recent': 'Zuletzt benutzt',
   'drive.upload': 'Abbild hochladen…',
   'drive.browse': 'Abbild wählen…',
   'drive.uploading': '{name} wird hochgeladen…',
@@ -93,6 +94,11 @@ export const app: Record<keyof typeof english, string> = {
   'remove.keptText': 'Ihr Ordner bleibt in der Bibliothek unter „removed“.',
   'remove.deletedText': 'Ihr Ordner wird in zehn Minuten gelöscht.',
 
+  'template.use': 'Neue Maschine daraus…',
+  'template.title': 'Neue Maschine aus {name}',
+  'template.text':
+    'Das ist eine Vorlage: Maschinen werden daraus gemacht, und sie bleibt, wie sie ist. In ihren Einstellungen wird sie wieder zur Maschine.',
+  'template.badge': 'Vorlage',
   'clone.title': '{name} kopieren',
   'clone.text': 'Die Kopie bekommt eigene Platten. Disketten und CDs, die anderswo liegen, werden geteilt.',
   'clone.name': '{name}, Kopie',

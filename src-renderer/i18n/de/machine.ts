@@ -104,7 +104,7 @@ export const machine: Record<keyof typeof english, string> = {
     'Er wird Taste für Taste getippt. Zeichen, die der Tastatur fehlen, werden ausgelassen; Gäste, die Tasten verlieren, brauchen ein langsameres Tempo.',
   'type.layout': 'Tastatur des Gasts',
   'type.rate': 'Tempo',
-  'type.perSecond': '{rate} Zeichen in der Sekunde',
+  'type.perSecond': '{rate} Tasten/s',
   'type.busy': 'Wird getippt…',
   'layout.us': 'Englisch (USA)',
   'layout.uk': 'Englisch (Großbritannien)',
@@ -220,6 +220,7 @@ export const machine: Record<keyof typeof english, string> = {
   'error.state-too-new': 'Der gesicherte Zustand stammt von einer neueren Version.',
   'error.priority-refused':
     'Die Einstellung gilt ab dem nächsten Start: Dieser Rechner lässt die Priorität eines laufenden Programms nicht anheben ({reason}).',
+  'error.vm-template': 'Das ist eine Vorlage, sie startet nicht. Machen Sie eine Maschine daraus.',
   'error.vm-unknown': 'Diese Maschine ist nicht mehr in der Bibliothek.',
   'error.vm-inaccessible': 'Die Maschine ist nicht benutzbar: {reason}.',
   'error.vm-busy': 'Die Maschine ist {state}.',

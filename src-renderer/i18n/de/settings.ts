@@ -28,6 +28,9 @@ export const settings: Record<keyof typeof english, string> = {
     'So heißt die Maschine in Listen. Ihr Ordner behält den Namen, mit dem sie angelegt wurde.',
   'setting.group': 'Gruppe',
   'setting.group.help': 'Wo die Liste sie zeigt; eine Gruppe in einer anderen schreibt man außen/innen.',
+  'setting.template': 'Vorlage',
+  'setting.template.help':
+    'Sie ist da, um Maschinen daraus zu machen, jede mit eigenen Platten, und startet selbst nicht.',
   'setting.tags': 'Stichwörter',
   'setting.tags.help': 'Wörter zum Wiederfinden, durch Kommas getrennt.',
   'setting.icon': 'Symbol',
@@ -103,6 +106,9 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.cpuidLimit.help': 'NT 4 bleibt bei mehr als 2 im Setup stehen.',
   'setting.ideDelay': 'Verzögerung der Platten-Interrupts',
   'setting.ideDelay.help': 'Mikrosekunden Gastzeit. Das Setup von Windows 2000 will 1000, OS/2 1.x etwa 200.',
+  'setting.busyPolling': 'Ständiges Abfragen',
+  'setting.busyPolling.help':
+    'Programme, die dauernd nach einer Taste fragen, beschäftigen den Prozessor. Aus: Tut ein Programm eine Weile nichts anderes, hält das BIOS den Prozessor an, bis etwas geschieht.',
   'setting.hpet': 'HPET (genauer Zeitgeber)',
   'setting.hpet.help': 'Ein HPET neben den älteren Zeitgebern. Für Windows XP und früher besser aus.',
   'setting.floppyTypes': 'Typen der Diskettenlaufwerke',

@@ -42,6 +42,7 @@ export const app = {
   'drive.takeOut': 'Take it out',
   'drive.putIn': 'Put in',
   'drive.putInNamed': 'Put in {name}',
+  'drive.recent': 'Used last',
   'drive.upload': 'Upload an image…',
   'drive.browse': 'Choose an image…',
   'drive.uploading': '{name} is uploaded…',
@@ -91,6 +92,11 @@ export const app = {
   'remove.keptText': 'Its folder is kept in the library under “removed”.',
   'remove.deletedText': 'Its folder is deleted in ten minutes.',
 
+  'template.use': 'New machine of this…',
+  'template.title': 'New machine of {name}',
+  'template.text':
+    'This is a template: machines are made of it, and it stays as it is. Its settings can make a machine of it again.',
+  'template.badge': 'Template',
   'clone.title': 'Clone {name}',
   'clone.text': 'The copy gets disks of its own. Floppies and CDs that lie elsewhere are shared.',
   'clone.name': '{name}, copy',

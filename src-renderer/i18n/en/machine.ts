@@ -100,7 +100,7 @@ export const machine = {
     'It is typed key by key. Characters that the keyboard lacks are left out; choose a slower speed for guests that lose keys.',
   'type.layout': 'Keyboard of the guest',
   'type.rate': 'Speed',
-  'type.perSecond': '{rate} characters a second',
+  'type.perSecond': '{rate} keys a second',
   'type.busy': 'Typing…',
   'layout.us': 'English (US)',
   'layout.uk': 'English (UK)',
@@ -216,6 +216,7 @@ export const machine = {
   'error.state-too-new': 'The saved state was made by a newer version.',
   'error.priority-refused':
     'The setting is kept for the next start: this computer does not let the priority of a program that runs be raised ({reason}).',
+  'error.vm-template': 'This is a template and does not start. Make a machine of it.',
   'error.vm-unknown': 'This machine is no longer in the library.',
   'error.vm-inaccessible': 'The machine cannot be used: {reason}.',
   'error.vm-busy': 'The machine is {state}.',

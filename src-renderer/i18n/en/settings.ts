@@ -26,6 +26,9 @@ export const settings = {
   'setting.name.help': 'What lists call the machine. Its folder keeps the name that it was made with.',
   'setting.group': 'Group',
   'setting.group.help': 'Where the list shows it; a group inside another is written as outer/inner.',
+  'setting.template': 'Template',
+  'setting.template.help':
+    'It is kept to make machines of, each with disks of its own, and does not start itself.',
   'setting.tags': 'Tags',
   'setting.tags.help': 'Words to find it by, with commas between them.',
   'setting.icon': 'Icon',
@@ -100,6 +103,9 @@ export const settings = {
   'setting.cpuidLimit.help': 'NT 4 stops in its setup with more than 2.',
   'setting.ideDelay': 'Delay of disk interrupts',
   'setting.ideDelay.help': 'Microseconds of guest time. Windows 2000 setup wants 1000, OS/2 1.x about 200.',
+  'setting.busyPolling': 'Busy polling',
+  'setting.busyPolling.help':
+    'Programs that ask for a key over and over keep the processor busy. Off: once a program has done nothing else for a moment, the BIOS halts the processor until something happens.',
   'setting.hpet': 'High precision event timer',
   'setting.hpet.help': 'An HPET beside the older timers. Leave it off for Windows XP and before.',
   'setting.floppyTypes': 'Floppy drive types',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { RF } from '../../../engine/isa/flags.ts'
 import { State } from '../../../engine/isa/state.ts'
 import { RAM_BASE } from '../../../engine/memory/layout.ts'
-import { type FrameOptions, protectedFrame, ring3 as toRing3, runBareMetal } from './bare-metal.ts'
+import { type FrameOptions, PAGE_TABLES, protectedFrame, ring3 as toRing3, runBareMetal } from './bare-metal.ts'
 
 /** Where programs leave what they have seen. */
 const SEEN = { from: 0x5000, bytes: 0x1000 }
@@ -103,6 +103,51 @@ describe('what generated code does by itself is what the processor does', () => 
     ['a call gate', 0xec00],
   ])('INT from ring 3 through %s', (_name, access) => {
     expectSame(`${gate(access)}\n${handler}\n${ring3('stc\nstd\nint 0x32\ncld', 0x246)}`)
+  })
+
+  const paged = `
+  ${PAGE_TABLES}
+  mov dword [0x21000 + 0x50 * 4], 0
+  mov dword [0x21000 + 0x51 * 4], 0x51005
+  mov dword [0x21000 + 0x52 * 4], 0x52003
+  mov eax, 0x20000
+  mov cr3, eax
+  mov eax, cr0
+  or eax, 0x80010000
+  mov cr0, eax
+  jmp .paged
+.paged:`
+  /** Each of these faults, some of them twice so that all that the delivery needs has been used. */
+  const faulting = (accesses: string[]): string =>
+    [...accesses, ...accesses]
+      .map((access, i) => `mov dword [resume], .after${i}\n${access}\n.after${i}:`)
+      .join('\n')
+  const everyKind = [
+    'mov eax, [0x50123]',
+    'add [0x50456], eax',
+    'mov dword [0x51000], 1',
+    'mov [0x4fffe], eax',
+    'push dword [0x50000]',
+    'stc\nstd\nlodsd\ncld',
+  ]
+
+  it('page faults in ring 0', () => {
+    const { log } = expectSame(`${paged}\nmov esi, 0x50010\n${faulting(everyKind)}`)
+    expect(log.filter((word) => word === 14).length).toBeGreaterThanOrEqual(8 * 12)
+  })
+
+  it('page faults in ring 3', () => {
+    const user = faulting([...everyKind, 'mov eax, [0x52000]', 'mov [0x52000], eax', 'inc dword [0x51ffe]'])
+    const { log } = expectSame(`${paged}\nmov esi, 0x50010\n${ring3(user, 0x247)}`)
+    expect(log.filter((word) => word === 14).length).toBeGreaterThanOrEqual(8 * 18)
+  })
+
+  it.each([
+    ['a trap gate', 0x8f00],
+    ['a gate that is not present', 0x0e00],
+  ])('a page fault through %s', (_name, access) => {
+    const change = `mov word [idt + 14 * 8 + 4], ${access}`
+    expectSame(`${paged}\n${change}\n${faulting(['mov eax, [0x50123]'])}`)
   })
 
   it.each([

@@ -15,7 +15,8 @@ import { DoubleBrowserWindow, DoubleIpcMain } from './window.ts'
 /**
  * A double of the part of Electron that the desktop shell uses, for machines where its binary cannot be had.
  * Windows are pages of a stock Chromium, utility processes are child processes. Settings come by environment:
- * DOUBLE_CHROMIUM the browser, DOUBLE_PROFILE its profile, DOUBLE_OPEN_DIALOG the file that the user "chooses".
+ * DOUBLE_CHROMIUM the browser, DOUBLE_PROFILE its profile, DOUBLE_OPEN_DIALOG the file that the user "chooses",
+ * DOUBLE_MESSAGE_BOX the button that he presses, from 0. SIGUSR2 is his click on the cross of the window.
  */
 const folder = mkdtempSync(join(tmpdir(), 'electron-double-'))
 const hub = new PortHub()
@@ -85,6 +86,9 @@ async function start(): Promise<void> {
   )
   browser.child.on('exit', () => app.emit('window-all-closed'))
   DoubleBrowserWindow.surroundings = { browser, hub, origin, ipc: ipcMain }
+  process.on('SIGUSR2', () => {
+    for (const window of DoubleBrowserWindow.all.values()) window.close()
+  })
 }
 
 export const app = new DoubleApp()
@@ -126,7 +130,10 @@ export const dialog = {
     } satisfies E.OpenDialogReturnValue)
   },
   showMessageBox: () =>
-    Promise.resolve({ response: 0, checkboxChecked: false } satisfies E.MessageBoxReturnValue),
+    Promise.resolve({
+      response: Number(process.env['DOUBLE_MESSAGE_BOX'] ?? 0),
+      checkboxChecked: false,
+    } satisfies E.MessageBoxReturnValue),
 }
 
 const childScript = fileURLToPath(new URL('child.mjs', import.meta.url))

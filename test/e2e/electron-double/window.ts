@@ -144,7 +144,9 @@ export class DoubleBrowserWindow
   isMinimized = (): boolean => false
   restore(): void {}
   close(): void {
-    DoubleBrowserWindow.surroundings.browser.close()
+    let prevented = false
+    this.emit('close', { preventDefault: () => (prevented = true) })
+    if (!prevented) DoubleBrowserWindow.surroundings.browser.close()
   }
   focus(): void {}
 

@@ -1,8 +1,10 @@
-import { read, readByte, type Service } from '../../port/protocol.ts'
+import { halt, read, readByte, type Service } from '../../port/protocol.ts'
 import { RETRY } from '../../port/protocol.ts'
 import { DONE, type Outcome, type Registers } from '../../port/registers.ts'
 import { BDA, BDA_SEGMENT } from '../bda.ts'
+import type { Context } from '../context.ts'
 import { nextKey, storeKey } from './buffer.ts'
+import { isIdlePoll } from './idle-polls.ts'
 
 const RETRY_INT16: Outcome = { kind: 'retry', entry: RETRY.int16 }
 
@@ -10,7 +12,7 @@ const RETRY_INT16: Outcome = { kind: 'retry', entry: RETRY.int16 }
  * INT 16h. Returns as by RETF 2 with interrupts enabled: programs far-jump in with anything as flags.
  * @see IBM PS/2 and PC BIOS interface technical reference, "Interrupt 16h"
  */
-export function* int16(r: Registers): Service<Outcome> {
+export function* int16(r: Registers, context: Context): Service<Outcome> {
   r.returnEnabled()
   switch (r.ah) {
     case 0x00:
@@ -26,6 +28,10 @@ export function* int16(r: Registers): Service<Outcome> {
       const code = yield* firstKey(r.ah === 0x11)
       r.setZero(code === null)
       if (code !== null) r.ax = code
+      else if (!context.config.busyPolling) {
+        if (isIdlePoll(context)) yield* halt()
+        context.state.polls.lastAt = context.instructions()
+      }
       break
     }
     case 0x02:

@@ -2,14 +2,17 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { RETRY } from '../../port/protocol.ts'
 import { FLAG, type Registers } from '../../port/registers.ts'
 import { TestGuest } from '../../port/test-guest.ts'
+import { testContext } from '../../test-machine.ts'
 import { int16 } from './int16.ts'
 import { keyboardInterrupt } from './interrupt.ts'
 
 let guest: TestGuest
+let context = testContext()
 const BUFFER = [0x1e, 0x00, 0x1e, 0x00]
 
 beforeEach(() => {
   guest = new TestGuest()
+  context = testContext()
   guest.set(0x40, 0x1a, BUFFER)
   guest.set(0x40, 0x80, [0x1e, 0, 0x3e, 0])
 })
@@ -17,7 +20,8 @@ beforeEach(() => {
 /** Bytes of the keyboard. @returns what the ROM is told to do after the last */
 const send = (...codes: number[]): number =>
   codes.map((al) => guest.call(keyboardInterrupt, { al }).r.ah).at(-1)
-const call = (ah: number, rest: Partial<Registers> = {}) => guest.call(int16, { ah, ...rest })
+const call = (ah: number, rest: Partial<Registers> = {}) =>
+  guest.call((r) => int16(r, context), { ah, ...rest })
 /** All keys that wait, as AH=10h gives them. */
 const keys = (ah = 0x10): string[] => {
   const all: string[] = []
@@ -143,5 +147,44 @@ describe('INT 16h', () => {
   it('gives the extended shift state', () => {
     send(0xe0, CTRL, ALT, SHIFT)
     expect(call(0x12).r.ax).toBe(0x060e)
+  })
+})
+
+describe('a program that polls for a key', () => {
+  /** Polls for a while. @param workNs what it does between two polls. @returns how often the processor halted */
+  const poll = (seconds: number, workNs: number, ah = 0x01): number => {
+    let halts = 0
+    guest.onHalt = () => {
+      halts++
+      context.clock.advance(55_000_000)
+    }
+    const endNs = context.clock.nowNs + seconds * 1e9
+    while (context.clock.nowNs < endNs) {
+      call(ah)
+      context.clock.advance(workNs)
+    }
+    return halts
+  }
+
+  it.each([0x01, 0x11])('and does nothing else has the processor halt from tick to tick: AH=%d', (ah) => {
+    expect(poll(2, 5000, ah)).toBeGreaterThan(30)
+  })
+
+  it('and works in between never does', () => {
+    expect(poll(0.3, 50_000)).toBe(0)
+  })
+
+  it('never does where the machine is set to leave it alone', () => {
+    context = testContext({ busyPolling: true })
+    expect(poll(0.2, 5000)).toBe(0)
+  })
+
+  it('has a while of polling for itself after each key', () => {
+    expect(poll(0.5, 5000)).toBeGreaterThan(0)
+    send(0x1e)
+    expect(call(0x01).r.flags & FLAG.zero).toBe(0)
+    call(0x00)
+    context.clock.advance(1_000_000)
+    expect(poll(0.1, 5000)).toBe(0)
   })
 })
