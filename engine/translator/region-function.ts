@@ -2,6 +2,7 @@ import {
   type Expr,
   add,
   add64,
+  and,
   eq,
   geS,
   i32,
@@ -11,6 +12,7 @@ import {
   ne,
   or,
   shl,
+  shrU,
   sub,
   xor,
 } from '../wasm/expression.ts'
