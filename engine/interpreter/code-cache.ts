@@ -203,8 +203,11 @@ export class CodeCache {
     this.#view.setInt32(head + Record.IMMEDIATE, entries, true)
   }
 
-  /** Calls the function at a place of the table from now on. No guard holds yet. */
-  setRegion(head: number, slot: number): void {
+  /**
+   * Calls the function at a place of the table from now on. No guard holds yet. After `untilGrown` exits that the
+   * region counts it makes its head one that is hot.
+   */
+  setRegion(head: number, slot: number, untilGrown: number): void {
     this.dropGuard(head)
     this.#view.setUint32(
       head + Record.LAST_ENTERED,
@@ -212,6 +215,7 @@ export class CodeCache {
       true,
     )
     this.#view.setInt32(head + Record.IMMEDIATE, slot, true)
+    this.#view.setInt32(head + Record.UNTIL_GROWN, untilGrown, true)
     this.#view.setUint16(head + Record.HANDLER, Handler.REGION, true)
   }
 
@@ -274,6 +278,19 @@ export class CodeCache {
   /** True once the branch has led somewhere. */
   wasTaken(branch: number): boolean {
     return this.#view.getInt32(branch + Record.LINK, true) !== LINK_STUB
+  }
+
+  /** How often regions have been left by the branch. */
+  exitsBy(branch: number): number {
+    return this.#view.getUint32(branch + Record.EXITS, true)
+  }
+
+  /** Where most exits of regions by a computed jump have led, and by how many these are more than the rest. */
+  usualTarget(jump: number): { eip: number; lead: number } {
+    return {
+      eip: this.#view.getUint32(jump + Record.USUAL_TARGET, true),
+      lead: this.#view.getUint16(jump + Record.USUAL_LEAD, true),
+    }
   }
 
   #goOnAt(record: number, next: number): void {

@@ -263,7 +263,7 @@ function emitHead(fn: FunctionBuilder, builder: HandlerBuilder, top: Label): voi
   fn.branch(top)
 }
 
-/** REGION: translated code takes the budget and says where to go on. */
+/** REGION: translated code takes the budget and says where to go on, mostly in another region. */
 function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label): void {
   const rec = local(Local.REC)
   const timed = local(Local.HOST)
@@ -272,6 +272,7 @@ function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label
     fn.drop(callOf(Import.CLOCK, I32))
     fn.end()
   }
+  const again = fn.loop()
   fn.store(rec, shrU64(load(i32(REGION_RETIRED), 8), i64(16)), 4, Record.LAST_ENTERED)
   // Which entries are timed must not follow the beat of a loop.
   fn.set(Local.HOST, eqz(shrU(mul(load(i32(REGION_RETIRED), 4), i32(HASH)), i32(32 - TIMED_SHIFT))))
@@ -288,8 +289,13 @@ function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label
   builder.leaveIf(local(Local.WHY))
   fn.set(Local.REC, load(i32(State.RECORD), 4))
   fn.set(Local.START, rec)
-  fn.branchIf(top, geS(local(Local.BUDGET), i32(0)))
+  fn.if(geS(local(Local.BUDGET), i32(0)))
+  // Nine times in ten another region comes next: no need to ask the big table.
+  fn.branchIf(again, eq(load(rec, 2, Record.HANDLER), i32(Handler.REGION)))
+  fn.branch(top)
+  fn.end()
   builder.leave(Why.BUDGET)
+  fn.end()
 }
 
 /** Cold forms find the state of the run in memory. */

@@ -18,6 +18,7 @@ import {
 } from '../wasm/expression.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 import {
+  Attention,
   MAX_FILLED,
   MAX_GLOBALS,
   State,
@@ -64,7 +65,8 @@ export function emitPageWalk(fn: FunctionBuilder, at: WalkLocals, unusual: Label
   const unless = (condition: Expr): void => fn.branchIf(unusual, eqz(condition))
   const user = and(wanted, i32(Tlb.READ_USER | Tlb.WRITE_USER))
 
-  fn.branchIf(unusual, word(Walk.BLOCKED))
+  // An instruction that is run by itself goes the long way, so that both ways can be compared.
+  fn.branchIf(unusual, or(word(Walk.BLOCKED), and(word(State.ATTENTION), i32(Attention.STEP))))
   // Paging is bit 31.
   fn.branchIf(unusual, geS(word(State.CR0), i32(0)))
   fn.branchIf(unusual, and(word(State.CR4), i32(CR4.PAE)))

@@ -31,6 +31,13 @@ export const Record = {
   GUARD_KEY: 12,
   /** u32, heads of regions: when it was entered last, in units of 65,536 instructions retired in regions. */
   LAST_ENTERED: 8,
+  /** i32, heads of regions: exits by ways that could be part of it until it is made again. */
+  UNTIL_GROWN: 28,
+  /** u32, relative branches: how often regions have been left by them. */
+  EXITS: 8,
+  /** u32 and u16, computed jumps: where most of the exits by them have led, and by how many these are more than the rest. */
+  USUAL_TARGET: 16,
+  USUAL_LEAD: 26,
 } as const
 
 export const RECORD_BYTES = 32

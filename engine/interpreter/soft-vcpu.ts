@@ -55,9 +55,6 @@ export interface Translator extends TranslatedCode {
   hot(head: number, place: HotPlace): void
   /** True when the pages of a head's region are where they were, seen from this EIP_BASE; its guard holds then. */
   guard(head: number, eipBase: number): boolean
-  /** Takes over what has been made meanwhile. Between two runs. */
-  poll(): void
-  close(): void
   /** Exits of its code by reason. */
   exits(): Record<string, number>
   stats(): Record<string, number>
@@ -74,7 +71,10 @@ export interface TranslatorHost {
   key(): number
   /** Where an EIP leads that a jump has led to lately; null for others, and for what would fault. */
   reached(eip: number): CodePlace | null
-  /** Where an EIP leads, and whether in every address space; null for what would fault. */
+  /**
+   * Where an EIP leads, and whether in every address space that the key stands for, which at level 3 is one; null for
+   * what would fault.
+   */
   look(eip: number): (CodePlace & { global: boolean }) | null
 }
 /** Functions of the FPU module that generated code calls. */
@@ -321,7 +321,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         reached: (eip) => finder.reached(eip),
         look: (eip) => {
           const place = finder.look(eip)
-          return place && { ...place, global: finder.lastGlobal }
+          return place && { ...place, global: finder.lastGlobal || this.state.cpl === 3 }
         },
       })
       code.translated = this.#translator
@@ -446,14 +446,11 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     }
   }
 
-  close(): void {
-    this.#translator?.close()
-  }
+  close(): void {}
 
   // The run loop.
 
   run(budget: number): VcpuExit {
-    this.#translator?.poll()
     const times = this.#times
     if (times === null) return this.#runFor(budget)
     const began = times.nowMs()

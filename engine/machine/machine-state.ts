@@ -137,9 +137,10 @@ function apply(
   state: Omit<MachineState, 'media'>,
 ): void {
   clock.restore(state.guestNs)
-  memory.setA20(state.a20)
   board.restore(state.board)
   for (const device of devices) device.restore(state.devices[device.id])
+  // Two ports move the gate, and each drives it while it is restored; the one that was written last counts.
+  memory.setA20(state.a20)
   // Last: lines that devices drive while they are restored are not interrupts.
   cpu.restore(state.cpu)
 }

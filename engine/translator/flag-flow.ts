@@ -11,19 +11,22 @@ interface Effect {
   defines: number
 }
 
+/** What a block does to them as a whole: `reads` counts before anything in it defines them. */
+type Passage = Effect
+
 /** Which kinds of lazy flags may be in the locals where, so that most exits and edges know without asking. */
 export class FlagFlow {
   readonly #effects = new Map<string, Effect>()
 
   /** Kinds (one bit each) at the entry of each block of a region that is entered with stored flags. */
   kindsAtEntry({ blocks, mode }: Region): number[] {
+    const passages = blocks.map((block) => this.#passage(block, mode))
     const kinds = blocks.map(() => 0)
     kinds[0] = 1 << STORED
     const queue = [0]
     for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
-      const block = blocks[number]!
-      const out = this.#after(block, kinds[number]!, mode)
-      for (const successor of successorsOf(block)) {
+      const out = after(passages[number]!, kinds[number]!)
+      for (const successor of successorsOf(blocks[number]!)) {
         if ((kinds[successor]! | out) === kinds[successor]) continue
         kinds[successor]! |= out
         queue.push(successor)
@@ -32,15 +35,14 @@ export class FlagFlow {
     return kinds
   }
 
-  #after({ steps }: Block, entry: number, mode: CodeVariant): number {
-    let kinds = entry
+  #passage({ steps }: Block, mode: CodeVariant): Passage {
+    const passage = { reads: false, defines: -1 }
     for (const step of steps) {
       const { reads, defines } = this.#effect(step, mode)
-      // Where several kinds have met, a reader turns them into the stored form.
-      if (reads && kinds & (kinds - 1)) kinds = 1 << STORED
-      if (defines >= 0) kinds = 1 << defines
+      passage.reads ||= reads && passage.defines < 0
+      if (defines >= 0) passage.defines = defines
     }
-    return kinds
+    return passage
   }
 
   #effect(step: Step, mode: CodeVariant): Effect {
@@ -49,6 +51,12 @@ export class FlagFlow {
     if (!effect) this.#effects.set(key, (effect = tryOut(step, mode)))
     return effect
   }
+}
+
+function after({ reads, defines }: Passage, entry: number): number {
+  if (defines >= 0) return 1 << defines
+  // Where several kinds have met, a reader turns them into the stored form.
+  return reads && entry & (entry - 1) ? 1 << STORED : entry
 }
 
 /** Translates an instruction into nowhere to see what becomes of the flags. */

@@ -1,16 +1,18 @@
 import type { CodeCache, CodeVariant } from '../interpreter/code-cache.ts'
 import type { Instruction } from '../isa/decoder.ts'
 import type { Unit } from '../isa/description.ts'
-import { State } from '../isa/state.ts'
 import {
   type Block,
   type Region,
   type RegionPage,
   type Step,
   branchTarget,
+  hasUsualTarget,
   isConditional,
+  isSwitch,
   isUnconditional,
   pageDelta,
+  siteOf,
   successorsOf,
 } from './region.ts'
 
@@ -33,14 +35,18 @@ interface Page {
 /** Where an EIP leads that a jump has led to lately, null for any other. */
 export type Reached = (eip: number) => { hostPage: number; variant: CodeVariant } | null
 
-export interface RegionLimits {
+export interface FinderLimits {
   /** Instructions: functions of 8 to 16 KiB are what the host's compiler takes well. */
   readonly steps: number
   readonly pages: number
+  /** Exits that make a way to another page, or that of a computed jump, worth following. */
+  readonly exitsToFollow: number
 }
 
-/** More pages halve the exits of regions and double what is to be compiled, which has not paid yet. */
-export const DEFAULT_LIMITS: RegionLimits = { steps: 220, pages: 1 }
+/** Several pages from the beginning would double what is to be compiled. */
+export const FIRST_LIMITS: FinderLimits = { steps: 220, pages: 1, exitsToFollow: 1000 }
+/** Once it is known where a region is left often. */
+export const GROWN_LIMITS: FinderLimits = { steps: 300, pages: 8, exitsToFollow: 1000 }
 /** Each is a comparison. */
 const MAX_RETURNS = 4
 /** Of a computed jump. */
@@ -63,13 +69,6 @@ const SETS_STATE = new Set(['LDMXCSR', 'PINSRW', 'MASKMOVQ', 'MASKMOVDQU', 'FRST
 
 /** System instructions that go on with the next one, mostly. */
 const LEAVES = new Set(['JMPF', 'JMPFI', 'CALLF', 'CALLFI', 'RETF', 'IRET', 'UD2'])
-/** A jump to one of several places: not by way of one word in memory, as the stubs of shared libraries do. */
-const isSwitch = ({ description: { name }, operands: [target] }: Instruction): boolean =>
-  name === 'JMPI' &&
-  target !== undefined &&
-  (target.kind === 'register' ||
-    (target.kind === 'memory' && (target.base !== State.ZERO || target.index !== State.ZERO)))
-
 const goesOn = ({ description: { name } }: Instruction): boolean => !LEAVES.has(name)
 
 /**
@@ -80,7 +79,7 @@ export function findRegion(
   code: CodeCache,
   entry: Entry,
   reached: Reached,
-  limits = DEFAULT_LIMITS,
+  limits: FinderLimits,
 ): Region | null {
   return new RegionFinder(code, entry, reached, limits).find()
 }
@@ -98,7 +97,7 @@ class RegionFinder {
     private readonly code: CodeCache,
     private readonly entry: Entry,
     private readonly reached: Reached,
-    private readonly limits: RegionLimits,
+    private readonly limits: FinderLimits,
   ) {
     const { hostPage, offset } = entry
     this.#pages = new Map([[0, { hostPage, delta: 0, mode: { ...entry.mode } }]])
@@ -115,7 +114,7 @@ class RegionFinder {
   #follow(from: number): void {
     for (let offset = from; !this.#steps.has(offset) && this.#steps.size < this.limits.steps;) {
       const page = this.#pages.get(pageDelta(offset))
-      if (!page) return this.#lead(offset)
+      if (!page) return void this.#lead(offset)
       const { hostPage, delta, mode } = page
       const instruction =
         this.code.decodeAt(hostPage, offset - delta, mode) ?? this.#decodeAcross(page, offset - delta)
@@ -132,19 +131,39 @@ class RegionFinder {
       const step: Step = { instruction, offset, record }
       this.#steps.set(offset, step)
       if (isConditional(instruction)) {
-        if (this.code.wasTaken(record) && this.#keepsEip(step)) this.#lead(branchTarget(step))
-        return this.#lead(next)
+        if (this.#follows(step)) this.#lead(branchTarget(step))
+        return void this.#lead(next)
       }
       if (isUnconditional(instruction)) {
-        const { name } = instruction.description
-        const called = name === 'CALL' && this.code.wasTaken(record)
-        if ((name === 'JMP' || called) && this.#keepsEip(step)) this.#lead(branchTarget(step))
-        if (called) this.#lead(next)
-        if (isSwitch(instruction)) this.#leadToTargets(step, page)
+        if (isSwitch(instruction)) return this.#leadToTargets(step, page)
+        const target = this.#jumpTarget(step)
+        // Without the callee nothing comes back.
+        if (target !== null && this.#lead(target) && isCall(instruction)) this.#lead(next)
         return
       }
       offset = next
     }
+  }
+
+  /** Where the region goes on behind a jump, null for nowhere. */
+  #jumpTarget(step: Step): number | null {
+    if (step.instruction.operands.some(({ kind }) => kind === 'relative'))
+      return this.#follows(step) ? branchTarget(step) : null
+    if (!hasUsualTarget(step.instruction)) return null
+    const { eip, lead } = this.code.usualTarget(siteOf(step))
+    const target = (eip - this.entry.eipBase) | 0
+    if (eip === 0 || lead < this.limits.exitsToFollow) return null
+    this.#targets.set(step.offset, [target])
+    return target
+  }
+
+  /** Whether the region goes on where a branch leads: it has been taken, and often if it is what leads to its page. */
+  #follows(step: Step): boolean {
+    if (!this.#keepsEip(step)) return false
+    const exits = this.code.exitsBy(siteOf(step))
+    return this.#pages.has(pageDelta(branchTarget(step)))
+      ? step.instruction.description.name === 'JMP' || exits > 0 || this.code.wasTaken(step.record)
+      : exits >= this.limits.exitsToFollow
   }
 
   /** What jumps have gone to on the page, while the jump cache knows it: other jumps' targets may be among them. */
@@ -158,13 +177,14 @@ class RegionFinder {
     for (const target of targets) this.#lead(target)
   }
 
-  /** Code at an offset is to be part of the region, where its page is one that may be. */
-  #lead(offset: number): void {
-    if (this.#leaders.has(offset)) return
+  /** Code at an offset is to be part of the region, where its page is one that may be: returns whether it is. */
+  #lead(offset: number): boolean {
+    if (this.#leaders.has(offset)) return true
     const page = this.#page(offset)
-    if (!page || offset - page.delta < page.mode.low || offset - page.delta >= page.mode.high) return
+    if (!page || offset - page.delta < page.mode.low || offset - page.delta >= page.mode.high) return false
     this.#leaders.add(offset)
     this.#queue.push(offset)
+    return true
   }
 
   #page(offset: number): Page | null {
@@ -260,21 +280,25 @@ function stopsIn(pages: readonly RegionPage[], block: Block): Block {
   return isGuarded ? block : { ...block, stop: 0 }
 }
 
+const isCall = ({ description: { name } }: Instruction): boolean => name === 'CALL' || name === 'CALLI'
 const nameOf = ({ steps }: Block): string => steps.at(-1)!.instruction.description.name
 
 /** Finds out which calls each RET returns from, as far as both are in the region. */
 function matchReturns(blocks: Block[], blockAt: (offset: number) => number): void {
   for (const call of blocks) {
     const site = blockAt(call.end)
-    if (nameOf(call) !== 'CALL' || call.taken < 0 || site < 0) continue
-    const seen = new Set([call.taken])
+    const callees = [call.taken, ...call.targets].filter((callee) => callee >= 0)
+    if (!isCall(call.steps.at(-1)!.instruction) || callees.length === 0 || site < 0) continue
+    const seen = new Set(callees)
     for (const number of seen) {
       const block = blocks[number]!
       const { targets } = block
       if (nameOf(block) === 'RET' && targets.length < MAX_RETURNS && !targets.includes(site))
         targets.push(site)
       // Calls within the callee come back to it.
-      const ways = nameOf(block) === 'CALL' ? [blockAt(block.end)] : [block.next, block.taken]
+      const ways = isCall(block.steps.at(-1)!.instruction)
+        ? [blockAt(block.end)]
+        : [block.next, block.taken, ...(nameOf(block) === 'JMPI' ? block.targets : [])]
       for (const way of ways) if (way >= 0) seen.add(way)
     }
   }

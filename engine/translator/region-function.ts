@@ -5,10 +5,12 @@ import {
   and,
   eq,
   geS,
+  geU,
   i32,
   i64,
   load,
   local,
+  ltS,
   ne,
   or,
   shl,
@@ -18,14 +20,23 @@ import {
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { jumpCacheEntry } from '../interpreter/jump-cache.ts'
-import { Record, Why } from '../interpreter/record.ts'
+import { Handler, Record, Why } from '../interpreter/record.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { JUMP_CACHE, REGION_EXITS, State } from '../isa/state.ts'
-import { type ExitReason } from './exit-reason.ts'
+import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
 import type { FlagFlow } from './flag-flow.ts'
 import { halvesOf } from './nowhere.ts'
-import { type Block, type Region, branchTarget, pageDelta, successorsOf } from './region.ts'
+import {
+  type Block,
+  type Region,
+  type Step,
+  branchTarget,
+  hasUsualTarget,
+  pageDelta,
+  siteOf,
+  successorsOf,
+} from './region.ts'
 import { RegionSemantics } from './region-semantics.ts'
 import { FLAG_LOCALS, LOCAL_TYPES, Local } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
@@ -48,6 +59,9 @@ export function emitRegion(
 
 const usesX87 = ({ blocks }: Region): boolean =>
   blocks.some(({ steps }) => steps.some(({ instruction }) => instruction.description.unit === 'x87'))
+
+/** More than enough to be followed. */
+const MAX_LEAD = 20_000
 
 /** More places than these are found by a table. */
 const MAX_COMPARISONS = 4
@@ -167,6 +181,7 @@ class RegionEmitter {
       fn.store(i32(State.EIP_BASE), add(local(Local.EIP_BASE), local(Local.EXIT_DELTA)), 4)
     fn.return(i32(Why.NEXT))
     fn.end()
+    this.#count()
     const target = local(Local.TARGET)
     fn.set(Local.ENTRY, jumpCacheEntry(target, load(i32(State.JUMP_KEY), 4)))
     const entry = local(Local.ENTRY)
@@ -179,6 +194,42 @@ class RegionEmitter {
     fn.end()
     fn.store(i32(State.EIP), target, 4)
     fn.push(i32(Why.JUMP))
+  }
+
+  /** Where the region could have gone on: once that happens often, the place is hot again. */
+  #count(): void {
+    const fn = this.#fn
+    const site = local(Local.SITE)
+    const left = local(Local.ENTRY)
+    fn.if(site)
+    fn.if(geU(local(Local.REASON), i32(EXIT_REASONS.indexOf('return') << 3)))
+    this.#noteTarget(site)
+    fn.else()
+    fn.store(site, add(load(site, 4, Record.EXITS), i32(1)), 4, Record.EXITS)
+    fn.end()
+    fn.set(Local.ENTRY, sub(load(i32(this.head), 4, Record.UNTIL_GROWN), i32(1)))
+    fn.store(i32(this.head), left, 4, Record.UNTIL_GROWN)
+    fn.if(ltS(left, i32(0)))
+    fn.store(i32(this.head), i32(Handler.HEAD), 2, Record.HANDLER)
+    fn.store(i32(this.head), i32(0), 4, Record.IMMEDIATE)
+    fn.end()
+    fn.end()
+  }
+
+  /** The usual target of a computed jump is the one that would win a vote. */
+  #noteTarget(site: Expr): void {
+    const fn = this.#fn
+    const target = local(Local.TARGET)
+    const lead = local(Local.ENTRY)
+    const isUsual = eq(load(site, 4, Record.USUAL_TARGET), target)
+    fn.set(Local.ENTRY, add(load(site, 2, Record.USUAL_LEAD), sub(shl(isUsual, i32(1)), i32(1))))
+    fn.if(ltS(lead, i32(0)))
+    fn.store(site, target, 4, Record.USUAL_TARGET)
+    fn.set(Local.ENTRY, i32(0))
+    fn.end()
+    fn.if(ltS(lead, i32(MAX_LEAD)))
+    fn.store(site, lead, 2, Record.USUAL_LEAD)
+    fn.end()
   }
 
   /** A block and what it dominates. */
@@ -242,10 +293,14 @@ class RegionEmitter {
             this.#fn.end()
             restore()
           }
-        semantics.leaveRegion(
-          block.steps.at(-1)!.instruction.description.name === 'RET' ? 'return' : 'indirect',
-        )
+        return this.#leaveByJump(block.steps.at(-1)!)
     }
+  }
+
+  #leaveByJump(last: Step): void {
+    const { instruction } = last
+    if (hasUsualTarget(instruction)) this.#fn.set(Local.SITE, i32(siteOf(last)))
+    this.#semantics.leaveRegion(instruction.description.name === 'RET' ? 'return' : 'indirect')
   }
 
   /** EIP of a block as an operand of the jump at the end of another gives it. */
@@ -282,7 +337,7 @@ class RegionEmitter {
     const fn = this.#fn
     const block = this.region.blocks[from]!
     const semantics = this.#semantics
-    if (to < 0 || this.#structure.leaves(from, to)) return this.#leave(block, way, 'unknown')
+    if (to < 0 || this.#structure.leaves(from, to)) return this.#leave(block, way, 'unknown', to < 0)
     semantics.noteKind(this.#kinds[to]!)
     if (this.#structure.repeats(from, to)) {
       this.#settleBudget()
@@ -301,7 +356,8 @@ class RegionEmitter {
     semantics.pending = 0
   }
 
-  #leave({ steps, end, stop }: Block, way: Way, reason: ExitReason): void {
+  /** @param growable the region may go on there when it is made again */
+  #leave({ steps, end, stop }: Block, way: Way, reason: ExitReason, growable = false): void {
     const fn = this.#fn
     const last = steps.at(-1)!
     const relative = last.instruction.operands.find(({ kind }) => kind === 'relative')
@@ -309,6 +365,7 @@ class RegionEmitter {
     let to = end
     if (way === 'branch') {
       to = branchTarget(last)
+      if (growable) fn.set(Local.SITE, i32(siteOf(last)))
       fn.set(Local.TARGET, zeroExtend(at(to), relative!.size))
     } else if (way === 'straight' && stop !== 0) {
       return this.#semantics.leaveTo(stop, end, 'system')

@@ -1,13 +1,15 @@
 import type { CodeCache } from '../interpreter/code-cache.ts'
-import type { Region } from './region.ts'
+import { type Region, instructionsOf } from './region.ts'
 
-/** A head that is being translated, or has been. */
+/** A head that has been translated. */
 export interface RegionEntry {
   readonly head: number
   readonly region: Pick<Region, 'mode' | 'eipBase' | 'pages'>
-  /** Place in the table; -1 while the region is being made. */
-  slot: number
-  dropped: boolean
+  readonly instructions: number
+  /** How often it has been made anew. */
+  readonly growths: number
+  /** Place in the table. */
+  readonly slot: number
 }
 
 /** Where the pages of a region are now. */
@@ -20,6 +22,8 @@ export interface PageFinder {
 export interface StoreOptions {
   /** Entries of a head before it is translated again after an eviction. */
   entriesUntilHot: number
+  /** Exits by ways that could be part of a region before it is made again. */
+  exitsUntilGrown: number
   /** Rewritten code is left to the interpreter for a while. */
   pausesWhenRewritten: boolean
   /** Regions that may live at a time. */
@@ -31,6 +35,8 @@ const FIRST_PAUSE = 2000
 const LONGEST_PAUSE = 0x40000000
 const NEVER = 0x7fffffff
 const SLOTS_AT_ONCE = 1024
+/** Each growth costs as much again: it must be worth more. */
+const GROWTH_FACTOR = 4
 /** Part of the regions that goes when there are too many. */
 const EVICTED = 1 / 8
 /** A record speaks for the instruction after its own too, and a region must not outlive the records that it exits to. */
@@ -60,27 +66,38 @@ export class RegionStore {
     return this.#size
   }
 
-  /** A region is going to be made for a head: from now on, what changes its code keeps it from being used. */
-  expect(head: number, { mode, eipBase, pages }: Region): RegionEntry {
-    const entry: RegionEntry = { head, region: { mode, eipBase, pages }, slot: -1, dropped: false }
+  at(head: number): RegionEntry | undefined {
+    return this.#heads.get(head)
+  }
+
+  /** A region has been made for a head, instead of the one that is there. */
+  install(head: number, region: Region, run: () => number): void {
+    const before = this.#heads.get(head)
+    if (before) this.#drop(before, NEVER)
+    if (this.#size >= this.options.maxRegions) this.#evict()
+    const { mode, eipBase, pages } = region
+    const slot = this.#take()
+    const entry: RegionEntry = {
+      head,
+      region: { mode, eipBase, pages },
+      instructions: instructionsOf(region),
+      growths: before ? before.growths + 1 : 0,
+      slot,
+    }
     this.#heads.set(head, entry)
     for (const { hostPage } of pages) {
       let entries = this.#pages.get(hostPage)
       if (!entries) this.#pages.set(hostPage, (entries = new Set()))
       entries.add(entry)
     }
-    this.code.setHead(head, NEVER)
-    return entry
+    this.table.set(slot, run)
+    this.#size++
+    this.code.setRegion(head, slot, this.options.exitsUntilGrown * GROWTH_FACTOR ** entry.growths)
   }
 
-  /** The region has been made. */
-  install(entry: RegionEntry, run: () => number): void {
-    if (entry.dropped) return
-    if (this.#size >= this.options.maxRegions) this.#evict()
-    entry.slot = this.#take()
-    this.table.set(entry.slot, run)
-    this.#size++
-    this.code.setRegion(entry.head, entry.slot)
+  /** Back to a region that cannot grow. */
+  settle({ head, slot }: RegionEntry): void {
+    this.code.setRegion(head, slot, NEVER)
   }
 
   /** Bytes [start, end) of a page have changed: regions that were made from one of them go. */
@@ -106,7 +123,6 @@ export class RegionStore {
   /** Back to counting `entries` of the head. */
   #drop(entry: RegionEntry, entries: number): void {
     const { head, region } = entry
-    entry.dropped = true
     this.code.setHead(head, entries)
     this.#heads.delete(head)
     this.#local.delete(head)
@@ -121,7 +137,6 @@ export class RegionStore {
   /** Those go that have not been entered for longest. */
   #evict(): void {
     const live = [...this.#heads.values()]
-      .filter(({ slot }) => slot >= 0)
       .map((entry) => ({ entry, last: this.code.lastEntered(entry.head) }))
       .sort((a, b) => a.last - b.last)
     const count = Math.ceil(live.length * EVICTED)
@@ -174,10 +189,7 @@ export class RegionStore {
 
   /** Heads are gone: so is what stood behind them. */
   flush(): void {
-    for (const entry of this.#heads.values()) {
-      entry.dropped = true
-      this.#release(entry)
-    }
+    for (const entry of this.#heads.values()) this.#release(entry)
     this.#heads.clear()
     this.#pages.clear()
     this.#rewrites.clear()
@@ -193,7 +205,6 @@ export class RegionStore {
   }
 
   #release(entry: RegionEntry): void {
-    if (entry.slot < 0) return
     this.table.set(entry.slot, null)
     this.#free.push(entry.slot)
     this.#size--

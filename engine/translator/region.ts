@@ -1,5 +1,7 @@
 import type { CodeVariant } from '../interpreter/code-cache.ts'
+import { RECORD_BYTES } from '../interpreter/record.ts'
 import type { Instruction } from '../isa/decoder.ts'
+import { State } from '../isa/state.ts'
 
 /**
  * One instruction of a region. Places are told as distances from the first byte of the page that the region is
@@ -12,6 +14,10 @@ export interface Step {
   readonly record: number
 }
 
+/** The record where exits by a jump are counted: that of an instruction in two pages follows its CROSS record. */
+export const siteOf = ({ record, offset, instruction: { length } }: Step): number =>
+  pageDelta(offset + length - 1) === pageDelta(offset) ? record : record + RECORD_BYTES
+
 /** Straight code. How it goes on is decided by its last step, or by what follows it. */
 export interface Block {
   readonly steps: Step[]
@@ -22,8 +28,8 @@ export interface Block {
   /** In-region block that the branch at the end leads to; -1 for none. */
   readonly taken: number
   /**
-   * Where a RET or a computed jump may lead: in-region blocks behind the calls that it returns from, or those that
-   * jumps have gone to lately.
+   * Where a RET or a computed jump may lead: in-region blocks behind the calls that it returns from, those that jumps
+   * have gone to lately, or the one that it usually goes to.
    */
   readonly targets: number[]
   /** Record of the instruction at `end` where the interpreter must do it; 0 for none. */
@@ -49,6 +55,9 @@ export interface Region {
   readonly pages: readonly RegionPage[]
 }
 
+export const instructionsOf = ({ blocks }: Region): number =>
+  blocks.reduce((sum, { steps }) => sum + steps.length, 0)
+
 /** Distance of the page that an offset lies in. */
 export const pageDelta = (offset: number): number => offset & ~0xfff
 
@@ -68,3 +77,14 @@ const UNCONDITIONAL = new Set(['JMP', 'JMPI', 'CALL', 'CALLI', 'RET'])
 export const isConditional = ({ description: { name } }: Instruction): boolean =>
   name !== 'JMP' && CONDITIONAL.test(name)
 export const isUnconditional = ({ description: { name } }: Instruction): boolean => UNCONDITIONAL.has(name)
+
+/** A jump to one of several places: not by way of one word in memory, as the stubs of shared libraries do. */
+export const isSwitch = ({ description: { name }, operands: [target] }: Instruction): boolean =>
+  name === 'JMPI' &&
+  target !== undefined &&
+  (target.kind === 'register' ||
+    (target.kind === 'memory' && (target.base !== State.ZERO || target.index !== State.ZERO)))
+
+/** RET with an operand keeps it where others keep their usual target; a jump to one of several places has none. */
+export const hasUsualTarget = (instruction: Instruction): boolean =>
+  !isSwitch(instruction) && instruction.operands.every(({ kind }) => kind !== 'immediate')

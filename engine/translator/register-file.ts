@@ -30,7 +30,8 @@ export const Local = {
   WRITE_BIT: 11,
   LINEAR: 12,
   ENTRY: 13,
-  HOST: 14,
+  /** Record of the branch by which the region is left, where it could have gone on; 0 for another exit. */
+  SITE: 14,
   FLAGS_RESULT: 15,
   FLAGS_LEFT: 16,
   FLAGS_RIGHT: 17,

@@ -1,26 +1,30 @@
 import type { HotPlace, Translator, TranslatorHost } from '../interpreter/soft-vcpu.ts'
 import { USUAL, USUAL_MASK } from '../isa/sse-native.ts'
 import { REGION_RETIRED, State } from '../isa/state.ts'
-import { InlineCompiler, type RegionCompiler } from './compiler.ts'
 import { exitCounts } from './exit-reason.ts'
-import { DEFAULT_LIMITS, type RegionLimits, findRegion } from './region-finder.ts'
-import { type RegionModule, exportName } from './region-module.ts'
+import { FlagFlow } from './flag-flow.ts'
+import { type FinderLimits, FIRST_LIMITS, GROWN_LIMITS, findRegion } from './region-finder.ts'
+import { makeRegion } from './region-module.ts'
 import { type RegionEntry, RegionStore } from './region-store.ts'
+import { type Region, instructionsOf } from './region.ts'
 
-/** Entries until a place is asked about again for which the compiler had no time. */
-const ASK_AGAIN = 500
 /** An instance and its machine code take some 40 KiB of the host's memory. */
 const MAX_REGIONS = 8192
 const NEVER = 0x7fffffff
+/** A region that has been made anew so often stays as it is. */
+const MAX_GROWTHS = 4
 
 export interface TranslatorOptions {
   /** Entries of a place before it is translated: a region takes milliseconds to make and saves nanoseconds an instruction. */
   entriesUntilHot?: number
-  limits?: RegionLimits
+  /** Exits by ways that could have been part of a region before it is made again with them. */
+  exitsUntilGrown?: number
+  /** What a region may be when it is made first, and when it grows. */
+  limits?: FinderLimits
+  grownLimits?: FinderLimits
   pausesWhenRewritten?: boolean
   /** Regions that may live at a time. */
   maxRegions?: number
-  compiler?: RegionCompiler
 }
 
 /** Makes WebAssembly of code that runs often. */
@@ -28,62 +32,68 @@ export class RegionTranslator implements Translator {
   readonly entriesUntilHot: number
   readonly #host: TranslatorHost
   readonly #store: RegionStore
-  readonly #compiler: RegionCompiler
-  readonly #limits: RegionLimits
-  readonly #waiting = new Map<number, RegionEntry>()
-  #nextId = 0
-  readonly #stats = { regions: 0, modules: 0, regionBytes: 0, regionInstructions: 0, compileMs: 0, findMs: 0 }
+  readonly #limits: FinderLimits
+  readonly #grownLimits: FinderLimits
+  readonly #flagFlow = new FlagFlow()
+  readonly #stats = {
+    regions: 0,
+    grownRegions: 0,
+    regionBytes: 0,
+    regionInstructions: 0,
+    compileMs: 0,
+    findMs: 0,
+  }
 
   constructor(host: TranslatorHost, options: TranslatorOptions = {}) {
     const {
       entriesUntilHot = 3000,
-      limits = DEFAULT_LIMITS,
+      exitsUntilGrown = 100_000,
+      limits = FIRST_LIMITS,
+      grownLimits = GROWN_LIMITS,
       pausesWhenRewritten = true,
       maxRegions = MAX_REGIONS,
     } = options
     this.entriesUntilHot = entriesUntilHot
     this.#host = host
     this.#limits = limits
-    this.#compiler = options.compiler ?? new InlineCompiler()
+    this.#grownLimits = grownLimits
     this.#store = new RegionStore(host.code, host.table, host, {
       entriesUntilHot,
+      exitsUntilGrown,
       pausesWhenRewritten,
       maxRegions,
     })
   }
 
   hot(head: number, place: HotPlace): void {
-    const host = this.#host
-    const { code } = host
-    if (!this.#compiler.takesMore) return code.setHead(head, ASK_AGAIN)
-    const began = performance.now()
-    const region = code.nearlyFull ? null : findRegion(code, place, (eip) => host.reached(eip), this.#limits)
-    this.#stats.findMs += performance.now() - began
+    const { code } = this.#host
+    const before = this.#store.at(head)
+    const region = code.nearlyFull ? null : this.#find(place, before)
+    if (before && (region === null || instructionsOf(region) <= before.instructions))
+      return this.#store.settle(before)
     if (region === null) return code.setHead(head, NEVER)
-    const id = this.#nextId++
-    this.#waiting.set(id, this.#store.expect(head, region))
-    this.#compiler.submit({ id, head, region, usualMxcsr: this.#usualMxcsr() })
-    this.poll()
-  }
-
-  poll(): void {
-    for (const made of this.#compiler.finished()) this.#install(made)
-  }
-
-  #install({ ids, module, bytes, instructions, ms }: RegionModule): void {
-    const { memory, fpu } = this.#host
     const began = performance.now()
+    const { memory, fpu } = this.#host
+    const { module, bytes } = makeRegion(region, head, this.#flagFlow, this.#usualMxcsr())
     const { exports } = new WebAssembly.Instance(module, { env: { memory }, fpu })
-    ids.forEach((id, i) => {
-      this.#store.install(this.#waiting.get(id)!, exports[exportName(i)] as () => number)
-      this.#waiting.delete(id)
-    })
+    this.#store.install(head, region, exports['run'] as () => number)
     const stats = this.#stats
-    stats.regions += ids.length
-    stats.modules++
+    if (before) stats.grownRegions++
+    else stats.regions++
     stats.regionBytes += bytes
-    stats.regionInstructions += instructions
-    stats.compileMs += ms + performance.now() - began
+    stats.regionInstructions += instructionsOf(region)
+    stats.compileMs += performance.now() - began
+  }
+
+  /** @param before what is to grow, undefined for a place without a region */
+  #find(place: HotPlace, before: RegionEntry | undefined): Region | null {
+    if (before && before.growths >= MAX_GROWTHS) return null
+    const began = performance.now()
+    const { code } = this.#host
+    const limits = before ? this.#grownLimits : this.#limits
+    const region = findRegion(code, place, (eip) => this.#host.reached(eip), limits)
+    this.#stats.findMs += performance.now() - began
+    return region
   }
 
   guard(head: number, eipBase: number): boolean {
@@ -109,10 +119,6 @@ export class RegionTranslator implements Translator {
 
   forgetKeys(): void {
     this.#store.forgetKeys()
-  }
-
-  close(): void {
-    this.#compiler.close()
   }
 
   exits(): Record<string, number> {

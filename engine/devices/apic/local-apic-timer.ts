@@ -105,11 +105,18 @@ export class LocalApicTimer {
 
   /** Takes mode and mask from the local vector table. */
   configure(periodic: boolean, masked: boolean): void {
-    // A single count that ended unseen, behind the mask, has ended for good.
-    if ((periodic !== this.#periodic || this.#masked) && this.currentCount === 0) this.#running = false
+    // What ended while masked does not interrupt later; what is merely due and not told yet does.
+    const ended = this.currentCount === 0 && (this.#masked || periodic !== this.#periodic)
+    if (ended) this.#running = false
+    else if (this.#periodic && !periodic) this.#startNs = this.clock.nowNs - this.#doneNs
     this.#periodic = periodic
     this.#masked = masked
     this.#schedule()
+  }
+
+  /** Time since the count was the initial one last. */
+  get #doneNs(): number {
+    return (this.#initialCount - this.currentCount) * this.#tickNs
   }
 
   get #tickNs(): number {

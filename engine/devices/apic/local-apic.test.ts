@@ -200,6 +200,50 @@ describe('timer', () => {
     expect(intr.level).toBe(false)
   })
 
+  it('interrupts although a busy host lets the whole count pass while it is being written', () => {
+    const { clock, intr, put } = powerOn()
+    put(DIVIDE, 0xb)
+    put(LVT_TIMER, 0x40)
+    // Each look at the clock finds it 30 µs on, as when the host has been elsewhere in between.
+    let nowNs = 0
+    Object.defineProperty(clock, 'nowNs', {
+      get: () => (nowNs += 30_000),
+      set(ns: number) {
+        nowNs = ns
+      },
+    })
+    put(INITIAL, 100)
+    clock.advance(0)
+    expect(intr.level).toBe(true)
+  })
+
+  it('interrupts although its entry is written again between the end of the count and the telling of it', () => {
+    const { clock, intr, put } = powerOn()
+    put(DIVIDE, 0xb)
+    put(LVT_TIMER, 0x40)
+    put(INITIAL, 100)
+    clock.nowNs += 5000
+    put(LVT_TIMER, 0x41)
+    clock.advance(0)
+    expect(intr.level).toBe(true)
+  })
+
+  it('goes on from where it is when it shall no longer repeat', () => {
+    const { apic, clock, intr, get, put } = powerOn()
+    put(DIVIDE, 0xb)
+    put(LVT_TIMER, 0x20040)
+    put(INITIAL, 100)
+    clock.advance(1300)
+    apic.acknowledge()
+    put(EOI, 0)
+    put(LVT_TIMER, 0x40)
+    expect(get(CURRENT)).toBe(70)
+    clock.advance(699)
+    expect(intr.level).toBe(false)
+    clock.advance(1)
+    expect(intr.level).toBe(true)
+  })
+
   it('repeats without drift', () => {
     const { apic, clock, intr, put } = powerOn()
     put(DIVIDE, 0xb)

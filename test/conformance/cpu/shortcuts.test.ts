@@ -131,14 +131,26 @@ describe('what generated code does by itself is what the processor does', () => 
     'stc\nstd\nlodsd\ncld',
   ]
 
+  /** Copies the entries that walks have marked to where programs leave what they have seen. */
+  const pages = ['0x4f', '0x50', '0x51', '0x52', '0x53'].map((page) => `0x21000 + ${page} * 4`)
+  const entries = ['0x20000', '0x20004', ...pages]
+    .map((at, i) => `mov ebx, [${at}]\nmov [0x5200 + ${i * 4}], ebx`)
+    .join('\n')
+
   it('page faults in ring 0', () => {
-    const { log } = expectSame(`${paged}\nmov esi, 0x50010\n${faulting(everyKind)}`)
+    const walked = 'mov ebx, [0x53000]\nmov [0x4f000], ebx'
+    const { log } = expectSame(`${paged}\nmov esi, 0x50010\n${walked}\n${faulting(everyKind)}\n${entries}`)
     expect(log.filter((word) => word === 14).length).toBeGreaterThanOrEqual(8 * 12)
   })
 
   it('page faults in ring 3', () => {
     const user = faulting([...everyKind, 'mov eax, [0x52000]', 'mov [0x52000], eax', 'inc dword [0x51ffe]'])
-    const { log } = expectSame(`${paged}\nmov esi, 0x50010\n${ring3(user, 0x247)}`)
+    // 4 MiB in one page besides.
+    const large = 'mov dword [0x20004], 0x87\nmov eax, cr4\nor al, 0x10\nmov cr4, eax'
+    const walked = 'mov ebx, [0x405000]\nmov [0x4f004], ebx'
+    const { log } = expectSame(
+      `${paged}\n${large}\nmov esi, 0x50010\n${ring3(`${walked}\n${user}\n${entries}`, 0x247)}`,
+    )
     expect(log.filter((word) => word === 14).length).toBeGreaterThanOrEqual(8 * 18)
   })
 

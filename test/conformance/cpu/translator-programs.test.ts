@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { RAM_BASE } from '../../../engine/memory/layout.ts'
 import { CS, DS, ES, ESP, FS, GS, SS, State, TR } from '../../../engine/isa/state.ts'
-import { InlineCompiler, type RegionCompiler } from '../../../engine/translator/compiler.ts'
-import type { RegionModule, RegionRequest } from '../../../engine/translator/region-module.ts'
 import { CR0 } from '../../../engine/vcpu/cpu-state.ts'
 import {
   CODE_PAGES,
@@ -197,34 +195,18 @@ function hash(bytes: Uint8Array, from: number, length: number): number {
   return words.reduce((sum, word) => (Math.imul(sum, 31) + word) | 0, 0)
 }
 
-/** Gives regions out at random times, as a busy thread would. */
-class LateCompiler implements RegionCompiler {
-  readonly takesMore = true
-  readonly #inner = new InlineCompiler()
-  #held: RegionModule[] = []
-
-  constructor(private readonly random: Random) {}
-
-  submit(request: RegionRequest): void {
-    this.#inner.submit(request)
-    this.#held.push(...this.#inner.finished())
-  }
-
-  finished(): RegionModule[] {
-    return this.random.oneIn(3) ? this.#held.splice(0) : []
-  }
-
-  close(): void {}
-}
-
 describe.each(MODES)('programs of loops in $name', (mode) => {
-  it('do the same in as many instructions, whenever regions arrive', () => {
+  it('do the same in as many instructions, while regions come, grow and go', () => {
     const interpreted = new ProgramMachine(mode)
-    const limits = { steps: 220, pages: 8 }
+    const limits = { steps: 220, pages: 8, exitsToFollow: 0 }
     const translated = new ProgramMachine(mode, { translator: { entriesUntilHot: 1, limits } })
-    const compiler = new LateCompiler(new Random(SEED))
-    const late = new ProgramMachine(mode, {
-      translator: { entriesUntilHot: 3, limits, compiler, maxRegions: 4 },
+    const growing = new ProgramMachine(mode, {
+      translator: {
+        entriesUntilHot: 1,
+        exitsUntilGrown: 1,
+        grownLimits: { steps: 300, pages: 8, exitsToFollow: 0 },
+        maxRegions: 4,
+      },
     })
     const random = new Random(SEED)
     for (let made = 0; made < PROGRAMS; made++) {
@@ -232,11 +214,13 @@ describe.each(MODES)('programs of loops in $name', (mode) => {
       const expected = interpreted.run(program, random)
       expect(expected).toMatchObject({ ended: true })
       expect(translated.run(program, random), `program ${made}`).toEqual(expected)
-      expect(late.run(program, random), `program ${made}, late regions`).toEqual(expected)
+      expect(growing.run(program, random), `program ${made}, growing`).toEqual(expected)
     }
     const stats = translated.processor.vcpu.translatorStats()
     expect(stats['regions']).toBeGreaterThan(PROGRAMS)
     expect(stats['translatedInstructions']).toBeGreaterThan(translated.processor.vcpu.retired / 2)
-    expect(late.processor.vcpu.translatorStats()['evictedRegions']).toBeGreaterThan(0)
+    const grown = growing.processor.vcpu.translatorStats()
+    expect(grown['grownRegions']).toBeGreaterThan(PROGRAMS / 4)
+    expect(grown['evictedRegions']).toBeGreaterThan(0)
   })
 })

@@ -11,7 +11,9 @@ const BUDGET = 100_000
 it('does what the interpreter does, with the same number of instructions', () => {
   const interpreted = new UserProcess(buildProcessor())
   const translated = new UserProcess(
-    buildProcessor({ translator: { entriesUntilHot: 0, limits: { steps: 220, pages: 8 } } }),
+    buildProcessor({
+      translator: { entriesUntilHot: 0, limits: { steps: 220, pages: 8, exitsToFollow: 0 } },
+    }),
   )
   const builder = new StreamBuilder(interpreted, new Random(SEED), { length: 12, segments: true })
   for (let made = 0; made < STREAMS;) {
