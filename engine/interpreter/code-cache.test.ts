@@ -53,11 +53,18 @@ describe('a page with decoded code', () => {
     expect(protectedPages).toEqual([PAGE, PAGE])
   })
 
-  it('needs no new protection when code is patched and run, nothing being written between', () => {
+  it('is protected anew when all of its code is patched and run: the page walk may have opened it between', () => {
     const { code, protectedPages } = pageOfCode()
     code.written(RAM_BASE + 64, 2)
     code.recordAt(PAGE, 64, MODE)
     expect(code.hitsCode(RAM_BASE + 64, 1)).toBe(true)
+    expect(protectedPages).toEqual([PAGE, PAGE])
+  })
+
+  it('needs no new protection while some of its code is left', () => {
+    const { code, protectedPages } = pageOfCode()
+    code.written(RAM_BASE + 64, 1)
+    code.recordAt(PAGE, 64, MODE)
     expect(protectedPages).toEqual([PAGE])
   })
 })

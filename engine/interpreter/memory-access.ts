@@ -56,10 +56,7 @@ export function buildMemoryAccess(memory: WebAssembly.Memory, slow: Access): Acc
 }
 
 function accessFunction(): FunctionBuilder {
-  const names = [
-    ...['linear', 'entry', 'wanted', 'write'],
-    ...['directoryAt', 'directory', 'leafAt', 'leaf', 'page', 'count'],
-  ]
+  const names = 'linear entry wanted write directoryAt directory leafAt leaf page count'.split(' ')
   const at = Object.fromEntries(names.map((name, i) => [name, PARAMETERS + i])) as unknown as WalkLocals
   const fn = new FunctionBuilder(PARAMETERS, Array<typeof I32>(PARAMETERS + names.length).fill(I32))
   const [offset, segment, kind] = [local(0), local(1), local(2)]

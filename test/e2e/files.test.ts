@@ -68,7 +68,10 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('files on the drives o
     expect(Buffer.from(copied).equals(contents)).toBe(true)
     await picker.setInputFiles({ name: 'inner.bin', mimeType: 'text/plain', buffer: contents })
     await page.locator('.title', { hasText: 'inner.bin is not copied in' }).waitFor()
-    await page.getByText(/there is a inner.bin in it already/).first().waitFor()
+    await page
+      .getByText(/there is a inner.bin in it already/)
+      .first()
+      .waitFor()
     expect(front.errors).toEqual([])
   })
 

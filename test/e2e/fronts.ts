@@ -111,8 +111,7 @@ async function watch(
     closeWindow: () => void child.kill('SIGUSR2'),
     async close() {
       if (page.isClosed()) await Promise.race([gone(child), delay(20_000)])
-      if (child.exitCode !== null)
-        return void (await rm(home, { recursive: true, force: true, maxRetries: 5 }))
+      if (child.exitCode !== null) return rm(home, { recursive: true, force: true, maxRetries: 5 })
       // The desktop ends with its last window, the server by a signal.
       if (name === 'web') {
         child.kill('SIGTERM')

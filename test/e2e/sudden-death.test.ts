@@ -75,7 +75,7 @@ describe.skipIf(reason)('processes that are killed at any moment', () => {
         const victim = VICTIMS[run < VICTIMS.length ? run : Math.floor(random() * VICTIMS.length)]!
         const { host, browser } = await raise(library)
         await delay(random() * 2000)
-        const [machine] = (await processesOf(library)).filter(({ isMachine }) => isMachine)
+        const machine = (await processesOf(library)).find(({ isMachine }) => isMachine)
         if (victim === 'machine') process.kill(machine!.pid, 'SIGKILL')
         else if (victim === 'host') host.kill('SIGKILL')
         else browser.process().kill('SIGKILL')

@@ -40,8 +40,18 @@ describe('Linux', () => {
       ]
       const { stdout } = await boot({
         args: [
-          ...['--kernel', kernel, '--initrd', initrd, '--memory', '128', '--disk', `${disk},bus=virtio`],
-          ...['--append', 'console=ttyS0 quiet', '--serial', 'stdio'],
+          '--kernel',
+          kernel,
+          '--initrd',
+          initrd,
+          '--memory',
+          '128',
+          '--disk',
+          `${disk},bus=virtio`,
+          '--append',
+          'console=ttyS0 quiet',
+          '--serial',
+          'stdio',
         ],
         steps: ['wait:^65536\\s+VTV0', 'wait:do42ne'],
         dialogue: [[/^\/ #/m, `${commands.join('; ')}\n`]],

@@ -8,7 +8,7 @@ export interface Context {
   config: FirmwareConfig
   clock: Clock
   /** Executed so far; from guest time, at 10 ns each, where the processor does not count them. */
-  instructions(): number
+  instructions: () => number
   log: Log
   /** The firmware's own volatile state. */
   state: FirmwareState

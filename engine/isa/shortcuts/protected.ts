@@ -214,9 +214,7 @@ function throughGate(
   const selector = b.let(and(shrU(low, i32(16)), i32(0xfffc)))
   requireFlat(b, selector, FLAT_CODE_HIGH, 0)
   const inner = fromLevel === 3 ? innerStack(b) : null
-  const values = inner
-    ? [...frame, b.register(ESP, 4), b.word(segmentAt(SS) + Segment.SELECTOR)]
-    : [...frame]
+  const values = inner ? [...frame, b.register(ESP, 4), b.word(segmentAt(SS) + Segment.SELECTOR)] : [...frame]
   const top = b.let(sub(inner ? inner.pointer : b.register(ESP, 4), i32(4 * values.length)))
   const to = b.systemMemory(top, 4 * values.length, true)
   values.forEach((value, i) => b.fn.store(to, value, 4, 4 * i))

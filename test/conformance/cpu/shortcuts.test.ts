@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { RF } from '../../../engine/isa/flags.ts'
 import { State } from '../../../engine/isa/state.ts'
 import { RAM_BASE } from '../../../engine/memory/layout.ts'
-import { type FrameOptions, PAGE_TABLES, protectedFrame, ring3 as toRing3, runBareMetal } from './bare-metal.ts'
+import {
+  type FrameOptions,
+  PAGE_TABLES,
+  protectedFrame,
+  ring3 as toRing3,
+  runBareMetal,
+} from './bare-metal.ts'
 
 /** Where programs leave what they have seen. */
 const SEEN = { from: 0x5000, bytes: 0x1000 }
