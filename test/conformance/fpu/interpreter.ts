@@ -77,6 +77,7 @@ export class SingleInstructions {
         writePort: unexpected,
         find: unexpected,
         clock: unexpected,
+        timeStamp: unexpected,
       },
       fpu: loadFpu(memory.wasm) as unknown as Record<string, unknown>,
     })
