@@ -22,6 +22,14 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('typing into a machine
     await front.page.getByRole('tab', { name: 'Text' }).click()
     await front.page.getByTestId('screen-text').getByText(text).waitFor({ timeout: 60_000 })
   }
+  /** It reads its keyboard only after it has looked at all devices. */
+  const isReady = async () => {
+    await front.page.getByRole('tab', { name: 'Text' }).click()
+    await front.page
+      .getByTestId('screen-text')
+      .getByText(/\d+ ok/)
+      .waitFor({ timeout: 90_000 })
+  }
 
   it('has key combinations of one’s own, kept for the next time', { timeout: 240_000 }, async () => {
     const { page } = front
@@ -35,6 +43,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('typing into a machine
     await dialog.getByRole('button', { name: 'Close' }).click()
     await page.reload()
     await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+    await isReady()
     await input('5') // its page for input
     await shows('type a line')
     await page.getByRole('tab', { name: 'Screen' }).click()
@@ -46,11 +55,8 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('typing into a machine
 
   it('types for the keyboard of the guest, and stops when it is told to', { timeout: 240_000 }, async () => {
     const { page } = front
-    await page.getByRole('tab', { name: 'Text' }).click()
-    await page
-      .getByTestId('screen-text')
-      .getByText(/\d+ ok/)
-      .waitFor({ timeout: 90_000 })
+    await isReady()
+    const task = page.getByTestId('notice').getByText('Typing…')
     const type = async (text: string, layout: string, rate: string) => {
       await input('Type text…')
       const dialog = page.getByRole('dialog')
@@ -65,10 +71,10 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('typing into a machine
     await type('zz?\n', 'de', '5')
     await shows('I read: yy_')
     await type('x'.repeat(2000), 'us', '5')
-    await page.getByText('Typing…').waitFor()
+    await task.waitFor()
     await front.screenshot('task')
     await page.getByRole('button', { name: 'Cancel' }).click()
-    await page.getByText('Typing…').waitFor({ state: 'detached' })
+    await task.waitFor({ state: 'detached' })
     expect(front.errors).toEqual([])
   })
 })
