@@ -75,14 +75,16 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('files on the drives o
     expect(front.errors).toEqual([])
   })
 
-  it.runIf(kind === 'web')('are copied out as downloads', async () => {
-    const { page } = front
-    await row('A folder').getByRole('button').click()
-    const coming = page.waitForEvent('download')
-    await row('inner.bin').getByRole('button', { name: 'Copy inner.bin out' }).click()
-    const download = await coming
-    expect(download.suggestedFilename()).toBe('inner.bin')
-    const contents = await readFile(await download.path())
-    expect(contents.equals(Buffer.alloc(900_000, 7))).toBe(true)
-  })
+  // A download of the desktop is Electron's, which the double does not have.
+  if (kind === 'web')
+    it('are copied out as downloads', async () => {
+      const { page } = front
+      await row('A folder').getByRole('button').click()
+      const coming = page.waitForEvent('download')
+      await row('inner.bin').getByRole('button', { name: 'Copy inner.bin out' }).click()
+      const download = await coming
+      expect(download.suggestedFilename()).toBe('inner.bin')
+      const contents = await readFile(await download.path())
+      expect(contents.equals(Buffer.alloc(900_000, 7))).toBe(true)
+    })
 })
