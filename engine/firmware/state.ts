@@ -36,6 +36,8 @@ export interface PollState {
   sinceNs: number
   /** Instructions up to the end of the last one. */
   lastAt: number
+  /** The one under way has had its halt, and is to be answered. */
+  rested: boolean
 }
 
 /** PS/2 mouse, INT 15h/C2h. */
@@ -47,7 +49,7 @@ export interface PointingState {
   packet: number[]
 }
 
-const noPolls = (): PollState => ({ sinceNs: 0, lastAt: -1e9 })
+const noPolls = (): PollState => ({ sinceNs: 0, lastAt: -1e9, rested: false })
 
 export const initialState = (): FirmwareState => ({
   emulation: null,
@@ -93,5 +95,5 @@ export const stateSchema = v.object({
     packet: v.pipe(v.array(bits(8)), v.maxLength(8)),
   }),
   /** Missing in states of earlier builds. */
-  polls: v.optional(v.object({ sinceNs: timeNs, lastAt: timeNs }), noPolls),
+  polls: v.optional(v.object({ sinceNs: timeNs, lastAt: timeNs, rested: v.boolean() }), noPolls),
 })

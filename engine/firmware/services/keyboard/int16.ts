@@ -1,5 +1,4 @@
-import { halt, read, readByte, type Service } from '../../port/protocol.ts'
-import { RETRY } from '../../port/protocol.ts'
+import { read, readByte, RETRY, type Service } from '../../port/protocol.ts'
 import { DONE, type Outcome, type Registers } from '../../port/registers.ts'
 import { BDA, BDA_SEGMENT } from '../bda.ts'
 import type { Context } from '../context.ts'
@@ -29,8 +28,11 @@ export function* int16(r: Registers, context: Context): Service<Outcome> {
       r.setZero(code === null)
       if (code !== null) r.ax = code
       else if (!context.config.busyPolling) {
-        if (isIdlePoll(context)) yield* halt()
-        context.state.polls.lastAt = context.instructions()
+        const { polls } = context.state
+        // The halt is outside of the call, so that a machine can be saved meanwhile; then the call comes again.
+        polls.rested = !polls.rested && isIdlePoll(context)
+        if (polls.rested) return RETRY_INT16
+        polls.lastAt = context.instructions()
       }
       break
     }
