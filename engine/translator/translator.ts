@@ -17,7 +17,7 @@ const MAX_GROWTHS = 4
 export interface TranslatorOptions {
   /** Entries of a place before it is translated: a region takes milliseconds to make and saves nanoseconds an instruction. */
   entriesUntilHot?: number
-  /** Exits by ways that could have been part of a region before it is made again with them. */
+  /** Exits by ways that could have been part of a region before it is made again with them: never, unless told (decision 15). */
   exitsUntilGrown?: number
   /** What a region may be when it is made first, and when it grows. */
   limits?: FinderLimits
@@ -47,7 +47,7 @@ export class RegionTranslator implements Translator {
   constructor(host: TranslatorHost, options: TranslatorOptions = {}) {
     const {
       entriesUntilHot = 3000,
-      exitsUntilGrown = 100_000,
+      exitsUntilGrown = NEVER,
       limits = FIRST_LIMITS,
       grownLimits = GROWN_LIMITS,
       pausesWhenRewritten = true,
