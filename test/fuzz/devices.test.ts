@@ -1,23 +1,11 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { BLOCK_CASES, Fuzzer } from './fuzzer.ts'
+import { MAX_GROWTH_BYTES, retainedBytes, SETTLED_AFTER } from './retained-bytes.ts'
 import { SETTINGS, wanted } from './settings.ts'
 import { MACHINE, type Subject } from './subjects.ts'
 
-const MAX_GROWTH_BYTES = 32 * 1024 * 1024
 /** Every so many blocks one is run again, and must read the same. */
 const REPLAY_EVERY = 16
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
-
-/** What is still referred to. Resident memory says when the host's allocator gave back what the harness freed. */
-function retainedBytes(): number {
-  collectGarbage()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
 
 process.stderr.write(`fuzz: seed ${SETTINGS.seed}\n`)
 
@@ -39,7 +27,7 @@ function hammer(subject: Subject, cases: number): void {
       if (trace !== null && again !== null)
         expect(again, `block ${block} of ${subject.name} again`).toBe(trace)
     }
-    if (block === Math.min(8, blocks - 1)) settledBytes = retainedBytes()
+    if (block === Math.min(SETTLED_AFTER, blocks - 1)) settledBytes = retainedBytes()
   }
   const grownBytes = retainedBytes() - settledBytes
   const seconds = (performance.now() - started) / 1000

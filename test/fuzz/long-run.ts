@@ -1,26 +1,14 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { BLOCK_CASES, Fuzzer } from './fuzzer.ts'
+import { MAX_GROWTH_BYTES, retainedBytes, SETTLED_AFTER } from './retained-bytes.ts'
 import { MACHINE, SUBJECTS, type Subject } from './subjects.ts'
 
 // One device's part of a long run, in a process of its own: long-run DEVICE SEED CASES; without arguments it prints the
 // devices' names. Throws what to repeat at the first failure. Array indexes are not checked here, which would double the
 // time: `npm test` checks them.
 
-const MAX_GROWTH_BYTES = 32 * 1024 * 1024
-/** Blocks after which the host's compiler has seen everything, and memory may grow no more. */
-const SETTLED_AFTER = 8
 const REPORT_EVERY_MS = 60_000
 
-const retainedBytes = (collectGarbage: () => void): number => {
-  collectGarbage()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
-
 function hammer(subject: Subject, seed: number, cases: number): void {
-  setFlagsFromString('--expose-gc')
-  const collectGarbage = runInNewContext('gc') as () => void
   const fuzzer = new Fuzzer(subject, seed)
   const blocks = Math.ceil(cases / BLOCK_CASES)
   const started = performance.now()
@@ -28,12 +16,12 @@ function hammer(subject: Subject, seed: number, cases: number): void {
   let settledBytes = 0
   for (let block = 0; block < blocks; block++) {
     fuzzer.runBlock(block)
-    if (block === Math.min(SETTLED_AFTER, blocks - 1)) settledBytes = retainedBytes(collectGarbage)
+    if (block === Math.min(SETTLED_AFTER, blocks - 1)) settledBytes = retainedBytes()
     if (performance.now() - reportedAt < REPORT_EVERY_MS) continue
     reportedAt = performance.now()
     process.stderr.write(`${subject.name}: ${(block + 1) * BLOCK_CASES} cases so far\n`)
   }
-  const grownBytes = retainedBytes(collectGarbage) - settledBytes
+  const grownBytes = retainedBytes() - settledBytes
   const seconds = Math.round((performance.now() - started) / 1000)
   const grownMiB = (grownBytes / 2 ** 20).toFixed(1)
   console.log(
