@@ -42,6 +42,14 @@ import { FLAG_LOCALS, LOCAL_TYPES, Local } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
 import { type X87Flow, x87FlowOf } from './x87-flow.ts'
 
+/** What a region is made for. */
+export interface RegionOptions {
+  /** What MXCSR is like where it is entered (see Exits). */
+  readonly usualMxcsr: boolean
+  /** It counts where it is left, to be made again with what lies there. */
+  readonly grows: boolean
+}
+
 /**
  * One region as a function (budget) → why. It runs until it is left: 0 when the interpreter goes on at
  * State.RECORD, Why.JUMP when State.EIP is not in the jump cache, Why.GUARD when it has not been entered because the
@@ -52,9 +60,9 @@ export function emitRegion(
   head: number,
   flagFlow: FlagFlow,
   helperIndex: (signature: string) => number,
-  usualMxcsr: boolean,
+  options: RegionOptions,
 ): FunctionBuilder {
-  return new RegionEmitter(region, head, flagFlow, helperIndex, usualMxcsr).function()
+  return new RegionEmitter(region, head, flagFlow, helperIndex, options).function()
 }
 
 const usesX87 = ({ blocks }: Region): boolean =>
@@ -101,7 +109,7 @@ class RegionEmitter {
     private readonly head: number,
     flagFlow: FlagFlow,
     private readonly helperIndex: (signature: string) => number,
-    private readonly usualMxcsr: boolean,
+    private readonly options: RegionOptions,
   ) {
     // A branch to where it would go anyway makes two edges, and a merge of its target.
     this.#structure = structureOf({ successors: region.blocks.map((block) => successorsOf(block)) })
@@ -117,7 +125,7 @@ class RegionEmitter {
     const dynamic = fn.block()
     this.#semantics = new RegionSemantics(
       fn,
-      { byKind, dynamic, helperIndex: this.helperIndex, usualMxcsr: this.usualMxcsr },
+      { byKind, dynamic, helperIndex: this.helperIndex, usualMxcsr: this.options.usualMxcsr },
       halvesOf(this.region),
     )
     if (this.#x87) this.#semantics.x87.carry(this.#x87.used)
@@ -181,7 +189,7 @@ class RegionEmitter {
       fn.store(i32(State.EIP_BASE), add(local(Local.EIP_BASE), local(Local.EXIT_DELTA)), 4)
     fn.return(i32(Why.NEXT))
     fn.end()
-    this.#count()
+    if (this.options.grows) this.#count()
     const target = local(Local.TARGET)
     fn.set(Local.ENTRY, jumpCacheEntry(target, load(i32(State.JUMP_KEY), 4)))
     const entry = local(Local.ENTRY)
@@ -299,7 +307,7 @@ class RegionEmitter {
 
   #leaveByJump(last: Step): void {
     const { instruction } = last
-    if (hasUsualTarget(instruction)) this.#fn.set(Local.SITE, i32(siteOf(last)))
+    if (this.options.grows && hasUsualTarget(instruction)) this.#fn.set(Local.SITE, i32(siteOf(last)))
     this.#semantics.leaveRegion(instruction.description.name === 'RET' ? 'return' : 'indirect')
   }
 
@@ -365,7 +373,7 @@ class RegionEmitter {
     let to = end
     if (way === 'branch') {
       to = branchTarget(last)
-      if (growable) fn.set(Local.SITE, i32(siteOf(last)))
+      if (growable && this.options.grows) fn.set(Local.SITE, i32(siteOf(last)))
       fn.set(Local.TARGET, zeroExtend(at(to), relative!.size))
     } else if (way === 'straight' && stop !== 0) {
       return this.#semantics.leaveTo(stop, end, 'system')

@@ -1,18 +1,15 @@
 import { writeModule } from '../wasm/module-writer.ts'
 import type { FlagFlow } from './flag-flow.ts'
 import { helperImport } from './helper-import.ts'
-import { emitRegion } from './region-function.ts'
+import { type RegionOptions, emitRegion } from './region-function.ts'
 import type { Region } from './region.ts'
 
-/**
- * Makes the module of a region for a head of the interpreter's records; it exports the function `run`.
- * @param usualMxcsr what MXCSR is like where the region is entered (see Exits)
- */
+/** Makes the module of a region for a head of the interpreter's records; it exports the function `run`. */
 export function makeRegion(
   region: Region,
   head: number,
   flagFlow: FlagFlow,
-  usualMxcsr: boolean,
+  options: RegionOptions,
 ): { module: WebAssembly.Module; bytes: number } {
   const helpers = new Map<string, number>()
   const helperIndex = (name: string): number => {
@@ -20,7 +17,7 @@ export function makeRegion(
     if (index === undefined) helpers.set(name, (index = helpers.size))
     return index
   }
-  const run = emitRegion(region, head, flagFlow, helperIndex, usualMxcsr)
+  const run = emitRegion(region, head, flagFlow, helperIndex, options)
   const wasm = writeModule({
     imports: [...helpers.keys()].map(helperImport),
     functions: [run],

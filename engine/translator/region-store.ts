@@ -22,8 +22,8 @@ export interface PageFinder {
 export interface StoreOptions {
   /** Entries of a head before it is translated again after an eviction. */
   entriesUntilHot: number
-  /** Exits by ways that could be part of a region before it is made again. */
-  exitsUntilGrown: number
+  /** Exits by ways that could be part of a region before it is made again; null for never. */
+  exitsUntilGrown: number | null
   /** Rewritten code is left to the interpreter for a while. */
   pausesWhenRewritten: boolean
   /** Regions that may live at a time. */
@@ -33,7 +33,8 @@ export interface StoreOptions {
 /** Rewritten code is left to the interpreter for longer and longer. */
 const FIRST_PAUSE = 2000
 const LONGEST_PAUSE = 0x40000000
-const NEVER = 0x7fffffff
+/** Of a count of entries or exits. */
+export const NEVER = 0x7fffffff
 const SLOTS_AT_ONCE = 1024
 /** Each growth costs as much again: it must be worth more. */
 const GROWTH_FACTOR = 4
@@ -92,7 +93,12 @@ export class RegionStore {
     }
     this.table.set(slot, run)
     this.#size++
-    this.code.setRegion(head, slot, this.options.exitsUntilGrown * GROWTH_FACTOR ** entry.growths)
+    const { exitsUntilGrown } = this.options
+    this.code.setRegion(
+      head,
+      slot,
+      exitsUntilGrown === null ? NEVER : exitsUntilGrown * GROWTH_FACTOR ** entry.growths,
+    )
   }
 
   /** Back to a region that cannot grow. */

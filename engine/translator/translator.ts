@@ -5,20 +5,19 @@ import { exitCounts } from './exit-reason.ts'
 import { FlagFlow } from './flag-flow.ts'
 import { type FinderLimits, FIRST_LIMITS, GROWN_LIMITS, findRegion } from './region-finder.ts'
 import { makeRegion } from './region-module.ts'
-import { type RegionEntry, RegionStore } from './region-store.ts'
+import { NEVER, type RegionEntry, RegionStore } from './region-store.ts'
 import { type Region, instructionsOf } from './region.ts'
 
 /** An instance and its machine code take some 40 KiB of the host's memory. */
 const MAX_REGIONS = 8192
-const NEVER = 0x7fffffff
 /** A region that has been made anew so often stays as it is. */
 const MAX_GROWTHS = 4
 
 export interface TranslatorOptions {
   /** Entries of a place before it is translated: a region takes milliseconds to make and saves nanoseconds an instruction. */
   entriesUntilHot?: number
-  /** Exits by ways that could have been part of a region before it is made again with them: never, unless told (decision 15). */
-  exitsUntilGrown?: number
+  /** Exits by ways that could have been part of a region before it is made again with them; null, the default, for never (decision 15). */
+  exitsUntilGrown?: number | null
   /** What a region may be when it is made first, and when it grows. */
   limits?: FinderLimits
   grownLimits?: FinderLimits
@@ -34,6 +33,7 @@ export class RegionTranslator implements Translator {
   readonly #store: RegionStore
   readonly #limits: FinderLimits
   readonly #grownLimits: FinderLimits
+  readonly #grows: boolean
   readonly #flagFlow = new FlagFlow()
   readonly #stats = {
     regions: 0,
@@ -47,7 +47,7 @@ export class RegionTranslator implements Translator {
   constructor(host: TranslatorHost, options: TranslatorOptions = {}) {
     const {
       entriesUntilHot = 3000,
-      exitsUntilGrown = NEVER,
+      exitsUntilGrown = null,
       limits = FIRST_LIMITS,
       grownLimits = GROWN_LIMITS,
       pausesWhenRewritten = true,
@@ -57,6 +57,7 @@ export class RegionTranslator implements Translator {
     this.#host = host
     this.#limits = limits
     this.#grownLimits = grownLimits
+    this.#grows = exitsUntilGrown !== null
     this.#store = new RegionStore(host.code, host.table, host, {
       entriesUntilHot,
       exitsUntilGrown,
@@ -74,7 +75,8 @@ export class RegionTranslator implements Translator {
     if (region === null) return code.setHead(head, NEVER)
     const began = performance.now()
     const { memory, fpu } = this.#host
-    const { module, bytes } = makeRegion(region, head, this.#flagFlow, this.#usualMxcsr())
+    const options = { usualMxcsr: this.#usualMxcsr(), grows: this.#grows }
+    const { module, bytes } = makeRegion(region, head, this.#flagFlow, options)
     const { exports } = new WebAssembly.Instance(module, { env: { memory }, fpu })
     this.#store.install(head, region, exports['run'] as () => number)
     const stats = this.#stats
