@@ -1,4 +1,5 @@
 import { type BlockImage, DiskError } from './block-image.ts'
+import { ImageLayer } from './image-layer.ts'
 
 /** What may be held for a disk that is full: far more than a guest writes before it stands still. */
 const MAX_OWED_BYTES = 64 * 1024 * 1024
@@ -8,35 +9,17 @@ const MAX_OWED_BYTES = 64 * 1024 * 1024
  * here, and `onFull` is told so that the guest stands still before its next instruction; once `deliver` succeeds it
  * goes on as if nothing had been. Every other failure comes through as it is.
  */
-export class PatientImage implements BlockImage {
+export class PatientImage extends ImageLayer {
   /** Sectors that were refused. */
   #owed = new Map<number, Uint8Array>()
   #owesFlush = false
 
   constructor(
-    private readonly image: BlockImage,
+    image: BlockImage,
     private readonly onFull: (error: DiskError) => void,
     private readonly maxOwedBytes = MAX_OWED_BYTES,
-  ) {}
-
-  get name(): string {
-    return this.image.name
-  }
-
-  get sectorBytes(): number {
-    return this.image.sectorBytes
-  }
-
-  get sectorCount(): number {
-    return this.image.sectorCount
-  }
-
-  get readonly(): boolean {
-    return this.image.readonly
-  }
-
-  get holdsBack(): boolean {
-    return this.image.holdsBack ?? false
+  ) {
+    super(image)
   }
 
   /** Whether something waits for room on the host's disk. */
@@ -44,8 +27,8 @@ export class PatientImage implements BlockImage {
     return this.#owed.size > 0 || this.#owesFlush
   }
 
-  read(sector: number, count: number, into: Uint8Array): void {
-    this.image.read(sector, count, into)
+  override read(sector: number, count: number, into: Uint8Array): void {
+    super.read(sector, count, into)
     if (this.#owed.size === 0) return
     for (let index = 0; index < count; index++) {
       const own = this.#owed.get(sector + index)
@@ -53,11 +36,11 @@ export class PatientImage implements BlockImage {
     }
   }
 
-  write(sector: number, count: number, from: Uint8Array): void {
+  override write(sector: number, count: number, from: Uint8Array): void {
     // Behind what is owed already, so that an older write never comes after a newer one.
     if (this.#owed.size > 0) return this.#owe(sector, count, from)
     try {
-      this.image.write(sector, count, from)
+      super.write(sector, count, from)
     } catch (error) {
       if (!isFull(error)) throw error
       this.#owe(sector, count, from, error)
@@ -65,7 +48,7 @@ export class PatientImage implements BlockImage {
     }
   }
 
-  flush(): void {
+  override flush(): void {
     try {
       this.deliver()
     } catch (error) {
@@ -78,15 +61,11 @@ export class PatientImage implements BlockImage {
   /** Brings all that was written to the host's disk. Throws `DiskError`, `full` while there is no room; nothing is lost. */
   deliver(): void {
     for (const [sector, bytes] of this.#owed) {
-      this.image.write(sector, 1, bytes)
+      super.write(sector, 1, bytes)
       this.#owed.delete(sector)
     }
-    this.image.flush()
+    super.flush()
     this.#owesFlush = false
-  }
-
-  close(): void {
-    this.image.close()
   }
 
   #owe(sector: number, count: number, from: Uint8Array, error?: DiskError): void {
