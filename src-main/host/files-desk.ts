@@ -1,16 +1,17 @@
 import { appendFile, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { type DriveContents, FILE_PIECE_BYTES } from '../../engine/protocol/drive-files.ts'
+import { type DriveContents, FILE_PIECE_BYTES, MAX_TREE_ENTRIES } from '../../engine/protocol/drive-files.ts'
 import type { HostContract, LogEntry } from '../../engine/protocol/host-contract.ts'
 import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
 import { describeError, RpcError, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import type { VmState } from '../../engine/protocol/vm.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import type { SourceOptions } from '../../engine/service/media/media.ts'
+import { inTurns } from './in-turns.ts'
 import type { VmLibrary } from './library.ts'
 
-export type FilesCall = 'driveContents' | 'driveFiles' | 'readDriveFile' | 'writeDriveFile'
+export type FilesCall = 'driveContents' | 'driveFiles' | 'driveTree' | 'readDriveFile' | 'writeDriveFile'
 
 /** Files that are on their way in at once. */
 const MAX_UPLOADS = 8
@@ -57,11 +58,15 @@ export class FilesDesk {
       return drives.flatMap((drive, index) => (drive.path === null ? [] : [this.#contents(drive, index)]))
     },
     driveFiles: async ({ id, drive, partition, path }) => {
-      const source = await this.#source(id, drive)
+      const source = await this.source(id, drive)
       return this.#browser.list(source.path, path, { ...source.options, partition })
     },
+    driveTree: async ({ id, drive, partition, path }) => {
+      const source = await this.source(id, drive)
+      return this.#browser.tree(source.path, path, MAX_TREE_ENTRIES, { ...source.options, partition })
+    },
     readDriveFile: async ({ id, drive, partition, path, from }) => {
-      const source = await this.#source(id, drive)
+      const source = await this.source(id, drive)
       const bytes = this.#browser.read(source.path, path, from, FILE_PIECE_BYTES, {
         ...source.options,
         partition,
@@ -69,7 +74,7 @@ export class FilesDesk {
       return Buffer.from(bytes).toString('base64')
     },
     writeDriveFile: async ({ id, drive, partition, path, name, from, totalBytes, data, replaces }) => {
-      const source = await this.#source(id, drive)
+      const source = await this.source(id, drive)
       const key = JSON.stringify([id, drive, partition, path, name])
       const upload = await this.#upload(key, name, from, totalBytes)
       await appendFile(upload.file, Buffer.from(data, 'base64'))
@@ -139,16 +144,15 @@ export class FilesDesk {
         await this.#checkOff(id)
         // A state remembers its disks: written behind its back they would no longer be those.
         if ((await this.host.stateOf(id)) === 'saved') throw new RpcError('vm-busy', { id, state: 'saved' })
-        const copying = this.#browser.copyIn(path, [file], folder, options)
-        for (let step = copying.next(); !step.done; step = copying.next())
-          await new Promise((resolve) => setImmediate(resolve))
+        await inTurns(this.#browser.copyIn(path, [file], folder, options))
       })
     } finally {
       this.host.settle(id)
     }
   }
 
-  async #source(id: string, index: number): Promise<Source> {
+  /** The image in a drive of a machine that is off. Throws `vm-busy`, `option-invalid`. */
+  async source(id: string, index: number): Promise<Source> {
     await this.#checkOff(id)
     const drive = (await this.library.machineConfig(id)).drives[index]
     if (!drive || drive.path === null)

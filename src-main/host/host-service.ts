@@ -25,9 +25,11 @@ import { exists } from './exists.ts'
 import { faultText } from './fault-text.ts'
 import { FilesDesk, type FilesCall } from './files-desk.ts'
 import { Images } from './images.ts'
+import { ImportDesk, type ImportCall } from './import-desk.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
 import { MachineStart } from './machine-start.ts'
+import { MediaDesk, type MediaCall } from './media-desk.ts'
 import { newMachine } from './new-machine.ts'
 import { loadPresets } from './presets.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
@@ -50,6 +52,8 @@ export class HostService<P extends VmProcess> {
   readonly #presets: Preset[] = loadPresets()
   readonly #snapshots: SnapshotDesk<P>
   readonly #files: FilesDesk
+  readonly #imports: ImportDesk
+  readonly #media: MediaDesk
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
   /** Machines whose writes are thrown away at the end of their run. */
@@ -96,6 +100,18 @@ export class HostService<P extends VmProcess> {
       settle: (id) => this.#snapshots.settle(id),
       note: (id, level, text) => this.#log.note(id, level, text),
     })
+    const tellProgress = (task: string, part: number): void => {
+      for (const client of this.#clients) client.emit('progress', { task, part })
+    }
+    this.#imports = new ImportDesk(library, this.images, {
+      tellProgress,
+      tellOf: (id) => this.#tellOf(id),
+      noteImport: (id, kind) => this.#log.note(id, 'info', `made after a machine of ${kind}`),
+    })
+    this.#media = new MediaDesk(this.images, {
+      tellProgress,
+      driveSource: (id, drive) => this.#files.source(id, drive),
+    })
   }
 
   /** Opens the library at a folder; a new one gets the demo machine. */
@@ -115,7 +131,13 @@ export class HostService<P extends VmProcess> {
     const client = new RpcServer<HostContract>(
       hostContract,
       channel,
-      { ...this.#calls, ...this.#snapshots.calls, ...this.#files.calls },
+      {
+        ...this.#calls,
+        ...this.#snapshots.calls,
+        ...this.#files.calls,
+        ...this.#imports.calls,
+        ...this.#media.calls,
+      },
       {},
       () => this.#clients.delete(client),
     )
@@ -144,11 +166,12 @@ export class HostService<P extends VmProcess> {
     await Promise.all(this.#locks.values())
     await this.#snapshots.close()
     await this.#files.close()
+    await this.#media.close()
     for (const timer of this.#purges.values()) clearTimeout(timer)
     await this.#log.flush()
   }
 
-  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall | FilesCall> = {
+  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall | FilesCall | ImportCall | MediaCall> = {
     list: () => this.list(),
     images: () => this.images.list(),
     presets: () => this.#presets,

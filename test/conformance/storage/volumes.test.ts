@@ -36,6 +36,7 @@ beforeEach(() => {
 afterEach(() => fs.rmSync(folder, { recursive: true }))
 
 const file = (name: string): string => join(folder, name)
+const side = (path: string) => ({ path, partition: null, options: {} })
 
 /** Names long and short, empty and larger files, nesting, a folder of many entries. */
 function makeTree(): void {
@@ -279,18 +280,18 @@ describe('a medium made of a folder', () => {
 
   it('tells what a guest changed in it', () => {
     finish(imageOfFolder(tree, file('a.img'), FROM_FOLDER))
-    expect(finish(compareFiles(tree, file('a.img'), { partition: null }))).toEqual([])
+    expect(finish(compareFiles(side(tree), side(file('a.img'))))).toEqual([])
     fs.copyFileSync(file('a.img'), file('b.img'))
     fs.writeFileSync(file('new.txt'), 'from the guest')
     fs.writeFileSync(file('AUTOEXEC.BAT'), 'x'.repeat(321))
     finish(new ImageBrowser().copyIn(file('b.img'), [file('new.txt')], 'DOS', WHOLE))
     finish(new ImageBrowser().copyIn(file('b.img'), [file('AUTOEXEC.BAT')], '', { ...WHOLE, replaces: true }))
     const changed = { path: 'AUTOEXEC.BAT', change: 'changed' }
-    expect(finish(compareFiles(file('a.img'), file('b.img'), { partition: null }))).toEqual([
+    expect(finish(compareFiles(side(file('a.img')), side(file('b.img'))))).toEqual([
       changed,
       { path: 'DOS/new.txt', change: 'added' },
     ])
-    expect(finish(compareFiles(file('b.img'), tree, { partition: null }))).toEqual([
+    expect(finish(compareFiles(side(file('b.img')), side(tree)))).toEqual([
       changed,
       { path: 'DOS/new.txt', change: 'removed' },
     ])
