@@ -72,6 +72,17 @@ function expectTree(image: string, partition: number | null = null): void {
   fs.rmSync(join(out, 'lost+found'), { recursive: true, force: true })
   expect(run('diff', '-r', tree, out)).toBe('')
   fs.rmSync(out, { recursive: true })
+  const large = 'A longer name/inner/data.bin'
+  const contents = fs.readFileSync(join(tree, large))
+  for (const from of [0, 1, 511, 4095, 4096, 65_537, 299_999, 300_000, 400_000])
+    for (const bytes of [1, 5000, 400_000]) {
+      const part = new ImageBrowser().read(image, large, from, bytes, { partition })
+      expect([from, bytes, Buffer.compare(part, contents.subarray(from, from + bytes))]).toEqual([
+        from,
+        bytes,
+        0,
+      ])
+    }
 }
 
 function finish<T>(work: Generator<unknown, T>): T {
@@ -276,6 +287,32 @@ describe('a medium made of a folder', () => {
     const tooSmall = { ...FROM_FOLDER, sizeBytes: 368_640 }
     expect(() => finish(imageOfFolder(tree, file('b.img'), tooSmall))).toThrow(/no room/)
     expect(fs.readdirSync(folder).filter((name) => name.includes('b.img'))).toEqual([])
+  })
+
+  it('is copied out without touching files of a like name', () => {
+    finish(imageOfFolder(tree, file('a.img'), FROM_FOLDER))
+    fs.writeFileSync(file('out.part'), 'mine')
+    fs.mkdirSync(file('DOS.part'))
+    finish(new ImageBrowser().copyOut(file('a.img'), 'AUTOEXEC.BAT', file('out'), WHOLE))
+    finish(new ImageBrowser().copyOut(file('a.img'), 'DOS', file('DOS'), WHOLE))
+    expect(fs.readFileSync(file('out.part'), 'utf8')).toBe('mine')
+    expect(fs.readdirSync(folder).toSorted()).toEqual(['DOS', 'DOS.part', 'a.img', 'out', 'out.part', 'tree'])
+  })
+
+  it('is read on from where it is asked, whatever lies before', () => {
+    const bytes = 24 * MIB
+    fs.writeFileSync(join(tree, 'large'), new Uint8Array(bytes).fill(9))
+    finish(imageOfFolder(tree, file('a.img'), FROM_FOLDER))
+    const browser = new ImageBrowser()
+    const timeOf = (from: number): number => {
+      const began = performance.now()
+      for (let times = 0; times < 10; times++)
+        browser.read(file('a.img'), 'large', from, 4096, { partition: null })
+      return performance.now() - began
+    }
+    timeOf(0)
+    // Reading all that comes before took a hundred times as long.
+    expect(timeOf(bytes - 4096)).toBeLessThan(10 * timeOf(0) + 20)
   })
 
   it('tells what a guest changed in it', () => {
