@@ -19,13 +19,13 @@ import {
   xor,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
-import { jumpCacheEntry } from '../interpreter/jump-cache.ts'
 import { Handler, Record, Why } from '../interpreter/record.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
-import { JUMP_CACHE, REGION_EXITS, State } from '../isa/state.ts'
+import { REGION_EXITS, REGION_RETIRED, State } from '../isa/state.ts'
 import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
 import type { FlagFlow } from './flag-flow.ts'
+import { CHAIN } from './helper-import.ts'
 import { halvesOf } from './nowhere.ts'
 import {
   type Block,
@@ -51,9 +51,10 @@ export interface RegionOptions {
 }
 
 /**
- * One region as a function (budget) → why. It runs until it is left: 0 when the interpreter goes on at
- * State.RECORD, Why.JUMP when State.EIP is not in the jump cache, Why.GUARD when it has not been entered because the
- * guard at its head does not hold. State.BUDGET is what is left of the budget.
+ * One region as a function (budget) → why. It runs until it is left, and other regions after it (see
+ * interpreter/chain.ts): 0 when the interpreter goes on at State.RECORD, Why.JUMP when State.EIP is not in the jump
+ * cache, Why.GUARD when the region of State.RECORD has not been entered because the guard at its head does not hold.
+ * State.BUDGET is what is left of the budget.
  */
 export function emitRegion(
   region: Region,
@@ -149,6 +150,7 @@ class RegionEmitter {
   #start(): void {
     this.#fn.prepend((fn) => {
       if (this.region.pages.length > 1) this.#guard(fn)
+      fn.store(i32(this.head), load(i32(REGION_RETIRED + 2), 4), 4, Record.LAST_ENTERED)
       this.#semantics.registers.loadAll(fn)
       this.#semantics.startUnits(fn)
       this.#semantics.x87.start(fn)
@@ -179,29 +181,18 @@ class RegionEmitter {
     const budget = local(Local.BUDGET)
     this.#semantics.registers.storeWritten()
     this.#semantics.x87.finish()
-    fn.store(i32(State.BUDGET), budget, 4)
     fn.set(Local.REASON, shl(local(Local.REASON), i32(3)))
     const counter = local(Local.REASON)
     fn.store(counter, add64(load(counter, 8, REGION_EXITS), i64(1)), 8, REGION_EXITS)
     fn.if(local(Local.EXIT))
+    fn.store(i32(State.BUDGET), budget, 4)
     fn.store(i32(State.RECORD), local(Local.EXIT), 4)
     if (this.region.pages.length > 1)
       fn.store(i32(State.EIP_BASE), add(local(Local.EIP_BASE), local(Local.EXIT_DELTA)), 4)
     fn.return(i32(Why.NEXT))
     fn.end()
     if (this.options.grows) this.#count()
-    const target = local(Local.TARGET)
-    fn.set(Local.ENTRY, jumpCacheEntry(target, load(i32(State.JUMP_KEY), 4)))
-    const entry = local(Local.ENTRY)
-    const unknown = fn.block()
-    fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE), target))
-    fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE + 4), load(i32(State.JUMP_KEY), 4)))
-    fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
-    fn.store(i32(State.RECORD), load(entry, 4, JUMP_CACHE + 8), 4)
-    fn.return(i32(Why.NEXT))
-    fn.end()
-    fn.store(i32(State.EIP), target, 4)
-    fn.push(i32(Why.JUMP))
+    fn.returnCall(this.helperIndex(CHAIN), local(Local.TARGET), budget)
   }
 
   /** Where the region could have gone on: once that happens often, the place is hot again. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createMachine } from '../../../engine/machine/pc.ts'
-import { machineConfig, runUntilSaid, writeBootFloppy } from '../../support/talking-guest.ts'
+import { machineConfig, runToExit, runUntilSaid, writeBootFloppy } from '../../support/talking-guest.ts'
 
 /** What needs processor, chipset and firmware together, by programs in real mode that talk on COM1. */
 describe.each(['interpreter', 'jit'] as const)('the whole machine, %s', (accel) => {
@@ -107,7 +107,78 @@ describe.each(['interpreter', 'jit'] as const)('the whole machine, %s', (accel) 
     `),
     ).toBe('ABG.')
   })
+
+  it('has a serial mouse in place of the PS/2 mouse, which a driver finds and follows', () => {
+    const boot = join(folder, 'boot.img')
+    writeBootFloppy(boot, MOUSE_DRIVER)
+    const drives = [{ kind: 'floppy' as const, path: boot, readonly: true }]
+    const machine = createMachine(machineConfig({ accel, drives, mouse: 'com2' }))
+    try {
+      expect(runUntilSaid(machine, '3')).toBe('M3')
+      machine.mouse.move(70, -2, 0, 1)
+      expect(runToExit(machine)).toBe(1)
+    } finally {
+      machine.close()
+    }
+  })
 })
+
+/** Tells on COM1 how the mouse on COM2 calls itself, and ends with 1 when it has moved as the test moves it. */
+const MOUSE_DRIVER = `
+    int 0x11
+    test al, 4 ; no PS/2 mouse
+    jnz wrong
+    mov dx, 0x2fb
+    mov al, 0x80
+    out dx, al
+    mov dl, 0xf8
+    mov al, 96 ; 1200 baud
+    out dx, al
+    inc dx
+    mov al, 0
+    out dx, al
+    mov dl, 0xfb
+    mov al, 2 ; seven bits
+    out dx, al
+    inc dx
+    mov al, 3 ; DTR and RTS
+    out dx, al
+    call hear
+    call say
+    call hear
+    call say
+    call hear
+    cmp al, 0x6d
+    jne wrong
+    call hear
+    cmp al, 0x06
+    jne wrong
+    call hear
+    cmp al, 0x3e
+    jne wrong
+    mov al, 1
+    jmp end
+  wrong:
+    mov al, 2
+  end:
+    out 0xf4, al
+    hlt
+  hear:
+    mov dx, 0x2fd
+  wait:
+    in al, dx
+    test al, 1
+    jz wait
+    mov dx, 0x2f8
+    in al, dx
+    ret
+  say:
+    push dx
+    mov dx, 0x3f8
+    out dx, al
+    pop dx
+    ret
+`
 
 /** The character in AL. */
 const SAY = `
