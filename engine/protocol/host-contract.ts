@@ -2,6 +2,10 @@ import * as v from 'valibot'
 import { DriveContents, DriveEntry, DrivePlace, DriveTree, FilePiece } from './drive-files.ts'
 import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB } from './machine-config.ts'
 import {
+  EXPORT_PLANS,
+  ExportPlan,
+  ExportResult,
+  ExportWish,
   FileChanges,
   FolderMedium,
   FolderPiece,
@@ -150,6 +154,13 @@ export const hostContract = {
     /** What a machine of another program would become; nothing is written. Throws `file-unusable`. */
     planImport: { params: ImportSource, result: ImportReport },
     importMachine: { params: ImportWish, result: VmSummary },
+    /** What another program would not have in the same way; nothing is written. Throws `vm-busy`. */
+    planExport: {
+      params: v.strictObject({ id: VmId, kind: v.picklist(EXPORT_PLANS) }),
+      result: ExportPlan,
+    },
+    /** Writes a machine that is off, with copies of its media, into the folder of exports. */
+    exportMachine: { params: ExportWish, result: ExportResult },
     /** A folder on the host for files that come piece by piece; `mediumOfFolder` and `dropFolder` end it. */
     beginFolder: { params: nothing, result: v.string() },
     addToFolder: { params: FolderPiece, result: nothing },

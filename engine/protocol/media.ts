@@ -49,6 +49,28 @@ export const ImportReport = v.object({
 })
 export type ImportReport = v.InferOutput<typeof ImportReport>
 
+export const EXPORT_KINDS = ['ova', 'ovf', 'libvirt'] as const
+/** `qemu` is a command that runs the machine on the same images; nothing is written. */
+export const EXPORT_PLANS = ['qemu', ...EXPORT_KINDS] as const
+
+export const ExportPlan = v.object({
+  /** Of QEMU; null where files are written. */
+  command: v.nullable(v.string()),
+  /** One line for each item that the other program does not have in the same way. */
+  differences: v.array(v.string()),
+})
+export type ExportPlan = v.InferOutput<typeof ExportPlan>
+
+export const ExportWish = v.strictObject({ id: VmId, kind: v.picklist(EXPORT_KINDS), task })
+
+export const ExportResult = v.object({
+  /** On the host. */
+  place: v.string(),
+  /** What was written, by names from the folder of exports on; the web host serves them below `/exports/`. */
+  files: v.array(v.string()),
+})
+export type ExportResult = v.InferOutput<typeof ExportResult>
+
 /** A folder of the user's that is on its way to the host, by the id that the host gave it. */
 const FolderId = v.pipe(v.string(), v.regex(/^[0-9a-f]{24}$/))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))

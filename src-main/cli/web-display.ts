@@ -32,6 +32,7 @@ export class WebDisplay {
       serve: (channel) => this.#serve(channel),
       viewSocket: (id) => (id === ID ? socket : null),
       store: () => Promise.reject(new RpcError('not-in-library')),
+      exported: () => null,
     })
   }
 
@@ -102,6 +103,8 @@ export class WebDisplay {
         writeDriveFile: never,
         planImport: never,
         importMachine: never,
+        planExport: never,
+        exportMachine: never,
         beginFolder: never,
         addToFolder: never,
         dropFolder: never,

@@ -6,6 +6,7 @@ import type { HostContract, LogEntry } from '../../engine/protocol/host-contract
 import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
 import { describeError, RpcError, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import type { VmState } from '../../engine/protocol/vm.ts'
+import { driveSource } from '../../engine/service/media/drive-source.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import type { SourceOptions } from '../../engine/service/media/media.ts'
 import { inTurns } from './in-turns.ts'
@@ -96,7 +97,7 @@ export class FilesDesk {
   }
 
   #contents(drive: DriveConfig, index: number): DriveContents {
-    const { path, options } = sourceOf(drive)
+    const { path, options } = driveSource(drive)
     const known = { drive: index, kind: drive.kind, name: basename(drive.path!) }
     try {
       const volumes = this.#browser.volumes(path, options)
@@ -157,7 +158,7 @@ export class FilesDesk {
     const drive = (await this.library.machineConfig(id)).drives[index]
     if (!drive || drive.path === null)
       throw new RpcError('option-invalid', { option: `drive ${index}`, reason: 'nothing is in it' })
-    return sourceOf(drive)
+    return driveSource(drive)
   }
 
   /** A guest that runs has its own view of its disks. Throws `vm-busy`. */
@@ -166,11 +167,4 @@ export class FilesDesk {
     if (state !== 'off' && state !== 'aborted' && state !== 'saved')
       throw new RpcError('vm-busy', { id, state })
   }
-}
-
-/** Over a disk that only takes writes beside it lies what the guest sees. */
-function sourceOf({ path, overlay, ephemeral, format, allowed = [] }: DriveConfig): Source {
-  if (overlay !== undefined && !ephemeral)
-    return { path: overlay, options: { format: 'qcow2', allowed: [...allowed, path!] } }
-  return { path: path!, options: { format: format === 'auto' ? undefined : format, allowed } }
 }

@@ -16,12 +16,14 @@ import {
   VmRecord,
   type HostFault,
   type VmSettings,
+  type VmState,
   type VmSummary,
 } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
+import { ExportDesk, type ExportCall } from './export-desk.ts'
 import { faultText } from './fault-text.ts'
 import { FilesDesk, type FilesCall } from './files-desk.ts'
 import { Images } from './images.ts'
@@ -53,6 +55,7 @@ export class HostService<P extends VmProcess> {
   readonly #snapshots: SnapshotDesk<P>
   readonly #files: FilesDesk
   readonly #imports: ImportDesk
+  readonly #exports: ExportDesk
   readonly #media: MediaDesk
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
@@ -89,13 +92,14 @@ export class HostService<P extends VmProcess> {
       tellOf: (id) => this.#tellOf(id),
       note: (id, level, text) => this.#log.note(id, level, text),
     })
+    const stateOf = async (id: string): Promise<VmState> => {
+      const entry = await this.library.read(id)
+      if (!entry) throw new RpcError('vm-unknown', { id })
+      return (await this.#summary(entry)).state
+    }
     this.#files = new FilesDesk(library, {
       exclusively: (id, change) => this.#exclusively(id, change),
-      stateOf: async (id) => {
-        const entry = await this.library.read(id)
-        if (!entry) throw new RpcError('vm-unknown', { id })
-        return (await this.#summary(entry)).state
-      },
+      stateOf,
       stopSettling: (id) => this.#snapshots.stopSettling(id),
       settle: (id) => this.#snapshots.settle(id),
       note: (id, level, text) => this.#log.note(id, level, text),
@@ -107,6 +111,12 @@ export class HostService<P extends VmProcess> {
       tellProgress,
       tellOf: (id) => this.#tellOf(id),
       noteImport: (id, kind) => this.#log.note(id, 'info', `made after a machine of ${kind}`),
+    })
+    this.#exports = new ExportDesk(library, {
+      tellProgress,
+      stateOf,
+      whileOff: (id, work) => this.#snapshots.whileOff(id, work),
+      note: (id, level, text) => this.#log.note(id, level, text),
     })
     this.#media = new MediaDesk(this.images, {
       tellProgress,
@@ -136,12 +146,20 @@ export class HostService<P extends VmProcess> {
         ...this.#snapshots.calls,
         ...this.#files.calls,
         ...this.#imports.calls,
+        ...this.#exports.calls,
         ...this.#media.calls,
       },
       {},
       () => this.#clients.delete(client),
     )
     this.#clients.add(client)
+  }
+
+  /** Place of a file that was exported, by its name from the folder of exports on; null where none can be. */
+  exported(name: string): string | null {
+    const parts = name.split('/')
+    const isPlain = parts.length <= 2 && parts.every((part) => /^[\w-][\w.-]*$/.test(part))
+    return isPlain ? join(this.library.exportsFolder, ...parts) : null
   }
 
   async list(): Promise<VmSummary[]> {
@@ -171,7 +189,10 @@ export class HostService<P extends VmProcess> {
     await this.#log.flush()
   }
 
-  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall | FilesCall | ImportCall | MediaCall> = {
+  readonly #calls: Omit<
+    CallHandlers<HostContract>,
+    SnapshotCall | FilesCall | ImportCall | ExportCall | MediaCall
+  > = {
     list: () => this.list(),
     images: () => this.images.list(),
     presets: () => this.#presets,

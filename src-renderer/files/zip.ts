@@ -15,8 +15,8 @@ export const MAX_ZIP_BYTES = 2 ** 32 - 1
  * @see PKWARE APPNOTE 6.3.3, 4.3
  */
 export async function zipOf(entries: readonly ZipEntry[]): Promise<Blob> {
-  const parts: BlobPart[] = []
-  const directory: BlobPart[] = []
+  const parts: (Blob | Uint8Array<ArrayBuffer>)[] = []
+  const directory: Uint8Array<ArrayBuffer>[] = []
   let [at, directoryBytes] = [0, 0]
   for (const entry of entries) {
     const name = new TextEncoder().encode(entry.contents ? entry.path : `${entry.path}/`)

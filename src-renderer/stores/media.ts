@@ -2,6 +2,9 @@ import { defineStore } from 'pinia'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import { FILE_PIECE_BYTES } from '../../engine/protocol/drive-files.ts'
 import type {
+  EXPORT_PLANS,
+  ExportPlan,
+  ExportResult,
   FileChanges,
   FolderMedium,
   ImportReport,
@@ -12,6 +15,8 @@ import type { FolderFile } from '../files/folder-files.ts'
 import type { Task } from '../transport/transport.ts'
 import { toBase64 } from './base64.ts'
 import { useMachines } from './machines.ts'
+
+export type ExportChoice = (typeof EXPORT_PLANS)[number]
 
 /** Machines of other programs, media that are made of folders, and what differs between two of them. */
 export const useMedia = defineStore('media', () => {
@@ -63,6 +68,16 @@ export const useMedia = defineStore('media', () => {
         await followed(task, (of) =>
           machines.host().call('importMachine', { source, name, task: of }, { signal: task.signal }),
         ),
+      ),
+    planExport: async (id: string, kind: ExportChoice): Promise<ExportPlan> =>
+      machines.host().call('planExport', { id, kind }),
+    exportMachine: async (
+      id: string,
+      kind: Exclude<ExportChoice, 'qemu'>,
+      task: Task,
+    ): Promise<ExportResult> =>
+      followed(task, (of) =>
+        machines.host().call('exportMachine', { id, kind, task: of }, { signal: task.signal }),
       ),
     mediumOf: async (
       files: readonly FolderFile[],

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { source as axe } from 'axe-core'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
+import { planImport } from '../../engine/service/import/import-machine.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import { FRONTS, missing, type Front, type FrontOptions } from './fronts.ts'
 
@@ -91,6 +92,46 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('media and import, %s'
       .getByText(/no configuration that is known here/)
       .waitFor()
     expect(await dialog().getByRole('button', { name: 'Import' }).isDisabled()).toBe(true)
+    expect(front.errors).toEqual([])
+  })
+
+  it('a machine is written for other programs, with what they lack told first', async () => {
+    await open()
+    const { page, home } = front
+    const openExport = async (): Promise<void> => {
+      await page.getByTestId('more').click()
+      await page.getByRole('menuitem', { name: 'Export…' }).click()
+    }
+    await openExport()
+    await dialog()
+      .getByText(/^serial ports: OVF has none/)
+      .waitFor()
+    await front.screenshot('export')
+    expect(await faults()).toEqual([])
+    await dialog().getByRole('button', { name: 'Export' }).click()
+    const ova = join(home, 'exports', 'Vitrine-diagnostics.ova')
+    await dialog().getByText(`It lies in ${ova}`).waitFor()
+    const plan = planImport(ova)
+    expect(plan).toMatchObject({ kind: 'OVF', name: 'Vitrine diagnostics' })
+    expect(plan.machine.memoryMiB).toBe(32)
+    if (kind === 'web') {
+      const coming = page.waitForEvent('download')
+      await dialog().getByRole('link', { name: 'Vitrine-diagnostics.ova' }).click()
+      const download = await coming
+      expect((await readFile(await download.path())).equals(await readFile(ova))).toBe(true)
+    }
+    await dialog().getByLabel('What for').selectOption({ label: 'libvirt: XML and disks in qcow2' })
+    await dialog()
+      .getByText(/^it runs by KVM/)
+      .waitFor()
+    await dialog().getByRole('button', { name: 'Export' }).click()
+    await dialog()
+      .getByText(`It lies in ${join(home, 'exports', 'Vitrine-diagnostics')}`, { exact: true })
+      .waitFor()
+    const files = await readdir(join(home, 'exports', 'Vitrine-diagnostics'))
+    expect(files.toSorted()).toEqual(['Vitrine-diagnostics-floppy-1.img', 'Vitrine-diagnostics.xml'])
+    await dialog().getByLabel('What for').selectOption({ label: 'QEMU: a command, on the same images' })
+    expect(await dialog().getByLabel('Command').inputValue()).toMatch(/^qemu-system-i386 /)
     expect(front.errors).toEqual([])
   })
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { zipOf } from './zip.ts'
+import { zipOf } from '../../../src-renderer/files/zip.ts'
 
 /** What a reader of another make finds: name, size, time and contents of each entry. */
 const READER = `import json, sys, zipfile
