@@ -262,6 +262,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.code.onFlush = () => finder.forgetAll()
     this.#memory.observe({
       remapped: () => this.mmu.flush(true),
+      toBeNoted: (firstPage, pageCount) => this.mmu.noteWrites(firstPage, pageCount),
       written: (offset, length) => {
         if (this.code.holdsCode(Math.floor(offset / 4096)) || length > 4096 - (offset & 0xfff))
           this.code.written(offset, length)
