@@ -1,6 +1,6 @@
 import { PAGE_SIZE } from '../memory/layout.ts'
 import { isZeroPage } from '../memory/zero-pages.ts'
-import { memoryChunks } from './memory-image.ts'
+import { packMemoryAside } from './memory-image.ts'
 import { writeStateFile } from './state-file.ts'
 
 /** A machine's state at one moment, its memory copied as it is, so that the guest need not wait for the packing. */
@@ -37,14 +37,8 @@ export function copyInto(room: Uint8Array, memory: Uint8Array): void {
 
 /** The state file of a capture; others get their turn while it is packed. */
 export async function packCapture({ state, ram, vram, writes }: MachineCapture): Promise<Uint8Array> {
-  return writeStateFile({ state, parts: [await packSlowly(ram), await packSlowly(vram), ...writes] })
-}
-
-async function packSlowly(memory: Uint8Array): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  for (const part of memoryChunks(memory)) {
-    parts.push(...part)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  return Buffer.concat(parts)
+  return writeStateFile({
+    state,
+    parts: [await packMemoryAside(ram), await packMemoryAside(vram), ...writes],
+  })
 }

@@ -14,6 +14,7 @@ import type {
 import type { FolderFile } from '../files/folder-files.ts'
 import type { Task } from '../transport/transport.ts'
 import { toBase64 } from './base64.ts'
+import { followed } from './followed.ts'
 import { useMachines } from './machines.ts'
 
 export type ExportChoice = (typeof EXPORT_PLANS)[number]
@@ -21,19 +22,6 @@ export type ExportChoice = (typeof EXPORT_PLANS)[number]
 /** Machines of other programs, media that are made of folders, and what differs between two of them. */
 export const useMedia = defineStore('media', () => {
   const machines = useMachines()
-
-  /** Does what the host tells the progress of. @param work gets the name under which it does */
-  async function followed<T>(task: Task, work: (name: string) => Promise<T>): Promise<T> {
-    const name = crypto.randomUUID()
-    const stop = machines
-      .host()
-      .on('progress', (told) => void (told.task === name && task.progress(told.part)))
-    try {
-      return await work(name)
-    } finally {
-      stop()
-    }
-  }
 
   /** Sends a folder to the host. @returns its id there */
   async function send(files: readonly FolderFile[], task: Task): Promise<string> {

@@ -1,6 +1,9 @@
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
 import type { SnapshotList } from '../../engine/protocol/snapshot.ts'
+import type { SnapshotComparison } from '../../engine/protocol/snapshot-comparison.ts'
+import type { Task } from '../transport/transport.ts'
+import { followed } from './followed.ts'
 import { useMachines } from './machines.ts'
 
 /** The snapshots of the machine that is shown. The host has them; every change is asked of it and read back. */
@@ -41,6 +44,10 @@ export const useSnapshots = defineStore('snapshots', () => {
       change(id, () => machines.host().call('startFrom', { id, snapshot })),
     clone: async (id: string, snapshot: string, name: string, linked: boolean) =>
       machines.reveal(await machines.host().call('cloneSnapshot', { id, snapshot, name, linked })),
+    compare: (id: string, before: string, after: string, task: Task): Promise<SnapshotComparison> =>
+      followed(task, (of) =>
+        machines.host().call('compareSnapshots', { id, before, after, task: of }, { signal: task.signal }),
+      ),
     picture: (id: string, snapshot: string) => machines.host().call('snapshotPicture', { id, snapshot }),
   }
 })

@@ -36,6 +36,11 @@ export const settings = {
   'setting.notes': 'Notes',
   'setting.notes.help':
     'Whatever you want to remember: passwords of the guest, what is installed, what you tried.',
+  'setting.autoSnapshots': 'Automatic snapshots',
+  'setting.autoSnapshots.help':
+    'Minutes from one snapshot to the next while the machine runs; 0 takes none. The guest stands still for a moment each time.',
+  'setting.autoSnapshotsKept': 'Automatic snapshots that stay',
+  'setting.autoSnapshotsKept.help': 'The oldest ones are deleted. Those that you take yourself always stay.',
   'setting.cpuModel': 'Processor',
   'setting.cpuModel.help':
     'Decides which instructions exist and what the processor says it is. Old systems can fail on a processor that is much newer.',
