@@ -23,14 +23,13 @@ describe('packed memory', () => {
     expect(packed.length).toBeLessThan(1000)
   })
 
-  it('is the same packed aside, and what does not pack is stored', async () => {
+  it('comes back as well when it is packed aside, and what does not pack is stored', async () => {
     const before = memoryOf(1200, { 3: 128, 299: 7 })
     let word = 1
     const words = new Uint32Array(before.buffer, 300 * PAGE, 600 * 1024)
     for (let at = 0; at < words.length; at++)
       words[at] = word = (Math.imul(word, 1_664_525) + 1_013_904_223) ^ (word >>> 7)
     const packed = await packMemoryAside(before)
-    expect(Buffer.compare(packed, packMemory(before))).toBe(0)
     expect(packed.length / (600 * PAGE)).toBeGreaterThan(0.9)
     expect(packed.length / (600 * PAGE)).toBeLessThan(1.01)
     const after = new Uint8Array(before.length)
