@@ -132,7 +132,7 @@ async function describe(id: string, path: string): Promise<ImageChoice> {
   const isContainer = format !== null && format !== 'raw'
   const kind = isContainer
     ? 'disk'
-    : (await isIso(path))
+    : new Media().isDisc(path) || (await isIso(path))
       ? 'cdrom'
       : size <= LARGEST_FLOPPY
         ? 'floppy'
