@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CPU_MODELS, type CpuModelName } from '../../../engine/vcpu/model.ts'
-import { protectedFrame, runBareMetal } from './bare-metal.ts'
+import { protectedFrame, ring3, runBareMetal } from './bare-metal.ts'
 
 const [UD, GP] = [6, 13]
 const MODELS = Object.keys(CPU_MODELS) as CpuModelName[]
@@ -50,6 +50,23 @@ describe('the model decides which instructions there are', () => {
   it('test registers, on the 386 and the 486 alone', () => {
     const there = MODELS.filter((model) => faultOf('db 0x0f, 0x24, 0xf0', model) === null)
     expect(there).toEqual(['386', '486'])
+    // TR3 to TR5 test the 486's own cache.
+    expect(MODELS.filter((model) => faultOf('db 0x0f, 0x24, 0xd8', model) === null)).toEqual(['486'])
+  })
+
+  it('and a look-up in the TLB by a test register finds nothing', () => {
+    const body = `
+      mov eax, 0xfffff010
+      db 0x0f, 0x26, 0xf8 ; TR7
+      mov eax, 0x12345001
+      db 0x0f, 0x26, 0xf0 ; TR6: look up
+      db 0x0f, 0x24, 0xf0
+      mov dx, 0xe9
+      out dx, eax
+      db 0x0f, 0x24, 0xf8
+      out dx, eax`
+    expect(runBareMetal(protectedFrame(body), '386').log).toEqual([0x12345001, 0xfffff000])
+    expect(runBareMetal(protectedFrame(ring3('db 0x0f, 0x24, 0xf0')), '386').log[0]).toBe(GP)
   })
 })
 
