@@ -52,7 +52,7 @@ export function stopsOf(front: Front): Stop[] {
     'For old systems',
   ]
   return [
-    { name: 'tour', enter: () => page.getByTestId('tour').waitFor() },
+    { name: 'tour', enter: () => select('vitrine-diagnostics') },
     {
       name: 'details',
       enter: async () => {
