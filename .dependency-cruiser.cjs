@@ -22,6 +22,7 @@ const ENGINE = {
     'memory',
     'bus',
     'storage/block-image.ts',
+    'storage/cd-image.ts',
     'storage/floppy-image.ts',
     'storage/floppy-geometry.ts',
   ],

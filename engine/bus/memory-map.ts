@@ -33,6 +33,8 @@ export interface RegionHandle {
 export interface MemoryObserver {
   /** Translations to any page of the range (guest-physical, in pages) must be forgotten. */
   remapped(firstPage: number, pageCount: number): void
+  /** The next write to each page of the range is to be noted again; nothing else has changed. Missing: as `remapped`. */
+  toBeNoted?(firstPage: number, pageCount: number): void
   /** A device wrote these linear-memory bytes: code decoded from them is stale. */
   written(offset: number, length: number): void
   /** Somebody wants to know what was written to these pages: an observer that notes it elsewhere says so now. */
@@ -313,8 +315,11 @@ export class MemoryMap {
     }
     // One call for the whole span: forgetting a translation too many costs less than a hundred calls.
     if (pages.length > 0)
-      for (const observer of this.#observers)
-        observer.remapped(first + pages[0]!, pages.at(-1) - pages[0]! + 1)
+      for (const observer of this.#observers) {
+        const range = [first + pages[0]!, pages.at(-1)! - pages[0]! + 1] as const
+        if (observer.toBeNoted) observer.toBeNoted(...range)
+        else observer.remapped(...range)
+      }
     return pages
   }
 

@@ -61,7 +61,11 @@ export class PortMap {
 
   /** The ports that were accessed most, as "device port" in hexadecimal, with how often. */
   busiest(most: number): Record<string, number> {
-    const used = Array.from(this.#accesses.entries()).filter(([, count]) => count > 0)
+    // Most of the 65,536 are never used, and this is asked for while the machine runs.
+    const used: [port: number, count: number][] = []
+    this.#accesses.forEach((count, port) => {
+      if (count > 0) used.push([port, count])
+    })
     const busiest = used.toSorted(([, a], [, b]) => b - a).slice(0, most)
     return Object.fromEntries(
       busiest.map(([port, count]) => [

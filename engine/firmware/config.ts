@@ -10,6 +10,8 @@ export interface FirmwareConfig {
   cpus: number
   /** How many of COM1 to COM4 there are. */
   serialPorts: number
+  /** There is a PS/2 mouse. */
+  ps2Mouse: boolean
   /** At most two. */
   floppies: readonly FirmwareDisk[]
   /** In the order of drive numbers 80h, 81h, … */

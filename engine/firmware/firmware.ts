@@ -75,7 +75,7 @@ export class Firmware implements Device {
     this.#context = {
       config,
       clock,
-      instructions: () => config.instructions?.() ?? clock.nowNs / 10,
+      instructions: () => config.instructions?.() ?? Math.floor(clock.nowNs / 10),
       log,
       state: initialState(),
       placeKernel: () => {
@@ -112,7 +112,10 @@ export class Firmware implements Device {
     const { state, config } = this.#context
     const changes = (disks: readonly FirmwareDisk[]) => disks.map(({ changed }) => changed)
     const changed = { floppies: changes(config.floppies), cdroms: changes(config.cdroms) }
-    return structuredClone({ version: 1, changed, ...state })
+    const saved = structuredClone({ version: 1, changed, ...state })
+    // Another process counts its instructions from somewhere else.
+    saved.polls.lastAt -= this.#context.instructions()
+    return saved
   }
 
   restore(state: unknown): void {
@@ -120,6 +123,7 @@ export class Firmware implements Device {
     const { floppies, cdroms } = this.#context.config
     for (const [index, disk] of floppies.entries()) disk.changed = changed.floppies[index] ?? true
     for (const [index, disk] of cdroms.entries()) disk.changed = changed.cdroms[index] ?? true
+    rest.polls.lastAt += this.#context.instructions()
     this.#port.reset()
     Object.assign(this.#context.state, rest)
   }

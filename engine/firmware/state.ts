@@ -94,6 +94,6 @@ export const stateSchema = v.object({
     packetBytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(8)),
     packet: v.pipe(v.array(bits(8)), v.maxLength(8)),
   }),
-  /** Missing in states of earlier builds. */
+  /** Instructions before now, so negative. Missing in states of earlier builds, or positive, which is as good as long ago. */
   polls: v.optional(v.object({ sinceNs: timeNs, lastAt: timeNs, rested: v.boolean() }), noPolls),
 })

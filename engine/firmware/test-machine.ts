@@ -90,6 +90,7 @@ export function testContext(config: Partial<FirmwareConfig> = {}): Context & { c
       ramBytes: 64 << 20,
       cpus: 1,
       serialPorts: 4,
+      ps2Mouse: true,
       floppies: [],
       disks: [],
       cdroms: [],

@@ -9,14 +9,12 @@ import {
   eqz,
   geS,
   i32,
-  i64,
   load,
   local,
   ltS,
   mul,
   ne,
   shrU,
-  shrU64,
   sub,
   widenU,
 } from '../wasm/expression.ts'
@@ -25,6 +23,7 @@ import { type FunctionImport, INDIRECT_TYPE, writeModule } from '../wasm/module-
 import type { OpcodeTable } from '../isa/encoding.ts'
 import { deliverPageFault } from '../isa/shortcuts/protected.ts'
 import { JUMP_CACHE, REGION_RETIRED, State, Walk } from '../isa/state.ts'
+import { chainFunction } from './chain.ts'
 import { type Form, allForms } from './form.ts'
 import { type Frame, HandlerBuilder, Import, LOCAL_TYPES, Local, isInJumpCache } from './handler-builder.ts'
 import { jumpCacheEntry } from './jump-cache.ts'
@@ -65,14 +64,19 @@ export function generateInterpreter(table: OpcodeTable): Interpreter {
     ...cold.map(([, list]) => coldFunction((builder) => builder.build(list), helperIndex)),
     coldFunction(deliverFault, helperIndex),
   ]
+  const tableSize = functions.length - 1
+  functions.push(chainFunction())
   const handlers = new Map<string, number>()
   hot.forEach(([key], i) => handlers.set(key, Handler.FIRST_INSTRUCTION + i))
   cold.forEach(([key], i) => handlers.set(key, coldFrom + i))
   const wasm = writeModule({
     imports: [...RUNTIME_IMPORTS, ...[...helpers.keys()].map((name) => helperImport(name))],
     functions,
-    exports: new Map([['run', 0]]),
-    table: functions.slice(1).map((_, i) => i + 1),
+    exports: new Map([
+      ['run', 0],
+      ['chain', functions.length - 1],
+    ]),
+    table: Array.from({ length: tableSize }, (_, i) => i + 1),
     memoryPages: [1, 65536],
   })
   return { wasm, handlers }
@@ -263,7 +267,7 @@ function emitHead(fn: FunctionBuilder, builder: HandlerBuilder, top: Label): voi
   fn.branch(top)
 }
 
-/** REGION: translated code takes the budget and says where to go on, mostly in another region. */
+/** REGION: translated code takes the budget, goes from region to region, and says where to go on. */
 function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label): void {
   const rec = local(Local.REC)
   const timed = local(Local.HOST)
@@ -272,11 +276,10 @@ function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label
     fn.drop(callOf(Import.CLOCK, I32))
     fn.end()
   }
-  const again = fn.loop()
-  fn.store(rec, shrU64(load(i32(REGION_RETIRED), 8), i64(16)), 4, Record.LAST_ENTERED)
   // Which entries are timed must not follow the beat of a loop.
   fn.set(Local.HOST, eqz(shrU(mul(load(i32(REGION_RETIRED), 4), i32(HASH)), i32(32 - TIMED_SHIFT))))
   clock()
+  fn.store(i32(State.RECORD), rec, 4)
   fn.push(local(Local.BUDGET))
   fn.push(load(rec, 4, Record.IMMEDIATE))
   fn.callIndirect(INDIRECT_TYPE)
@@ -286,16 +289,11 @@ function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label
   fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
   const retired = widenU(sub(local(Local.ENTRY), local(Local.BUDGET)))
   fn.store(i32(REGION_RETIRED), add64(load(i32(REGION_RETIRED), 8), retired), 8)
-  builder.leaveIf(local(Local.WHY))
   fn.set(Local.REC, load(i32(State.RECORD), 4))
   fn.set(Local.START, rec)
-  fn.if(geS(local(Local.BUDGET), i32(0)))
-  // Nine times in ten another region comes next: no need to ask the big table.
-  fn.branchIf(again, eq(load(rec, 2, Record.HANDLER), i32(Handler.REGION)))
-  fn.branch(top)
-  fn.end()
+  builder.leaveIf(local(Local.WHY))
+  fn.branchIf(top, geS(local(Local.BUDGET), i32(0)))
   builder.leave(Why.BUDGET)
-  fn.end()
 }
 
 /** Cold forms find the state of the run in memory. */

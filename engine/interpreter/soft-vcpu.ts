@@ -67,6 +67,8 @@ export interface TranslatorHost {
   /** The interpreter's functions, then those of regions. */
   table: WebAssembly.Table
   fpu: FpuExports
+  /** Where regions go when they are left by a jump: see chain.ts. */
+  chain: (eip: number, budget: number) => number
   /** JUMP_KEY as it is. */
   key(): number
   /** Where an EIP leads that a jump has led to lately; null for others, and for what would fault. */
@@ -260,6 +262,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.code.onFlush = () => finder.forgetAll()
     this.#memory.observe({
       remapped: () => this.mmu.flush(true),
+      toBeNoted: (firstPage, pageCount) => this.mmu.noteWrites(firstPage, pageCount),
       written: (offset, length) => {
         if (this.code.holdsCode(Math.floor(offset / 4096)) || length > 4096 - (offset & 0xfff))
           this.code.written(offset, length)
@@ -317,6 +320,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         memory,
         table,
         fpu,
+        chain: instance.exports['chain'] as TranslatorHost['chain'],
         key: () => this.state.word(State.JUMP_KEY),
         reached: (eip) => finder.reached(eip),
         look: (eip) => {

@@ -22,6 +22,7 @@ function powerOn() {
       apic: true,
       hpet: false,
       serialPorts: 4,
+      mice: { ps2: true, serialPort: null },
       floppyDrives: ['1.44M', 'none'],
       ideDrives: [
         [null, null],

@@ -29,9 +29,11 @@ import { PicPair } from '../devices/pic/pic-pair.ts'
 import { Piix3 } from '../devices/piix3/piix3.ts'
 import { Pit } from '../devices/pit/pit.ts'
 import { Speaker } from '../devices/pit/speaker.ts'
+import { SerialMouse } from '../devices/serial-mouse/serial-mouse.ts'
 import { parseSaved } from '../base/saved-state.ts'
 import { Rtc } from '../devices/rtc/rtc.ts'
 import { SystemControl } from '../devices/system-control/system-control.ts'
+import type { SerialEnd } from '../devices/uart/serial-end.ts'
 import { Uart } from '../devices/uart/uart.ts'
 import { REGISTER_WINDOW_BYTES } from '../devices/vga/register-window.ts'
 import { Vga } from '../devices/vga/vga.ts'
@@ -62,6 +64,8 @@ export interface BoardConfig {
   /** With a high precision event timer, for which there must be an I/O APIC. */
   hpet: boolean
   serialPorts: number
+  /** What is plugged into the PS/2 port and into a serial port, COM1 as 0. */
+  mice: { ps2: boolean; serialPort: number | null }
   floppyDrives: [FloppyDriveType, FloppyDriveType]
   ideDrives: IdeChannelOptions['drives'][]
   virtioDisks: Omit<VirtioBlockOptions, 'onFault'>[]
@@ -94,6 +98,8 @@ const HPET_AT = 0xfed00000
 const HPET_ROUTES = [20, 21, 22, 23]
 const APIC_BUS_HZ = 100_000_000
 const PAGE = 0x1000
+/** The end of a serial port that something on the board is plugged into. */
+const TAKEN: SerialEnd = { onOutput() {}, input() {} }
 
 /**
  * The motherboard: a 440FX PC with its devices, on one page. Wires are made here and nowhere else. The order
@@ -110,6 +116,7 @@ export class Board {
   readonly ide: IdeChannel[]
   readonly keyboard: Keyboard
   readonly mouse: VmwareBackdoor
+  readonly serialMouse: SerialMouse | null
   readonly uarts: Uart[]
   readonly parallel: Parallel
   readonly vga: Vga
@@ -189,8 +196,7 @@ export class Board {
 
     // Keyboard, mouse, serial and parallel ports.
     this.keyboard = new Keyboard(clock)
-    const ps2Mouse = new Mouse(clock)
-    this.mouse = new VmwareBackdoor(ps2Mouse)
+    const ps2Mouse = config.mice.ps2 ? new Mouse(clock) : null
     const i8042 = new I8042({
       clock,
       irq1: irq(1),
@@ -207,6 +213,8 @@ export class Board {
       this.#map(uart.id, base, 8, uart)
       return uart
     })
+    this.serialMouse = this.#plugInMouse(clock, config.mice.serialPort)
+    this.mouse = new VmwareBackdoor(ps2Mouse ?? this.serialMouse)
     this.parallel = new Parallel({ id: 'lpt1' }, clock, irq(7))
     this.#map('lpt1', 0x378, 3, this.parallel)
 
@@ -301,7 +309,8 @@ export class Board {
       ...(hpet ? [hpet] : []),
       dma,
       this.keyboard,
-      ps2Mouse,
+      ...(ps2Mouse ? [ps2Mouse] : []),
+      ...(this.serialMouse ? [this.serialMouse] : []),
       this.mouse,
       i8042,
       ...this.uarts,
@@ -314,6 +323,19 @@ export class Board {
       ...(this.localApic ? [this.localApic] : []),
       ...(ioApic ? [ioApic] : []),
     ]
+  }
+
+  #plugInMouse(clock: Clock, port: number | null): SerialMouse | null {
+    const uart = port === null ? undefined : this.uarts[port]
+    if (!uart) return null
+    const mouse = new SerialMouse(`mouse-${uart.id}`, clock, uart)
+    uart.onModemControl((lines) => mouse.setModemControl(lines))
+    return mouse
+  }
+
+  /** What a host connects to: a port with a mouse in it is taken. */
+  get serialEnds(): SerialEnd[] {
+    return this.uarts.map((uart) => (this.serialMouse?.id === `mouse-${uart.id}` ? TAKEN : uart))
   }
 
   #makeApic(clock: Clock, bus: InterruptBus, events: BoardEvents): LocalApic {

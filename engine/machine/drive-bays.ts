@@ -361,8 +361,8 @@ function openFile(
   options: MediumOptions,
 ): { image: BlockImage; geometry: FloppyGeometry | null } {
   if (kind === 'floppy') return openFloppyImage(path, options)
-  if (kind === 'cdrom') return { image: openCdImage(path), geometry: null }
   const { allowed = [], ...disk } = options
+  if (kind === 'cdrom') return { image: openCdImage(path, { confirmed: allowed }), geometry: null }
   return { image: openDiskImage(path, { ...disk, confirmed: allowed }), geometry: null }
 }
 

@@ -15,7 +15,7 @@ import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import { clearMemory } from '../memory/zero-pages.ts'
-import type { DiskLayer, Knobs, MachineConfig } from '../protocol/machine-config.ts'
+import { type DiskLayer, type Knobs, type MachineConfig, mousePort } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import { DiskError, type DiskFaultListener } from '../storage/block-image.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
@@ -114,6 +114,7 @@ class Pc implements Machine {
         apic,
         hpet: config.knobs.hpet ?? false,
         serialPorts: config.serialPorts,
+        mice: { ps2: config.mouse === 'ps2', serialPort: mousePort(config.mouse) },
         floppyDrives: this.#bays.floppyTypes,
         ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
         virtioDisks: this.#bays.virtioDisks(),
@@ -185,7 +186,7 @@ class Pc implements Machine {
   }
 
   get serial() {
-    return this.#board.uarts
+    return this.#board.serialEnds
   }
 
   get debugTarget() {
@@ -439,13 +440,14 @@ class Pc implements Machine {
 
   /** The built-in firmware's services. */
   #mapFirmware(apic: boolean): void {
-    const { memoryMiB, cpus, boot, serialPorts } = this.#config
+    const { memoryMiB, cpus, boot, serialPorts, mouse } = this.#config
     const kernel = this.#placeKernel(apic)
     const firmware = new Firmware(
       {
         ramBytes: memoryMiB * MIB,
         cpus,
         serialPorts,
+        ps2Mouse: mouse === 'ps2',
         floppies: this.#bays.firmwareDisks('floppy'),
         disks: this.#bays.firmwareDisks('disk'),
         cdroms: this.#bays.firmwareDisks('cdrom'),
@@ -534,7 +536,7 @@ class Pc implements Machine {
   }
 
   #fillCmos(): void {
-    const { boot, memoryMiB, cpus } = this.#config
+    const { boot, memoryMiB, cpus, mouse } = this.#config
     const order = boot.length > 0 ? boot : DEFAULT_BOOT
     this.#board.rtc.fillCmos(
       cmosBytes({
@@ -542,7 +544,7 @@ class Pc implements Machine {
         floppies: this.#bays.floppyTypes,
         disks: this.#bays.cmosDisks,
         numericProcessor: true,
-        pointingDevice: true,
+        pointingDevice: mouse === 'ps2',
         bootOrder: order,
         processors: cpus,
       }),

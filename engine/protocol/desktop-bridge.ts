@@ -1,3 +1,6 @@
+/** What a file is chosen for: a medium, or a configuration of another program. */
+export type ImagePurpose = 'image' | 'machine'
+
 /** What the preload script gives the page of the desktop window, and nothing else. */
 export interface DesktopBridge {
   /** Opens the channel to the host anew; the listener gets its messages. */
@@ -6,7 +9,7 @@ export interface DesktopBridge {
   /** Asks for a view; its two ports (session, frames) then come as a window message of kind `vitrine-view`. */
   openView(id: string): Promise<BridgeAnswer>
   /** Shows the system's file dialog. The value is an image, or null when the user chose none. */
-  pickImage(): Promise<BridgeAnswer>
+  pickImage(purpose: ImagePurpose): Promise<BridgeAnswer>
   /** Takes in a file that was dropped on the window. The value is an image. */
   dropImage(file: unknown): Promise<BridgeAnswer>
 }

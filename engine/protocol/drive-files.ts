@@ -40,6 +40,11 @@ export const DriveEntry = v.object({
 })
 export type DriveEntry = v.InferOutput<typeof DriveEntry>
 
+/** Entries of a folder and all below it, folders before what they hold, each with names from that folder on. */
+export const MAX_TREE_ENTRIES = 5000
+export const DriveTree = v.array(v.object({ ...DriveEntry.entries, path: v.string() }))
+export type DriveTree = v.InferOutput<typeof DriveTree>
+
 const position = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))
 
 /** A file or folder on a drive. */

@@ -1,6 +1,21 @@
 import * as v from 'valibot'
-import { DriveContents, DriveEntry, DrivePlace, FilePiece } from './drive-files.ts'
+import { DriveContents, DriveEntry, DrivePlace, DriveTree, FilePiece } from './drive-files.ts'
 import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB } from './machine-config.ts'
+import {
+  EXPORT_PLANS,
+  ExportPlan,
+  ExportResult,
+  ExportWish,
+  FileChanges,
+  FolderMedium,
+  FolderPiece,
+  ImageId,
+  ImportReport,
+  ImportSource,
+  ImportWish,
+  MediaComparison,
+  TaskProgress,
+} from './media.ts'
 import { Preset } from './preset.ts'
 import type { Contract } from './rpc.ts'
 import { SnapshotId, SnapshotList, SnapshotName, SnapshotNotes } from './snapshot.ts'
@@ -11,8 +26,6 @@ const one = v.strictObject({ id: VmId })
 
 const snapshotOf = v.strictObject({ id: VmId, snapshot: SnapshotId })
 const described = { name: SnapshotName, notes: v.optional(SnapshotNotes, '') }
-
-const imageId = v.pipe(v.string(), v.maxLength(300))
 
 /** An image that the host knows by an id of its own: a window never names files. */
 export const ImageChoice = v.object({
@@ -34,7 +47,7 @@ export const NewVm = v.strictObject({
   memoryMiB: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_MEMORY_MIB)),
   cpuModel: v.optional(v.picklist(CPU_MODELS)),
   /** Ids of images, each of which goes into a drive of its kind. */
-  images: v.pipe(v.array(imageId), v.maxLength(6)),
+  images: v.pipe(v.array(ImageId), v.maxLength(6)),
   /** An empty hard disk to install on, in the folder of the machine. */
   disk: v.nullable(
     v.strictObject({
@@ -129,6 +142,8 @@ export const hostContract = {
     /** The file systems on the drives of a machine that is off. Throws `vm-busy` when it is not. */
     driveContents: { params: one, result: v.array(DriveContents) },
     driveFiles: { params: v.strictObject({ id: VmId, ...DrivePlace }), result: v.array(DriveEntry) },
+    /** All that a folder holds, at any depth; of one that holds too much nothing. */
+    driveTree: { params: v.strictObject({ id: VmId, ...DrivePlace }), result: DriveTree },
     /** A piece of a file in base64, from a position on; shorter than a whole one at its end. */
     readDriveFile: {
       params: v.strictObject({ id: VmId, ...DrivePlace, from: FilePiece.from }),
@@ -136,7 +151,25 @@ export const hostContract = {
     },
     /** With its last piece the file goes into the folder, whole or not at all. FAT only. */
     writeDriveFile: { params: v.strictObject({ id: VmId, ...DrivePlace, ...FilePiece }), result: nothing },
-    insert: { params: v.strictObject({ id: VmId, drive: v.string(), image: imageId }), result: nothing },
+    /** What a machine of another program would become; nothing is written. Throws `file-unusable`. */
+    planImport: { params: ImportSource, result: ImportReport },
+    importMachine: { params: ImportWish, result: VmSummary },
+    /** What another program would not have in the same way; nothing is written. Throws `vm-busy`. */
+    planExport: {
+      params: v.strictObject({ id: VmId, kind: v.picklist(EXPORT_PLANS) }),
+      result: ExportPlan,
+    },
+    /** Writes a machine that is off, with copies of its media, into the folder of exports. */
+    exportMachine: { params: ExportWish, result: ExportResult },
+    /** A folder on the host for files that come piece by piece; `mediumOfFolder` and `dropFolder` end it. */
+    beginFolder: { params: nothing, result: v.string() },
+    addToFolder: { params: FolderPiece, result: nothing },
+    dropFolder: { params: v.strictObject({ folder: v.string() }), result: nothing },
+    /** Makes a medium in the media folder of what came. Throws `file-unusable`. */
+    mediumOfFolder: { params: FolderMedium, result: ImageChoice },
+    /** The files that differ between two media with file systems that can be read. */
+    compareMedia: { params: MediaComparison, result: FileChanges },
+    insert: { params: v.strictObject({ id: VmId, drive: v.string(), image: ImageId }), result: nothing },
     eject: { params: v.strictObject({ id: VmId, drive: v.string() }), result: nothing },
     log: { params: one, result: v.array(LogEntry) },
     /** A small picture of the screen as PNG in base64, of a machine that runs or is saved; null of others. */
@@ -144,6 +177,8 @@ export const hostContract = {
   },
   notices: {},
   events: {
+    /** Of a call that was given the name of a task; a few times a second at most. */
+    progress: TaskProgress,
     changed: VmSummary,
     removed: one,
     /** A file of the host failed a machine that runs. The same one is told once a minute at most. */

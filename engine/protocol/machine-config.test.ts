@@ -58,5 +58,9 @@ describe('machine configuration', () => {
     expect(issue({ drives: [{ kind: 'disk', path: null }] })).toContain('needs a file')
     expect(issue({ drives: [{ kind: 'cdrom', path: null, bus: 'virtio' }] })).toContain('for disks')
     expect(issue({ boot: ['disk', 'disk'] })).toContain('twice')
+    expect(issue({ mouse: 'com2', serialPorts: 2 })).toBeNull()
+    expect(issue({ mouse: 'com2', serialPorts: 1 })).toBe(
+      'the mouse is on COM2, which is not there: serialPorts is 1',
+    )
   })
 })

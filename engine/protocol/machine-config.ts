@@ -8,6 +8,9 @@ export const DRIVE_KINDS = ['floppy', 'disk', 'cdrom'] as const
 export const DISK_BUSES = ['ide', 'virtio'] as const
 export const DISK_FORMATS = ['auto', 'raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'vhdx', 'parallels'] as const
 
+/** What kind of mouse there is: one on the PS/2 port, or one of Microsoft's protocol on a serial port. */
+export const MICE = ['ps2', 'com1', 'com2', 'com3', 'com4'] as const
+
 export const FLOPPY_DRIVES = 2
 /** Two channels, a master and a slave each; disks and CD-ROMs share them. */
 export const IDE_DRIVES = 4
@@ -135,6 +138,8 @@ const shape = v.strictObject({
   kernel: v.optional(KernelConfig),
   /** Ports that exist: COM1 first. */
   serialPorts: v.optional(integer(0, SERIAL_PORTS, 'the number of serial ports'), SERIAL_PORTS),
+  /** One on a serial port takes the place of the PS/2 mouse, for systems that know no other. */
+  mouse: v.optional(oneOf(MICE), 'ps2'),
   debug: v.optional(DebugConfig, { exit: false, portLogs: [] }),
   knobs: v.optional(Knobs, {}),
   /** False ends the run where a triple fault or a reset would restart the machine. */
@@ -142,7 +147,13 @@ const shape = v.strictObject({
 })
 
 /** What no single field shows: too many drives for the controllers, a medium that cannot be. */
-function contradiction({ drives, boot, kernel }: v.InferOutput<typeof shape>): string | undefined {
+function contradiction({
+  drives,
+  boot,
+  kernel,
+  mouse,
+  serialPorts,
+}: v.InferOutput<typeof shape>): string | undefined {
   const count = (kind: string, bus = 'ide') => drives.filter((d) => d.kind === kind && d.bus === bus).length
   const floppies = count('floppy')
   if (floppies > FLOPPY_DRIVES) return `${floppies} floppy drives, but the controller takes ${FLOPPY_DRIVES}`
@@ -160,6 +171,9 @@ function contradiction({ drives, boot, kernel }: v.InferOutput<typeof shape>): s
       return 'an overlay is for disks that are written'
   }
   if (new Set(boot).size !== boot.length) return `the boot order ${boot.join(',')} names a drive twice`
+  const port = mousePort(mouse)
+  if (port !== null && port >= serialPorts)
+    return `the mouse is on COM${port + 1}, which is not there: serialPorts is ${serialPorts}`
   if (kernel?.modules.length && kernel.initrd)
     return 'an initrd is for Linux and modules are for Multiboot: give one of them'
   return undefined
@@ -174,6 +188,10 @@ export const MachineConfig = v.pipe(
 )
 export type MachineConfig = v.InferOutput<typeof MachineConfig>
 export type MachineConfigInput = v.InferInput<typeof MachineConfig>
+
+/** The serial port that the mouse is on, COM1 as 0; null for a PS/2 mouse. */
+export const mousePort = (mouse: MachineConfig['mouse']): number | null =>
+  mouse === 'ps2' ? null : Number(mouse.at(-1)) - 1
 
 /** The configuration with each of its files named anew. */
 export function withFiles(config: MachineConfig, rename: (path: string) => string): MachineConfig {

@@ -1,4 +1,5 @@
 import type { HostFault } from '../protocol/vm.ts'
+import type { CdDisc } from './cd-image.ts'
 
 /**
  * What a drive reads and writes: sectors of a medium, wherever they are kept. Calls are synchronous, in the
@@ -23,6 +24,8 @@ export interface BlockImage {
   flush(): void
   /** Whether the image keeps in memory what a `flush` would write, such as tables of where things are. */
   readonly holdsBack?: boolean
+  /** Tracks and whole sectors of a disc; absent where all of it is one track of data. */
+  readonly disc?: CdDisc | undefined
   /** Gives file and lock back; later calls of anything else throw `DiskError`. */
   close(): void
 }

@@ -1,4 +1,5 @@
 import type { BlockImage } from './block-image.ts'
+import type { CdDisc } from './cd-image.ts'
 
 /** An image that passes everything on to another of the same size: what a layer does besides, it says in a subclass. */
 export abstract class ImageLayer implements BlockImage {
@@ -22,6 +23,10 @@ export abstract class ImageLayer implements BlockImage {
 
   get holdsBack(): boolean {
     return this.image.holdsBack ?? false
+  }
+
+  get disc(): CdDisc | undefined {
+    return this.image.disc
   }
 
   read(sector: number, count: number, into: Uint8Array): void {

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import * as fs from 'node:fs'
 import type { BlockImage } from './block-image.ts'
+import { DiscImage } from './discs/disc-image.ts'
 import type { DiskImage } from './formats/disk-image.ts'
 
 /** What tells a medium from another one, and from itself after it was written. */
@@ -66,6 +67,7 @@ const isDiskImage = (image: BlockImage): image is DiskImage => 'details' in imag
 
 /** All files behind an image, in an order that its own make-up gives. */
 function filesOf(image: BlockImage): readonly string[] {
+  if (image instanceof DiscImage) return image.files.map(({ path }) => path)
   if (!isDiskImage(image)) return [image.name]
   const { details, backing } = image
   return [...details.files, ...(backing ? filesOf(backing) : [])]

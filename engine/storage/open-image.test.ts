@@ -246,10 +246,17 @@ describe('a CD image', () => {
     expect([image.sectorCount, sector[511], sector[512], sector[2047]]).toEqual([2, 5, 0, 0])
   })
 
-  it('refuses a truncated volume and raw sectors', () => {
+  it('may be raw sectors, and has their data', () => {
+    const raw = new Uint8Array(2352).fill(0xff, 1, 11).fill(7, 16, 2064)
+    const image = openCdImage(file('cd.bin', raw), { lockFolder })
+    const sector = new Uint8Array(2048)
+    image.read(0, 1, sector)
+    image.close()
+    expect([image.sectorCount, sector[0], sector[2047], image.disc?.tracks.length]).toEqual([1, 7, 7, 1])
+  })
+
+  it('refuses a truncated volume and what has no whole sectors', () => {
     expect(reasonOf(() => openCdImage(file('cd.iso', volume(20, 4000)), { lockFolder }))).toMatch(/truncated/)
-    const raw = new Uint8Array(2352).fill(0xff, 1, 11)
-    expect(reasonOf(() => openCdImage(file('cd.bin', raw), { lockFolder }))).toMatch(/BIN/)
     expect(reasonOf(() => openCdImage(file('cd', 2049), { lockFolder }))).toMatch(/multiple of 2048/)
   })
 

@@ -1,6 +1,7 @@
 import { DiskError, type BlockImage } from './block-image.ts'
 import { EphemeralImage } from './ephemeral-image.ts'
 import { FLOPPY_GEOMETRIES, type FloppyGeometry, MAX_FLOPPY_BYTES } from './floppy-geometry.ts'
+import { openDisc } from './discs/open-disc.ts'
 import type { FloppyImage } from './floppy-image.ts'
 import { MAX_DISK_BYTES } from './formats/create-disk.ts'
 import type { FormatName } from './formats/disk-image.ts'
@@ -125,8 +126,16 @@ function unknownFloppy(bytes: number): string {
   return `${bytes} bytes are no known floppy format; it is truncated, or pad it with zeros (the next size is ${next} bytes)`
 }
 
-/** Opens an ISO file: sectors of 2048 bytes, always read-only. */
-export function openCdImage(path: string, options: Pick<OpenImageOptions, 'lockFolder'> = {}): BlockImage {
+/**
+ * Opens a disc, always read-only: an ISO file, or one with tracks by its cue sheet, media descriptor or raw sectors. Its
+ * sectors have 2048 bytes of data.
+ */
+export function openCdImage(
+  path: string,
+  options: Pick<OpenImageOptions, 'lockFolder' | 'confirmed'> = {},
+): BlockImage {
+  const disc = openDisc(new HostImageFiles(options.lockFolder), path, options.confirmed)
+  if (disc) return disc
   return open(path, { ...options, readonly: true }, CD_SECTOR_BYTES, (file) => {
     if (file.size > MAX_CD_BYTES)
       throw unusable(path, 'it is larger than 128 GiB, the most that a disc can have')
@@ -136,11 +145,6 @@ export function openCdImage(path: string, options: Pick<OpenImageOptions, 'lockF
 
 function checkCdSize(file: HostFile): void {
   const { path, size } = file
-  const start = new Uint8Array(Math.min(12, size))
-  file.readAt(0, start)
-  // A raw sector starts with a sync field: 00, ten FF, 00.
-  if (size % 2352 === 0 && start.every((byte, index) => byte === (index === 0 || index === 11 ? 0 : 0xff)))
-    throw unusable(path, 'it holds raw sectors of 2352 bytes (BIN); convert it to an ISO file')
   // Hybrid images are sometimes cut at a 512-byte sector; the rest of the last CD sector then reads as zeros.
   if (size % SECTOR_BYTES !== 0)
     throw unusable(

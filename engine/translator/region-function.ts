@@ -1,5 +1,6 @@
 import {
   type Expr,
+  type ValueType,
   add,
   add64,
   and,
@@ -19,13 +20,14 @@ import {
   xor,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
-import { jumpCacheEntry } from '../interpreter/jump-cache.ts'
 import { Handler, Record, Why } from '../interpreter/record.ts'
+import type { Instruction } from '../isa/decoder.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
-import { JUMP_CACHE, REGION_EXITS, State } from '../isa/state.ts'
+import { REGION_EXITS, REGION_RETIRED, State } from '../isa/state.ts'
 import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
 import type { FlagFlow } from './flag-flow.ts'
+import { CHAIN } from './helper-import.ts'
 import { halvesOf } from './nowhere.ts'
 import {
   type Block,
@@ -37,8 +39,8 @@ import {
   siteOf,
   successorsOf,
 } from './region.ts'
-import { RegionSemantics } from './region-semantics.ts'
-import { FLAG_LOCALS, LOCAL_TYPES, Local } from './register-file.ts'
+import { RegionSemantics, changesX87 } from './region-semantics.ts'
+import { FLAG_LOCALS, LOCAL_TYPES, Local, usesXmm } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
 import { type X87Flow, x87FlowOf } from './x87-flow.ts'
 
@@ -51,9 +53,10 @@ export interface RegionOptions {
 }
 
 /**
- * One region as a function (budget) → why. It runs until it is left: 0 when the interpreter goes on at
- * State.RECORD, Why.JUMP when State.EIP is not in the jump cache, Why.GUARD when it has not been entered because the
- * guard at its head does not hold. State.BUDGET is what is left of the budget.
+ * One region as a function (budget) → why. It runs until it is left, and other regions after it (see
+ * interpreter/chain.ts): 0 when the interpreter goes on at State.RECORD, Why.JUMP when State.EIP is not in the jump
+ * cache, Why.GUARD when the region of State.RECORD has not been entered because the guard at its head does not hold.
+ * State.BUDGET is what is left of the budget.
  */
 export function emitRegion(
   region: Region,
@@ -65,8 +68,16 @@ export function emitRegion(
   return new RegionEmitter(region, head, flagFlow, helperIndex, options).function()
 }
 
-const usesX87 = ({ blocks }: Region): boolean =>
-  blocks.some(({ steps }) => steps.some(({ instruction }) => instruction.description.unit === 'x87'))
+const instructionsIn = ({ blocks }: Region): Instruction[] =>
+  blocks.flatMap(({ steps }) => steps.map(({ instruction }) => instruction))
+
+/** Types of the locals that instructions need: the host's compiler carries each of them through every branch. */
+function localTypes(instructions: readonly Instruction[]): readonly ValueType[] {
+  const units = new Set(instructions.map(({ description: { unit } }) => unit))
+  const onlyVectors = [...units].every((unit) => unit === 'integer' || unit === 'sse')
+  if (!onlyVectors || instructions.some(changesX87)) return LOCAL_TYPES
+  return LOCAL_TYPES.slice(0, units.has('sse') || instructions.some(usesXmm) ? Local.X87_STATUS : Local.XMM)
+}
 
 /** More than enough to be followed. */
 const MAX_LEAD = 20_000
@@ -96,7 +107,7 @@ function tableOf(offsets: readonly number[]): { shift: number; slots: number[] }
 type Way = 'straight' | 'branch' | 'target'
 
 class RegionEmitter {
-  readonly #fn = new FunctionBuilder(1, LOCAL_TYPES)
+  readonly #fn: FunctionBuilder
   readonly #structure: Structure
   readonly #kinds: readonly number[]
   readonly #x87: X87Flow | null
@@ -111,10 +122,13 @@ class RegionEmitter {
     private readonly helperIndex: (signature: string) => number,
     private readonly options: RegionOptions,
   ) {
+    const instructions = instructionsIn(region)
+    this.#fn = new FunctionBuilder(1, localTypes(instructions))
     // A branch to where it would go anyway makes two edges, and a merge of its target.
     this.#structure = structureOf({ successors: region.blocks.map((block) => successorsOf(block)) })
     this.#kinds = flagFlow.kindsAtEntry(region)
-    this.#x87 = usesX87(region) ? x87FlowOf(region) : null
+    const usesX87 = instructions.some(({ description: { unit } }) => unit === 'x87')
+    this.#x87 = usesX87 ? x87FlowOf(region) : null
   }
 
   function(): FunctionBuilder {
@@ -149,6 +163,7 @@ class RegionEmitter {
   #start(): void {
     this.#fn.prepend((fn) => {
       if (this.region.pages.length > 1) this.#guard(fn)
+      fn.store(i32(this.head), load(i32(REGION_RETIRED + 2), 4), 4, Record.LAST_ENTERED)
       this.#semantics.registers.loadAll(fn)
       this.#semantics.startUnits(fn)
       this.#semantics.x87.start(fn)
@@ -179,29 +194,18 @@ class RegionEmitter {
     const budget = local(Local.BUDGET)
     this.#semantics.registers.storeWritten()
     this.#semantics.x87.finish()
-    fn.store(i32(State.BUDGET), budget, 4)
     fn.set(Local.REASON, shl(local(Local.REASON), i32(3)))
     const counter = local(Local.REASON)
     fn.store(counter, add64(load(counter, 8, REGION_EXITS), i64(1)), 8, REGION_EXITS)
     fn.if(local(Local.EXIT))
+    fn.store(i32(State.BUDGET), budget, 4)
     fn.store(i32(State.RECORD), local(Local.EXIT), 4)
     if (this.region.pages.length > 1)
       fn.store(i32(State.EIP_BASE), add(local(Local.EIP_BASE), local(Local.EXIT_DELTA)), 4)
     fn.return(i32(Why.NEXT))
     fn.end()
     if (this.options.grows) this.#count()
-    const target = local(Local.TARGET)
-    fn.set(Local.ENTRY, jumpCacheEntry(target, load(i32(State.JUMP_KEY), 4)))
-    const entry = local(Local.ENTRY)
-    const unknown = fn.block()
-    fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE), target))
-    fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE + 4), load(i32(State.JUMP_KEY), 4)))
-    fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
-    fn.store(i32(State.RECORD), load(entry, 4, JUMP_CACHE + 8), 4)
-    fn.return(i32(Why.NEXT))
-    fn.end()
-    fn.store(i32(State.EIP), target, 4)
-    fn.push(i32(Why.JUMP))
+    fn.returnCall(this.helperIndex(CHAIN), local(Local.TARGET), budget)
   }
 
   /** Where the region could have gone on: once that happens often, the place is hot again. */

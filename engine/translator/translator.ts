@@ -74,10 +74,14 @@ export class RegionTranslator implements Translator {
       return this.#store.settle(before)
     if (region === null) return code.setHead(head, NEVER)
     const began = performance.now()
-    const { memory, fpu } = this.#host
+    const { memory, fpu, chain } = this.#host
     const options = { usualMxcsr: this.#usualMxcsr(), grows: this.#grows }
     const { module, bytes } = makeRegion(region, head, this.#flagFlow, options)
-    const { exports } = new WebAssembly.Instance(module, { env: { memory }, fpu })
+    const { exports } = new WebAssembly.Instance(module, {
+      env: { memory },
+      fpu,
+      interpreter: { chain },
+    })
     this.#store.install(head, region, exports['run'] as () => number)
     const stats = this.#stats
     if (before) stats.grownRegions++

@@ -128,10 +128,28 @@ export class Mmu implements MemoryObserver, TableReader {
 
   /** Code was decoded from this linear-memory page: writes to it must be noticed from now on. */
   protectPage(hostPage: number): void {
+    this.#forbid(Tlb.WRITE_SUPERVISOR | Tlb.WRITE_USER, hostPage, hostPage)
+  }
+
+  /** Somebody wants to know of the next write to each of these physical pages. */
+  noteWrites(firstPage: number, pageCount: number): void {
+    const writes = Tlb.WRITE_SUPERVISOR | Tlb.WRITE_USER
+    let [first, last] = [Infinity, -1]
+    for (let page = firstPage; page < firstPage + pageCount; page++) {
+      const offset = this.memory.readOffset(page)
+      if (offset < 0) continue
+      first = Math.min(first, offset / 4096)
+      last = Math.max(last, offset / 4096)
+    }
+    this.#forbid(writes | (writes << TLB_CHECKED_SHIFT), first, last)
+  }
+
+  /** Takes permissions from all that leads to linear-memory pages from `first` to `last`. */
+  #forbid(permissions: number, first: number, last: number): void {
     const clear = (page: number): void => {
       const entry = this.#tlb[page]!
-      if (entry !== 0 && (entry + (page << 12)) >>> 12 === hostPage)
-        this.#tlb[page] = entry & ~(Tlb.WRITE_SUPERVISOR | Tlb.WRITE_USER)
+      const hostPage = (entry + (page << 12)) >>> 12
+      if (entry !== 0 && hostPage >= first && hostPage <= last) this.#tlb[page] = entry & ~permissions
     }
     const filled = this.#words[Walk.FILLED_COUNT / 4]!
     const globalCount = this.#words[Walk.GLOBALS_COUNT / 4]!

@@ -124,6 +124,20 @@ export class FunctionBuilder {
     this.body.byte(0)
   }
 
+  /** The same as the last thing that the function does: it is left first. */
+  returnCallIndirect(typeIndex: number): void {
+    this.body.byte(0x13)
+    this.body.unsigned(typeIndex)
+    this.body.byte(0)
+  }
+
+  /** Calls a function by its index, with arguments, after the function has been left. */
+  returnCall(index: number, ...args: Expr[]): void {
+    for (const e of args) emit(this.body, e)
+    this.body.byte(0x12)
+    this.body.unsigned(index)
+  }
+
   /** Takes the value on the stack. */
   pop(index: number): void {
     this.body.byte(0x21)

@@ -1,11 +1,7 @@
-import { join } from 'node:path'
 import { Command } from 'commander'
-import * as v from 'valibot'
-import { findIssue } from '../../engine/protocol/machine-config.ts'
-import { VmRecord } from '../../engine/protocol/vm.ts'
-import { importFiles, type ImportPlan, planImport } from '../../engine/service/import/import-machine.ts'
 import type { ImportItem } from '../../engine/service/import/draft.ts'
-import { Media } from '../../engine/service/media/media.ts'
+import { planImport } from '../../engine/service/import/import-machine.ts'
+import { importedMachine } from '../host/imported-machine.ts'
 import { openLibrary, print } from './library.ts'
 import { carryOut } from './media-output.ts'
 import { UsageError } from './usage-error.ts'
@@ -22,8 +18,8 @@ export function importCommand(): Command {
   return new Command('import')
     .summary("make a machine after another program's")
     .description(
-      `Reads a configuration of VirtualBox (.vbox), VMware (.vmx), OVF and OVA, libvirt (XML), 86Box (86box.cfg) or a command line of
-QEMU in a file, says what becomes of every item, and adds a machine to the library. Its images stay where they are;
+      `Reads a configuration of VirtualBox (.vbox), VMware (.vmx), OVF and OVA, libvirt (XML), 86Box (86box.cfg), a bundle of UTM or a
+command line of QEMU in a file, says what becomes of every item, and adds a machine to the library. Its images stay where they are;
 of formats that can only be read a copy in qcow2 is made.`,
     )
     .argument('<file>')
@@ -41,10 +37,9 @@ of formats that can only be read a copy in qcow2 is made.`,
 const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value]
 
 async function importMachine(file: string, options: Options): Promise<void> {
-  const plan = planImport(file, options.allow)
-  const record = { version: 1, name: options.name ?? plan.name, notes: plan.notes, machine: plan.machine }
-  const issue = findIssue(VmRecord, record)
-  if (issue !== null) throw new UsageError(`${file}: ${issue}`)
+  const plan = planImport(file, { allowed: options.allow })
+  const machine = importedMachine(file, plan, options.name ?? plan.name)
+  if (typeof machine === 'string') throw new UsageError(`${file}: ${machine}`)
   // The account comes first: what is said of it may be a reason to stop here.
   if (!options.json) for (const item of plan.items) print(lineOf(item))
   if (options.report) {
@@ -52,26 +47,8 @@ async function importMachine(file: string, options: Options): Promise<void> {
     return
   }
   const library = await openLibrary()
-  const checked = v.parse(VmRecord, withCopies(record, plan))
-  const id = await library.create(checked, {}, (folder) => makeCopies(file, plan, folder))
+  const id = await library.create(machine.record, {}, (folder) => carryOut(machine.copies(folder)))
   print(options.json ? JSON.stringify({ id, ...plan }, null, 2) : id)
-}
-
-const copyName = (index: number): string => `disk-${index + 1}.qcow2`
-
-function withCopies(record: object, { machine, converted }: ImportPlan): object {
-  const drives = machine.drives?.map((drive, index) =>
-    converted.includes(index) ? { ...drive, path: copyName(index), format: 'qcow2' } : drive,
-  )
-  return { ...record, machine: { ...machine, drives } }
-}
-
-async function makeCopies(file: string, { machine, converted }: ImportPlan, folder: string): Promise<void> {
-  const media = new Media(importFiles(file))
-  for (const index of converted)
-    await carryOut(
-      media.convert(machine.drives![index]!.path!, join(folder, copyName(index)), { format: 'qcow2' }),
-    )
 }
 
 const MARKS: Record<ImportItem['outcome'], string> = { mapped: '=', substituted: '~', dropped: '-' }

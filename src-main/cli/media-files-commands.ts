@@ -89,7 +89,9 @@ export function addFileCommands(
     '<before> <after>',
     'list the files that differ between two images, or an image and a folder',
   ).action(async (before: string, after: string, options: FileOptions) => {
-    const changes = await carryOut(compareFiles(before, after, placeOf(options)))
+    const { partition, ...source } = placeOf(options)
+    const [left, right] = [before, after].map((path) => ({ path, partition, options: source }))
+    const changes = await carryOut(compareFiles(left!, right!))
     if (options.json) print(JSON.stringify(changes, null, 2))
     else for (const { path, change } of changes) print(`${MARKS[change]} ${path}`)
   })

@@ -37,6 +37,10 @@ export function runCommand(finish: (status: number) => void): Command {
       'stdio, file:FILE, pty, tcp:HOST:PORT (listens) or none; one per port, COM1 first',
       collect,
     )
+    .option(
+      '--mouse <WHERE>',
+      'ps2 (default), or com1 to com4: a mouse of the Microsoft protocol on that port, and no PS/2 mouse',
+    )
     .option('--parallel <TARGET>', 'file:FILE, to which what the guest prints is appended, or none')
     .option('--net <SETUP>', 'none; there is no networking yet')
     .option('--debug-console <FILE>', 'bytes written to port E9h')

@@ -41,6 +41,15 @@ describe('options of a run', () => {
     expect(config.boot).toEqual(['disk', 'floppy'])
   })
 
+  it('put a mouse on a serial port, which nothing else can have then', () => {
+    expect(plan().config.mouse).toBe('ps2')
+    expect(plan({ mouse: 'com2', serial: ['file:log'] }).config.mouse).toBe('com2')
+    expect(refusal({ mouse: 'com1', serial: ['stdio'] })).toBe(
+      '--serial: COM1 has the mouse; its target can only be none',
+    )
+    expect(refusal({ mouse: 'usb' })).toBe('--mouse: usb is not one of ps2, com1, com2, com3, com4')
+  })
+
   it('read kernels, ports and knobs', () => {
     const { config } = plan({
       kernel: 'k',

@@ -3,6 +3,7 @@ import {
   DISK_FORMATS,
   findIssue,
   MachineConfig,
+  mousePort,
   type DriveConfig,
   type MachineConfigInput,
 } from '../../engine/protocol/machine-config.ts'
@@ -26,6 +27,7 @@ export interface RawRunOptions {
   firmware?: string
   vgaBios?: string
   serial?: string[]
+  mouse?: string
   net?: string
   parallel?: string
   debugConsole?: string
@@ -78,8 +80,12 @@ export function planRun(raw: RawRunOptions): RunPlan {
   const serial = (raw.serial ?? []).map(parseSerial)
   if (serial.length > 4) throw new UsageError(`--serial: ${serial.length} serial ports, but there are 4`)
   const steps = (raw.do ?? []).map(parseStep)
+  const config = machineConfig(raw)
+  const taken = mousePort(config.mouse)
+  if (taken !== null && (serial[taken]?.kind ?? 'none') !== 'none')
+    throw new UsageError(`--serial: COM${taken + 1} has the mouse; its target can only be none`)
   return {
-    config: machineConfig(raw),
+    config,
     serial,
     gdb: raw.gdb === undefined ? null : parseGdb(raw.gdb),
     waitGdb: raw.waitGdb ?? false,
@@ -133,9 +139,10 @@ function machineConfig(raw: RawRunOptions): MachineConfig {
   if (raw.memory !== undefined) input.memoryMiB = wholeNumber('--memory', raw.memory)
   if (raw.cpus !== undefined) input.cpus = wholeNumber('--cpus', raw.cpus)
   // What these may be is the schema's business; it is checked below.
-  const { cpuModel, accel } = raw as Pick<MachineConfigInput, 'cpuModel' | 'accel'>
+  const { cpuModel, accel, mouse } = raw as Pick<MachineConfigInput, 'cpuModel' | 'accel' | 'mouse'>
   if (cpuModel) input.cpuModel = cpuModel
   if (accel) input.accel = accel
+  if (mouse) input.mouse = mouse
   // What a debugger needs, KVM's processor does not offer here.
   if (raw.gdb !== undefined && (accel ?? 'auto') === 'auto') input.accel = 'jit'
   if (raw.firmware !== undefined) input.firmware = raw.firmware
@@ -157,6 +164,7 @@ const OPTION_OF: Record<string, string> = {
   cpus: '--cpus',
   cpuModel: '--cpu-model',
   accel: '--accel',
+  mouse: '--mouse',
   boot: '--boot',
   firmware: '--firmware',
   vgaBios: '--vga-bios',

@@ -47,7 +47,12 @@ describe('vitrine serve', () => {
     execFileSync(OPENSSL, ['req', ...wish, ...made, '-keyout', key, '-out', cert], { stdio: 'ignore' })
     await writeFile(join(folder, 'index.html'), '<title>Vitrine</title>')
     const tls = { cert: await readFile(cert), key: await readFile(key) }
-    const backend = { serve: () => {}, viewSocket: () => null, store: () => Promise.reject(new Error('no')) }
+    const backend = {
+      serve: () => {},
+      viewSocket: () => null,
+      exported: () => null,
+      store: () => Promise.reject(new Error('no')),
+    }
     const host = new WebHost(backend, { pages: folder, tls })
     try {
       await host.listen(0, '127.0.0.1', ['localhost'])

@@ -22,6 +22,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   accel: ['machine', 'accel'],
   boot: ['machine', 'boot'],
   serialPorts: ['machine', 'serialPorts'],
+  mouse: ['machine', 'mouse'],
   reboot: ['machine', 'reboot'],
   ...Object.fromEntries(
     [
@@ -47,6 +48,7 @@ const WORDS = new Set([
   'scaling',
   'cpuModel',
   'accel',
+  'mouse',
   'tags',
   'boot',
   'priority',

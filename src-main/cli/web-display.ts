@@ -32,6 +32,7 @@ export class WebDisplay {
       serve: (channel) => this.#serve(channel),
       viewSocket: (id) => (id === ID ? socket : null),
       store: () => Promise.reject(new RpcError('not-in-library')),
+      exported: () => null,
     })
   }
 
@@ -97,8 +98,18 @@ export class WebDisplay {
         snapshotPicture: () => null,
         driveContents: () => [],
         driveFiles: never,
+        driveTree: never,
         readDriveFile: never,
         writeDriveFile: never,
+        planImport: never,
+        importMachine: never,
+        planExport: never,
+        exportMachine: never,
+        beginFolder: never,
+        addToFolder: never,
+        dropFolder: never,
+        mediumOfFolder: never,
+        compareMedia: never,
         insert: never,
         eject: ({ drive }) => thread.ask('eject', drive),
         log: () => [],

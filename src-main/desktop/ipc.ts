@@ -15,6 +15,22 @@ import { APP_ORIGIN } from './scheme.ts'
 import { originOf } from './security.ts'
 import type { UtilityVmProcess } from './utility-process.ts'
 
+const ALL_FILES = { name: 'All files', extensions: ['*'] }
+const IMAGE_DIALOG = {
+  title: 'Choose an image',
+  filters: [
+    { name: 'Images', extensions: ['img', 'ima', 'flp', 'vfd', 'iso', 'cue', 'mds', 'dsk', 'raw', 'bin'] },
+    ALL_FILES,
+  ],
+}
+const MACHINE_DIALOG = {
+  title: 'Choose a machine of another program',
+  filters: [
+    { name: 'Machines', extensions: ['vbox', 'vmx', 'ovf', 'ova', 'xml', 'cfg', 'plist', 'sh'] },
+    ALL_FILES,
+  ],
+}
+
 /** Only the top frame of our own page is listened to. */
 const isOurs = ({ senderFrame }: IpcMainEvent | IpcMainInvokeEvent): boolean =>
   senderFrame !== null && senderFrame.parent === null && originOf(senderFrame.url) === APP_ORIGIN
@@ -71,16 +87,12 @@ export function answerWindow(host: HostService<UtilityVmProcess>): void {
     return host.images.pick(path)
   })
 
-  handle('image:pick', async (event): Promise<ImageChoice | null> => {
+  handle('image:pick', async (event, purpose): Promise<ImageChoice | null> => {
     const window = BrowserWindow.fromWebContents(event.sender)
     if (!window) return null
     const { filePaths } = await dialog.showOpenDialog(window, {
-      title: 'Choose an image',
+      ...(purpose === 'machine' ? MACHINE_DIALOG : IMAGE_DIALOG),
       properties: ['openFile'],
-      filters: [
-        { name: 'Images', extensions: ['img', 'ima', 'flp', 'vfd', 'iso', 'dsk', 'raw', 'bin'] },
-        { name: 'All files', extensions: ['*'] },
-      ],
     })
     return filePaths[0] === undefined ? null : host.images.pick(filePaths[0])
   })

@@ -1,16 +1,18 @@
 import { appendFile, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { type DriveContents, FILE_PIECE_BYTES } from '../../engine/protocol/drive-files.ts'
+import { type DriveContents, FILE_PIECE_BYTES, MAX_TREE_ENTRIES } from '../../engine/protocol/drive-files.ts'
 import type { HostContract, LogEntry } from '../../engine/protocol/host-contract.ts'
 import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
 import { describeError, RpcError, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import type { VmState } from '../../engine/protocol/vm.ts'
+import { driveSource } from '../../engine/service/media/drive-source.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import type { SourceOptions } from '../../engine/service/media/media.ts'
+import { inTurns } from './in-turns.ts'
 import type { VmLibrary } from './library.ts'
 
-export type FilesCall = 'driveContents' | 'driveFiles' | 'readDriveFile' | 'writeDriveFile'
+export type FilesCall = 'driveContents' | 'driveFiles' | 'driveTree' | 'readDriveFile' | 'writeDriveFile'
 
 /** Files that are on their way in at once. */
 const MAX_UPLOADS = 8
@@ -57,11 +59,15 @@ export class FilesDesk {
       return drives.flatMap((drive, index) => (drive.path === null ? [] : [this.#contents(drive, index)]))
     },
     driveFiles: async ({ id, drive, partition, path }) => {
-      const source = await this.#source(id, drive)
+      const source = await this.source(id, drive)
       return this.#browser.list(source.path, path, { ...source.options, partition })
     },
+    driveTree: async ({ id, drive, partition, path }) => {
+      const source = await this.source(id, drive)
+      return this.#browser.tree(source.path, path, MAX_TREE_ENTRIES, { ...source.options, partition })
+    },
     readDriveFile: async ({ id, drive, partition, path, from }) => {
-      const source = await this.#source(id, drive)
+      const source = await this.source(id, drive)
       const bytes = this.#browser.read(source.path, path, from, FILE_PIECE_BYTES, {
         ...source.options,
         partition,
@@ -69,7 +75,7 @@ export class FilesDesk {
       return Buffer.from(bytes).toString('base64')
     },
     writeDriveFile: async ({ id, drive, partition, path, name, from, totalBytes, data, replaces }) => {
-      const source = await this.#source(id, drive)
+      const source = await this.source(id, drive)
       const key = JSON.stringify([id, drive, partition, path, name])
       const upload = await this.#upload(key, name, from, totalBytes)
       await appendFile(upload.file, Buffer.from(data, 'base64'))
@@ -91,7 +97,7 @@ export class FilesDesk {
   }
 
   #contents(drive: DriveConfig, index: number): DriveContents {
-    const { path, options } = sourceOf(drive)
+    const { path, options } = driveSource(drive)
     const known = { drive: index, kind: drive.kind, name: basename(drive.path!) }
     try {
       const volumes = this.#browser.volumes(path, options)
@@ -139,21 +145,20 @@ export class FilesDesk {
         await this.#checkOff(id)
         // A state remembers its disks: written behind its back they would no longer be those.
         if ((await this.host.stateOf(id)) === 'saved') throw new RpcError('vm-busy', { id, state: 'saved' })
-        const copying = this.#browser.copyIn(path, [file], folder, options)
-        for (let step = copying.next(); !step.done; step = copying.next())
-          await new Promise((resolve) => setImmediate(resolve))
+        await inTurns(this.#browser.copyIn(path, [file], folder, options))
       })
     } finally {
       this.host.settle(id)
     }
   }
 
-  async #source(id: string, index: number): Promise<Source> {
+  /** The image in a drive of a machine that is off. Throws `vm-busy`, `option-invalid`. */
+  async source(id: string, index: number): Promise<Source> {
     await this.#checkOff(id)
     const drive = (await this.library.machineConfig(id)).drives[index]
     if (!drive || drive.path === null)
       throw new RpcError('option-invalid', { option: `drive ${index}`, reason: 'nothing is in it' })
-    return sourceOf(drive)
+    return driveSource(drive)
   }
 
   /** A guest that runs has its own view of its disks. Throws `vm-busy`. */
@@ -162,11 +167,4 @@ export class FilesDesk {
     if (state !== 'off' && state !== 'aborted' && state !== 'saved')
       throw new RpcError('vm-busy', { id, state })
   }
-}
-
-/** Over a disk that only takes writes beside it lies what the guest sees. */
-function sourceOf({ path, overlay, ephemeral, format, allowed = [] }: DriveConfig): Source {
-  if (overlay !== undefined && !ephemeral)
-    return { path: overlay, options: { format: 'qcow2', allowed: [...allowed, path!] } }
-  return { path: path!, options: { format: format === 'auto' ? undefined : format, allowed } }
 }

@@ -16,18 +16,22 @@ import {
   VmRecord,
   type HostFault,
   type VmSettings,
+  type VmState,
   type VmSummary,
 } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
+import { ExportDesk, type ExportCall } from './export-desk.ts'
 import { faultText } from './fault-text.ts'
 import { FilesDesk, type FilesCall } from './files-desk.ts'
 import { Images } from './images.ts'
+import { ImportDesk, type ImportCall } from './import-desk.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
 import { MachineStart } from './machine-start.ts'
+import { MediaDesk, type MediaCall } from './media-desk.ts'
 import { newMachine } from './new-machine.ts'
 import { loadPresets } from './presets.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
@@ -50,6 +54,9 @@ export class HostService<P extends VmProcess> {
   readonly #presets: Preset[] = loadPresets()
   readonly #snapshots: SnapshotDesk<P>
   readonly #files: FilesDesk
+  readonly #imports: ImportDesk
+  readonly #exports: ExportDesk
+  readonly #media: MediaDesk
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
   /** Machines whose writes are thrown away at the end of their run. */
@@ -85,16 +92,35 @@ export class HostService<P extends VmProcess> {
       tellOf: (id) => this.#tellOf(id),
       note: (id, level, text) => this.#log.note(id, level, text),
     })
+    const stateOf = async (id: string): Promise<VmState> => {
+      const entry = await this.library.read(id)
+      if (!entry) throw new RpcError('vm-unknown', { id })
+      return (await this.#summary(entry)).state
+    }
     this.#files = new FilesDesk(library, {
       exclusively: (id, change) => this.#exclusively(id, change),
-      stateOf: async (id) => {
-        const entry = await this.library.read(id)
-        if (!entry) throw new RpcError('vm-unknown', { id })
-        return (await this.#summary(entry)).state
-      },
+      stateOf,
       stopSettling: (id) => this.#snapshots.stopSettling(id),
       settle: (id) => this.#snapshots.settle(id),
       note: (id, level, text) => this.#log.note(id, level, text),
+    })
+    const tellProgress = (task: string, part: number): void => {
+      for (const client of this.#clients) client.emit('progress', { task, part })
+    }
+    this.#imports = new ImportDesk(library, this.images, {
+      tellProgress,
+      tellOf: (id) => this.#tellOf(id),
+      noteImport: (id, kind) => this.#log.note(id, 'info', `made after a machine of ${kind}`),
+    })
+    this.#exports = new ExportDesk(library, {
+      tellProgress,
+      stateOf,
+      whileOff: (id, work) => this.#snapshots.whileOff(id, work),
+      note: (id, level, text) => this.#log.note(id, level, text),
+    })
+    this.#media = new MediaDesk(this.images, {
+      tellProgress,
+      driveSource: (id, drive) => this.#files.source(id, drive),
     })
   }
 
@@ -115,11 +141,25 @@ export class HostService<P extends VmProcess> {
     const client = new RpcServer<HostContract>(
       hostContract,
       channel,
-      { ...this.#calls, ...this.#snapshots.calls, ...this.#files.calls },
+      {
+        ...this.#calls,
+        ...this.#snapshots.calls,
+        ...this.#files.calls,
+        ...this.#imports.calls,
+        ...this.#exports.calls,
+        ...this.#media.calls,
+      },
       {},
       () => this.#clients.delete(client),
     )
     this.#clients.add(client)
+  }
+
+  /** Place of a file that was exported, by its name from the folder of exports on; null where none can be. */
+  exported(name: string): string | null {
+    const parts = name.split('/')
+    const isPlain = parts.length <= 2 && parts.every((part) => /^[\w-][\w.-]*$/.test(part))
+    return isPlain ? join(this.library.exportsFolder, ...parts) : null
   }
 
   async list(): Promise<VmSummary[]> {
@@ -144,11 +184,15 @@ export class HostService<P extends VmProcess> {
     await Promise.all(this.#locks.values())
     await this.#snapshots.close()
     await this.#files.close()
+    await this.#media.close()
     for (const timer of this.#purges.values()) clearTimeout(timer)
     await this.#log.flush()
   }
 
-  readonly #calls: Omit<CallHandlers<HostContract>, SnapshotCall | FilesCall> = {
+  readonly #calls: Omit<
+    CallHandlers<HostContract>,
+    SnapshotCall | FilesCall | ImportCall | ExportCall | MediaCall
+  > = {
     list: () => this.list(),
     images: () => this.images.list(),
     presets: () => this.#presets,

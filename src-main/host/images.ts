@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import { isConfiguration } from '../../engine/service/import/import-machine.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { safeFileName } from './library.ts'
@@ -39,7 +40,7 @@ export class Images {
         return image && { ...image, usedMs: used.get(path) ?? null }
       }),
     )
-    return found.filter((image) => image !== null)
+    return found.filter((image) => image !== null).filter(({ id }) => !isConfiguration(this.#pathOf(id)!))
   }
 
   /** Notes that an image is used now. */
@@ -56,6 +57,16 @@ export class Images {
     })
     this.#picked.set(id, path)
     return image
+  }
+
+  /**
+   * Makes an image in the media folder.
+   * @param make makes the file, whole or not at all
+   */
+  async make(name: string, make: (path: string) => Promise<void>): Promise<ImageChoice> {
+    const final = await this.#freeName(safeFileName(name))
+    await make(join(this.mediaFolder, final))
+    return describe(`media:${final}`, join(this.mediaFolder, final))
   }
 
   /** Keeps an upload in the media folder; a half one leaves nothing. */
@@ -121,10 +132,10 @@ async function describe(id: string, path: string): Promise<ImageChoice> {
   const isContainer = format !== null && format !== 'raw'
   const kind = isContainer
     ? 'disk'
-    : size <= LARGEST_FLOPPY
-      ? 'floppy'
-      : (await isIso(path))
-        ? 'cdrom'
+    : new Media().isDisc(path) || (await isIso(path))
+      ? 'cdrom'
+      : size <= LARGEST_FLOPPY
+        ? 'floppy'
         : 'disk'
   return { id, name: basename(path), bytes: size, kind, usedMs: null }
 }

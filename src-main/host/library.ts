@@ -49,6 +49,11 @@ export class VmLibrary {
     return join(this.folder, 'media')
   }
 
+  /** Where machines lie that were written for other programs. */
+  get exportsFolder(): string {
+    return join(this.folder, 'exports')
+  }
+
   async list(): Promise<LibraryEntry[]> {
     const names = await readdir(this.#machines, { withFileTypes: true })
     const ids = names.filter((name) => name.isDirectory() && v.is(VmId, name.name)).map(({ name }) => name)

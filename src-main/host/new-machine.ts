@@ -6,6 +6,7 @@ import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { Media } from '../../engine/service/media/media.ts'
+import { inTurns } from './in-turns.ts'
 
 type DriveKind = (typeof DRIVE_KINDS)[number]
 const EXTENSIONS = { raw: 'img', qcow2: 'qcow2', vdi: 'vdi', vmdk: 'vmdk', vhd: 'vhd' } as const
@@ -74,7 +75,5 @@ function bootOrder(
 
 async function makeDisk(path: string, { sizeMiB, format }: NonNullable<NewVm['disk']>): Promise<void> {
   const media = new Media()
-  const steps = media.create(path, sizeMiB * 2 ** 20, { format })
-  for (let step = steps.next(); !step.done; step = steps.next())
-    await new Promise((resolve) => setImmediate(resolve)) // a large disk must not hold up the windows
+  await inTurns(media.create(path, sizeMiB * 2 ** 20, { format }))
 }

@@ -61,7 +61,7 @@ export class SnapshotDesk<P extends VmProcess> {
     takeSnapshot: async ({ id, name, notes }, task) => {
       const wish = { name, notes }
       if (!this.supervisor.process(id)) {
-        await this.#whileOff(id, async () => void (await this.#snapshots.of(id).take(wish)))
+        await this.whileOff(id, async () => void (await this.#snapshots.of(id).take(wish)))
         return this.host.note(id, 'info', `snapshot “${name}” is taken`)
       }
       if (this.host.isDisposable(id)) throw new RpcError('vm-disposable', { id })
@@ -79,7 +79,7 @@ export class SnapshotDesk<P extends VmProcess> {
       await this.#snapshots.of(id).machineAt(snapshot) // nothing is ended for one that cannot be used
       const goesOn = await this.#end(id, wish !== null)
       try {
-        await this.#whileOff(id, () => this.#snapshots.of(id).restore(snapshot, wish))
+        await this.whileOff(id, () => this.#snapshots.of(id).restore(snapshot, wish))
       } finally {
         // From there; or, where that failed, from where it was.
         if (goesOn) await this.host.start(id)
@@ -115,7 +115,7 @@ export class SnapshotDesk<P extends VmProcess> {
     const work = () => this.#snapshots.clone(id, snapshot, name, kind, task)
     // What a snapshot holds stands still, whatever its machine does.
     const isApart = snapshot !== null && this.supervisor.process(id) !== null
-    const copy = await (isApart ? this.host.exclusively(id, work) : this.#whileOff(id, work))
+    const copy = await (isApart ? this.host.exclusively(id, work) : this.whileOff(id, work))
     this.host.note(copy, 'info', `made as a ${kind === 'linked' ? 'linked ' : ''}copy of ${id}`)
     return this.host.tellOf(copy)
   }
@@ -136,12 +136,12 @@ export class SnapshotDesk<P extends VmProcess> {
   /** Changes only the record, which may be done while the machine runs here. */
   async #change(id: string, change: () => Promise<void>): Promise<void> {
     if (this.supervisor.process(id)) await this.host.exclusively(id, change)
-    else await this.#whileOff(id, change)
+    else await this.whileOff(id, change)
     await this.host.changed(id)
   }
 
   /** Does something with a machine that is off, and has it to itself meanwhile. Throws `vm-busy`, `vm-locked`. */
-  async #whileOff<T>(id: string, work: () => Promise<T>): Promise<T> {
+  async whileOff<T>(id: string, work: () => Promise<T>): Promise<T> {
     await this.library.get(id)
     await this.stopSettling(id)
     if (this.supervisor.process(id))

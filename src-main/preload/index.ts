@@ -16,7 +16,7 @@ const bridge: DesktopBridge = {
   },
   postToHost: (message) => ipcRenderer.send('host:message', message),
   openView: (id) => ipcRenderer.invoke('view:open', id),
-  pickImage: () => ipcRenderer.invoke('image:pick'),
+  pickImage: (purpose) => ipcRenderer.invoke('image:pick', purpose),
   dropImage: (file) => ipcRenderer.invoke('image:drop', webUtils.getPathForFile(file as File)),
 }
 contextBridge.exposeInMainWorld('vitrineDesktop', bridge)

@@ -24,6 +24,7 @@ beforeEach(async () => {
       serve: (channel) => void served.push(channel),
       viewSocket: () => null,
       store: () => Promise.reject(new Error('no uploads here')),
+      exported: () => null,
     },
     { pages },
   )

@@ -19,6 +19,7 @@ beforeEach(async () => {
   const backend: WebBackend = {
     serve: (channel) => void served.push(channel),
     viewSocket: () => null,
+    exported: (name) => (name === 'vm.ova' ? join(pages, 'index.html') : null),
     store: async (name, contents) => {
       let bytes = 0
       for await (const part of contents) bytes += (part as Buffer).length
@@ -121,6 +122,17 @@ describe('web host', () => {
   it('does not serve files outside of the interface', async () => {
     const session = await cookie()
     for (const path of ['/../package.json', '/%2e%2e/package.json', '/..%2fpackage.json', '//etc/passwd'])
+      expect((await ask(path, { cookie: session })).status, path).toBe(404)
+  })
+
+  it('hands out what was exported, to a session only', async () => {
+    expect((await ask('/exports/vm.ova')).status).toBe(401)
+    const session = await cookie()
+    const { status, headers, body } = await ask('/exports/vm.ova', { cookie: session })
+    expect([status, body]).toEqual([200, '<title>Vitrine</title>'])
+    expect(headers['content-disposition']).toBe('attachment; filename="index.html"')
+    expect(headers['x-content-type-options']).toBe('nosniff')
+    for (const path of ['/exports/', '/exports/other', '/exports/..%2fvm.json', '/exports/%'])
       expect((await ask(path, { cookie: session })).status, path).toBe(404)
   })
 

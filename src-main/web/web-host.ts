@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises'
 import {
   createServer,
   request as httpRequest,
@@ -7,7 +8,9 @@ import {
 } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { connect, type AddressInfo } from 'node:net'
+import { basename } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import sirv from 'sirv'
 import { WebSocketServer } from 'ws'
 import type { Channel } from '../../engine/protocol/channel.ts'
@@ -24,6 +27,8 @@ export interface WebBackend {
   /** Where the views of a running machine are served, null when it does not run. */
   viewSocket(id: string): string | null
   store(name: string, contents: IncomingMessage): Promise<ImageChoice>
+  /** Place of a file that may be downloaded below `/exports/`; null where none can be. */
+  exported(name: string): string | null
 }
 
 /** Certificate chain and private key of an encrypted server, as PEM. */
@@ -123,6 +128,7 @@ export class WebHost {
       return void this.#upload(request, url, response)
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'Not allowed.')
     const [, id, what] = VIEW.exec(url.pathname) ?? []
+    if (url.pathname.startsWith('/exports/')) return void this.#download(url, response)
     if (id && what === 'frames') return this.#frames(id, session, request, response)
     this.#files(request, response, () => refuse(response, 404, 'There is nothing here.'))
   }
@@ -169,6 +175,26 @@ export class WebHost {
     }
   }
 
+  /** Hands out an exported file as it is. */
+  async #download(url: URL, response: ServerResponse): Promise<void> {
+    const name = decoded(url.pathname.slice('/exports/'.length))
+    const place = name === null ? null : this.backend.exported(name)
+    const file = place === null ? null : await open(place, 'r').catch(() => null)
+    const found = await file?.stat()
+    if (!file || !found?.isFile()) {
+      await file?.close()
+      return refuse(response, 404, 'There is nothing here.')
+    }
+    response.writeHead(200, {
+      'content-type': 'application/octet-stream',
+      'content-length': found.size,
+      'content-disposition': `attachment; filename="${basename(place!)}"`,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    })
+    await pipeline(file.createReadStream(), response).catch(() => response.destroy())
+  }
+
   #frames(id: string, session: string, request: IncomingMessage, response: ServerResponse): void {
     const socketPath = this.backend.viewSocket(id)
     if (!socketPath) return refuse(response, 409, 'The machine is not running.')
@@ -212,17 +238,28 @@ export class WebHost {
 
 /** For whom the interface is served when it is the whole library that is. */
 export function hostBackend(host: {
+  exported(name: string): string | null
   serve(channel: Channel): void
   images: { store(name: string, contents: IncomingMessage): Promise<ImageChoice> }
   supervisor: { process(id: string): { viewSocket: string } | null }
 }): WebBackend {
   return {
     serve: (channel) => host.serve(channel),
+    exported: (name) => host.exported(name),
     viewSocket: (id) => host.supervisor.process(id)?.viewSocket ?? null,
     store: (name, contents) => {
       if (!name) throw new RpcError('bad-request', { name: 'media', reason: 'the upload has no name' })
       return host.images.store(name, contents)
     },
+  }
+}
+
+/** A part of a path without its escapes; null for one that is damaged. */
+function decoded(part: string): string | null {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return null
   }
 }
 

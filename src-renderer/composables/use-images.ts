@@ -1,4 +1,5 @@
 import { ref, type Ref } from 'vue'
+import type { ImagePurpose } from '../../engine/protocol/desktop-bridge.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import { useLocale } from '../stores/locale.ts'
 import { useMachines } from '../stores/machines.ts'
@@ -10,7 +11,7 @@ export interface ImageShelf {
   readonly images: Ref<ImageChoice[]>
   load(): Promise<void>
   /** Lets the user give an image: by the system's dialog, or as an upload. Null when there is none; a failure is shown. */
-  choose(): Promise<ImageChoice | null>
+  choose(purpose?: ImagePurpose): Promise<ImageChoice | null>
   /** Takes in a file that was dropped. */
   take(file: File): Promise<ImageChoice | null>
   /** What a file of a machine is called: the name of its image, or the last part of its path. */
@@ -28,35 +29,40 @@ export function useImages(): ImageShelf {
     images.value = await machines.images().catch(() => [])
   }
 
-  async function take(file: File | null): Promise<ImageChoice | null> {
+  async function take(file: File | null, purpose: ImagePurpose = 'image'): Promise<ImageChoice | null> {
     const title =
       file && transport.imagesBy === 'upload' ? locale.t('drive.uploading', { name: file.name }) : null
     const failure = locale.t('drive.notUsed')
     if (title !== null)
-      return note(await notices.carryOut(title, failure, (task) => transport.chooseImage(file, task)))
+      return note(
+        await notices.carryOut(title, failure, (task) => transport.chooseImage(file, task)),
+        purpose,
+      )
     let chosen: ImageChoice | null = null
     await notices.attempt(failure, async () => {
-      chosen = await transport.chooseImage(file)
+      chosen = await transport.chooseImage(file, undefined, purpose)
     })
-    return note(chosen)
+    return note(chosen, purpose)
   }
 
-  function note(chosen: ImageChoice | null): ImageChoice | null {
-    if (chosen) images.value = [...images.value.filter(({ id }) => id !== chosen.id), chosen]
+  /** A configuration is no medium to choose from. */
+  function note(chosen: ImageChoice | null, purpose: ImagePurpose): ImageChoice | null {
+    if (chosen && purpose === 'image')
+      images.value = [...images.value.filter(({ id }) => id !== chosen.id), chosen]
     return chosen
   }
 
-  async function choose(): Promise<ImageChoice | null> {
-    if (transport.imagesBy === 'dialog') return take(null)
+  async function choose(purpose: ImagePurpose = 'image'): Promise<ImageChoice | null> {
+    if (transport.imagesBy === 'dialog') return take(null, purpose)
     const file = await askForFile()
-    return file && take(file)
+    return file && take(file, purpose)
   }
 
   return {
     images,
     load,
     choose,
-    take,
+    take: (file) => take(file),
     nameOf: (path) => images.value.find(({ id }) => id === path)?.name ?? path.split(/[\\/]/).at(-1) ?? path,
   }
 }

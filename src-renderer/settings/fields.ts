@@ -2,6 +2,7 @@ import {
   ACCELERATORS,
   CPU_MODELS,
   MAX_MEMORY_MIB,
+  MICE,
   SERIAL_PORTS,
 } from '../../engine/protocol/machine-config.ts'
 import { PRIORITIES } from '../../engine/protocol/execution.ts'
@@ -209,6 +210,17 @@ export const FIELDS: readonly Field[] = [
     control: { kind: 'number', least: 0, most: SERIAL_PORTS },
   },
   { id: 'serial', category: 'serial', at: ['serial'], control: { kind: 'serial' } },
+  {
+    id: 'mouse',
+    category: 'serial',
+    at: ['machine', 'mouse'],
+    control: {
+      kind: 'choice',
+      choices: MICE.map((name) =>
+        name === 'ps2' ? message(name) : { value: name, label: { text: name.toUpperCase() } },
+      ),
+    },
+  },
 
   {
     id: 'cpuidLimit',

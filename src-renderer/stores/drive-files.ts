@@ -1,5 +1,13 @@
 import { defineStore } from 'pinia'
-import { type DriveContents, type DriveEntry, FILE_PIECE_BYTES } from '../../engine/protocol/drive-files.ts'
+import {
+  type DriveContents,
+  type DriveEntry,
+  type DriveTree,
+  FILE_PIECE_BYTES,
+} from '../../engine/protocol/drive-files.ts'
+import { MAX_ZIP_BYTES, type ZipEntry, zipOf } from '../files/zip.ts'
+import { fromBase64, toBase64 } from './base64.ts'
+import { useLocale } from './locale.ts'
 import { useMachines } from './machines.ts'
 
 /** A folder or file on a drive of a machine. */
@@ -42,21 +50,33 @@ export const useDriveFiles = defineStore('drive-files', () => {
     } while (from < totalBytes)
   }
 
+  /** A folder with all in it as an archive; links and devices are left out. */
+  async function readFolder(folder: Place, onProgress: (part: number) => void): Promise<Blob> {
+    const tree: DriveTree = await machines.host().call('driveTree', { ...folder })
+    const total = tree.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0)
+    // The archive's own headers are a small part of it.
+    if (total > MAX_ZIP_BYTES - 2 ** 24) throw new Error(useLocale().t('files.tooMuch'))
+    const entries: ZipEntry[] = []
+    let done = 0
+    for (const { path, kind, bytes, modifiedMs } of tree) {
+      if (kind === 'other') continue
+      const place = { ...folder, path: [folder.path, path].filter(Boolean).join('/') }
+      const size = bytes ?? 0
+      const contents =
+        kind === 'file'
+          ? await read(place, size, (part) => onProgress((done + part * size) / Math.max(1, total)))
+          : null
+      entries.push({ path, modifiedMs, contents })
+      done += size
+    }
+    return zipOf(entries)
+  }
+
   return {
     contents: async (id: string): Promise<DriveContents[]> => machines.host().call('driveContents', { id }),
     list: async (folder: Place): Promise<DriveEntry[]> => machines.host().call('driveFiles', { ...folder }),
     read,
+    readFolder,
     write,
   }
 })
-
-const fromBase64 = (text: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
-
-/** In parts that fit on the stack as arguments. */
-function toBase64(bytes: Uint8Array): string {
-  let text = ''
-  for (let at = 0; at < bytes.length; at += 8192)
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192))
-  return btoa(text)
-}

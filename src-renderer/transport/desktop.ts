@@ -30,8 +30,8 @@ export function desktopTransport(bridge: DesktopBridge): Transport {
       }
       return portLink(await ports.arrived)
     },
-    async chooseImage(file) {
-      const answer = await (file ? bridge.dropImage(file) : bridge.pickImage())
+    async chooseImage(file, _task, purpose = 'image') {
+      const answer = await (file ? bridge.dropImage(file) : bridge.pickImage(purpose))
       return v.parse(v.nullable(ImageChoice), valueOf(answer))
     },
   }

@@ -1,4 +1,5 @@
 import type { Channel } from '../../engine/protocol/channel.ts'
+import type { ImagePurpose } from '../../engine/protocol/desktop-bridge.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import type { CallTask } from '../../engine/protocol/rpc.ts'
 
@@ -19,6 +20,10 @@ export interface Transport {
   readonly logOut: (() => Promise<void>) | null
   openHost(): Promise<Channel>
   openView(id: string): Promise<ViewLink>
-  /** @param file one that was dropped, or that is to be uploaded; null asks by the system's dialog. Null when the user chose none. */
-  chooseImage(file: File | null, task?: CallTask): Promise<ImageChoice | null>
+  /**
+   * @param file one that was dropped, or that is to be uploaded; null asks by the system's dialog
+   * @param purpose what the dialog asks for
+   * @returns null when the user chose none
+   */
+  chooseImage(file: File | null, task?: CallTask, purpose?: ImagePurpose): Promise<ImageChoice | null>
 }

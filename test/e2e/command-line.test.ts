@@ -276,3 +276,21 @@ describe.skipIf(reason)('vitrine media', () => {
     expect((await readdir(folder)).toSorted()).toEqual(before)
   })
 })
+
+describe.skipIf(reason)('vitrine export', () => {
+  it('writes a machine for another program, and prints a command for QEMU', async () => {
+    expect((await vitrine('create', 'Old one', '--floppy', 'blank.img', '--memory', '8')).status).toBe(0)
+    const { status, stdout, stderr } = await vitrine('export', 'old-one', '--as', 'libvirt', '--to', 'out')
+    expect([status, stdout]).toEqual([0, `${join(folder, 'out')}\n`])
+    expect(stderr).toMatch(/^vitrine: it runs by KVM/m)
+    expect((await readdir(join(folder, 'out'))).toSorted()).toEqual(['Old-one-floppy-1.img', 'Old-one.xml'])
+    const again = await vitrine('export', 'old-one', '--as', 'libvirt', '--to', 'out')
+    expect([again.status, again.stderr]).toEqual([
+      1,
+      `vitrine: ${join(folder, 'out')}: there is a file of this name already\n`,
+    ])
+    expect((await vitrine('export', 'old-one')).stdout).toMatch(/^qemu-system-i386 /)
+    const back = await vitrine('import', 'out/Old-one.xml', '--name', 'Back', '--json')
+    expect(JSON.parse(back.stdout)).toMatchObject({ id: 'back', kind: 'libvirt', missing: [] })
+  })
+})

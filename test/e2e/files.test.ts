@@ -22,7 +22,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('files on the drives o
     const shared = join(home, '..', 'shared')
     await mkdir(join(shared, 'A folder'), { recursive: true })
     await writeFile(join(shared, 'hello.txt'), 'hello from the host')
-    await writeFile(join(shared, 'A folder', 'inner.bin'), new Uint8Array(900_000).fill(7))
+    await writeFile(join(shared, 'A folder', 'inner.bin'), new Uint8Array(300_000).fill(7))
     floppy = join(home, 'machines', DEMO, 'diagnostic.img')
     for (const _ of imageOfFolder(shared, floppy, FIXED));
     await page.getByRole('tab', { name: 'Files' }).click()
@@ -45,7 +45,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('files on the drives o
     expect(await faults()).toEqual([])
     await page.getByRole('button', { name: 'Open the folder A folder' }).focus()
     await page.keyboard.press('Enter')
-    await row('inner.bin').getByText('900,000').waitFor()
+    await row('inner.bin').getByText('300,000').waitFor()
     await page.getByRole('navigation', { name: 'Folder' }).getByRole('button', { name: 'All of it' }).click()
     await row('hello.txt').waitFor()
     await page.emulateMedia({ colorScheme: 'dark' })
@@ -75,6 +75,18 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('files on the drives o
     expect(front.errors).toEqual([])
   })
 
+  it('go in as a folder with all in it', async () => {
+    const { page, home } = front
+    await page.getByTestId('folder-picker').setInputFiles(join(home, '..', 'shared'))
+    await page.getByText('shared is copied in', { exact: true }).waitFor({ timeout: 60_000 })
+    await row('shared').getByRole('button').click()
+    await row('A folder').getByRole('button').click()
+    await row('inner.bin').getByText('300,000').waitFor()
+    const copied = new ImageBrowser().read(floppy, 'shared/hello.txt', 6, 100, { partition: null })
+    expect(Buffer.from(copied).toString()).toBe('from the host')
+    expect(front.errors).toEqual([])
+  })
+
   // A download of the desktop is Electron's, which the double does not have.
   if (kind === 'web')
     it('are copied out as downloads', async () => {
@@ -85,6 +97,20 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('files on the drives o
       const download = await coming
       expect(download.suggestedFilename()).toBe('inner.bin')
       const contents = await readFile(await download.path())
-      expect(contents.equals(Buffer.alloc(900_000, 7))).toBe(true)
+      expect(contents.equals(Buffer.alloc(300_000, 7))).toBe(true)
+    })
+
+  if (kind === 'web')
+    it('are copied out folder by folder, as an archive', async () => {
+      const { page } = front
+      const coming = page.waitForEvent('download')
+      await page.getByRole('button', { name: 'Copy this folder out' }).click()
+      const download = await coming
+      expect(download.suggestedFilename()).toBe('diagnostic.img.zip')
+      const archive = Buffer.from(await readFile(await download.path()))
+      // Stored as they are: they stand in it.
+      expect(archive.includes('hello from the host')).toBe(true)
+      expect(archive.includes('A folder/inner.bin')).toBe(true)
+      expect(archive.includes(Buffer.alloc(300_000, 7))).toBe(true)
     })
 })

@@ -133,6 +133,7 @@ export class FuzzBoard {
         apic: true,
         hpet: true,
         serialPorts: 4,
+        mice: { ps2: true, serialPort: 1 },
         floppyDrives: ['2.88M', '1.2M'],
         ideDrives: [
           [
@@ -190,6 +191,7 @@ export class FuzzBoard {
         ramBytes: RAM_MIB * MIB,
         cpus: 1,
         serialPorts: 4,
+        ps2Mouse: true,
         floppies: [drive('floppy', this.floppies[0]!)],
         disks: [drive('disk', disk)],
         cdroms: [drive('cdrom', this.cds[0]!)],

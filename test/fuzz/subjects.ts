@@ -72,6 +72,8 @@ const point: Move = ({ board }, random) => {
   if (random.oneIn(2)) board.mouse.move(x, y, random.below(9) - 4, random.below(32))
   else board.mouse.moveTo(x, y, 0, random.below(32))
 }
+const roll: Move = ({ board }, random) =>
+  board.serialMouse?.move(random.below(1000) - 500, random.below(1000) - 500, 0, random.below(8))
 const backdoor: Move = ({ board }, random) =>
   board.mouse.call({
     eax: random.oneIn(20) ? random.bits() : 0x564d5868,
@@ -229,6 +231,19 @@ export const SUBJECTS: readonly Subject[] = [
       ]),
     ),
     events: [receive],
+  },
+  {
+    name: 'serial-mouse',
+    devices: ['mouse-com2', 'com2'],
+    ports: [range(0x2f8, 8)],
+    values: {
+      0x2f8: [96, 0, 0xff],
+      0x2f9: [0, 1],
+      0x2fa: [0, 1, 0xc7],
+      0x2fb: [2, 0x82],
+      0x2fc: [0, 1, 2, 3, 0x0b, 0x1b],
+    },
+    events: [roll],
   },
   {
     name: 'parallel',

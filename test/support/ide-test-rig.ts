@@ -1,3 +1,4 @@
+import type { CdDisc, CdTrack, CdTrackKind } from '../../engine/storage/cd-image.ts'
 import { ManualClock } from './manual-clock.ts'
 import { RecordingLine } from './recording-line.ts'
 import { type BlockImage, checkRange, type DiskFault } from '../../engine/storage/block-image.ts'
@@ -57,6 +58,23 @@ export const cdrom = (sectorCount: number | null = 100): IdeDriveOptions => ({
   medium: sectorCount === null ? null : new NumberedImage(sectorCount, 2048, true),
   identity: { serial: 'VT0002', model: 'Vitrine CD' },
 })
+
+/** A drive with a disc of this many tracks of kind and length. */
+export function discDrive(parts: readonly (readonly [CdTrackKind, number])[]): IdeDriveOptions {
+  const tracks: CdTrack[] = []
+  let start = 0
+  for (const [kind, sectors] of parts) {
+    tracks.push({ number: tracks.length + 1, kind, start })
+    start += sectors
+  }
+  const medium = new NumberedImage(start, 2048, true)
+  const disc: CdDisc = { tracks, readRaw: (sector, into) => void into.fill(sector & 0xff) }
+  return {
+    kind: 'cdrom',
+    medium: Object.assign(medium, { disc }),
+    identity: { serial: 'VT0002', model: 'Vitrine CD' },
+  }
+}
 
 /** Guest memory of 1 MiB. */
 export class TestMemory implements DmaMemory {

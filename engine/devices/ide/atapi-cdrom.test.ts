@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DiskError } from '../../storage/block-image.ts'
 import { AtapiCdrom } from './atapi-cdrom.ts'
-import { cdrom, disk, IdeTestRig, NumberedImage } from '../../../test/support/ide-test-rig.ts'
+import { cdrom, discDrive, disk, IdeTestRig, NumberedImage } from '../../../test/support/ide-test-rig.ts'
 
 const drive = (rig: IdeTestRig): AtapiCdrom => {
   const [first] = rig.channel.drives
@@ -334,12 +334,143 @@ describe('packet commands', () => {
       expect(rig.packet(packet)).toBe(0x50)
   })
 
-  it('plays no audio', () => {
+  it('plays no audio of a disc of data', () => {
     const rig = new IdeTestRig(cdrom())
     for (const opcode of [0x45, 0x47, 0x48, 0xa5]) {
       expect(rig.packet([opcode, 0, 0, 0, 0, 0, 0, 0, 1])).toBe(0x51)
       expect(sense(rig)).toEqual([5, 0x64, 0])
     }
+  })
+})
+
+describe('a disc with sound', () => {
+  /** 40 sectors of data, then two tracks of sound of four and eight seconds. */
+  const rigOf = () =>
+    new IdeTestRig(
+      discDrive([
+        ['mode1', 40],
+        ['audio', 300],
+        ['audio', 600],
+      ]),
+    )
+  const playing = (rig: IdeTestRig) => {
+    const bytes = data(rig, [0x42, 0, 0x40, 1, 0, 0, 0, 0, 16])
+    const at = (index: number) => (bytes[index]! << 16) | (bytes[index + 1]! << 8) | bytes[index + 2]!
+    return { status: bytes[1], track: bytes[6], position: at(9), within: at(13) }
+  }
+  const seconds = (rig: IdeTestRig, count: number) => rig.clock.advance(count * 1e9)
+
+  it('has all its tracks in the table of contents', () => {
+    const rig = rigOf()
+    expect(data(rig, [0x43, 0, 0, 0, 0, 0, 0, 0, 255])).toEqual(
+      [
+        [0, 34, 1, 3],
+        [0, 0x14, 1, 0, 0, 0, 0, 0],
+        [0, 0x10, 2, 0, 0, 0, 0, 40],
+        [0, 0x10, 3, 0, 0, 0, 1, 84],
+        [0, 0x10, 0xaa, 0, 0, 0, 3, 172],
+      ].flat(),
+    )
+    expect(data(rig, [0x43, 2, 0, 0, 0, 0, 3, 0, 12]).slice(4)).toEqual([0, 0x10, 3, 0, 0, 0, 6, 40])
+    expect(data(rig, [0x43, 0, 2, 0, 0, 0, 0, 0, 255])).toHaveLength(4 + 6 * 11)
+    expect(data(rig, [0x52, 1, 0, 0, 0, 2, 0, 0, 28]).slice(2, 12)).toEqual([
+      2, 1, 0, 0, 0x0f, 0, 0, 0, 0, 40,
+    ])
+  })
+
+  it('reads sound by READ CD alone, whole, and not together with data', () => {
+    const rig = rigOf()
+    const cd = (lba: number, count: number, fields: number, type = 0) => [
+      0xbe,
+      type << 2,
+      0,
+      0,
+      0,
+      lba,
+      0,
+      0,
+      count,
+      fields,
+    ]
+    const sound = data(rig, cd(50, 2, 0x10))
+    expect([sound.length, sound[0], sound[2352]]).toEqual([4704, 50, 51])
+    expect(data(rig, cd(50, 1, 0xf8, 1))).toHaveLength(2352)
+    for (const packet of [
+      cd(39, 2, 0x10),
+      cd(50, 1, 0x10, 2),
+      cd(5, 1, 0x10, 1),
+      [0x28, 0, 0, 0, 0, 39, 0, 0, 2],
+      [0x44, 0, 0, 0, 0, 50, 0, 0, 8],
+    ]) {
+      expect(rig.packet(packet)).toBe(0x51)
+      expect(sense(rig)).toEqual([5, 0x64, 0])
+    }
+  })
+
+  it('plays it: the position goes on with guest time, pauses, and ends', () => {
+    const rig = rigOf()
+    expect(rig.packet([0x45, 0, 0, 0, 0, 40, 0, 1, 44])).toBe(0x50) // four seconds
+    seconds(rig, 1)
+    expect(playing(rig)).toEqual({ status: 0x11, track: 2, position: 115, within: 75 })
+    expect(rig.packet([0x4b, 0, 0, 0, 0, 0, 0, 0, 0])).toBe(0x50)
+    seconds(rig, 5)
+    expect(playing(rig)).toEqual({ status: 0x12, track: 2, position: 115, within: 75 })
+    expect(rig.packet([0x4b, 0, 0, 0, 0, 0, 0, 0, 1])).toBe(0x50)
+    seconds(rig, 2)
+    expect(playing(rig)).toMatchObject({ status: 0x11, position: 265 })
+    seconds(rig, 2)
+    expect(playing(rig)).toMatchObject({ status: 0x13, position: 339 })
+    expect(playing(rig).status).toBe(0x15)
+  })
+
+  it('plays by MSF and by track, and ends before data', () => {
+    const rig = rigOf()
+    expect(rig.packet([0x47, 0, 0, 0, 2, 40, 0, 4, 40])).toBe(0x50)
+    seconds(rig, 1)
+    const [, status, , , , , track, , ...address] = data(rig, [0x42, 2, 0x40, 1, 0, 0, 0, 0, 16])
+    expect([status, track, ...address]).toEqual([0x11, 2, 0, 0, 3, 40, 0, 0, 1, 0])
+    expect(rig.packet([0x48, 0, 0, 0, 3, 1, 0, 3, 1])).toBe(0x50)
+    expect(playing(rig)).toMatchObject({ track: 3, position: 340 })
+    seconds(rig, 9)
+    expect(playing(rig)).toMatchObject({ status: 0x13, position: 939 })
+    for (const packet of [
+      [0x45, 0, 0, 0, 0, 5, 0, 0, 9],
+      [0x48, 0, 0, 0, 1, 1, 0, 1, 1],
+    ]) {
+      expect(rig.packet(packet)).toBe(0x51)
+      expect(sense(rig)).toEqual([5, 0x64, 0])
+    }
+    expect(rig.packet([0x45, 0, 0, 0, 3, 200, 0, 0, 9])).toBe(0x51)
+    expect(sense(rig)).toEqual([5, 0x21, 0])
+  })
+
+  it('stops it for reading data, for another disc, and when told', () => {
+    const rig = rigOf()
+    const play = () => expect(rig.packet([0x48, 0, 0, 0, 2, 1, 0, 3, 1])).toBe(0x50)
+    for (const packet of [[0x28, 0, 0, 0, 0, 0, 0, 0, 1], [0x4e]]) {
+      play()
+      expect(playing(rig).status).toBe(0x11)
+      data(rig, packet)
+      expect(playing(rig).status).toBe(0x15)
+    }
+    play()
+    drive(rig).medium.insert(drive(rig).medium.inserted)
+    rig.packet([0])
+    expect(playing(rig)).toMatchObject({ status: 0x15, position: 0 })
+  })
+
+  it('goes on where a saved state has it', () => {
+    const rig = rigOf()
+    rig.packet([0x48, 0, 0, 0, 2, 1, 0, 3, 1])
+    seconds(rig, 1)
+    const saved = drive(rig).save()
+    seconds(rig, 1)
+    expect(playing(rig).position).toBe(190)
+    drive(rig).restore(saved)
+    expect(playing(rig).position).toBe(190) // it is the clock that is put back
+    const { audio: _, track: __, ...older } = saved as Record<string, unknown>
+    drive(rig).restore(older)
+    expect(playing(rig).status).toBe(0x15)
   })
 })
 

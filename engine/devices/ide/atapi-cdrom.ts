@@ -2,12 +2,14 @@ import * as v from 'valibot'
 import type { Clock } from '../../base/clock.ts'
 import { asDiskError, type BlockImage, type DiskFaultListener } from '../../storage/block-image.ts'
 import { bits } from '../../base/saved-state.ts'
+import { RAW_CD_SECTOR_BYTES } from '../../storage/cd-image.ts'
+import { CdAudio, cdAudioSchema, SILENT } from './cd-audio.ts'
 import { CD_SECTOR_BYTES, CdMedium, cdMediumSchema } from './cd-medium.ts'
 import { DriveCore, driveCoreSchema, type DriveSignals, type IdeTiming } from './drive-core.ts'
 import type { IdeDrive } from './ide-drive.ts'
 import { type DriveIdentity, identifyCdrom } from './identify.ts'
 import { executePacket, type PacketOutcome } from './packet-commands.ts'
-import { buildRawSector, RAW_SECTOR_BYTES, rawSectorBytes } from './raw-sector.ts'
+import { cutRawSector, rawSectorBytes, readRawSector } from './raw-sector.ts'
 import { COMMAND, ERROR, REASON, STATUS, STATUS_READY } from './registers.ts'
 import { SENSE, type Sense, senseSchema } from './sense.ts'
 import { decodeTransferMode, DEFAULT_TRANSFER_MODE, transferModeSchema } from './transfer-mode.ts'
@@ -16,13 +18,14 @@ const PACKET_BYTES = 12
 const REQUEST_SENSE = 0x03
 /** Sectors read from the image at a time. */
 const STAGED_SECTORS = 32
-const BUFFER_BYTES = STAGED_SECTORS * RAW_SECTOR_BYTES
+const BUFFER_BYTES = STAGED_SECTORS * RAW_CD_SECTOR_BYTES
 
 const count32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff))
 
 const cdromSchema = v.strictObject({
   core: driveCoreSchema,
   medium: cdMediumSchema,
+  audio: v.optional(cdAudioSchema, SILENT),
   sense: senseSchema,
   mode: transferModeSchema,
   /** What follows the busy time. */
@@ -51,11 +54,13 @@ const cdromSchema = v.strictObject({
   remaining: count32,
   /** READ CD's choice of fields; user data alone for the other reads, 0 for what is no sector. */
   fields: bits(8),
+  /** What the sectors to read are. */
+  track: v.optional(v.picklist(['audio', 'mode1', 'mode2']), 'mode1'),
   /** MODE SELECT: parameter bytes still to take. */
   parameters: bits(16),
 })
 
-type CdromState = Omit<v.InferOutput<typeof cdromSchema>, 'core' | 'medium'>
+type CdromState = Omit<v.InferOutput<typeof cdromSchema>, 'core' | 'medium' | 'audio'>
 
 const idleState = (): CdromState => ({
   sense: SENSE.NONE,
@@ -67,6 +72,7 @@ const idleState = (): CdromState => ({
   lba: 0,
   remaining: 0,
   fields: 0,
+  track: 'mode1',
   parameters: 0,
 })
 
@@ -81,8 +87,9 @@ export class AtapiCdrom implements IdeDrive {
   readonly kind = 'cdrom'
   readonly core: DriveCore
   readonly medium: CdMedium
+  readonly audio: CdAudio
   #state = idleState()
-  #sector = new Uint8Array(CD_SECTOR_BYTES)
+  #sector = new Uint8Array(RAW_CD_SECTOR_BYTES)
 
   /** @param id shown to the user, such as ide1-master */
   constructor(
@@ -93,7 +100,8 @@ export class AtapiCdrom implements IdeDrive {
     private readonly options: CdromOptions,
     private readonly onFault: DiskFaultListener,
   ) {
-    this.medium = new CdMedium(options.medium)
+    this.audio = new CdAudio(clock)
+    this.medium = new CdMedium(options.medium, () => this.audio.reset())
     this.core = new DriveCore(clock, BUFFER_BYTES, signals, () => this.#proceed())
     this.reset()
   }
@@ -101,6 +109,7 @@ export class AtapiCdrom implements IdeDrive {
   reset(): void {
     this.#state = idleState()
     this.medium.reset()
+    this.audio.reset()
     this.core.powerOn('atapi', 0)
   }
 
@@ -259,8 +268,9 @@ export class AtapiCdrom implements IdeDrive {
     const state = this.#state
     const previous = state.sense
     if (state.packet[0] !== REQUEST_SENSE) state.sense = SENSE.NONE
-    const { medium, options } = this
-    const outcome = executePacket(state.packet, { medium, sense: previous, model: options.identity.model })
+    const { medium, audio, options } = this
+    const { model } = options.identity
+    const outcome = executePacket(state.packet, { medium, audio, sense: previous, model })
     if (state.packet[0] === REQUEST_SENSE) state.sense = SENSE.NONE
     this.#begin(outcome)
   }
@@ -280,6 +290,7 @@ export class AtapiCdrom implements IdeDrive {
         state.lba = outcome.lba
         state.remaining = outcome.count
         state.fields = outcome.fields
+        state.track = outcome.track
         return this.#offerSectors()
       case 'parameters':
         state.parameters = outcome.bytes
@@ -319,8 +330,8 @@ export class AtapiCdrom implements IdeDrive {
   /** Offers what is staged, after that what is still to be read, after that the end. */
   #nextBlock(): void {
     const { core } = this
-    const { remaining, byteLimit, fields } = this.#state
-    const sectorBytes = rawSectorBytes(fields)
+    const { remaining, byteLimit, fields, track } = this.#state
+    const sectorBytes = rawSectorBytes(fields, track)
     const staged = core.staged - core.position
     if (staged <= 0) return remaining > 0 ? this.#offerSectors() : this.#packetDone()
     let size = staged
@@ -342,15 +353,15 @@ export class AtapiCdrom implements IdeDrive {
     if (error) return this.#packetFailed(error)
     state.lba += count
     state.remaining -= count
-    this.#offerStaged(count * rawSectorBytes(state.fields))
+    this.#offerStaged(count * rawSectorBytes(state.fields, state.track))
   }
 
   /** From the image to the buffer. The medium may have gone, or become another, since the command began. */
   #readSectors(count: number): Sense | null {
     const { core } = this
-    const { lba, fields } = this.#state
+    const { lba, fields, track } = this.#state
     const { image } = this.medium
-    const sectorBytes = rawSectorBytes(fields)
+    const sectorBytes = rawSectorBytes(fields, track)
     if (!image) return SENSE.NO_MEDIUM
     if (this.medium.changed) {
       this.medium.changed = false
@@ -363,8 +374,8 @@ export class AtapiCdrom implements IdeDrive {
       else
         for (let index = 0; index < count; index++) {
           const into = core.buffer.subarray(index * sectorBytes, (index + 1) * sectorBytes)
-          image.read(lba + index, 1, this.#sector)
-          buildRawSector(fields, lba + index, this.#sector, into)
+          readRawSector(image, lba + index, this.#sector)
+          cutRawSector(fields, track, this.#sector, into)
         }
       return null
     } catch (error) {
@@ -385,21 +396,23 @@ export class AtapiCdrom implements IdeDrive {
   }
 
   save(): unknown {
-    return { core: this.core.save(), medium: this.medium.save(), ...structuredClone(this.#state) }
+    const { core, medium, audio } = this
+    return { core: core.save(), medium: medium.save(), audio: audio.save(), ...structuredClone(this.#state) }
   }
 
   refuse(saved: unknown): string | null {
     const result = v.safeParse(cdromSchema, saved)
     if (!result.success) return `${v.getDotPath(result.issues[0]) ?? this.kind}: ${result.issues[0].message}`
-    const { core, remaining, fields } = result.output
-    if (remaining > 0 && rawSectorBytes(fields) === 0) return 'fields: none of a sector to read'
+    const { core, remaining, fields, track } = result.output
+    if (remaining > 0 && rawSectorBytes(fields, track) === 0) return 'fields: none of a sector to read'
     return this.core.accepts(core) ? null : 'core: its data do not fit'
   }
 
   restore(saved: unknown): void {
-    const { core, medium, ...state } = v.parse(cdromSchema, saved)
+    const { core, medium, audio, ...state } = v.parse(cdromSchema, saved)
     this.core.restore(core)
     this.medium.restore(medium)
+    this.audio.restore(audio)
     this.#state = structuredClone(state)
   }
 }

@@ -1,9 +1,12 @@
 import * as v from 'valibot'
 import type { BlockImage } from '../../storage/block-image.ts'
+import { type CdTrack, type CdTrackKind, trackAt } from '../../storage/cd-image.ts'
 
 export const CD_SECTOR_BYTES = 2048
 /** More than this is no CD but a DVD. */
 const LARGEST_CD_SECTORS = 450_000
+
+const ONE_TRACK: readonly CdTrack[] = [{ number: 1, kind: 'mode1', start: 0 }]
 
 export const cdMediumSchema = v.strictObject({
   trayOpen: v.boolean(),
@@ -26,7 +29,11 @@ export class CdMedium {
   mediaEvent: SavedCdMedium['mediaEvent'] = 'none'
   #image: BlockImage | null
 
-  constructor(image: BlockImage | null) {
+  /** @param onGone the disc that was in it is not in reach any more */
+  constructor(
+    image: BlockImage | null,
+    private readonly onGone: () => void = () => {},
+  ) {
     this.#image = image
   }
 
@@ -44,6 +51,20 @@ export class CdMedium {
     return this.image?.sectorCount ?? 0
   }
 
+  /** Of the disc that can be read; a plain image is one track of data. */
+  get tracks(): readonly CdTrack[] {
+    return this.image?.disc?.tracks ?? ONE_TRACK
+  }
+
+  /** Whether all sectors are in tracks of one kind, and of which; null when they are not. */
+  kindOf(lba: number, count: number): CdTrackKind | null {
+    const first = trackAt(this.tracks, lba)
+    const isMixed = this.tracks.some(
+      ({ start, kind }) => start > lba && start < lba + count && kind !== first.kind,
+    )
+    return isMixed ? null : first.kind
+  }
+
   get isDvd(): boolean {
     return this.sectorCount > LARGEST_CD_SECTORS
   }
@@ -51,6 +72,7 @@ export class CdMedium {
   /** Puts a disc in, or with null takes it out. The caller closes the one that this gives back. */
   insert(image: BlockImage | null): BlockImage | null {
     const old = this.#image
+    this.onGone()
     this.#image = image
     this.trayOpen = false
     this.changed = image !== null
@@ -60,6 +82,7 @@ export class CdMedium {
 
   openTray(): void {
     if (this.trayOpen) return
+    this.onGone()
     this.trayOpen = true
     this.changed = false
     this.mediaEvent = 'media-removal'

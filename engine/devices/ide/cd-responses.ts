@@ -1,3 +1,4 @@
+import { type CdTrack, trackAt } from '../../storage/cd-image.ts'
 import type { CdMedium } from './cd-medium.ts'
 
 /** Data that packet commands return. Sources: SFF-8020i, MMC-3 (T10/1363D), SPC-2. */
@@ -6,7 +7,8 @@ const FRAMES_PER_SECOND = 75
 /** A disc's program area starts two seconds in. */
 const LEAD_IN_FRAMES = 150
 const LEAD_OUT = 0xaa
-const DATA_TRACK = 0x14 // ADR 1, data uninterrupted
+/** ADR 1 with the kind of the track: two channels of sound, or data, uninterrupted. */
+const controlOf = ({ kind }: CdTrack): number => (kind === 'audio' ? 0x10 : 0x14)
 
 function put16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >> 8
@@ -57,68 +59,102 @@ export function capacityData({ sectorCount }: CdMedium): Uint8Array {
   return data
 }
 
-/** READ TOC format 0. Null when there is no such track. */
-export function tocData({ sectorCount }: CdMedium, msf: boolean, firstTrack: number): Uint8Array | null {
-  if (firstTrack > 1 && firstTrack !== LEAD_OUT) return null
-  const tracks = firstTrack === LEAD_OUT ? [LEAD_OUT] : [1, LEAD_OUT]
-  const data = new Uint8Array(4 + tracks.length * 8)
+/** READ TOC format 0: the tracks from one on, and the lead-out. Null when there is no such track. */
+export function tocData(medium: CdMedium, msf: boolean, firstTrack: number): Uint8Array | null {
+  const { tracks, sectorCount } = medium
+  const last = tracks.at(-1)!
+  if (firstTrack > last.number && firstTrack !== LEAD_OUT) return null
+  const listed = [
+    ...tracks.filter(({ number }) => number >= firstTrack),
+    { ...last, number: LEAD_OUT, start: sectorCount },
+  ]
+  const data = new Uint8Array(4 + listed.length * 8)
   put16(data, 0, data.length - 2)
-  data[2] = 1 // first and
-  data[3] = 1 // last track
-  for (const [index, track] of tracks.entries()) {
+  data[2] = tracks[0]!.number
+  data[3] = last.number
+  for (const [index, track] of listed.entries()) {
     const at = 4 + index * 8
-    data[at + 1] = DATA_TRACK
-    data[at + 2] = track
-    putAddress(data, at + 4, track === 1 ? 0 : sectorCount, msf)
+    data[at + 1] = controlOf(track)
+    data[at + 2] = track.number
+    putAddress(data, at + 4, track.start, msf)
   }
   return data
 }
 
 /** READ TOC format 1: one session, complete. */
-export function sessionData(msf: boolean): Uint8Array {
+export function sessionData({ tracks: [first] }: CdMedium, msf: boolean): Uint8Array {
   const data = new Uint8Array(12)
   put16(data, 0, 10)
   data[2] = 1
   data[3] = 1
-  data[5] = DATA_TRACK
-  data[6] = 1
-  putAddress(data, 8, 0, msf)
+  data[5] = controlOf(first!)
+  data[6] = first!.number
+  putAddress(data, 8, first!.start, msf)
   return data
 }
 
 /** READ TOC format 2: the lead-in's Q channel. */
-export function fullTocData({ sectorCount }: CdMedium): Uint8Array {
-  const points: [point: number, fill: (bytes: Uint8Array, at: number) => void][] = [
-    [0xa0, (bytes, at) => (bytes[at] = 1)],
-    [0xa1, (bytes, at) => (bytes[at] = 1)],
-    [0xa2, (bytes, at) => putMsf(bytes, at, sectorCount)],
-    [0x01, (bytes, at) => putMsf(bytes, at, 0)],
+export function fullTocData({ tracks, sectorCount }: CdMedium): Uint8Array {
+  const [first, last] = [tracks[0]!, tracks.at(-1)!]
+  const discType = tracks.some(({ kind }) => kind === 'mode2') ? 0x20 : 0
+  const points: [point: number, track: CdTrack, fill: (bytes: Uint8Array, at: number) => void][] = [
+    [0xa0, first, (bytes, at) => bytes.set([first.number, discType], at)],
+    [0xa1, last, (bytes, at) => (bytes[at] = last.number)],
+    [0xa2, last, (bytes, at) => putMsf(bytes, at, sectorCount)],
+    ...tracks.map((track): (typeof points)[number] => [
+      track.number,
+      track,
+      (bytes, at) => putMsf(bytes, at, track.start),
+    ]),
   ]
   const data = new Uint8Array(4 + points.length * 11)
   put16(data, 0, data.length - 2)
   data[2] = 1
   data[3] = 1
-  for (const [index, [point, fill]] of points.entries()) {
+  for (const [index, [point, track, fill]] of points.entries()) {
     const at = 4 + index * 11
     data[at] = 1
-    data[at + 1] = DATA_TRACK
+    data[at + 1] = controlOf(track)
     data[at + 3] = point
     fill(data, at + 8)
   }
   return data
 }
 
-/** READ SUB-CHANNEL: no audio ever plays. Null for a format that does not exist. */
-export function subchannelData(msf: boolean, wanted: boolean, format: number): Uint8Array | null {
-  const header = [0, 0x15, 0, 0] // audio status: none to report
+/**
+ * READ SUB-CHANNEL. Null for a format that does not exist.
+ * @param status of the sound
+ * @param position the sector that is heard, or was last
+ */
+export function subchannelData(
+  { tracks }: CdMedium,
+  {
+    msf,
+    wanted,
+    format,
+    status,
+    position,
+  }: {
+    msf: boolean
+    wanted: boolean
+    format: number
+    status: number
+    position: number
+  },
+): Uint8Array | null {
+  const header = [0, status, 0, 0]
   if (!wanted) return Uint8Array.from(header)
   if (format === 1) {
+    const track = trackAt(tracks, position)
     const data = new Uint8Array(16)
     data.set(header)
     put16(data, 2, 12)
-    data.set([1, DATA_TRACK, 1, 1], 4)
-    putAddress(data, 8, 0, msf)
-    putAddress(data, 12, 0, msf)
+    data.set([1, controlOf(track), track.number, 1], 4)
+    putAddress(data, 8, position, msf)
+    // From the beginning of the track, which is no place on the disc: two seconds are not added.
+    const within = Math.max(0, position - track.start)
+    if (msf) putMsf(data, 13, within - LEAD_IN_FRAMES)
+    else put32(data, 12, within)
     return data
   }
   if (format !== 2 && format !== 3) return null
@@ -136,25 +172,34 @@ export function mechanismStatusData({ trayOpen }: CdMedium): Uint8Array {
   return data
 }
 
-/** READ DISC INFORMATION: one complete session of one track. */
-export function discInformationData(): Uint8Array {
+/** READ DISC INFORMATION: one complete session. */
+export function discInformationData({ tracks }: CdMedium): Uint8Array {
   const data = new Uint8Array(34)
   put16(data, 0, data.length - 2)
   data[2] = 0x0e // complete, last session complete
-  data.set([1, 1, 1, 1], 3) // first track, sessions, first and last track of the last session
+  data.set([1, 1, 1, tracks.at(-1)!.number], 3) // first track, sessions, first and last track of the last session
   data[7] = 0x20 // unrestricted use
   data.fill(0xff, 16, 24) // no address of a next session
   return data
 }
 
-export function trackInformationData({ sectorCount }: CdMedium): Uint8Array {
+/** READ TRACK INFORMATION. Null when there is no such track. @param place a sector, or a number when `isNumber` */
+export function trackInformationData(
+  { tracks, sectorCount }: CdMedium,
+  place: number,
+  isNumber: boolean,
+): Uint8Array | null {
+  const track = isNumber ? tracks.find(({ number }) => number === place) : trackAt(tracks, place)
+  if (!track || (!isNumber && place >= sectorCount)) return null
+  const end = tracks.find(({ number }) => number === track.number + 1)?.start ?? sectorCount
   const data = new Uint8Array(28)
   put16(data, 0, data.length - 2)
-  data[2] = 1 // track
+  data[2] = track.number
   data[3] = 1 // session
-  data[5] = 0x04 // data, uninterrupted
-  data[6] = 0x01 // mode 1
-  put32(data, 24, sectorCount)
+  data[5] = controlOf(track) & 0x0f
+  data[6] = track.kind === 'mode2' ? 2 : track.kind === 'mode1' ? 1 : 0x0f
+  put32(data, 8, track.start)
+  put32(data, 24, end - track.start)
   return data
 }
 
@@ -217,8 +262,8 @@ const MODE_PAGES: { page: number; bytes: number[] }[] = [
   { page: 0x0d, bytes: [0x0d, 0x06, 0, 0x0d, 0, 60, 0, 75] }, // seconds a minute, frames a second
   { page: 0x0e, bytes: [0x0e, 0x0e, 0x04, 0, 0, 0, 0, 75, 1, 0xff, 2, 0xff, 0, 0, 0, 0] }, // audio control
   {
-    page: 0x2a, // capabilities: no audio, lock, eject, tray; speeds in kB/s, buffer of 512 KiB
-    bytes: [0x2a, 0x12, 0x00, 0, 0x70, 0x60, 0x29, 0, 0x0e, 0x10, 0, 2, 0x02, 0, 0x0e, 0x10, 0, 0, 0, 0],
+    page: 0x2a, // capabilities: sound, also read as data; lock, eject, tray; speeds in kB/s, buffer of 512 KiB
+    bytes: [0x2a, 0x12, 0x00, 0, 0x71, 0x63, 0x29, 0, 0x0e, 0x10, 0, 2, 0x02, 0, 0x0e, 0x10, 0, 0, 0, 0],
   },
 ]
 

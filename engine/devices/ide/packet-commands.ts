@@ -1,3 +1,5 @@
+import type { CdTrackKind } from '../../storage/cd-image.ts'
+import type { CdAudio } from './cd-audio.ts'
 import type { CdMedium } from './cd-medium.ts'
 import * as responses from './cd-responses.ts'
 import { rawSectorBytes, USER_DATA_ONLY } from './raw-sector.ts'
@@ -9,8 +11,8 @@ export type PacketOutcome =
   | { kind: 'failed'; sense: Sense }
   /** Data ready to send, cut to the allocation length. */
   | { kind: 'data'; data: Uint8Array }
-  /** Sectors to read; `fields` is READ CD's choice of fields. */
-  | { kind: 'sectors'; lba: number; count: number; fields: number }
+  /** Sectors to read, all of one kind; `fields` is READ CD's choice of fields. */
+  | { kind: 'sectors'; lba: number; count: number; fields: number; track: CdTrackKind }
   /** Parameters to take and ignore. */
   | { kind: 'parameters'; bytes: number }
 
@@ -93,6 +95,7 @@ function answer(data: Uint8Array | null, allocated: number): PacketOutcome {
 
 export interface PacketUnit {
   medium: CdMedium
+  audio: CdAudio
   /** Of the command before this one. */
   sense: Sense
   model: string
@@ -100,7 +103,7 @@ export interface PacketUnit {
 
 /** Performs a packet of 12 bytes, as far as that is possible before data move. */
 export function executePacket(cdb: Uint8Array, unit: PacketUnit): PacketOutcome {
-  const { medium } = unit
+  const { medium, audio } = unit
   const opcode = cdb[0]!
   const attention = medium.changed && !ALWAYS.has(opcode)
   if (attention) {
@@ -111,9 +114,15 @@ export function executePacket(cdb: Uint8Array, unit: PacketUnit): PacketOutcome 
   const msf = (cdb[1]! & 0x02) !== 0
   switch (opcode) {
     case OPCODE.TEST_UNIT_READY:
-    case OPCODE.PAUSE_RESUME: // nothing plays, so it is paused already: Windows 95 takes an error amiss
-    case OPCODE.STOP_PLAY_SCAN:
     case OPCODE.SET_CD_SPEED:
+      return DONE
+    case OPCODE.PAUSE_RESUME:
+      // Where nothing plays it is paused already: Windows 95 takes an error amiss.
+      if (cdb[8]! & 1) audio.resume()
+      else audio.pause()
+      return DONE
+    case OPCODE.STOP_PLAY_SCAN:
+      audio.stop()
       return DONE
     case OPCODE.REQUEST_SENSE:
       return requestSense(unit, cdb[4]!)
@@ -122,6 +131,7 @@ export function executePacket(cdb: Uint8Array, unit: PacketUnit): PacketOutcome 
         ? failed(SENSE.INVALID_FIELD_IN_CDB)
         : answer(responses.inquiryData(unit.model), cdb[4]!)
     case OPCODE.START_STOP_UNIT:
+      audio.stop()
       return startStop(medium, cdb[4]!)
     case OPCODE.PREVENT_ALLOW:
       medium.locked = (cdb[4]! & 1) !== 0
@@ -129,20 +139,22 @@ export function executePacket(cdb: Uint8Array, unit: PacketUnit): PacketOutcome 
     case OPCODE.READ_CAPACITY:
       return answer(responses.capacityData(medium), 8)
     case OPCODE.READ_10:
-      return readSectors(medium, be32(cdb, 2), be16(cdb, 7), USER_DATA_ONLY)
+      return readData(unit, be32(cdb, 2), be16(cdb, 7))
     case OPCODE.READ_12:
-      return readSectors(medium, be32(cdb, 2), be32(cdb, 6), USER_DATA_ONLY)
+      return readData(unit, be32(cdb, 2), be32(cdb, 6))
     case OPCODE.READ_CD:
-      return readCd(medium, cdb, be32(cdb, 2), be24(cdb, 6))
+      return readCd(unit, cdb, be32(cdb, 2), be24(cdb, 6))
     case OPCODE.READ_CD_MSF: {
       const first = responses.msfToSector(cdb[3]!, cdb[4]!, cdb[5]!)
       const end = responses.msfToSector(cdb[6]!, cdb[7]!, cdb[8]!)
-      return end < first ? failed(SENSE.INVALID_FIELD_IN_CDB) : readCd(medium, cdb, first, end - first)
+      return end < first ? failed(SENSE.INVALID_FIELD_IN_CDB) : readCd(unit, cdb, first, end - first)
     }
     case OPCODE.SEEK_10:
-      return be32(cdb, 2) < medium.sectorCount ? DONE : failed(SENSE.ADDRESS_OUT_OF_RANGE)
+      if (be32(cdb, 2) >= medium.sectorCount) return failed(SENSE.ADDRESS_OUT_OF_RANGE)
+      audio.stop()
+      return DONE
     case OPCODE.READ_SUBCHANNEL:
-      return answer(responses.subchannelData(msf, (cdb[2]! & 0x40) !== 0, cdb[3]!), be16(cdb, 7))
+      return answer(subchannel(unit, cdb, msf), be16(cdb, 7))
     case OPCODE.READ_TOC:
       return readToc(medium, cdb, msf)
     case OPCODE.READ_HEADER:
@@ -151,7 +163,9 @@ export function executePacket(cdb: Uint8Array, unit: PacketUnit): PacketOutcome 
     case OPCODE.PLAY_AUDIO_12:
     case OPCODE.PLAY_AUDIO_MSF:
     case OPCODE.PLAY_AUDIO_TRACK:
-      return failed(SENSE.ILLEGAL_MODE_FOR_TRACK)
+      return medium.tracks.some(({ kind }) => kind === 'audio')
+        ? playCommand(unit, cdb)
+        : failed(SENSE.ILLEGAL_MODE_FOR_TRACK)
     case OPCODE.GET_CONFIGURATION:
       return answer(responses.configurationData(medium, cdb[1]! & 3, be16(cdb, 2)), be16(cdb, 7))
     case OPCODE.GET_EVENT_STATUS:
@@ -160,9 +174,9 @@ export function executePacket(cdb: Uint8Array, unit: PacketUnit): PacketOutcome 
         ? answer(responses.eventData(medium, cdb[4]!), be16(cdb, 7))
         : failed(SENSE.INVALID_FIELD_IN_CDB)
     case OPCODE.READ_DISC_INFORMATION:
-      return answer(responses.discInformationData(), be16(cdb, 7))
+      return answer(responses.discInformationData(medium), be16(cdb, 7))
     case OPCODE.READ_TRACK_INFORMATION:
-      return answer(responses.trackInformationData(medium), be16(cdb, 7))
+      return answer(responses.trackInformationData(medium, be32(cdb, 2), (cdb[1]! & 3) === 1), be16(cdb, 7))
     case OPCODE.GET_PERFORMANCE:
       return answer(responses.performanceData(medium), 8 + be16(cdb, 8) * 16)
     case OPCODE.READ_DVD_STRUCTURE:
@@ -199,17 +213,94 @@ function startStop(medium: CdMedium, action: number): PacketOutcome {
   return DONE
 }
 
-function readSectors(medium: CdMedium, lba: number, count: number, fields: number): PacketOutcome {
+/** READ(10) and READ(12): data alone. Reading them ends the sound. */
+function readData(unit: PacketUnit, lba: number, count: number): PacketOutcome {
+  const { medium } = unit
   if (lba < 0 || lba + count > medium.sectorCount) return failed(SENSE.ADDRESS_OUT_OF_RANGE)
-  return count === 0 || rawSectorBytes(fields) === 0 ? DONE : { kind: 'sectors', lba, count, fields }
+  const isSound = medium.tracks.some(
+    ({ start, kind }, index) =>
+      kind === 'audio' &&
+      start < lba + count &&
+      (medium.tracks[index + 1]?.start ?? medium.sectorCount) > lba,
+  )
+  if (count > 0 && isSound) return failed(SENSE.ILLEGAL_MODE_FOR_TRACK)
+  // Data have their place in a sector of either mode; what is read across both is data as well.
+  return readSectors(unit, lba, count, USER_DATA_ONLY, 'mode1')
 }
 
-function readCd(medium: CdMedium, cdb: Uint8Array, lba: number, count: number): PacketOutcome {
+function readSectors(
+  { medium, audio }: PacketUnit,
+  lba: number,
+  count: number,
+  fields: number,
+  track: CdTrackKind,
+): PacketOutcome {
+  if (lba < 0 || lba + count > medium.sectorCount) return failed(SENSE.ADDRESS_OUT_OF_RANGE)
+  if (count === 0 || rawSectorBytes(fields, track) === 0) return DONE
+  audio.stop()
+  return { kind: 'sectors', lba, count, fields, track }
+}
+
+/** Types of sectors that READ CD may expect: 1 sound, 2 mode 1, 4 form 1 of mode 2; 0 is any. */
+const EXPECTED: Record<CdTrackKind, number> = { audio: 1, mode1: 2, mode2: 4 }
+
+function readCd(unit: PacketUnit, cdb: Uint8Array, lba: number, count: number): PacketOutcome {
   const expectedType = (cdb[1]! >> 2) & 7
-  // 0 any, 2 mode 1; the others are audio and mode 2, which an ISO file has none of.
-  if (expectedType !== 0 && expectedType !== 2) return failed(SENSE.ILLEGAL_MODE_FOR_TRACK)
   if (cdb[9]! & 0x06 || cdb[10]! & 0x07) return failed(SENSE.INVALID_FIELD_IN_CDB) // C2 errors, sub-channels
-  return readSectors(medium, lba, count, cdb[9]! & 0xf8)
+  const track = unit.medium.kindOf(lba, count)
+  if (track === null || (expectedType !== 0 && expectedType !== EXPECTED[track]))
+    return failed(SENSE.ILLEGAL_MODE_FOR_TRACK)
+  return readSectors(unit, lba, count, cdb[9]! & 0xf8, track)
+}
+
+function subchannel({ medium, audio }: PacketUnit, cdb: Uint8Array, msf: boolean): Uint8Array | null {
+  const { position } = audio
+  const [wanted, format] = [(cdb[2]! & 0x40) !== 0, cdb[3]!]
+  return responses.subchannelData(medium, { msf, wanted, format, position, status: audio.takeStatus() })
+}
+
+function playCommand(unit: PacketUnit, cdb: Uint8Array): PacketOutcome {
+  switch (cdb[0]) {
+    case OPCODE.PLAY_AUDIO_10:
+      return play(unit, be32(cdb, 2), be32(cdb, 2) + be16(cdb, 7))
+    case OPCODE.PLAY_AUDIO_12:
+      return play(unit, be32(cdb, 2), be32(cdb, 2) + be32(cdb, 6))
+    case OPCODE.PLAY_AUDIO_MSF:
+      return playMsf(unit, cdb)
+    default:
+      return playTracks(unit, cdb[4]!, cdb[7]!)
+  }
+}
+
+/** Plays up to a sector, or to where sound ends. FFFFFFFFh goes on from where it is. */
+function play({ medium, audio }: PacketUnit, first: number, end: number): PacketOutcome {
+  const isOnward = first === 0xffff_ffff
+  const from = isOnward ? audio.position : first
+  const until = isOnward ? audio.position + (end - first) : end
+  if (from >= medium.sectorCount || until > medium.sectorCount) return failed(SENSE.ADDRESS_OUT_OF_RANGE)
+  if (until < from) return failed(SENSE.INVALID_FIELD_IN_CDB)
+  if (medium.kindOf(from, 1) !== 'audio') return failed(SENSE.ILLEGAL_MODE_FOR_TRACK)
+  if (until === from) return DONE
+  const data = medium.tracks.find(({ kind, start }) => kind !== 'audio' && start > from)
+  audio.play(from, Math.min(until, data?.start ?? until))
+  return DONE
+}
+
+/** FFh in each field goes on from where it is. */
+function playMsf(unit: PacketUnit, cdb: Uint8Array): PacketOutcome {
+  const isOnward = cdb[3] === 0xff && cdb[4] === 0xff && cdb[5] === 0xff
+  const from = isOnward ? unit.audio.position : responses.msfToSector(cdb[3]!, cdb[4]!, cdb[5]!)
+  const end = responses.msfToSector(cdb[6]!, cdb[7]!, cdb[8]!)
+  if (from < 0) return failed(SENSE.ADDRESS_OUT_OF_RANGE)
+  return play(unit, from, Math.min(end, unit.medium.sectorCount))
+}
+
+/** From a track to the end of another; their indexes are not told apart. */
+function playTracks(unit: PacketUnit, first: number, last: number): PacketOutcome {
+  const { tracks, sectorCount } = unit.medium
+  const from = tracks.find(({ number }) => number === first)
+  if (!from || last < first) return failed(SENSE.INVALID_FIELD_IN_CDB)
+  return play(unit, from.start, tracks.find(({ number }) => number > last)?.start ?? sectorCount)
 }
 
 function readToc(medium: CdMedium, cdb: Uint8Array, msf: boolean): PacketOutcome {
@@ -217,15 +308,17 @@ function readToc(medium: CdMedium, cdb: Uint8Array, msf: boolean): PacketOutcome
   const format = cdb[2]! & 0x0f || cdb[9]! >> 6
   const allocated = be16(cdb, 7)
   if (format === 0) return answer(responses.tocData(medium, msf, cdb[6]!), allocated)
-  if (format === 1) return answer(responses.sessionData(msf), allocated)
+  if (format === 1) return answer(responses.sessionData(medium, msf), allocated)
   if (format === 2) return answer(responses.fullTocData(medium), allocated)
   return failed(SENSE.INVALID_FIELD_IN_CDB)
 }
 
 function readHeader(medium: CdMedium, lba: number, msf: boolean, allocated: number): PacketOutcome {
   if (lba >= medium.sectorCount) return failed(SENSE.ADDRESS_OUT_OF_RANGE)
+  const kind = medium.kindOf(lba, 1)
+  if (kind === 'audio') return failed(SENSE.ILLEGAL_MODE_FOR_TRACK)
   const data = new Uint8Array(8)
-  data[0] = 1 // mode 1
+  data[0] = kind === 'mode2' ? 2 : 1
   if (msf) responses.putMsf(data, 5, lba)
   else new DataView(data.buffer).setUint32(4, lba)
   return answer(data, allocated)

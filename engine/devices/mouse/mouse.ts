@@ -4,6 +4,7 @@ import type { Device } from '../device.ts'
 import type { Ps2Device } from '../i8042/ps2-device.ts'
 import { bits, parseSaved, timeNs } from '../../base/saved-state.ts'
 import type { MouseInput } from './mouse-input.ts'
+import { clamp, MAX_COUNTS, type Movement, MovementQueue, movementsSchema } from './movement-queue.ts'
 
 const ACK = 0xfa
 const RESEND = 0xfe
@@ -14,9 +15,6 @@ const DEFAULT_RESOLUTION = 2
 
 /** Bytes that wait for the guest: answers, or one packet. */
 const MAX_OUT = 16
-/** Button changes that wait; motion is added up. */
-const MAX_PENDING = 16
-const MAX_COUNTS = 32_767
 
 /** A wheel, and two more buttons: by the rates that a driver sets before it asks for the id. */
 const KNOCKS = [
@@ -25,7 +23,6 @@ const KNOCKS = [
 ] as const
 const RATES = [10, 20, 40, 60, 80, 100, 200]
 
-const counts = v.pipe(v.number(), v.integer(), v.minValue(-MAX_COUNTS), v.maxValue(MAX_COUNTS))
 const schema = v.object({
   version: v.literal(1),
   mouseId: v.picklist([0, 3, 4]),
@@ -40,21 +37,11 @@ const schema = v.object({
   out: v.pipe(v.array(bits(8)), v.maxLength(MAX_OUT)),
   lastPacket: v.pipe(v.array(bits(8)), v.maxLength(MAX_OUT)),
   buttons: bits(5),
-  pending: v.pipe(
-    v.array(v.object({ dx: counts, dy: counts, dz: counts, buttons: bits(5) })),
-    v.maxLength(MAX_PENDING),
-  ),
+  pending: movementsSchema,
   nextSampleNs: timeNs,
   sampleAtNs: v.nullable(timeNs),
   batDoneAtNs: v.nullable(timeNs),
 })
-
-interface Movement {
-  dx: number
-  dy: number
-  dz: number
-  buttons: number
-}
 
 /**
  * PS/2 mouse with two or three buttons, which becomes an IntelliMouse (wheel) or an IntelliMouse Explorer (five
@@ -77,7 +64,7 @@ export class Mouse implements Device, Ps2Device, MouseInput {
   #out: number[] = []
   #lastPacket: number[] = []
   #buttons = 0
-  #pending: Movement[] = []
+  #pending = new MovementQueue()
   #nextSampleNs = 0
   #sampleTimer: Timer
   #batTimer: Timer
@@ -96,7 +83,7 @@ export class Mouse implements Device, Ps2Device, MouseInput {
     const changed = (buttons & 31) !== this.#buttons
     this.#buttons = buttons & 31
     if (!this.#mayReport() || (!changed && !dx && !dy && !wheel)) return
-    this.#add({
+    this.#pending.add({
       dx: clamp(dx, MAX_COUNTS),
       dy: 0 - clamp(dy, MAX_COUNTS),
       dz: clamp(wheel, MAX_COUNTS),
@@ -113,7 +100,7 @@ export class Mouse implements Device, Ps2Device, MouseInput {
   /** Sends a packet without motion, for its interrupt, unless one is on its way already. */
   poke(): void {
     if (!this.#mayReport() || this.#pending.length > 0 || this.#out.length > 0) return
-    this.#pending.push({ dx: 0, dy: 0, dz: 0, buttons: this.#buttons })
+    this.#pending.add({ dx: 0, dy: 0, dz: 0, buttons: this.#buttons })
     this.#ready()
   }
 
@@ -163,7 +150,7 @@ export class Mouse implements Device, Ps2Device, MouseInput {
       out: [...this.#out],
       lastPacket: [...this.#lastPacket],
       buttons: this.#buttons,
-      pending: this.#pending.map((movement) => ({ ...movement })),
+      pending: this.#pending.save(),
       nextSampleNs: this.#nextSampleNs,
       sampleAtNs: this.#sampleTimer.deadlineNs,
       batDoneAtNs: this.#batTimer.deadlineNs,
@@ -184,7 +171,7 @@ export class Mouse implements Device, Ps2Device, MouseInput {
     this.#out = saved.out
     this.#lastPacket = saved.lastPacket
     this.#buttons = saved.buttons
-    this.#pending = saved.pending
+    this.#pending.restore(saved.pending)
     this.#nextSampleNs = saved.nextSampleNs
     rearm(this.#sampleTimer, saved.sampleAtNs)
     rearm(this.#batTimer, saved.batDoneAtNs)
@@ -211,7 +198,7 @@ export class Mouse implements Device, Ps2Device, MouseInput {
         this.#forgetMotion()
         return this.#reply(ACK)
       case 0xeb:
-        return this.#reply(ACK, ...this.#packet(this.#pending[0] ?? this.#still()))
+        return this.#reply(ACK, ...this.#packet(this.#pending.first ?? this.#still()))
       case 0xec:
       case 0xee:
         this.#wrap = command === 0xee
@@ -275,7 +262,7 @@ export class Mouse implements Device, Ps2Device, MouseInput {
   }
 
   #forgetMotion(): void {
-    this.#pending = []
+    this.#pending.clear()
     this.#sampleTimer.cancel()
   }
 
@@ -287,21 +274,9 @@ export class Mouse implements Device, Ps2Device, MouseInput {
     return { dx: 0, dy: 0, dz: 0, buttons: this.#buttons }
   }
 
-  #add(movement: Movement): void {
-    const last = this.#pending.at(-1)
-    if (!last || (last.buttons !== movement.buttons && this.#pending.length < MAX_PENDING)) {
-      this.#pending.push(movement)
-      return
-    }
-    last.dx = clamp(last.dx + movement.dx, MAX_COUNTS)
-    last.dy = clamp(last.dy + movement.dy, MAX_COUNTS)
-    last.dz = clamp(last.dz + movement.dz, MAX_COUNTS)
-    last.buttons = movement.buttons
-  }
-
   /** In stream mode, makes the next packet once its sampling time has come. */
   #sample(): void {
-    const movement = this.#pending[0]
+    const movement = this.#pending.first
     if (!movement || this.#remote || !this.#mayReport()) return
     if (this.clock.nowNs < this.#nextSampleNs) return this.#sampleTimer.arm(this.#nextSampleNs)
     this.#nextSampleNs = this.clock.nowNs + NS_PER_SECOND / this.#rate
@@ -317,7 +292,8 @@ export class Mouse implements Device, Ps2Device, MouseInput {
     movement.dx -= dx
     movement.dy -= dy
     movement.dz -= dz
-    if (!movement.dx && !movement.dy && !movement.dz && this.#pending[0] === movement) this.#pending.shift()
+    if (!movement.dx && !movement.dy && !movement.dz && this.#pending.first === movement)
+      this.#pending.shift()
     const x = this.#scale(dx)
     const y = this.#scale(dy)
     const packet = [8 | (movement.buttons & 7) | (x < 0 ? 0x10 : 0) | (y < 0 ? 0x20 : 0), x & 0xff, y & 0xff]
@@ -338,7 +314,3 @@ export class Mouse implements Device, Ps2Device, MouseInput {
     this.#ready()
   }
 }
-
-/** A whole number from -limit to limit; anything that is no number counts as 0. */
-const clamp = (value: number, limit: number): number =>
-  Math.max(-limit, Math.min(limit, Math.trunc(value) || 0))

@@ -81,6 +81,13 @@ export class Uart implements Device, BusDevice, SerialEnd {
     this.#scheduleInput()
   }
 
+  /** A character from a device that knows no flow control: what the guest has not read in time is lost. */
+  receive(character: number): void {
+    if (this.#mcr & R.MCR_LOOP) return
+    this.#receive(character)
+    this.#update()
+  }
+
   /** The far end holds the line low for longer than a character. */
   inputBreak(): void {
     this.#receive(0 | (R.LSR_BI << 8))

@@ -16,7 +16,7 @@ export interface BackdoorRegisters {
   edi: number
 }
 
-/** What the pointer needs of the PS/2 mouse: relative motion when no driver is there, an interrupt when one is. */
+/** What the pointer needs of a mouse, in general the PS/2 mouse: relative motion when no driver is there, an interrupt when one is. */
 export interface BackdoorMouse extends MouseInput {
   poke(): void
 }
@@ -69,19 +69,20 @@ export class VmwareBackdoor implements Device, MouseInput {
   #absolute = false
   #queue: number[] = []
 
-  constructor(private readonly mouse: BackdoorMouse) {}
+  /** @param mouse null where none is plugged in */
+  constructor(private readonly mouse: BackdoorMouse | null) {}
 
   get absolute(): boolean {
     return this.#ready && this.#absolute
   }
 
   move(dx: number, dy: number, wheel: number, buttons: number): void {
-    if (!this.#ready) return this.mouse.move(dx, dy, wheel, buttons)
+    if (!this.#ready) return this.mouse?.move(dx, dy, wheel, buttons)
     this.#push(PACKET_RELATIVE | packetButtons(buttons), whole(dx), -whole(dy), clicks(wheel))
   }
 
   moveTo(x: number, y: number, wheel: number, buttons: number): void {
-    if (!this.absolute) return this.mouse.moveTo(x, y, wheel, buttons)
+    if (!this.absolute) return this.mouse?.moveTo(x, y, wheel, buttons)
     this.#push(packetButtons(buttons), position(x), position(y), clicks(wheel))
   }
 
@@ -165,7 +166,7 @@ export class VmwareBackdoor implements Device, MouseInput {
       }
     }
     if (queue.length + PACKET_WORDS <= MAX_WORDS) queue.push(flags, x >>> 0, y >>> 0, wheel >>> 0)
-    this.mouse.poke()
+    this.mouse?.poke()
   }
 }
 

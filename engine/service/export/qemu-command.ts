@@ -57,6 +57,10 @@ export function qemuCommand(name: string, config: MachineConfig): QemuCommand {
     if (kernel.initrd) words.push('-initrd', kernel.initrd)
     if (kernel.modules.length > 0) differences.push('modules of the kernel: give them by hand')
   }
+  if (config.mouse !== 'ps2')
+    differences.push(
+      `mouse on ${config.mouse.toUpperCase()}: QEMU has it as -serial msmouse, beside its PS/2 mouse`,
+    )
   if (config.knobs.instructionsPerSecond)
     differences.push('the limit of instructions a second: QEMU has -icount instead')
   return { words, differences }

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findIssue, MachineConfig } from '../../protocol/machine-config.ts'
 import { Media } from '../media/media.ts'
-import { importFiles, planImport, type ImportPlan } from './import-machine.ts'
+import { importFiles, isConfiguration, planImport, type ImportPlan } from './import-machine.ts'
 import { shellWords } from './qemu-command.ts'
 
 let folder: string
@@ -26,7 +26,7 @@ const file = (name: string): string => join(folder, name)
 
 function plan(text: string, allowed: string[] = []): ImportPlan {
   writeFileSync(file('machine'), text)
-  const made = planImport(file('machine'), allowed)
+  const made = planImport(file('machine'), { allowed })
   expect(findIssue(MachineConfig, made.machine)).toBeNull()
   return made
 }
@@ -189,6 +189,55 @@ qemu-system-i386 -name "my dos" -m 1G -cpu pentium2 \\
       '-display none',
     ])
     expect(shellWords(`a 'b c' "d \\"e" f\\ g`)).toEqual(['a', 'b c', 'd "e', 'f g'])
+  })
+
+  it('of UTM is read in its bundle', () => {
+    mkdirSync(file('Old.utm/Data'), { recursive: true })
+    writeFileSync(file('Old.utm/Data/hd.img'), new Uint8Array(2 ** 20))
+    writeFileSync(
+      file('Old.utm/config.plist'),
+      `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0"><dict>
+  <key>Backend</key><string>QEMU</string><key>ConfigurationVersion</key><integer>4</integer>
+  <key>Information</key><dict><key>Name</key><string>Old one</string><key>Notes</key><string>from a Mac</string></dict>
+  <key>System</key><dict><key>Architecture</key><string>i386</string><key>CPU</key><string>default</string>
+    <key>CPUCount</key><integer>0</integer><key>MemorySize</key><integer>256</integer><key>Target</key><string>pc</string></dict>
+  <key>Drive</key><array>
+    <dict><key>ImageName</key><string>hd.img</string><key>ImageType</key><string>Disk</string><key>Interface</key><string>IDE</string><key>ReadOnly</key><false/></dict>
+    <dict><key>ImageType</key><string>CD</string><key>Interface</key><string>USB</string><key>ReadOnly</key><true/></dict>
+    <dict><key>ImageName</key><string>../../../../etc/passwd</string><key>ImageType</key><string>Disk</string><key>Interface</key><string>IDE</string></dict>
+  </array>
+  <key>Network</key><array><dict><key>Hardware</key><string>rtl8139</string></dict></array>
+  <key>Serial</key><array/><key>QEMU</key><dict><key>UEFIBoot</key><true/></dict>
+</dict></plist>`,
+    )
+    const made = planImport(file('Old.utm'))
+    expect(made).toMatchObject({ kind: 'UTM', name: 'Old one', notes: 'from a Mac' })
+    expect(made.machine.memoryMiB).toBe(256)
+    expect(drives(made)).toEqual(['disk Old.utm/Data/hd.img', 'cdrom empty'])
+    expect(outcomes(made, 'dropped')).toEqual([
+      'network rtl8139',
+      'firmware EFI',
+      'Data/../../../../etc/passwd',
+    ])
+    expect(made.missing).toEqual(['Data/../../../../etc/passwd'])
+  })
+
+  it('takes what is given for a file that it names and does not have', () => {
+    const text = 'qemu-system-i386 -hda C:/vm/gone.img -cdrom away.iso'
+    expect(plan(text).missing).toEqual(['C:/vm/gone.img', 'away.iso'])
+    const given = new Map([['C:/vm/gone.img', file('disk.img')]])
+    const made = planImport(file('machine'), { given })
+    expect(drives(made)).toEqual(['disk disk.img', 'cdrom empty'])
+    expect(made.missing).toEqual(['away.iso'])
+  })
+
+  it('is told from a medium', () => {
+    writeFileSync(file('machine'), 'qemu-system-i386 -hda disk.img')
+    expect(isConfiguration(file('machine'))).toBe(true)
+    for (const name of ['disk.img', 'boot.img', 'setup.iso', 'gone'])
+      expect(isConfiguration(file(name))).toBe(false)
   })
 
   it('names no file outside of its folder unless that is allowed, and no missing one', () => {

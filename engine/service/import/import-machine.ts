@@ -1,3 +1,5 @@
+import * as fs from 'node:fs'
+import { join } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
 import type { MachineConfigInput } from '../../protocol/machine-config.ts'
 import { DiskError } from '../../storage/block-image.ts'
@@ -12,11 +14,12 @@ import { readLibvirt } from './libvirt.ts'
 import { readOvf } from './ovf.ts'
 import { OvaFiles } from './ova.ts'
 import { readQemuCommand } from './qemu-command.ts'
+import { readUtm } from './utm.ts'
 import { readVbox } from './vbox.ts'
 import { readVmx } from './vmx.ts'
 import { readXml, type XmlElement } from './xml.ts'
 
-export type ForeignKind = 'VirtualBox' | 'libvirt' | 'OVF' | 'VMware' | '86Box' | 'QEMU'
+export type ForeignKind = 'VirtualBox' | 'libvirt' | 'OVF' | 'VMware' | '86Box' | 'QEMU' | 'UTM'
 
 /** What another program's machine would be here. Nothing has been written. */
 export interface ImportPlan {
@@ -27,6 +30,16 @@ export interface ImportPlan {
   items: ImportItem[]
   /** Disks that can only be read as they are: a copy of each is made, by its position among the drives. */
   converted: number[]
+  /** Files as the configuration names them that were not found, or that it may not name: the user can give them. */
+  missing: string[]
+}
+
+/** Files that the configuration may have although they do not lie in its folder. */
+export interface ImportFiles {
+  /** Paths that it may name. */
+  allowed?: readonly string[] | undefined
+  /** What the user gave for files, by the name that the configuration has for them. */
+  given?: ReadonlyMap<string, string> | undefined
 }
 
 const MAX_BYTES = 1024 * 1024
@@ -34,20 +47,19 @@ const BY_ROOT: Record<string, [ForeignKind, (root: XmlElement, draft: ImportDraf
   VirtualBox: ['VirtualBox', readVbox],
   domain: ['libvirt', readLibvirt],
   Envelope: ['OVF', readOvf],
+  plist: ['UTM', readUtm],
 }
 
 /**
- * Reads a configuration of another program, told by its contents: .vbox, .vmx, OVF or OVA, libvirt XML, 86box.cfg, or a
- * command line of QEMU. Throws `file-unusable`.
- *
- * @param allowed files outside of its folder that it may name
+ * Reads a configuration of another program, told by its contents: .vbox, .vmx, OVF or OVA, libvirt XML, 86box.cfg, a
+ * bundle of UTM, or a command line of QEMU. Throws `file-unusable`.
  */
-export function planImport(path: string, allowed: readonly string[] = []): ImportPlan {
+export function planImport(path: string, found: ImportFiles = {}): ImportPlan {
   const draft = new ImportDraft()
   const files = importFiles(path)
-  const description = files instanceof OvaFiles ? files.descriptionPath : path
+  const description = files instanceof OvaFiles ? files.descriptionPath : configurationIn(path)
   const kind = readInto(draft, path, textOf(files, description))
-  const converted = placeFiles(draft, files, description, allowed)
+  const { converted, missing } = placeFiles(draft, files, description, found)
   const { name, notes, memoryMiB, cpuModel, drives, boot, serialPorts, items } = draft
   const fields = { memoryMiB, cpuModel, serialPorts, drives, boot }
   return {
@@ -57,11 +69,37 @@ export function planImport(path: string, allowed: readonly string[] = []): Impor
     machine: { version: 1, ...fields },
     items,
     converted,
+    missing,
+  }
+}
+
+/** Whether a file is a configuration of another program by its contents, and not a medium. */
+export function isConfiguration(path: string): boolean {
+  try {
+    if (!isFolder(path) && OvaFiles.open(path)) return true
+    const files = new HostImageFiles()
+    const file = files.open(configurationIn(path), false)
+    try {
+      if (file.size > MAX_BYTES || readUpTo(file, 0, 512).includes(0)) return false
+    } finally {
+      file.close()
+    }
+    return kindOf(textOf(files, configurationIn(path))) !== null
+  } catch (error) {
+    if (error instanceof EngineError || error instanceof DiskError) return false
+    throw error
   }
 }
 
 /** The files that a configuration names, in the archive when it is an OVA. Throws `file-unusable`. */
-export const importFiles = (path: string): ImageFiles => OvaFiles.open(path) ?? new HostImageFiles()
+export const importFiles = (path: string): ImageFiles =>
+  isFolder(path) ? new HostImageFiles() : (OvaFiles.open(path) ?? new HostImageFiles())
+
+/** A bundle of UTM is a folder with its configuration in it. */
+const configurationIn = (path: string): string => (isFolder(path) ? join(path, 'config.plist') : path)
+
+const isFolder = (path: string): boolean =>
+  fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
 function textOf(files: ImageFiles, path: string): string {
   const file = files.open(path, false)
@@ -80,21 +118,29 @@ function readInto(draft: ImportDraft, path: string, text: string): ForeignKind {
     if (problem !== null) throw unusable(path, `as a configuration of ${kind}: ${problem}`)
     return kind
   }
-  if (/^\uFEFF?\s*</.test(text)) {
+  if (kindOf(text) === 'XML') {
     const root = readXml(text)
     if ('problem' in root) throw unusable(path, `it is damaged XML: ${root.problem}`)
     const known = Object.hasOwn(BY_ROOT, root.name) ? BY_ROOT[root.name] : undefined
     if (!known) throw unusable(path, `XML with <${root.name}> is of no program that is known here`)
     return done(known[0], known[1](root, draft))
   }
-  if (/^[ \t]*\[Machine\][ \t\r]*$/m.test(text)) return done('86Box', read86Box(text, draft))
-  if (/^[ \t]*(config\.version|virtualhw\.version)[ \t]*=/im.test(text))
-    return done('VMware', readVmx(text, draft))
-  if (/qemu-system-|\bqemu\b|\bkvm\b/.test(text)) return done('QEMU', readQemuCommand(text, draft))
+  const kind = kindOf(text)
+  if (kind === '86Box') return done(kind, read86Box(text, draft))
+  if (kind === 'VMware') return done(kind, readVmx(text, draft))
+  if (kind === 'QEMU') return done(kind, readQemuCommand(text, draft))
   throw unusable(
     path,
-    'it is no configuration that is known here (.vbox, .vmx, OVF, libvirt XML, 86box.cfg, QEMU command)',
+    'it is no configuration that is known here (.vbox, .vmx, OVF, libvirt XML, 86box.cfg, UTM, QEMU command)',
   )
+}
+
+/** What a text looks like; XML is told by its outermost element later. */
+function kindOf(text: string): 'XML' | '86Box' | 'VMware' | 'QEMU' | null {
+  if (/^\uFEFF?\s*</.test(text)) return 'XML'
+  if (/^[ \t]*\[Machine\][ \t\r]*$/m.test(text)) return '86Box'
+  if (/^[ \t]*(config\.version|virtualhw\.version)[ \t]*=/im.test(text)) return 'VMware'
+  return /qemu-system-|\bqemu\b|\bkvm\b/.test(text) ? 'QEMU' : null
 }
 
 /** Gives each drive the place of its file, and takes out what cannot be used, saying why. */
@@ -102,35 +148,39 @@ function placeFiles(
   draft: ImportDraft,
   files: ImageFiles,
   path: string,
-  allowed: readonly string[],
-): number[] {
+  { allowed = [], given = new Map() }: ImportFiles,
+): Pick<ImportPlan, 'converted' | 'missing'> {
   const isArchive = files instanceof OvaFiles
   const converted: number[] = []
+  const missing = new Set<string>()
   const kept: typeof draft.drives = []
   for (const drive of draft.drives) {
     if (drive.path === null) {
       kept.push(drive)
       continue
     }
+    const own = given.get(drive.path)
+    const isInArchive = isArchive && own === undefined
     try {
-      const place = childPath(files, path, drive.path, 'image', allowed)
-      if (isArchive && drive.kind !== 'disk')
+      const place = own ?? childPath(files, path, drive.path, 'image', allowed)
+      if (isInArchive && drive.kind !== 'disk')
         throw unusable(place, 'it lies in the archive; take it out with tar')
-      if (drive.kind === 'disk' && (onlyReads(files, place) || isArchive)) {
+      if (drive.kind === 'disk' && (onlyReads(files, place) || isInArchive)) {
         converted.push(kept.length)
-        const why = isArchive ? 'it lies in the archive' : 'its format can only be read'
+        const why = isInArchive ? 'it lies in the archive' : 'its format can only be read'
         draft.substituted(drive.path, 'a copy in qcow2', why)
       }
       kept.push({ ...drive, path: place })
     } catch (error) {
       if (!(error instanceof EngineError && 'reason' in error.details)) throw error
       draft.dropped(drive.path, error.details.reason)
+      missing.add(drive.path)
       // The drive itself stays where it has a meaning without a medium.
       if (drive.kind !== 'disk') kept.push({ ...drive, path: null })
     }
   }
   draft.drives.splice(0, draft.drives.length, ...kept)
-  return converted
+  return { converted, missing: [...missing] }
 }
 
 /** Throws `file-unusable` for an image that cannot be opened at all. */

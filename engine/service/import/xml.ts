@@ -11,7 +11,7 @@ const MAX_DEPTH = 100
 // Each alternative is told by its first characters and a name by what follows it, so that no text takes more than one
 // look at each of its characters.
 const TOKEN =
-  /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<\?[\s\S]*?\?>|<(\/?)([^\s/>!?]+)(?=[\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)(\/?)>|[^<]+/y
+  /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<\?[\s\S]*?\?>|<!DOCTYPE[^<>[\]]*>|<(\/?)([^\s/>!?]+)(?=[\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)(\/?)>|[^<]+/y
 const ATTRIBUTE = /(?<=^|\s)([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
@@ -23,8 +23,9 @@ interface Open {
 }
 
 /**
- * Reads what configurations of machines are written in: elements, attributes, text. A document type, which could
- * define entities without end or name files, is refused as everything else that is no such document.
+ * Reads what configurations of machines are written in: elements, attributes, text. A document type that
+ * defines anything, which could be entities without end or files, is refused as everything else that is no such document;
+ * one that only names itself is passed over, and never fetched.
  *
  * @returns the outermost element, or why there is none
  */

@@ -12,6 +12,13 @@ export interface FileChange {
   change: 'added' | 'removed' | 'changed'
 }
 
+/** A folder of the host, or an image with the partition that is looked at; null where there is only one. */
+export interface Compared {
+  path: string
+  partition: number | null
+  options: SourceOptions
+}
+
 interface Side {
   foldsCase: boolean
   files: { path: string; kind: string; bytes: number; contents: () => Iterable<Uint8Array> }[]
@@ -23,14 +30,13 @@ interface Side {
  * where one side is FAT or a CD. Throws `file-unusable`.
  */
 export function* compareFiles(
-  before: string,
-  after: string,
-  options: SourceOptions & { partition: number | null },
+  before: Compared,
+  after: Compared,
   files: ImageFiles = new HostImageFiles(),
 ): Generator<Progress, FileChange[]> {
-  const left = openSide(before, options, files)
+  const left = openSide(before, files)
   try {
-    const right = openSide(after, options, files)
+    const right = openSide(after, files)
     try {
       return yield* differences(left, right)
     } finally {
@@ -89,11 +95,7 @@ function* piecesOf({ contents }: { contents: () => Iterable<Uint8Array> }): Gene
 
 const NOTHING = (): Iterable<Uint8Array> => []
 
-function openSide(
-  path: string,
-  options: SourceOptions & { partition: number | null },
-  files: ImageFiles,
-): Side {
+function openSide({ path, partition, options }: Compared, files: ImageFiles): Side {
   if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory())
     return {
       foldsCase: false,
@@ -107,7 +109,7 @@ function openSide(
     }
   const image = openMedium(files, path, options, false)
   try {
-    const volume = chooseVolume(image, options.partition)
+    const volume = chooseVolume(image, partition)
     return {
       foldsCase: volume.foldsCase,
       files: [...walk(path, volume.root)].map(({ path: inside, entry }) => ({

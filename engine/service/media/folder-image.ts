@@ -27,6 +27,8 @@ export interface FolderImageOptions {
   label: string
   /** Of a FAT image: of the floppy or disk; as large as it takes and half as much again when null. */
   sizeBytes: number | null
+  /** Least size that is chosen where it is null; a floppy's may be when absent. */
+  leastBytes?: number | undefined
   /** What keeps a FAT image. */
   format: FormatName
   replaces: boolean
@@ -98,9 +100,9 @@ function* makeDisk(
   files: ImageFiles,
   path: string,
   entries: readonly HostEntry[],
-  { label, sizeBytes, format, nowMs }: FolderImageOptions,
+  { label, sizeBytes, leastBytes = 0, format, nowMs }: FolderImageOptions,
 ): Generator<Progress, void> {
-  const size = sizeBytes ?? sizeFor(entries)
+  const size = sizeBytes ?? Math.max(leastBytes, sizeFor(entries))
   createDisk(files, path, format, { sizeBytes: size })
   const disk = openDisk(files, path, { format, writable: true })
   try {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
@@ -87,19 +88,19 @@ export class ImageBrowser {
       const entry = find(path, chooseVolume(image, options.partition), inside)
       if (entry.kind !== 'file') throw unusable(path, `${inside} in it is no file`)
       const parts: Uint8Array[] = []
-      let at = 0
-      for (const piece of entry.contents()) {
-        parts.push(piece.subarray(Math.max(0, from - at), Math.max(0, from + bytes - at)))
-        at += piece.length
-        if (at >= from + bytes) break
+      let left = bytes
+      for (const piece of entry.contents(from)) {
+        parts.push(piece.subarray(0, left))
+        left -= Math.min(left, piece.length)
+        if (left === 0) break
       }
       return Buffer.concat(parts)
     })
   }
 
   /**
-   * Copies a file or a folder with all in it to the host. A folder comes into being as a whole beside its place and is
-   * put there at the end; links and devices are left out.
+   * Copies a file or a folder with all in it to the host. It comes into being as a whole beside its place, under a name
+   * that nobody has, and is put there at the end; links and devices are left out.
    *
    * @param target its new name; a folder that is there takes it under its own name
    */
@@ -119,7 +120,7 @@ export class ImageBrowser {
       if (fs.existsSync(place) && !(options.replaces && entry.kind === 'file'))
         throw unusable(place, 'there is a file of this name already')
       if (!fs.existsSync(dirname(place))) throw unusable(place, `there is no folder ${dirname(place)}`)
-      const temporary = `${place}.part`
+      const temporary = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString('hex')}.part`)
       const left: string[] = []
       try {
         if (entry.kind === 'file') {
@@ -136,6 +137,20 @@ export class ImageBrowser {
     } finally {
       image.close()
     }
+  }
+
+  /** All that is in a folder and below, up to so many entries, folders before what they hold. */
+  tree(path: string, inside: string, most: number, options: BrowseOptions): (EntryInfo & { path: string })[] {
+    return this.#with(path, options, false, (image) => {
+      const entry = find(path, chooseVolume(image, options.partition), inside)
+      if (entry.kind !== 'folder') throw unusable(path, `${inside} in it is no folder`)
+      const found: (EntryInfo & { path: string })[] = []
+      for (const { path: below, entry: one } of walk(path, entry)) {
+        if (found.length >= most) throw unusable(path, `${inside} in it has more than ${most} files`)
+        found.push({ path: below, ...describe(one) })
+      }
+      return found
+    })
   }
 
   *#folderOut(path: string, folder: VolumeFolder, to: string, left: string[]): Generator<CopyProgress> {

@@ -2,11 +2,13 @@ import * as fs from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
 import { DiskError } from '../../storage/block-image.ts'
+import { discFormatOf } from '../../storage/discs/open-disc.ts'
 import { MAX_DISK_BYTES } from '../../storage/formats/create-disk.ts'
 import {
   type BackingReference,
   type CheckReport,
   type DiskImage,
+  type DiscFormatName,
   type FloppyArchiveName,
   type FormatName,
   FORMAT_NAMES,
@@ -27,7 +29,7 @@ export type { SourceOptions } from './open-medium.ts'
 /** What there is to know of an image, for `vitrine media info --json` and the media manager. */
 export interface MediaInfo {
   path: string
-  format: FormatName | FloppyArchiveName
+  format: FormatName | FloppyArchiveName | DiscFormatName
   variant: string
   /** Size of the disk that a guest sees. */
   sizeBytes: number
@@ -74,6 +76,21 @@ export class Media {
       }
     } catch (error) {
       if (error instanceof EngineError || error instanceof DiskError) return null
+      throw error
+    }
+  }
+
+  /** Whether a file describes a disc with tracks, by its contents; false for one that cannot be read now. */
+  isDisc(path: string): boolean {
+    try {
+      const file = this.files.open(path, false)
+      try {
+        return discFormatOf(file) !== null
+      } finally {
+        file.close()
+      }
+    } catch (error) {
+      if (error instanceof EngineError || error instanceof DiskError) return false
       throw error
     }
   }
@@ -182,7 +199,8 @@ export class Media {
   *#rewrite(path: string, image: DiskImage, sizeBytes: number, compress: boolean): Generator<Progress, void> {
     const { details, backing } = image
     const { format } = details
-    if (!isDiskFormat(format)) throw unusable(path, 'archives of floppies can only be read; convert it')
+    if (!isDiskFormat(format))
+      throw unusable(path, 'archives of floppies and discs with tracks can only be read; convert it')
     if (details.snapshots.length > 0)
       throw unusable(path, 'it holds snapshots, which would be lost; delete them or convert it to a new file')
     if (details.files.length > 1)
@@ -224,7 +242,7 @@ const isDiskFormat = (name: MediaInfo['format']): name is FormatName =>
 /** Throws `file-unusable` for an archive of a floppy, which nothing builds on. */
 function diskFormatOf({ name, details }: DiskImage): FormatName {
   if (isDiskFormat(details.format)) return details.format
-  throw unusable(name, 'it is an archive of a floppy, not a disk that another can build on')
+  throw unusable(name, 'it is a floppy or a CD, not a disk that another can build on')
 }
 
 function describe(image: DiskImage): MediaInfo {

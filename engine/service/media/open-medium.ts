@@ -1,4 +1,6 @@
 import { DiskError } from '../../storage/block-image.ts'
+import { DiscSectors } from '../../storage/discs/disc-sectors.ts'
+import { openDisc } from '../../storage/discs/open-disc.ts'
 import { type DiskImage, type FormatName, SECTOR_BYTES } from '../../storage/formats/disk-image.ts'
 import { readUpTo } from '../../storage/formats/fields.ts'
 import { floppyFormatOf, unpackFloppy } from '../../storage/formats/floppy-archive.ts'
@@ -21,10 +23,15 @@ export function openMedium(
   writable: boolean,
   repairing = false,
 ): DiskImage {
-  const archive = format === undefined && !writable ? openArchive(files, path) : null
-  return (
-    archive ?? openDisk(files, path, { format: format ?? 'auto', writable, repairing, confirmed: allowed })
-  )
+  const other =
+    format === undefined && !writable ? (openArchive(files, path) ?? openTracks(files, path, allowed)) : null
+  return other ?? openDisk(files, path, { format: format ?? 'auto', writable, repairing, confirmed: allowed })
+}
+
+/** The data of a disc with tracks; null when the file describes none. */
+function openTracks(files: ImageFiles, path: string, allowed: readonly string[]): DiskImage | null {
+  const disc = openDisc(files, path, allowed)
+  return disc && new DiscSectors(disc)
 }
 
 /** A floppy in an archive; null when the file is none. */

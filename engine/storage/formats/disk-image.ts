@@ -9,6 +9,9 @@ export type FormatName = (typeof FORMAT_NAMES)[number]
 /** Formats that archive a floppy sector by sector; they are read only. */
 export type FloppyArchiveName = 'imd' | 'td0' | 'copyqm'
 
+/** Formats of discs with tracks; they are read only. */
+export type DiscFormatName = 'cue' | 'mds' | 'bin'
+
 /** A disk kept in one of the formats, alone or over another one. */
 export interface DiskImage extends BlockImage {
   readonly details: ImageDetails
@@ -33,7 +36,7 @@ export interface Extent {
 
 /** What there is to tell about an image besides its contents. */
 export interface ImageDetails {
-  readonly format: FormatName | FloppyArchiveName
+  readonly format: FormatName | FloppyArchiveName | DiscFormatName
   /** Kind within the format, such as `dynamic` or `v3`; takes the same words as `CreateRequest.variant`. */
   readonly variant: string
   /** Size of the pieces in which space is given out; null where the format has none. */

@@ -50,6 +50,17 @@ export class ByteWindow {
     return new DataView(this.read(at, bytes).buffer)
   }
 
+  /** A number of a few bytes, the lowest first. @param bytes 1 to 4 */
+  uint(at: number, bytes: number): number {
+    const chunk = this.#chunk(Math.floor(at / CHUNK_BYTES))
+    const from = at % CHUNK_BYTES
+    // One that crosses two pieces, or the end of the medium.
+    const [held, start] = from + bytes <= chunk.length ? [chunk, from] : [this.read(at, bytes), 0]
+    let value = 0
+    for (let index = bytes - 1; index >= 0; index--) value = (value << 8) | held[start + index]!
+    return value >>> 0
+  }
+
   write(at: number, from: Uint8Array): void {
     const { sectorBytes } = this.image
     const first = Math.floor((this.start + at) / sectorBytes)

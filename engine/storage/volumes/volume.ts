@@ -22,8 +22,8 @@ interface Entry {
 export interface VolumeFile extends Entry {
   readonly kind: 'file'
   readonly bytes: number
-  /** All of it, in pieces of at most 1 MiB. Throws `file-unusable`, `DiskError`. */
-  readonly contents: () => Generator<Uint8Array>
+  /** All of it from a position on, in pieces of at most 1 MiB. Throws `file-unusable`, `DiskError`. */
+  readonly contents: (from?: number) => Generator<Uint8Array>
 }
 
 export interface VolumeFolder extends Entry {

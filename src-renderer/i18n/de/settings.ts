@@ -102,6 +102,9 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.serial': 'Wohin Anschlüsse führen',
   'setting.serial.help':
     'Jeder Anschluss hat ein Terminal im Fenster der Maschine. Er kann auch in eine Datei im Ordner der Maschine, zu einem Pseudoterminal dieses Rechners oder zu einem TCP-Port führen.',
+  'setting.mouse': 'Maus',
+  'setting.mouse.help':
+    'Windows 1 und 2, frühe DOS-Programme und manche Unix-Systeme kennen nur eine Maus am seriellen Anschluss. Sie belegt ihn, und eine PS/2-Maus gibt es dann nicht.',
   'setting.cpuidLimit': 'Höchstes CPUID-Blatt',
   'setting.cpuidLimit.help': 'NT 4 bleibt bei mehr als 2 im Setup stehen.',
   'setting.ideDelay': 'Verzögerung der Platten-Interrupts',
@@ -122,6 +125,7 @@ export const settings: Record<keyof typeof english, string> = {
   'unit.ms': 'ms',
   'unit.minutes': 'Minuten',
   'choice.max': 'Neuester (alles)',
+  'choice.ps2': 'Am PS/2-Anschluss',
   'choice.auto': 'Automatisch',
   'choice.jit': 'Übersetzer',
   'choice.interpreter': 'Interpreter',

@@ -99,6 +99,9 @@ export const settings = {
   'setting.serial': 'Where ports lead',
   'setting.serial.help':
     'Every port has a terminal in the window of the machine. It can also go to a file in the folder of the machine, a pseudo-terminal of this computer, or a TCP port.',
+  'setting.mouse': 'Mouse',
+  'setting.mouse.help':
+    'Windows 1 and 2, early DOS programs and some Unix know only a mouse on a serial port. It takes that port, and there is no PS/2 mouse then.',
   'setting.cpuidLimit': 'Highest CPUID leaf',
   'setting.cpuidLimit.help': 'NT 4 stops in its setup with more than 2.',
   'setting.ideDelay': 'Delay of disk interrupts',
@@ -118,6 +121,7 @@ export const settings = {
   'unit.ms': 'ms',
   'unit.minutes': 'minutes',
   'choice.max': 'Newest (everything)',
+  'choice.ps2': 'On the PS/2 port',
   'choice.auto': 'Automatic',
   'choice.jit': 'Translator',
   'choice.interpreter': 'Interpreter',

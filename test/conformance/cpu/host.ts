@@ -8,16 +8,18 @@ import { CODE_BYTES, type Outcome, type StreamCase } from './user-process.ts'
 const CASE_BYTES = 18 * 4 + CODE_BYTES
 const RESULT_BYTES = 20 * 4
 
-/** The host's processor in 32-bit user mode, driven by host.c. */
+/** The host's processor in user mode, driven by host.c. */
 export class HostProcessor {
   readonly #directory = mkdtempSync(join(tmpdir(), 'vitrine-host-'))
   readonly #program = join(this.#directory, 'host')
 
+  private constructor(private readonly bits: 32 | 64) {}
+
   /** Says why there is none, or gives it. */
-  static open(): HostProcessor | string {
-    if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'ia32'))
-      return 'the host is not an x86 Linux machine'
-    const host = new HostProcessor()
+  static open(bits: 32 | 64 = 32): HostProcessor | string {
+    if (process.platform !== 'linux' || (process.arch !== 'x64' && (process.arch !== 'ia32' || bits === 64)))
+      return `not on this machine: it is no x86 Linux of ${bits} bits`
+    const host = new HostProcessor(bits)
     try {
       host.#build()
     } catch (error) {
@@ -28,18 +30,22 @@ export class HostProcessor {
       if (host.run([]) !== null) return host
     } catch {
       host.close()
-      return 'the kernel does not run 32-bit programs'
+      return `not on this machine: its kernel runs no ${bits}-bit programs`
     }
     host.close()
-    return 'the kernel does not let a process map low memory or local segments'
+    return 'not on this machine: its kernel does not let a process map low memory or local segments'
   }
 
   #build(): void {
     const flags =
-      '-m32 -O1 -static -nostdlib -ffreestanding -fno-pic -no-pie -fno-stack-protector -mgeneral-regs-only -Wl,-Ttext-segment=0x60000000 -Wl,-z,noexecstack'
-    execFileSync('gcc', [...flags.split(' '), '-o', this.#program, join(import.meta.dirname, 'host.c')], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
+      '-O1 -static -nostdlib -ffreestanding -fno-pic -no-pie -fno-stack-protector -mno-red-zone -mgeneral-regs-only -Wl,-Ttext-segment=0x60000000 -Wl,-z,noexecstack'
+    execFileSync(
+      'gcc',
+      [`-m${this.bits}`, ...flags.split(' '), '-o', this.#program, join(import.meta.dirname, 'host.c')],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    )
   }
 
   /** Outcomes of the cases, in order; null when the process could not be set up as they need it. */

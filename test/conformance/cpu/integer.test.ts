@@ -1,7 +1,8 @@
 import { afterAll, expect, it } from 'vitest'
+import { describeCase, differences } from './differences.ts'
 import { HostProcessor } from './host.ts'
 import { Random } from './random.ts'
-import { COMPARED_FLAGS, StreamBuilder } from './stream.ts'
+import { StreamBuilder } from './stream.ts'
 import { type Outcome, type StreamCase, UserProcess } from './user-process.ts'
 
 /** Streams to run; each has about eight instructions and ends in an exception. */
@@ -17,39 +18,8 @@ afterAll(() => {
   if (typeof host !== 'string') host.close()
 })
 
-const hex = (n: number): string => (n >>> 0).toString(16)
-
-/** What differs, in words; empty when nothing does. */
-export function differences(
-  ours: Outcome,
-  theirs: Outcome,
-  undefinedFlags: number,
-  anyFault = false,
-): string[] {
-  const list: string[] = []
-  const compare = (name: string, a: number, b: number): void => {
-    if (a !== b) list.push(`${name} ${hex(a)} not ${hex(b)}`)
-  }
-  ours.registers.forEach((value, i) =>
-    compare(['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'][i]!, value, theirs.registers[i]!),
-  )
-  ours.selectors.forEach((value, i) =>
-    compare(['es', 'cs', 'ss', 'ds', 'fs', 'gs'][i]!, value, theirs.selectors[i]!),
-  )
-  for (const name of ['eip', 'hash'] as const) compare(name, ours[name], theirs[name])
-  if (!anyFault || theirs.vector < 12)
-    for (const name of ['vector', 'error', 'cr2'] as const) compare(name, ours[name], theirs[name])
-  const mask = COMPARED_FLAGS & ~undefinedFlags
-  compare('flags', ours.eflags & mask, theirs.eflags & mask)
-  return list
-}
-
-const describeCase = (test: StreamCase): string =>
-  `${test.names.filter(Boolean).join(' ')} | ${test.code.map((b) => b.toString(16).padStart(2, '0')).join('')} at ${hex(test.eip)} ` +
-  `registers ${test.registers.map(hex).join(' ')} flags ${hex(test.eflags)} selectors ${test.selectors.map(hex).join(' ')}`
-
-it.skipIf(typeof host === 'string')('runs random instruction streams as the host does', () => {
-  if (typeof host === 'string') return
+it('runs random instruction streams as the host does', ({ skip }) => {
+  if (typeof host === 'string') return skip(host)
   const user = new UserProcess()
   const random = new Random(SEED)
   const builders = [false, true].map((segments) => new StreamBuilder(user, random, { length: 8, segments }))

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
 import { ES } from '../../../engine/isa/state.ts'
+import { RAM_BASE } from '../../../engine/memory/layout.ts'
 import { runBareMetal } from './bare-metal.ts'
+import { buildProcessor } from './processor.ts'
 import { Random } from './random.ts'
 import { StreamBuilder } from './stream.ts'
 import { CODE, CODE_END, USER_DATA } from './user-layout.ts'
@@ -55,6 +57,25 @@ it('sees that the code of a linear page has become another one', () => {
     map(CODE, CODE)
     expect({ ...result, hash: 0 }, JSON.stringify(test)).toEqual({ ...outcome, hash: 0 })
   })
+})
+
+it('notes writes to video memory again once they have been looked at, and forgets no translation for that', () => {
+  const { vcpu, memory } = buildProcessor()
+  const { mmu } = vcpu
+  const backing = { offset: RAM_BASE + 0x40000 }
+  const video = { name: 'video', base: 0x40000, length: 0x4000, read: backing, write: backing, priority: 1 }
+  const window = memory.map({ ...video, tracksDirty: true })
+  mmu.write(0x41000, 1, 4)
+  mmu.write(0x50000, 1, 4)
+  mmu.read(0x41000, 4)
+  expect(window.takeDirty()).toEqual([1])
+  const known = { misses: mmu.misses, flushes: mmu.flushes }
+  expect(mmu.read(0x41000, 4)).toBe(1)
+  mmu.write(0x50000, 2, 4)
+  expect({ misses: mmu.misses, flushes: mmu.flushes }).toEqual(known)
+  mmu.write(0x41004, 2, 4)
+  mmu.write(0x41008, 3, 4)
+  expect(window.takeDirty()).toEqual([1])
 })
 
 it('sees code that a device writes while it runs', () => {

@@ -1,4 +1,4 @@
-import { EBP, EBX, EDI, ESI, ESP, DS, SS } from '../../../engine/isa/state.ts'
+import { CS, EBP, EBX, EDI, ESI, ESP, DS, SS } from '../../../engine/isa/state.ts'
 import { Access, type CpuState } from '../../../engine/vcpu/cpu-state.ts'
 import type { Random } from './random.ts'
 import {
@@ -31,6 +31,8 @@ export interface MemoryOperand {
 export interface Aiming {
   random: Random
   state: CpuState
+  /** Its own bytes are not to be read or written. */
+  avoidsCode: boolean
   /** Emits a move to a register; false once the stream is over. */
   setRegister(index: number, value: number): boolean
 }
@@ -39,7 +41,7 @@ const FIRST_16 = [EBX, EBX, EBP, EBP, ESI, EDI, EBP, EBX]
 const SECOND_16 = [ESI, EDI, ESI, EDI, -1, -1, -1, -1]
 
 /** A linear address worth an access of `size` bytes. */
-function target(random: Random, size: number): number {
+function target(random: Random, size: number, avoidsCode: boolean): number {
   const kind = random.below(100)
   if (kind < 68) return DATA + random.below(DATA_END - DATA - size)
   if (kind < 80) return DATA + 0x1000 * (1 + random.below(3)) - 1 - random.below(size)
@@ -47,8 +49,9 @@ function target(random: Random, size: number): number {
   if (kind < 85) return DATA - random.below(size + 1)
   if (kind < 88) return READ_ONLY + random.below(READ_ONLY_END - READ_ONLY - size)
   if (kind < 95) return FAR_DATA + random.below(FAR_DATA_END - FAR_DATA - size)
-  if (kind < 97) return CODE + random.below(CODE_END - CODE)
-  return random.word() >>> 0
+  if (kind < 97 && !avoidsCode) return CODE + random.below(CODE_END - CODE)
+  const anywhere = random.word() >>> 0
+  return avoidsCode && anywhere < CODE_END ? DATA : anywhere
 }
 
 export const writable = (access: number): boolean => (access & 0x1a) === 0x12
@@ -56,13 +59,13 @@ const readable = (access: number): boolean =>
   (access & 0x10) !== 0 && (!(access & Access.CODE) || (access & 2) !== 0)
 
 /** An offset in a segment for an access of `size` bytes; now and then where it faults. */
-export function aimOffset({ random, state }: Aiming, segment: number, size: number): number {
+export function aimOffset({ random, state, avoidsCode }: Aiming, segment: number, size: number): number {
   const access = state.access(segment)
   const limit = state.limit(segment)
   const down = (access & 0x1c) === 0x14
   // At 4 GiB it is up to the processor whether an access wraps or faults.
   if (limit !== 0xffffffff && random.oneIn(24)) return (limit - random.below(size + 2) + 1) >>> 0
-  const offset = (target(random, size) - state.base(segment)) >>> 0
+  const offset = (target(random, size, avoidsCode) - state.base(segment)) >>> 0
   const inside = down ? offset > limit : offset + size - 1 <= limit
   if (offset < 0xffffffe0 && (inside || random.oneIn(40))) return offset
   return down
@@ -81,8 +84,9 @@ function chooseSegment(
   standard: number,
   write: boolean,
 ): { segment: number; prefix: number[] } {
-  const { random, state } = aiming
-  const good = (index: number): boolean => usable(state, index, write) || random.oneIn(60)
+  const { random, state, avoidsCode } = aiming
+  const good = (index: number): boolean =>
+    avoidsCode ? index !== CS : usable(state, index, write) || random.oneIn(60)
   if (good(standard) && !random.oneIn(5)) return { segment: standard, prefix: [] }
   for (let tries = 0; tries < 8; tries++) {
     const segment = random.below(6)

@@ -112,6 +112,38 @@ const STACK_USERS = new Set([
 const SHIFTS = new Set(['SHL', 'SAL', 'SHR', 'SAR', 'SHLD', 'SHRD'])
 const ROTATES = new Set(['ROL', 'ROR', 'RCL', 'RCR'])
 
+/** Not there in 64-bit mode, or with another stack, or with segments that matter. */
+const NOT_IN_LONG_MODE = new Set([
+  ...ALWAYS_FAULTS,
+  ...SEGMENT_INSTRUCTIONS,
+  ...STACK_USERS,
+  'AAA',
+  'AAD',
+  'AAM',
+  'AAS',
+  'ARPL',
+  'BOUND',
+  'CALL',
+  'CALLI',
+  'DAA',
+  'DAS',
+  'INTO',
+  'JMPF',
+  'JMPFI',
+  'JMPI',
+  'LEAVE',
+  'MOVFS',
+  'POP',
+  'PUSH',
+  'PUSHS',
+  'RET',
+  'SALC',
+])
+/** INC and DEC that are REX prefixes there, the second row of arithmetic with an immediate byte, MOV from a segment register. */
+const NO_ROWS_OF_LONG_MODE = new Set([...Array.from({ length: 16 }, (_, i) => 0x40 + i), 0x82, 0x8c])
+const isInLongMode = (row: number, name: string): boolean =>
+  !NOT_IN_LONG_MODE.has(name) && !NO_ROWS_OF_LONG_MODE.has(row)
+
 export interface StreamOptions {
   /** Instructions in a stream, apart from what prepares their operands. */
   length: number
@@ -119,6 +151,8 @@ export interface StreamOptions {
   segments: boolean
   /** Names to leave out. */
   without?: ReadonlySet<string>
+  /** Only what means the same in 64-bit mode, and nothing that depends on where code lies or on its bytes. */
+  alsoInLongMode?: boolean
 }
 
 /** Grows random streams of instructions, executing each so that the next one's operands can be aimed. */
@@ -142,6 +176,7 @@ export class StreamBuilder implements Aiming {
       for (const encoding of encodings) {
         const { name, unit } = encoding.description
         if (unit !== 'integer' || NOT_COMPARABLE.has(name) || options.without?.has(name)) continue
+        if (options.alsoInLongMode && !isInLongMode(row, name)) continue
         ;(ALWAYS_FAULTS.has(name) ? this.#faulting : this.#ordinary).push({ row, encoding })
       }
     })
@@ -170,7 +205,8 @@ export class StreamBuilder implements Aiming {
       this.#case.code.length < CODE_BYTES - 70
     ) {
       this.#instructions++
-      if (random.oneIn(60)) this.#wild()
+      if (this.options.alsoInLongMode) this.#instruction(random.pick(this.#ordinary))
+      else if (random.oneIn(60)) this.#wild()
       else if (random.oneIn(25)) this.#selfModify()
       else this.#instruction(random.oneIn(50) ? random.pick(this.#faulting) : random.pick(this.#ordinary))
     }
@@ -226,7 +262,7 @@ export class StreamBuilder implements Aiming {
     const room = CODE_END - CODE
     const near = random.oneIn(4)
       ? 0x1000 - random.below(60)
-      : random.oneIn(60)
+      : random.oneIn(60) && !this.options.alsoInLongMode
         ? room - random.below(80)
         : random.below(room - 0x200)
     const at = CODE + near
@@ -240,10 +276,15 @@ export class StreamBuilder implements Aiming {
       selectors,
       at,
       code: [],
+      lengths: [],
       undefinedFlags: 0,
       anyFault: false,
       names: [],
     }
+  }
+
+  get avoidsCode(): boolean {
+    return this.options.alsoInLongMode ?? false
   }
 
   // Emitting.
@@ -263,6 +304,7 @@ export class StreamBuilder implements Aiming {
     const { process, state } = this
     process.patch(this.#here, bytes)
     this.#case.code.push(...bytes)
+    this.#case.lengths.push(bytes.length)
     this.#case.names.push(name)
     const from = state.eip
     for (let tries = 0; tries < 400; tries++) {
@@ -293,6 +335,7 @@ export class StreamBuilder implements Aiming {
       const filler = Array.from({ length: gap }, () => random.below(256))
       process.patch(this.#here, filler)
       this.#case.code.push(...filler)
+      this.#case.lengths.push(-gap)
       return true
     }
     // Elsewhere: only a fault on the fetch can be compared.
@@ -339,8 +382,10 @@ export class StreamBuilder implements Aiming {
     const { encoding, row } = choice
     const { description: d } = encoding
     const { name } = d
-    const operandSize = random.oneIn(4) === this.#code32 ? 2 : 4
-    const addressSize = random.oneIn(5) === this.#code32 ? 2 : 4
+    const { alsoInLongMode } = this.options
+    // There, Intel takes no 16-bit branches, and there are no 16-bit addresses.
+    const operandSize = alsoInLongMode && d.near ? 4 : random.oneIn(4) === this.#code32 ? 2 : 4
+    const addressSize = alsoInLongMode ? 4 : random.oneIn(5) === this.#code32 ? 2 : 4
     const size = meaningSize(encoding, operandSize)
     if (!this.#readyFlags(name, d.uses ?? 0) || !this.#prepare(name, size, addressSize)) return
     let memory: MemoryOperand | null = null
@@ -670,9 +715,9 @@ export class StreamBuilder implements Aiming {
       const k = random.below(i + 1)
       ;[prefixes[i], prefixes[k]] = [prefixes[k]!, prefixes[i]!]
     }
-    return memory && memory.prefix.length === 0
-      ? prefixes.filter((p) => !SEGMENT_PREFIXES.includes(p))
-      : prefixes
+    if (memory && memory.prefix.length === 0) return prefixes.filter((p) => !SEGMENT_PREFIXES.includes(p))
+    // There, what CS is named for can be written.
+    return this.options.alsoInLongMode ? prefixes.filter((p) => p !== SEGMENT_PREFIXES[CS]) : prefixes
   }
 
   /** Encodings that do not exist, or not in this form. */

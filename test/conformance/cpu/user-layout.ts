@@ -12,12 +12,12 @@ export const CODE_END = 0xc000
 export const FAR_DATA = 0x20000
 export const FAR_DATA_END = 0x22000
 
-/** Areas whose content counts as result, in this order. */
-export const RESULT_AREAS = [
+export const DATA_AREAS = [
   [DATA, DATA_END],
   [FAR_DATA, FAR_DATA_END],
-  [CODE, CODE_END],
 ] as const
+/** Areas whose content counts as result, in this order. */
+export const RESULT_AREAS = [...DATA_AREAS, [CODE, CODE_END]] as const
 
 /** Where the host's program itself lies, and our descriptor tables: streams must not go there. */
 export const RESERVED = 0x60000000

@@ -27,6 +27,8 @@ export interface StreamCase {
   /** Linear address of the first byte. */
   at: number
   code: number[]
+  /** Bytes of each instruction in the order in which they were executed; negative for bytes that were jumped over. */
+  lengths: number[]
   /** Arithmetic flags whose value at the end the manual leaves open. */
   undefinedFlags: number
   /** The end is a fault, but which of several is up to the processor. */
@@ -84,7 +86,11 @@ export class UserProcess {
   ended = false
   readonly #codeImage = new Uint8Array(CODE_END - CODE)
 
-  constructor(processor: TestProcessor = buildProcessor()) {
+  /** @param resultAreas linear memory whose content counts as result */
+  constructor(
+    processor: TestProcessor = buildProcessor(),
+    private readonly resultAreas: readonly (readonly [number, number])[] = RESULT_AREAS,
+  ) {
     this.processor = processor
     let x = 1
     for (let i = 0; i < this.#template.length; i++) {
@@ -278,7 +284,7 @@ export class UserProcess {
   #hash(): number {
     let hash = 0
     const words = this.#words
-    for (const [start, end] of RESULT_AREAS)
+    for (const [start, end] of this.resultAreas)
       for (let at = start >> 2; at < end >> 2; at++) hash = (Math.imul(hash, 31) + words[at]!) | 0
     return hash
   }

@@ -1,6 +1,6 @@
 /* Runs single SSE, SSE2 and MMX instructions on the host: records on stdin, the same with the outcome on stdout.
- * An unmasked exception arrives as SIGFPE; the instruction is then skipped. Built with gcc -m32 -msse2. See
- * sse-records.ts for the layout. */
+ * An unmasked exception arrives as SIGFPE; the instruction is then skipped. Built for 32
+ * or 64 bits, without a red zone. See sse-records.ts for the layout. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdint.h>
@@ -15,12 +15,18 @@ struct record {
   uint8_t xmm1[16], xmm2[16], mm1[8], mm2[8];
 } __attribute__((packed, aligned(16)));
 
+#ifdef __x86_64__
+enum { INSTRUCTION_POINTER = REG_RIP };
+#else
+enum { INSTRUCTION_POINTER = REG_EIP };
+#endif
+
 static volatile int trapped;
 static int length;
 
 static void skip(int signal, siginfo_t *info, void *context) {
   (void)signal, (void)info;
-  ((ucontext_t *)context)->uc_mcontext.gregs[REG_EIP] += length;
+  ((ucontext_t *)context)->uc_mcontext.gregs[INSTRUCTION_POINTER] += length;
   trapped = 1;
 }
 
@@ -40,10 +46,11 @@ int main(void) {
     }
     for (size_t n = 0; n < count; n++) {
       struct record *r = &batch[n];
-      uint32_t flags = r->eflags | 2, eax = r->eax, ecx = r->ecx;
+      unsigned long flags = r->eflags | 2;
+      uint32_t eax = r->eax, ecx = r->ecx;
       trapped = 0;
       length = r->length;
-      /* The memory operand, if any, is xmm2's place in the record, at [edx]. */
+      /* The memory operand, if any, is xmm2's place in the record, at [edx] or [rdx]. */
       __asm__ volatile("ldmxcsr 16(%[r])\n\tmovaps 32(%[r]), %%xmm1\n\tmovaps 48(%[r]), %%xmm2\n\t"
                        "movq 64(%[r]), %%mm1\n\tmovq 72(%[r]), %%mm2\n\tpush %[flags]\n\tpopf\n\t"
                        "call *%[entry]\n\t"

@@ -1,5 +1,5 @@
 /* Runs single x87 instructions on the host's own unit: records on stdin, the same records with the outcome on
- * stdout. Built with gcc -m32. See records.ts for the layout. */
+ * stdout. Built for 32 or 64 bits, which makes no difference to the unit. See x87-records.ts for the layout. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,8 +41,8 @@ int main(void) {
       for (int i = 0; i < 8; i++) memcpy(image.bytes + 32 + 16 * i, r->registers[i], 10);
       memcpy(operand, r->memory, 112);
       void *entry = code + ((r->opcode - 0xd8) * 256 + r->modrm) * 8 + (r->prefix ? 0 : 1);
-      uint32_t flags = r->eflags | 2;
-      /* The memory operand, if any, is at [edx]. */
+      unsigned long flags = r->eflags | 2;
+      /* The memory operand, if any, is at [edx] or [rdx]. */
       __asm__ volatile("fxrstor %[image]\n\tpush %[flags]\n\tpopf\n\tcall *%[entry]\n\tpushf\n\tpop %[flags]\n\t"
                        "fxsave %[after]\n\tfnclex\n\tfninit"
                        : [flags] "+b"(flags), [after] "=m"(after), "+m"(operand)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createMachine } from '../../../engine/machine/pc.ts'
-import { machineConfig, runUntilSaid, writeBootFloppy } from '../../support/talking-guest.ts'
+import { machineConfig, runToExit, runUntilSaid, writeBootFloppy } from '../../support/talking-guest.ts'
 
 /** What needs processor, chipset and firmware together, by programs in real mode that talk on COM1. */
 describe.each(['interpreter', 'jit'] as const)('the whole machine, %s', (accel) => {
@@ -107,7 +107,241 @@ describe.each(['interpreter', 'jit'] as const)('the whole machine, %s', (accel) 
     `),
     ).toBe('ABG.')
   })
+
+  it('has PCI BIOS and APM for 16- and 32-bit protected mode', () => {
+    const boot = join(folder, 'boot.img')
+    writeBootFloppy(boot, PROTECTED_CALLER)
+    const drives = [{ kind: 'floppy' as const, path: boot, readonly: true }]
+    const machine = createMachine(machineConfig({ accel, drives }))
+    try {
+      expect(runToExit(machine), 'the number of the call that failed').toBe(0)
+    } finally {
+      machine.close()
+    }
+  })
+
+  it('has a serial mouse in place of the PS/2 mouse, which a driver finds and follows', () => {
+    const boot = join(folder, 'boot.img')
+    writeBootFloppy(boot, MOUSE_DRIVER)
+    const drives = [{ kind: 'floppy' as const, path: boot, readonly: true }]
+    const machine = createMachine(machineConfig({ accel, drives, mouse: 'com2' }))
+    try {
+      expect(runUntilSaid(machine, '3')).toBe('M3')
+      machine.mouse.move(70, -2, 0, 1)
+      expect(runToExit(machine)).toBe(1)
+    } finally {
+      machine.close()
+    }
+  })
 })
+
+/**
+ * Calls the BIOS from protected mode, as OS/2, QNX and Windows do, and ends with the number of the call that failed: PCI
+ * at the fixed place of INT 1Ah with the frame of an interrupt, APM at the entries that connecting told, PCI for 32 bits
+ * at the one of the service directory.
+ */
+const PROTECTED_CALLER = `
+    mov ax, 0x5302 ; connect for 16 bits
+    xor bx, bx
+    int 0x15
+    mov byte [step], 1
+    jc wrong
+    cmp ax, 0xf000
+    jne wrong
+    mov [apm16], bx
+    cli
+    lgdt [gdtr]
+    mov eax, cr0
+    or al, 1
+    mov cr0, eax
+    jmp 0x08:protected
+  protected:
+    mov ax, 0x10
+    mov ds, ax
+    mov es, ax
+    mov ss, ax
+
+    inc byte [step] ; 2: is there a PCI BIOS?
+    mov ax, 0xb101
+    pushf
+    call far [int1a]
+    jc wrong
+    cmp edx, 0x20494350
+    jne wrong
+
+    inc byte [step] ; 3: find the IDE function
+    mov ax, 0xb102
+    mov cx, 0x7010
+    mov dx, 0x8086
+    xor si, si
+    pushf
+    call far [int1a]
+    jc wrong
+    cmp bx, 0x0009
+    jne wrong
+
+    inc byte [step] ; 4: what is not there
+    mov ax, 0xb102
+    mov cx, 0x1234
+    mov dx, 0x8086
+    pushf
+    call far [int1a]
+    jnc wrong
+    cmp ah, 0x86
+    jne wrong
+
+    inc byte [step] ; 5: its identity
+    mov ax, 0xb10a
+    mov bx, 0x0009
+    xor di, di
+    pushf
+    call far [int1a]
+    jc wrong
+    cmp ecx, 0x70108086
+    jne wrong
+
+    inc byte [step] ; 6: routing, into memory of the caller
+    mov ax, 0xb10e
+    mov di, routing
+    pushf
+    call far [int1a]
+    jc wrong
+    cmp word [0x7000], 0x0800 ; bus 0, device 1
+    jne wrong
+
+    inc byte [step] ; 7: power status
+    mov ax, 0x530a
+    mov bx, 1
+    call far [apm16]
+    jc wrong
+    cmp bx, 0x01ff
+    jne wrong
+
+    inc byte [step] ; 8: the directory of services of 32 bits
+    mov eax, 0x49435024
+    xor ebx, ebx
+    db 0x66, 0x9a
+    dd 0x30
+    dw 0x20
+    test al, al
+    jnz wrong
+    cmp ebx, 0xf0000
+    jne wrong
+    mov [pci32], edx
+
+    inc byte [step] ; 9: its PCI BIOS
+    mov ax, 0xb10a
+    mov bx, 0x0009
+    xor edi, edi
+    db 0x66, 0xff, 0x1e ; call far [pci32], an offset of 32 bits
+    dw pci32
+    jc wrong
+    cmp ecx, 0x70108086
+    jne wrong
+
+    inc byte [step] ; 10: power status for 32 bits
+    mov ax, 0x530a
+    mov bx, 1
+    db 0x66, 0x9a
+    dd 0x20
+    dw 0x20
+    jc wrong
+    cmp bx, 0x01ff
+    jne wrong
+
+    inc byte [step] ; 11: disconnect, after which there are no events
+    mov ax, 0x5304
+    xor bx, bx
+    call far [apm16]
+    jc wrong
+    mov ax, 0x530b
+    call far [apm16]
+    jnc wrong
+    cmp ah, 3
+    jne wrong
+    mov byte [step], 0
+  wrong:
+    mov al, [step]
+    out 0xf4, al
+    hlt
+  step:
+    db 0
+  int1a:
+    dw 0xfe6e, 0x18
+  apm16:
+    dw 0, 0x18
+  pci32:
+    dd 0
+    dw 0x20
+  routing:
+    dw 0x400, 0x7000, 0x10
+  gdtr:
+    dw 0x27
+    dd gdt
+  gdt:
+    dq 0
+    dq 0x00009b000000ffff
+    dq 0x000093000000ffff
+    dq 0x00009b0f0000ffff
+    dq 0x00409b0f0000ffff
+`
+
+/** Tells on COM1 how the mouse on COM2 calls itself, and ends with 1 when it has moved as the test moves it. */
+const MOUSE_DRIVER = `
+    int 0x11
+    test al, 4 ; no PS/2 mouse
+    jnz wrong
+    mov dx, 0x2fb
+    mov al, 0x80
+    out dx, al
+    mov dl, 0xf8
+    mov al, 96 ; 1200 baud
+    out dx, al
+    inc dx
+    mov al, 0
+    out dx, al
+    mov dl, 0xfb
+    mov al, 2 ; seven bits
+    out dx, al
+    inc dx
+    mov al, 3 ; DTR and RTS
+    out dx, al
+    call hear
+    call say
+    call hear
+    call say
+    call hear
+    cmp al, 0x6d
+    jne wrong
+    call hear
+    cmp al, 0x06
+    jne wrong
+    call hear
+    cmp al, 0x3e
+    jne wrong
+    mov al, 1
+    jmp end
+  wrong:
+    mov al, 2
+  end:
+    out 0xf4, al
+    hlt
+  hear:
+    mov dx, 0x2fd
+  wait:
+    in al, dx
+    test al, 1
+    jz wait
+    mov dx, 0x2f8
+    in al, dx
+    ret
+  say:
+    push dx
+    mov dx, 0x3f8
+    out dx, al
+    pop dx
+    ret
+`
 
 /** The character in AL. */
 const SAY = `

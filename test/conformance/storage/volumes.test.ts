@@ -36,6 +36,7 @@ beforeEach(() => {
 afterEach(() => fs.rmSync(folder, { recursive: true }))
 
 const file = (name: string): string => join(folder, name)
+const side = (path: string) => ({ path, partition: null, options: {} })
 
 /** Names long and short, empty and larger files, nesting, a folder of many entries. */
 function makeTree(): void {
@@ -71,6 +72,17 @@ function expectTree(image: string, partition: number | null = null): void {
   fs.rmSync(join(out, 'lost+found'), { recursive: true, force: true })
   expect(run('diff', '-r', tree, out)).toBe('')
   fs.rmSync(out, { recursive: true })
+  const large = 'A longer name/inner/data.bin'
+  const contents = fs.readFileSync(join(tree, large))
+  for (const from of [0, 1, 511, 4095, 4096, 65_537, 299_999, 300_000, 400_000])
+    for (const bytes of [1, 5000, 400_000]) {
+      const part = new ImageBrowser().read(image, large, from, bytes, { partition })
+      expect([from, bytes, Buffer.compare(part, contents.subarray(from, from + bytes))]).toEqual([
+        from,
+        bytes,
+        0,
+      ])
+    }
 }
 
 function finish<T>(work: Generator<unknown, T>): T {
@@ -277,20 +289,46 @@ describe('a medium made of a folder', () => {
     expect(fs.readdirSync(folder).filter((name) => name.includes('b.img'))).toEqual([])
   })
 
+  it('is copied out without touching files of a like name', () => {
+    finish(imageOfFolder(tree, file('a.img'), FROM_FOLDER))
+    fs.writeFileSync(file('out.part'), 'mine')
+    fs.mkdirSync(file('DOS.part'))
+    finish(new ImageBrowser().copyOut(file('a.img'), 'AUTOEXEC.BAT', file('out'), WHOLE))
+    finish(new ImageBrowser().copyOut(file('a.img'), 'DOS', file('DOS'), WHOLE))
+    expect(fs.readFileSync(file('out.part'), 'utf8')).toBe('mine')
+    expect(fs.readdirSync(folder).toSorted()).toEqual(['DOS', 'DOS.part', 'a.img', 'out', 'out.part', 'tree'])
+  })
+
+  it('is read on from where it is asked, whatever lies before', () => {
+    const bytes = 24 * MIB
+    fs.writeFileSync(join(tree, 'large'), new Uint8Array(bytes).fill(9))
+    finish(imageOfFolder(tree, file('a.img'), FROM_FOLDER))
+    const browser = new ImageBrowser()
+    const timeOf = (from: number): number => {
+      const began = performance.now()
+      for (let times = 0; times < 10; times++)
+        browser.read(file('a.img'), 'large', from, 4096, { partition: null })
+      return performance.now() - began
+    }
+    timeOf(0)
+    // Reading all that comes before took a hundred times as long.
+    expect(timeOf(bytes - 4096)).toBeLessThan(10 * timeOf(0) + 20)
+  })
+
   it('tells what a guest changed in it', () => {
     finish(imageOfFolder(tree, file('a.img'), FROM_FOLDER))
-    expect(finish(compareFiles(tree, file('a.img'), { partition: null }))).toEqual([])
+    expect(finish(compareFiles(side(tree), side(file('a.img'))))).toEqual([])
     fs.copyFileSync(file('a.img'), file('b.img'))
     fs.writeFileSync(file('new.txt'), 'from the guest')
     fs.writeFileSync(file('AUTOEXEC.BAT'), 'x'.repeat(321))
     finish(new ImageBrowser().copyIn(file('b.img'), [file('new.txt')], 'DOS', WHOLE))
     finish(new ImageBrowser().copyIn(file('b.img'), [file('AUTOEXEC.BAT')], '', { ...WHOLE, replaces: true }))
     const changed = { path: 'AUTOEXEC.BAT', change: 'changed' }
-    expect(finish(compareFiles(file('a.img'), file('b.img'), { partition: null }))).toEqual([
+    expect(finish(compareFiles(side(file('a.img')), side(file('b.img'))))).toEqual([
       changed,
       { path: 'DOS/new.txt', change: 'added' },
     ])
-    expect(finish(compareFiles(file('b.img'), tree, { partition: null }))).toEqual([
+    expect(finish(compareFiles(side(file('b.img')), side(tree)))).toEqual([
       changed,
       { path: 'DOS/new.txt', change: 'removed' },
     ])

@@ -12,7 +12,6 @@ const PATIENCE_NS = 110_000_000
  */
 export function isIdlePoll({ state: { polls }, clock, instructions }: Context): boolean {
   const between = instructions() - polls.lastAt
-  // The count starts anew where a saved state is taken.
   if (!(between >= 0 && between <= MAX_INSTRUCTIONS)) polls.sinceNs = clock.nowNs
   return clock.nowNs - polls.sinceNs >= PATIENCE_NS
 }

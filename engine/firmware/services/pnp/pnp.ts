@@ -15,7 +15,7 @@ export function* plugAndPlay(r: Registers, { config }: Context): Service<Outcome
   const stack = yield* read(r.ss, r.esp & 0xffff, 4 + 16)
   const argument = (index: number): number => stack[4 + index * 2]! | (stack[5 + index * 2]! << 8)
   const far = (index: number) => ({ offset: argument(index), segment: argument(index + 1) })
-  r.ax = yield* dispatch(argument(0), argument, far, deviceNodes(config.serialPorts))
+  r.ax = yield* dispatch(argument(0), argument, far, deviceNodes(config))
   return DONE
 }
 

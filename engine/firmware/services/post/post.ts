@@ -99,7 +99,12 @@ function* dataArea({ config }: Context): Service {
   const floppies = config.floppies.length
   const serialCount = [0, 2, 4, 6].filter((at) => packer.bytes[at + 1] !== 0).length
   const equipment =
-    (floppies ? 1 | ((floppies - 1) << 6) : 0) | 2 | 4 | 0x20 | (serialCount << 9) | (parallel.length << 14)
+    (floppies ? 1 | ((floppies - 1) << 6) : 0) |
+    2 |
+    (config.ps2Mouse ? 4 : 0) |
+    0x20 |
+    (serialCount << 9) |
+    (parallel.length << 14)
   packer.u16(equipment).u8(0).u16(CONVENTIONAL_KIB)
   yield* write(BDA_SEGMENT, 0, packer.bytes)
   const buffer = BDA.buffer

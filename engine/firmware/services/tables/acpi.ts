@@ -138,9 +138,9 @@ export function acpiTables(config: FirmwareConfig): { pointer: Uint8Array; high:
     return address
   }
   high.push({ address: layout.acpiStorage, bytes: facs() })
-  const { cpus, serialPorts } = config
+  const { cpus, serialPorts, ps2Mouse } = config
   const pciMemory = firstPciMemory(config.ramBytes)
-  const dsdt = place(table('DSDT', 1, dsdtCode({ cpus, pciMemory, serialPorts })))
+  const dsdt = place(table('DSDT', 1, dsdtCode({ cpus, pciMemory, serialPorts, ps2Mouse })))
   const entries = [place(fadt(layout.acpiStorage, dsdt)), place(madt(config.cpus))]
   if (config.hpet) entries.push(place(hpet()))
   const list = new Packer()

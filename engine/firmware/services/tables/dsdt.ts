@@ -59,12 +59,13 @@ export interface DsdtConfig {
   pciMemory: number
   /** How many of COM1 to COM4 there are. */
   serialPorts: number
+  ps2Mouse: boolean
 }
 
 const legacy = (name: string, id: string, ...descriptors: aml.Aml[]): aml.Aml =>
   aml.device(name, aml.named('_HID', aml.eisaId(id)), aml.named('_CRS', aml.resources(...descriptors)))
 
-function isaBridge(serialPorts: number): aml.Aml {
+function isaBridge({ serialPorts, ps2Mouse }: DsdtConfig): aml.Aml {
   return aml.device(
     'ISA_',
     aml.named('_ADR', aml.int(0x00010000)),
@@ -73,7 +74,7 @@ function isaBridge(serialPorts: number): aml.Aml {
     legacy('TIMR', 'PNP0100', aml.ioPorts(0x40, 4), aml.irqLine(0)),
     legacy('RTC_', 'PNP0B00', aml.ioPorts(0x70, 4), aml.irqLine(8)),
     legacy('KBD_', 'PNP0303', aml.ioPorts(0x60, 1), aml.ioPorts(0x64, 1), aml.irqLine(1)),
-    legacy('MOU_', 'PNP0F13', aml.irqLine(12)),
+    ...(ps2Mouse ? [legacy('MOU_', 'PNP0F13', aml.irqLine(12))] : []),
     legacy('PIC_', 'PNP0000', aml.ioPorts(0x20, 2), aml.ioPorts(0xa0, 2), aml.irqLine(2)),
     legacy(
       'DMAC',
@@ -106,7 +107,8 @@ function isaBridge(serialPorts: number): aml.Aml {
 }
 
 /** Definition blocks of the machine. */
-export function dsdtCode({ cpus, pciMemory, serialPorts }: DsdtConfig): Uint8Array {
+export function dsdtCode(config: DsdtConfig): Uint8Array {
+  const { cpus, pciMemory } = config
   const code = [
     aml.scope('\\_PR', ...Array.from({ length: cpus }, (_, index) => aml.processor(`CPU${index}`, index, 0))),
     // SLP_TYP of soft off is 0 on this chipset.
@@ -130,7 +132,7 @@ export function dsdtCode({ cpus, pciMemory, serialPorts }: DsdtConfig): Uint8Arr
           ),
         ),
         aml.named('_PRT', routing()),
-        isaBridge(serialPorts),
+        isaBridge(config),
       ),
       ...LINKS.map((_, index) => link(index)),
     ),

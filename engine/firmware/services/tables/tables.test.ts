@@ -181,18 +181,32 @@ describe('SMBIOS', () => {
 })
 
 describe('plug-and-play nodes', () => {
+  const BOTH = { serialPorts: 4, ps2Mouse: true }
+
   it('tell their own size and number, and list the PCI bus', () => {
-    deviceNodes(4).forEach((node, index) => {
+    deviceNodes(BOTH).forEach((node, index) => {
       expect([view(node).getUint16(0, true), node[2]]).toEqual([node.length, index])
     })
-    expect(deviceNodes(4).some((node) => node[5] === 0x0a && node[6] === 0x03)).toBe(true)
+    expect(deviceNodes(BOTH).some((node) => node[5] === 0x0a && node[6] === 0x03)).toBe(true)
   })
 
   it.each([0, 1, 2, 4])('list %i serial ports where there are so many', (serialPorts) => {
-    const ports = deviceNodes(serialPorts).filter((node) => node[5] === 0x05 && node[6] === 0x01)
+    const ports = deviceNodes({ serialPorts, ps2Mouse: true }).filter(
+      (node) => node[5] === 0x05 && node[6] === 0x01,
+    )
     // Its first descriptor: 47h, decodes 16 bits, and the address.
     expect(ports.map((node) => view(node).getUint16(14, true))).toEqual(
       [0x3f8, 0x2f8, 0x3e8, 0x2e8].slice(0, serialPorts),
     )
+  })
+
+  it('list no PS/2 mouse where there is none, and nor does the DSDT', () => {
+    const mouse = aml.eisaId('PNP0F13').slice(1)
+    const holds = (bytes: Uint8Array) =>
+      bytes.some((_, at) => mouse.every((byte, index) => bytes[at + index] === byte))
+    for (const ps2Mouse of [true, false]) {
+      expect(deviceNodes({ serialPorts: 4, ps2Mouse }).some(holds)).toBe(ps2Mouse)
+      expect(holds(find('DSDT', { ps2Mouse })!.bytes)).toBe(ps2Mouse)
+    }
   })
 })

@@ -93,7 +93,7 @@ export class ExtVolume implements Volume {
           name,
           bytes,
           modifiedMs,
-          contents: () => inodeContents(this.bytes, this.layout, inode),
+          contents: (from) => inodeContents(this.bytes, this.layout, inode, from),
         }
       case 'link':
         return { kind: 'other', name, modifiedMs, target: this.#linkTarget(inode) }

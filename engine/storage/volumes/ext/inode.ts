@@ -48,14 +48,19 @@ export function readInode(volume: ByteWindow, layout: ExtLayout, number: number)
   }
 }
 
-/** The bytes of a file, holes as zeros, in pieces. Throws `file-unusable`, `DiskError`. */
-export function* inodeContents(volume: ByteWindow, layout: ExtLayout, inode: Inode): Generator<Uint8Array> {
+/** The bytes of a file from a position on, holes as zeros, in pieces. Throws `file-unusable`, `DiskError`. */
+export function* inodeContents(
+  volume: ByteWindow,
+  layout: ExtLayout,
+  inode: Inode,
+  position = 0,
+): Generator<Uint8Array> {
   const { blockBytes } = layout
   const name = `inode ${inode.number}`
   if (inode.flags & FLAG.encrypted) throw damaged(volume.name, `${name} is encrypted`)
   if (inode.flags & FLAG.inline) {
     if (inode.bytes > 60) throw damaged(volume.name, `${name} lies in its attributes, which are not read`)
-    yield new Uint8Array(inode.map.buffer, inode.map.byteOffset, inode.bytes)
+    yield new Uint8Array(inode.map.buffer, inode.map.byteOffset, inode.bytes).subarray(position)
     return
   }
   // A hole costs its maker nothing and the host as much as it claims.
@@ -63,23 +68,23 @@ export function* inodeContents(volume: ByteWindow, layout: ExtLayout, inode: Ino
     throw damaged(volume.name, `${name} claims more bytes than the volume has`)
   const blocks = Math.ceil(inode.bytes / blockBytes)
   const most = Math.max(1, PIECE_BYTES / blockBytes)
-  let done = 0
+  const first = Math.floor(position / blockBytes)
+  let skipped = position - first * blockBytes
   for (const run of runsTo(
     inode.flags & FLAG.extents
       ? extentRuns(volume, layout, inode)
-      : mappedRuns(volume, layout, inode, blocks),
+      : mappedRuns(volume, layout, inode, first, blocks),
     blocks,
   )) {
-    for (let at = 0; at < run.count; at += most) {
+    for (let at = Math.max(0, first - run.logical); at < run.count; at += most) {
       const count = Math.min(most, run.count - at)
-      const bytes = Math.min(count * blockBytes, inode.bytes - done)
-      if (run.start === null) yield new Uint8Array(bytes)
-      else {
-        const from = (run.start + at) * blockBytes
-        if (from + bytes > volume.sizeBytes) throw damaged(volume.name, `${name} does not lie in it`)
-        yield volume.read(from, bytes)
-      }
-      done += bytes
+      const bytes = Math.min(count * blockBytes, inode.bytes - (run.logical + at) * blockBytes)
+      const from = run.start === null ? null : (run.start + at) * blockBytes
+      if (from !== null && from + bytes > volume.sizeBytes)
+        throw damaged(volume.name, `${name} does not lie in it`)
+      const piece = from === null ? new Uint8Array(bytes) : volume.read(from, bytes)
+      yield piece.subarray(skipped)
+      skipped = 0
     }
   }
 }
@@ -135,8 +140,14 @@ function* extentNode(
   }
 }
 
-/** The blocks of ext2 and ext3: twelve direct ones, then by way of one, two and three tables. */
-function* mappedRuns(volume: ByteWindow, layout: ExtLayout, inode: Inode, blocks: number): Generator<Run> {
+/** The blocks of ext2 and ext3 from one on: twelve direct ones, then by way of one, two and three tables. */
+function* mappedRuns(
+  volume: ByteWindow,
+  layout: ExtLayout,
+  inode: Inode,
+  from: number,
+  blocks: number,
+): Generator<Run> {
   const perTable = layout.blockBytes / 4
   for (let index = 0; index < DIRECT_BLOCKS; index++)
     yield single(index, inode.map.getUint32(index * 4, true))
@@ -149,7 +160,7 @@ function* mappedRuns(volume: ByteWindow, layout: ExtLayout, inode: Inode, blocks
       inode.map.getUint32((DIRECT_BLOCKS + level - 1) * 4, true),
       level,
       logical,
-      blocks,
+      { from, blocks },
     )
     logical += perTable ** level
   }
@@ -168,18 +179,19 @@ function* tableRuns(
   block: number,
   level: number,
   first: number,
-  blocks: number,
+  wanted: { from: number; blocks: number },
 ): Generator<Run> {
   const span = (layout.blockBytes / 4) ** level
+  if (first + span <= wanted.from) return // what is before it shows as a hole, and is not asked for
   if (block === 0) return yield { logical: first, start: null, count: span }
   const table = blockView(volume, layout, block, inode)
   const step = span / (layout.blockBytes / 4)
   for (let index = 0; index < layout.blockBytes / 4; index++) {
     const logical = first + index * step
-    if (logical >= blocks) return
+    if (logical >= wanted.blocks) return
     const entry = table.getUint32(index * 4, true)
     if (level === 1) yield single(logical, entry)
-    else yield* tableRuns(volume, layout, inode, entry, level - 1, logical, blocks)
+    else yield* tableRuns(volume, layout, inode, entry, level - 1, logical, wanted)
   }
 }
 

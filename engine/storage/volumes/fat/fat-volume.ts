@@ -91,25 +91,35 @@ export class FatVolume implements Volume {
   }
 
   #file(name: string, { cluster, bytes, modifiedMs }: FatEntry): VolumeFile {
-    return { kind: 'file', name, bytes, modifiedMs, contents: () => this.#contents(name, cluster, bytes) }
+    return {
+      kind: 'file',
+      name,
+      bytes,
+      modifiedMs,
+      contents: (from = 0) => this.#contents(name, cluster, bytes, from),
+    }
   }
 
-  *#contents(name: string, first: number, bytes: number): Generator<Uint8Array> {
+  *#contents(name: string, first: number, bytes: number, from: number): Generator<Uint8Array> {
     const { clusterBytes, clusterCount, dataStart } = this.layout
     const clusters = Math.ceil(bytes / clusterBytes)
     if (clusters > clusterCount)
       throw damaged(this.bytes.name, `${name} claims more bytes than the volume has`)
-    let left = bytes
+    if (from >= bytes) return
+    const skipped = Math.floor(from / clusterBytes)
+    let left = bytes - skipped * clusterBytes
+    let within = from - skipped * clusterBytes
     let run: { from: number; count: number } | null = null
     const most = Math.max(1, Math.floor(PIECE_BYTES / clusterBytes))
-    const take = ({ from, count }: { from: number; count: number }): Uint8Array => {
+    const take = ({ from: start, count }: { from: number; count: number }): Uint8Array => {
       const length = Math.min(left, count * clusterBytes)
       left -= length
-      return this.bytes.read(dataStart + (from - 2) * clusterBytes, length)
+      const piece = this.bytes.read(dataStart + (start - 2) * clusterBytes, length).subarray(within)
+      within = 0
+      return piece
     }
-    if (bytes === 0) return
-    let seen = 0
-    for (const cluster of this.table.chain(first)) {
+    let seen = skipped
+    for (const cluster of this.table.chain(this.table.follow(first, skipped))) {
       if (run && cluster === run.from + run.count && run.count < most) run.count++
       else {
         if (run) yield take(run)

@@ -34,12 +34,25 @@ export class FatTable {
     }
   }
 
+  /** The cluster that comes so many links after another one. Throws `file-unusable` as `chain` does. */
+  follow(first: number, links: number): number {
+    const { kind } = this.layout
+    let cluster = first
+    for (let count = 0; count < links; count++) {
+      if (cluster < 2 || cluster > this.last)
+        throw damaged(this.volume.name, `a chain leads to cluster ${cluster}, which is none`)
+      cluster = this.get(cluster)
+      if (cluster >= END[kind])
+        throw damaged(this.volume.name, `the chain from cluster ${first} is too short`)
+    }
+    return cluster
+  }
+
   get(cluster: number): number {
     const { kind, fatStart } = this.layout
     const at = fatStart + Math.floor((cluster * BITS[kind]) / 8)
-    const view = this.volume.view(at, kind === 'FAT32' ? 4 : 2)
-    if (kind === 'FAT32') return view.getUint32(0, true) & MASK.FAT32
-    const value = view.getUint16(0, true)
+    if (kind === 'FAT32') return this.volume.uint(at, 4) & MASK.FAT32
+    const value = this.volume.uint(at, 2)
     return kind === 'FAT16' ? value : cluster & 1 ? value >> 4 : value & 0xfff
   }
 

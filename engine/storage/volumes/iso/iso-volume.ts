@@ -142,7 +142,7 @@ export class IsoVolume implements Volume {
       name,
       bytes,
       modifiedMs,
-      contents: () => this.#contents(name, extents, bytes, isInterleaved),
+      contents: (from = 0) => this.#contents(name, extents, bytes, isInterleaved, from),
     }
   }
 
@@ -151,15 +151,18 @@ export class IsoVolume implements Volume {
     extents: readonly Extent[],
     bytes: number,
     isInterleaved: boolean,
+    from: number,
   ): Generator<Uint8Array> {
     if (isInterleaved) throw damaged(this.bytes.name, `${name} is interleaved, which is not read`)
     if (bytes > this.bytes.sizeBytes)
       throw damaged(this.bytes.name, `${name} claims more bytes than the volume has`)
+    let skipped = from
     for (const extent of extents) {
       const start = extent.block * this.descriptor.blockBytes
       if (start + extent.bytes > this.bytes.sizeBytes) throw damaged(this.bytes.name, `${name} is cut off`)
-      for (let at = 0; at < extent.bytes; at += PIECE_BYTES)
+      for (let at = Math.min(skipped, extent.bytes); at < extent.bytes; at += PIECE_BYTES)
         yield this.bytes.read(start + at, Math.min(PIECE_BYTES, extent.bytes - at))
+      skipped = Math.max(0, skipped - extent.bytes)
     }
   }
 }
