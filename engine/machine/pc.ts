@@ -211,7 +211,7 @@ class Pc implements Machine {
             return { kind: 'slice' }
           case 'idle':
             idleNs = exit.wakeNs
-            return { kind: 'idle', wakeNs: idleNs / this.#clock.scale }
+            return { kind: 'idle', wakeNs: idleNs / this.#clock.scale, held: exit.held }
           case 'breakpoint':
             return { kind: 'stopped' }
           case 'shutdown':

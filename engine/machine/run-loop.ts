@@ -13,7 +13,8 @@ export interface LoopCpu {
 
 export type LoopExit =
   | { kind: 'slice' }
-  | { kind: 'idle'; wakeNs: number }
+  /** The guest waits for an interrupt; or a cap holds it, whatever it wants to do. */
+  | { kind: 'idle'; wakeNs: number; held: boolean }
   | { kind: 'shutdown' }
   | { kind: 'breakpoint' }
   | { kind: 'event' }
@@ -82,7 +83,11 @@ export class RunLoop {
       const stretch = Math.min(clock.timers.earliestNs, end, now + longest) - now
       const waitNs = Math.max(this.#untilAllowedNs(now), this.cap.restNs(now))
       if (waitNs > 0)
-        return { kind: 'idle', wakeNs: Math.min(waitNs, clock.timers.earliestNs - now, end - now) }
+        return {
+          kind: 'idle',
+          wakeNs: Math.min(waitNs, clock.timers.earliestNs - now, end - now),
+          held: true,
+        }
       this.#deadlineNs = now + stretch
       const before = cpu.retired
       const exit = cpu.run(
@@ -95,7 +100,7 @@ export class RunLoop {
       if (exit === 'shutdown' || exit === 'breakpoint') return { kind: exit }
       if (exit === 'halt' && !this.hasEvent()) {
         const wakeNs = clock.timers.earliestNs - clock.nowNs
-        if (wakeNs > MIN_SLEEP_NS) return { kind: 'idle', wakeNs }
+        if (wakeNs > MIN_SLEEP_NS) return { kind: 'idle', wakeNs, held: false }
       }
     }
   }
