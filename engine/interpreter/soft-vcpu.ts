@@ -426,6 +426,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.code.flush()
   }
 
+  forgetTranslations(): void {
+    this.mmu.flush(true)
+  }
+
   counters(): VcpuCounters {
     const { exits, mmu, code, portIo, slow, exceptions } = this
     const interrupts: Record<string, number> = {}

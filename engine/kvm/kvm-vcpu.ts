@@ -137,6 +137,8 @@ export class KvmVcpu implements Vcpu {
 
   memoryReplaced(): void {}
 
+  forgetTranslations(): void {}
+
   // Running.
 
   run(): VcpuExit {
