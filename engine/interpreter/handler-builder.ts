@@ -45,6 +45,7 @@ import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
 import { jumpCacheEntry } from './jump-cache.ts'
 import { RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
+import { missesTlb, tlbEntry } from './tlb-look.ts'
 
 /** Parameters and locals of the generated functions, hot and cold alike. */
 export const Local = {
@@ -242,9 +243,8 @@ export class HandlerBuilder extends Semantics {
       fn.set(Local.LINEAR, add(effective, load(segment, 4, Segment.BASE)))
     } else fn.set(Local.LINEAR, effective)
     const linear = local(Local.LINEAR)
-    fn.set(Local.ENTRY, load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB))
-    fn.branchIf(fast, eqz(and(local(Local.ENTRY), bit)))
-    if (size > 1) fn.branchIf(fast, gtU(and(linear, i32(0xfff)), i32(0x1000 - size)))
+    fn.set(Local.ENTRY, tlbEntry(linear))
+    fn.branchIf(fast, missesTlb(local(Local.ENTRY), bit, linear, size))
     fn.set(Local.HOST, add(linear, and(local(Local.ENTRY), i32(-0x1000))))
     fn.branch(slow)
     fn.end()

@@ -14,7 +14,6 @@ import {
   ImportSource,
   ImportWish,
   MediaComparison,
-  TaskName,
   TaskProgress,
 } from './media.ts'
 import { Preset } from './preset.ts'
@@ -27,8 +26,7 @@ const nothing = v.undefined()
 const one = v.strictObject({ id: VmId })
 
 const snapshotOf = v.strictObject({ id: VmId, snapshot: SnapshotId })
-/** `task` is told of the progress. */
-const SnapshotPair = v.strictObject({ id: VmId, before: SnapshotId, after: SnapshotId, task: TaskName })
+const snapshotPair = v.strictObject({ id: VmId, before: SnapshotId, after: SnapshotId })
 const described = { name: SnapshotName, notes: v.optional(SnapshotNotes, '') }
 
 /** An image that the host knows by an id of its own: a window never names files. */
@@ -142,7 +140,7 @@ export const hostContract = {
     /** Every start goes back to this snapshot; null ends that. */
     startFrom: { params: v.strictObject({ id: VmId, snapshot: v.nullable(SnapshotId) }), result: nothing },
     /** What differs between two snapshots; their pictures are asked for apart. */
-    compareSnapshots: { params: SnapshotPair, result: SnapshotComparison },
+    compareSnapshots: { params: snapshotPair, result: SnapshotComparison },
     /** The screen at a snapshot as PNG in base64; null when there is none. */
     snapshotPicture: { params: snapshotOf, result: v.nullable(v.string()) },
     /** The file systems on the drives of a machine that is off. Throws `vm-busy` when it is not. */
@@ -178,7 +176,7 @@ export const hostContract = {
     insert: { params: v.strictObject({ id: VmId, drive: v.string(), image: ImageId }), result: nothing },
     eject: { params: v.strictObject({ id: VmId, drive: v.string() }), result: nothing },
     log: { params: one, result: v.array(LogEntry) },
-    /** A small picture of a running machine's screen as PNG in base64; null when it does not run. */
+    /** A small picture of the screen as PNG in base64, of a machine that runs or is saved; null of others. */
     thumbnail: { params: one, result: v.nullable(v.string()) },
   },
   notices: {},

@@ -6,7 +6,7 @@ import { VmId, VmName } from './vm.ts'
 export const ImageId = v.pipe(v.string(), v.maxLength(300))
 const name = v.pipe(v.string(), v.nonEmpty(), v.maxLength(4096), v.excludes('\0'))
 /** By which the caller knows what is told of the progress of a call. */
-export const TaskName = v.pipe(v.string(), v.regex(/^[\w-]{1,40}$/))
+const TaskName = v.pipe(v.string(), v.regex(/^[\w-]{1,40}$/))
 
 /** How far a call is, 0 to 1. */
 export const TaskProgress = v.object({ task: v.string(), part: v.number() })

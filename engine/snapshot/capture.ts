@@ -1,5 +1,6 @@
 import { PAGE_SIZE } from '../memory/layout.ts'
 import { isZeroPage } from '../memory/zero-pages.ts'
+import type { CallTask } from '../protocol/rpc.ts'
 import { packMemoryAside } from './memory-image.ts'
 import { writeStateFile } from './state-file.ts'
 
@@ -35,10 +36,15 @@ export function copyInto(room: Uint8Array, memory: Uint8Array): void {
   }
 }
 
-/** The state file of a capture; others get their turn while it is packed. */
-export async function packCapture({ state, ram, vram, writes }: MachineCapture): Promise<Uint8Array> {
-  return writeStateFile({
-    state,
-    parts: [await packMemoryAside(ram), await packMemoryAside(vram), ...writes],
-  })
+/** The state file of a capture; others get their turn while it is packed. Throws `cancelled`. */
+export async function packCapture(
+  { state, ram, vram, writes }: MachineCapture,
+  { signal, progress }: CallTask,
+): Promise<Uint8Array> {
+  const whole = ram.length + vram.length
+  const parts = [
+    await packMemoryAside(ram, signal, (bytes) => progress(bytes / whole)),
+    await packMemoryAside(vram, signal, (bytes) => progress((ram.length + bytes) / whole)),
+  ]
+  return writeStateFile({ state, parts: [...parts, ...writes] })
 }

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { deflateRaw, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
+import { RpcError } from '../protocol/rpc.ts'
 import { PAGE_SIZE } from '../memory/layout.ts'
 import { clearMemory, isZeroPage } from '../memory/zero-pages.ts'
 
@@ -29,11 +30,20 @@ export function packBlocks(blocks: Iterable<Block>, blockBytes: number): Uint8Ar
 /** Groups that are packed at once, in threads that the host has for such work. */
 const AT_ONCE = 3
 
-/** The same as `packMemory` beside everything else that its caller does. The memory must not change meanwhile. */
-export async function packMemoryAside(memory: Uint8Array): Promise<Uint8Array> {
+/**
+ * The same as `packMemory` beside everything else that its caller does. The memory must not change meanwhile. Throws
+ * `cancelled`.
+ * @param reached told how far it is, in bytes of the memory
+ */
+export async function packMemoryAside(
+  memory: Uint8Array,
+  signal?: AbortSignal,
+  reached: (bytes: number) => void = () => {},
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
   const waiting: Promise<Uint8Array[]>[] = []
-  for (const { numbers, raw } of groupsOf(writtenPages(memory), PAGE_SIZE)) {
+  for (const { numbers, raw } of groupsOf(writtenPages(memory, reached), PAGE_SIZE)) {
+    if (signal?.aborted) throw new RpcError('cancelled')
     waiting.push(
       deflateAside(raw, { level: levelFor(raw) }).then((contents) => [headOf(numbers, contents), contents]),
     )
@@ -102,11 +112,18 @@ export function* unpackBlocks(packed: Uint8Array, blockBytes: number, blockCount
 }
 
 /** Memory by pages; those of zeros are left out. */
-export const packMemory = (memory: Uint8Array): Uint8Array => packBlocks(writtenPages(memory), PAGE_SIZE)
+export const packMemory = (memory: Uint8Array): Uint8Array =>
+  packBlocks(
+    writtenPages(memory, () => {}),
+    PAGE_SIZE,
+  )
 
-function* writtenPages(memory: Uint8Array): Generator<Block> {
-  for (let page = 0; page * PAGE_SIZE < memory.length; page++)
-    if (!isZeroPage(memory, page)) yield [page, memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)]
+function* writtenPages(memory: Uint8Array, reached: (bytes: number) => void): Generator<Block> {
+  for (let page = 0; page * PAGE_SIZE < memory.length; page++) {
+    if (isZeroPage(memory, page)) continue
+    reached(page * PAGE_SIZE)
+    yield [page, memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)]
+  }
 }
 
 /** The pages that `packMemory` was given, of memory of any size. Throws `state-invalid`. */

@@ -1,5 +1,6 @@
 import {
   type Expr,
+  type ValueType,
   add,
   add64,
   and,
@@ -20,6 +21,7 @@ import {
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { Handler, Record, Why } from '../interpreter/record.ts'
+import type { Instruction } from '../isa/decoder.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { REGION_EXITS, REGION_RETIRED, State } from '../isa/state.ts'
 import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
@@ -37,8 +39,8 @@ import {
   siteOf,
   successorsOf,
 } from './region.ts'
-import { RegionSemantics } from './region-semantics.ts'
-import { FLAG_LOCALS, LOCAL_TYPES, Local } from './register-file.ts'
+import { RegionSemantics, changesX87 } from './region-semantics.ts'
+import { FLAG_LOCALS, LOCAL_TYPES, Local, usesXmm } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
 import { type X87Flow, x87FlowOf } from './x87-flow.ts'
 
@@ -66,8 +68,16 @@ export function emitRegion(
   return new RegionEmitter(region, head, flagFlow, helperIndex, options).function()
 }
 
-const usesX87 = ({ blocks }: Region): boolean =>
-  blocks.some(({ steps }) => steps.some(({ instruction }) => instruction.description.unit === 'x87'))
+const instructionsIn = ({ blocks }: Region): Instruction[] =>
+  blocks.flatMap(({ steps }) => steps.map(({ instruction }) => instruction))
+
+/** Types of the locals that instructions need: the host's compiler carries each of them through every branch. */
+function localTypes(instructions: readonly Instruction[]): readonly ValueType[] {
+  const units = new Set(instructions.map(({ description: { unit } }) => unit))
+  const onlyVectors = [...units].every((unit) => unit === 'integer' || unit === 'sse')
+  if (!onlyVectors || instructions.some(changesX87)) return LOCAL_TYPES
+  return LOCAL_TYPES.slice(0, units.has('sse') || instructions.some(usesXmm) ? Local.X87_STATUS : Local.XMM)
+}
 
 /** More than enough to be followed. */
 const MAX_LEAD = 20_000
@@ -97,7 +107,7 @@ function tableOf(offsets: readonly number[]): { shift: number; slots: number[] }
 type Way = 'straight' | 'branch' | 'target'
 
 class RegionEmitter {
-  readonly #fn = new FunctionBuilder(1, LOCAL_TYPES)
+  readonly #fn: FunctionBuilder
   readonly #structure: Structure
   readonly #kinds: readonly number[]
   readonly #x87: X87Flow | null
@@ -112,10 +122,13 @@ class RegionEmitter {
     private readonly helperIndex: (signature: string) => number,
     private readonly options: RegionOptions,
   ) {
+    const instructions = instructionsIn(region)
+    this.#fn = new FunctionBuilder(1, localTypes(instructions))
     // A branch to where it would go anyway makes two edges, and a merge of its target.
     this.#structure = structureOf({ successors: region.blocks.map((block) => successorsOf(block)) })
     this.#kinds = flagFlow.kindsAtEntry(region)
-    this.#x87 = usesX87(region) ? x87FlowOf(region) : null
+    const usesX87 = instructions.some(({ description: { unit } }) => unit === 'x87')
+    this.#x87 = usesX87 ? x87FlowOf(region) : null
   }
 
   function(): FunctionBuilder {

@@ -13,6 +13,7 @@ import {
   isConst,
   load,
   local,
+  or,
   shl,
   shrU,
   sub,
@@ -24,8 +25,9 @@ import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { QUIET, QUIET_MASK } from '../isa/sse-native.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'
 import type { X87Stack } from '../isa/x87-stack.ts'
-import { CS, DS, FS, SS, Segment, State, TLB, gprAt, segmentAt } from '../isa/state.ts'
+import { CS, DS, FS, SS, Segment, State, gprAt, segmentAt } from '../isa/state.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
+import { missesTlb, tlbEntry } from '../interpreter/tlb-look.ts'
 import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
 import { signed } from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
@@ -46,6 +48,10 @@ const isX87Word = (address: number): address is X87Word =>
 const usesMmxRegisters = ({ description, operands }: Instruction): boolean =>
   description.unit === 'mmx' ||
   operands.some((o) => o.kind === 'register' && o.address >= State.FPU && o.address < State.FPU_CONTROL)
+
+/** A vector instruction after which the x87's words are others: CVTPI2PS even with an operand in memory. */
+export const changesX87 = (instruction: Instruction): boolean =>
+  usesMmxRegisters(instruction) || instruction.description.name === 'CVTPI2PS'
 
 /** How an instruction ends a block. */
 export type Ending =
@@ -255,22 +261,12 @@ export class RegionSemantics extends Semantics {
     const { fn } = this
     const effective = this.let(address)
     const [linear, entry] = [local(Local.LINEAR), local(Local.ENTRY)]
-    const done = fn.block()
-    const missed = fn.block()
-    if (isConst(segment) && segment.value === FLAT) fn.set(Local.LINEAR, effective)
-    else {
-      fn.branchIf(missed, geU(effective, load(segment, 4, write ? Segment.WRITE_COUNT : Segment.READ_COUNT)))
-      fn.set(Local.LINEAR, add(effective, load(segment, 4, Segment.BASE)))
-    }
-    fn.set(Local.ENTRY, load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB))
-    fn.branchIf(missed, eqz(and(entry, local(write ? Local.WRITE_BIT : Local.READ_BIT))))
-    if (size > 1) {
-      // Aligned operands lie in one page.
-      fn.branchIf(done, eqz(and(linear, i32(size - 1))))
-      fn.branchIf(missed, gtU(and(linear, i32(0xfff)), i32(0x1000 - size)))
-    }
-    fn.branch(done)
-    fn.end()
+    const isFlatAccess = isConst(segment) && segment.value === FLAT
+    fn.set(Local.LINEAR, isFlatAccess ? effective : add(effective, load(segment, 4, Segment.BASE)))
+    fn.set(Local.ENTRY, tlbEntry(linear))
+    const misses = missesTlb(entry, local(write ? Local.WRITE_BIT : Local.READ_BIT), linear, size)
+    const count = (): Expr => load(segment, 4, write ? Segment.WRITE_COUNT : Segment.READ_COUNT)
+    fn.if(isFlatAccess ? misses : or(misses, geU(effective, count())))
     this.#leave('memory')
     fn.end()
     return this.let(add(linear, and(entry, i32(-0x1000))))

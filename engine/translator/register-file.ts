@@ -16,6 +16,7 @@ import {
   vector,
 } from '../wasm/expression.ts'
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
+import type { Instruction } from '../isa/decoder.ts'
 import { State } from '../isa/state.ts'
 
 /** Parameter and locals of a region's function, words but for XMM and X87_SIGNIFICAND. */
@@ -91,6 +92,8 @@ const REGISTERS = 8
 const XMM_BYTES = 16
 const isXmm = (address: number): boolean =>
   address >= State.XMM && address < State.XMM + REGISTERS * XMM_BYTES
+export const usesXmm = ({ operands }: Instruction): boolean =>
+  operands.some((operand) => operand.kind === 'register' && isXmm(operand.address))
 const isGpr = (address: number): boolean => address >= State.GPR && address < State.GPR + REGISTERS * 8
 
 /**

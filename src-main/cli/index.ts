@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
 import { createProgram } from './program.ts'
-import { EXIT } from './runner.ts'
+import { EXIT } from './exit.ts'
 import { errorLine } from './usage-error.ts'
 
 /** @returns the exit status */
 async function main(argv: string[]): Promise<number> {
   let status: number = EXIT.ok
   try {
-    await createProgram((result) => (status = result)).parseAsync(argv)
+    const program = await createProgram((result) => (status = result), argv[2])
+    await program.parseAsync(argv)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
     process.stderr.write(`vitrine: ${errorLine(error)}\n`)

@@ -6,10 +6,10 @@ import { RpcError } from '../../engine/protocol/rpc.ts'
 const MAX_STATE_BYTES = 2 ** 31 - 1
 
 const REASONS: Record<string, string> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
-  EACCES: 'it may not be read (permission denied)',
-  EPERM: 'it may not be read (permission denied)',
+  ENOENT: 'there is no such file; check the name',
+  ENOTDIR: 'there is no such file; a folder of its path is a file',
+  EACCES: 'it may not be read (permission denied); change its permissions',
+  EPERM: 'it may not be read (permission denied); change its permissions',
   ELOOP: 'its links lead in a circle',
   ENAMETOOLONG: 'its name is too long',
 }
@@ -20,10 +20,10 @@ const unusable = (path: string, reason: string) => new RpcError('file-unusable',
 export async function checkInputFile(path: string): Promise<void> {
   try {
     const found = await stat(path)
-    if (found.isDirectory()) throw unusable(path, 'it is a directory, not a file')
+    if (found.isDirectory()) throw unusable(path, 'it is a directory; name a file in it')
     // Looked at before it is opened, because opening a named pipe waits for its other end.
-    if (!found.isFile()) throw unusable(path, 'it is a device or pipe, not a file')
-    if (found.size === 0) throw unusable(path, 'it is empty')
+    if (!found.isFile()) throw unusable(path, 'it is a device or pipe; name an ordinary file')
+    if (found.size === 0) throw unusable(path, 'it is empty; give a file with contents')
     await (await open(path, 'r')).close()
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
@@ -41,8 +41,8 @@ export async function readStateFile(path: string): Promise<Uint8Array> {
 /** Refuses a file to be written whose folder is not there, or that is a folder. Nothing is created. */
 export async function checkOutputFile(path: string): Promise<void> {
   const found = await stat(path).catch(() => null)
-  if (found?.isDirectory()) throw unusable(path, 'it is a directory, not a file')
+  if (found?.isDirectory()) throw unusable(path, 'it is a directory; name a file in it')
   const folder = dirname(resolve(path))
   if (!(await stat(folder).catch(() => null))?.isDirectory())
-    throw unusable(path, `there is no folder ${folder}`)
+    throw unusable(path, `there is no folder ${folder}; make it first`)
 }

@@ -5,7 +5,7 @@ import { completionOf } from './completion.ts'
 import { manualPage } from './manual.ts'
 import { createProgram } from './program.ts'
 
-const program = createProgram(() => {})
+const program = await createProgram(() => {})
 const finds = (name: string): boolean =>
   (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(`${folder}/${name}`))
 
@@ -41,6 +41,14 @@ describe('completion', () => {
       expect(script).toContain(command.name())
     if (finds(shell)) execFileSync(shell, ['-n'], { input: script })
   })
+})
+
+it('is the same for `run` where that is all of it', async () => {
+  const alone = await createProgram(() => {}, 'run')
+  const help = ({ commands }: typeof program) =>
+    commands.find((command) => command.name() === 'run')!.helpInformation()
+  expect(help(alone)).toBe(help(program))
+  expect(alone.commands.map((command) => command.name())).toEqual(['run'])
 })
 
 describe('the manual page', () => {

@@ -7,15 +7,14 @@ import type { HostFault, VmStats } from '../../engine/protocol/vm.ts'
 import type { MachineState } from '../../engine/protocol/vm-contract.ts'
 import { faultText } from '../host/fault-text.ts'
 import { bundled } from '../host/locations.ts'
+import { EXIT } from './exit.ts'
 import { checkInputFile, checkOutputFile, readStateFile } from './input-file.ts'
 import { encodePng } from '../../engine/service/png.ts'
 import { GdbServer } from './gdb-server.ts'
 import { inputFiles, outputFiles, type RunPlan } from './run-options.ts'
 import { openSerial } from './serial.ts'
 import type { Step } from './steps.ts'
-import { WebDisplay } from './web-display.ts'
-
-export const EXIT = { ok: 0, usage: 1, crashed: 2, timeout: 124 } as const
+import type { WebDisplay } from './web-display.ts'
 
 /** How often the screen is read while a step waits for its text. */
 const POLL_MS = 50
@@ -66,7 +65,11 @@ class Run {
     )
     this.#views.attach(this.#thread, await this.#thread.ready)
     this.#tellAccelerator()
-    if (plan.display === 'web') this.#display = await WebDisplay.open(this.#thread, this.#views, plan.config)
+    if (plan.display === 'web') {
+      // A web host takes longer to load than all the rest, and few runs have one.
+      const { WebDisplay } = await import('./web-display.ts')
+      this.#display = await WebDisplay.open(this.#thread, this.#views, plan.config)
+    }
     const timer =
       plan.timeoutMs === null
         ? null

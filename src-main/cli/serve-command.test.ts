@@ -18,8 +18,8 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-const serve = (...args: string[]): Promise<unknown> =>
-  createProgram(() => {}).parseAsync(['node', 'vitrine', 'serve', ...args])
+const serve = async (...args: string[]): Promise<unknown> =>
+  (await createProgram(() => {})).parseAsync(['node', 'vitrine', 'serve', ...args])
 
 describe('vitrine serve', () => {
   it('listens for other computers only with TLS, or when told that it may do without', async () => {

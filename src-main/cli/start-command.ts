@@ -8,7 +8,7 @@ import { libraryFolder } from '../host/locations.ts'
 import { ForkedVmProcesses } from '../host/vm-process.ts'
 import { hostBackend, WebHost } from '../web/web-host.ts'
 import { untilSignal } from '../web/serve.ts'
-import { EXIT } from './runner.ts'
+import { EXIT } from './exit.ts'
 
 /** As a shell counts a program that Ctrl+C ended. */
 const INTERRUPTED = 130

@@ -8,7 +8,7 @@ import { hostContract, type HostContract, type NewVm } from '../../engine/protoc
 import { withFiles, type DriveConfig } from '../../engine/protocol/machine-config.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
-import { savedPictureName, savedStateName } from '../../engine/service/snapshots/tree.ts'
+import { firstFile, savedPictureName, savedStateName } from '../../engine/service/snapshots/tree.ts'
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
 import {
   USUAL_DISPLAY,
@@ -38,6 +38,7 @@ import { loadPresets } from './presets.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
 import { RecentMedia } from './recent-media.ts'
 import { Supervisor, type VmStatus } from './supervisor.ts'
+import { UNWATCHED } from './task.ts'
 import { VmLock } from './vm-lock.ts'
 import { VmLog } from './vm-log.ts'
 import type { VmProcess } from './vm-process.ts'
@@ -94,7 +95,6 @@ export class HostService<P extends VmProcess> {
       saveState: (id) => this.#saveState(id),
       isDisposable: (id) => this.#disposable.has(id),
       changed: (id) => this.#changed(id),
-      tellProgress,
       tellOf: (id) => this.#tellOf(id),
       note: (id, level, text) => this.#log.note(id, level, text),
     })
@@ -128,7 +128,8 @@ export class HostService<P extends VmProcess> {
         if (!entry || 'problem' in entry || this.#disposable.has(id)) return null
         return { ...entry.record.autoSnapshots, ...(await this.#snapshots.automatic(id)) }
       },
-      take: (id) => this.#snapshots.take(id, { name: automaticName(), notes: '', isAutomatic: true }),
+      take: (id) =>
+        this.#snapshots.take(id, { name: automaticName(), notes: '', isAutomatic: true }, UNWATCHED),
       remove: (id, snapshot) => this.#snapshots.remove(id, snapshot),
       failed: (id, error) => this.#log.note(id, 'warning', `no automatic snapshot: ${textOf(error)}`),
     })
@@ -220,11 +221,11 @@ export class HostService<P extends VmProcess> {
     }),
     create: (wish) => this.#create(wish),
     settings: async ({ id }) => {
-      const { version: _, ...settings } = await this.library.get(id)
+      const { version: _, snapshots: __, ...settings } = await this.library.get(id)
       return settings
     },
     change: ({ id, settings }) => this.#change(id, settings),
-    clone: ({ id, name }) => this.#snapshots.clone(id, null, name, 'full'),
+    clone: ({ id, name }, task) => this.#snapshots.clone(id, null, name, 'full', task),
     remove: ({ id, files }) => this.#remove(id, files),
     putBack: async ({ id }) => {
       await this.library.putBack(id)
@@ -264,8 +265,11 @@ export class HostService<P extends VmProcess> {
       return this.#log.read(id)
     },
     thumbnail: async ({ id }) => {
-      if (this.#state(id) !== 'running' && this.#state(id) !== 'paused') return null
-      return this.supervisor.client(id).call('thumbnail', undefined)
+      const state = this.#state(id)
+      if (state === 'running' || state === 'paused')
+        return this.supervisor.client(id).call('thumbnail', undefined)
+      if (state === 'starting' || !(await exists(await this.#savedState(id)))) return null
+      return readFile(await this.#savedPicture(id), 'base64').catch(() => null)
     },
   }
 
@@ -490,7 +494,7 @@ export class HostService<P extends VmProcess> {
       ...(isSaved ? { state: 'saved', reason: null } : status),
       memoryMiB: machine.memoryMiB,
       cpuModel: machine.cpuModel,
-      drives: machine.drives.map(({ kind, path }) => ({ kind, name: path === null ? null : basename(path) })),
+      drives: machine.drives.map(({ kind, path }) => ({ kind, ...namesOf(entry.record, path) })),
     }
   }
 }
@@ -515,6 +519,13 @@ function automaticName(): string {
   const two = (part: number): string => String(part).padStart(2, '0')
   const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-')
   return `${day} ${two(now.getHours())}:${two(now.getMinutes())}`
+}
+
+/** What lists call a medium, and its file where that is called otherwise. */
+function namesOf(record: VmRecord, path: string | null): { name: string | null; file?: string } {
+  if (path === null) return { name: null }
+  const name = basename(firstFile(record, path))
+  return name === basename(path) ? { name } : { name, file: basename(path) }
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

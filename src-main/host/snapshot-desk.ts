@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HostContract } from '../../engine/protocol/host-contract.ts'
-import { RpcError, type CallHandlers } from '../../engine/protocol/rpc.ts'
+import { RpcError, type CallHandlers, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { LogEntry } from '../../engine/protocol/host-contract.ts'
 import type { VmSummary } from '../../engine/protocol/vm.ts'
 import { pictureName } from '../../engine/service/snapshots/tree.ts'
@@ -39,7 +39,6 @@ interface Host {
   changed(id: string): Promise<void>
   tellOf(id: string): Promise<VmSummary>
   note(id: string, level: LogEntry['level'], text: string): void
-  tellProgress(task: string, part: number): void
 }
 
 interface Settling {
@@ -62,7 +61,7 @@ export class SnapshotDesk<P extends VmProcess> {
 
   readonly calls: Pick<CallHandlers<HostContract>, SnapshotCall> = {
     snapshots: ({ id }) => this.#snapshots.of(id).list(),
-    takeSnapshot: ({ id, name, notes }) => this.take(id, { name, notes }),
+    takeSnapshot: ({ id, name, notes }, task) => this.take(id, { name, notes }, task),
     restoreSnapshot: async ({ id, snapshot, saveAs }) => {
       const wish = saveAs === null ? null : { name: saveAs, notes: '' }
       await this.#snapshots.of(id).machineAt(snapshot) // nothing is ended for one that cannot be used
@@ -82,27 +81,33 @@ export class SnapshotDesk<P extends VmProcess> {
     deleteSnapshot: ({ id, snapshot }) => this.remove(id, snapshot),
     editSnapshot: ({ id, snapshot, name, notes }) =>
       this.#change(id, () => this.#snapshots.of(id).edit(snapshot, { name, notes })),
-    cloneSnapshot: ({ id, snapshot, name, linked }) =>
-      this.clone(id, snapshot, name, linked ? 'linked' : 'full'),
+    cloneSnapshot: ({ id, snapshot, name, linked }, task) =>
+      this.clone(id, snapshot, name, linked ? 'linked' : 'full', task),
     startFrom: ({ id, snapshot }) => this.#change(id, () => this.#snapshots.of(id).startFrom(snapshot)),
-    compareSnapshots: async ({ id, before, after, task }, signal) =>
-      inTurns(await this.#snapshots.of(id).compare(before, after), signal, (part) =>
-        this.host.tellProgress(task, part),
-      ),
+    compareSnapshots: async ({ id, before, after }, { signal, progress }) =>
+      inTurns(await this.#snapshots.of(id).compare(before, after), signal, progress),
     snapshotPicture: async ({ id, snapshot }) => {
       const path = join(this.library.folderOf(id), pictureName(snapshot))
       return readFile(path, 'base64').catch(() => null)
     },
   }
 
-  async take(id: string, wish: { name: string; notes: string; isAutomatic?: boolean }): Promise<void> {
+  async take(
+    id: string,
+    wish: { name: string; notes: string; isAutomatic?: boolean },
+    task: CallTask,
+  ): Promise<void> {
     const { name } = wish
     if (!this.supervisor.process(id)) {
       await this.whileOff(id, async () => void (await this.#snapshots.of(id).take(wish)))
       return this.host.note(id, 'info', `snapshot “${name}” is taken`)
     }
     if (this.host.isDisposable(id)) throw new RpcError('vm-disposable', { id })
-    const live = new LiveSnapshot(this.supervisor.client(id), this.supervisor.status(id).state === 'running')
+    const live = new LiveSnapshot(
+      this.supervisor.client(id),
+      this.supervisor.status(id).state === 'running',
+      task,
+    )
     await this.host.exclusively(id, () => this.#snapshots.of(id).take(wish, live))
     this.host.note(id, 'info', `snapshot “${name}” is taken; the guest stood for ${live.stoodMs} ms`)
     await this.host.changed(id)
@@ -122,8 +127,14 @@ export class SnapshotDesk<P extends VmProcess> {
     this.host.note(id, 'info', 'a snapshot is deleted')
   }
 
-  async clone(id: string, snapshot: string | null, name: string, kind: CloneKind): Promise<VmSummary> {
-    const work = () => this.#snapshots.clone(id, snapshot, name, kind)
+  async clone(
+    id: string,
+    snapshot: string | null,
+    name: string,
+    kind: CloneKind,
+    task: CallTask,
+  ): Promise<VmSummary> {
+    const work = () => this.#snapshots.clone(id, snapshot, name, kind, task)
     // What a snapshot holds stands still, whatever its machine does.
     const isApart = snapshot !== null && this.supervisor.process(id) !== null
     const copy = await (isApart ? this.host.exclusively(id, work) : this.whileOff(id, work))

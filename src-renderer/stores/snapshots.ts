@@ -1,9 +1,8 @@
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
+import type { CallTask } from '../../engine/protocol/rpc.ts'
 import type { SnapshotList } from '../../engine/protocol/snapshot.ts'
 import type { SnapshotComparison } from '../../engine/protocol/snapshot-comparison.ts'
-import type { Task } from '../transport/transport.ts'
-import { followed } from './followed.ts'
 import { useMachines } from './machines.ts'
 
 /** The snapshots of the machine that is shown. The host has them; every change is asked of it and read back. */
@@ -31,8 +30,8 @@ export const useSnapshots = defineStore('snapshots', () => {
   return {
     list,
     load,
-    take: (id: string, name: string, notes: string) =>
-      change(id, () => machines.host().call('takeSnapshot', { id, name, notes })),
+    take: (id: string, name: string, notes: string, task: CallTask) =>
+      change(id, () => machines.host().call('takeSnapshot', { id, name, notes }, task)),
     edit: (id: string, snapshot: string, name: string, notes: string) =>
       change(id, () => machines.host().call('editSnapshot', { id, snapshot, name, notes })),
     /** @param saveAs name of a snapshot of what is there now; null gives that up */
@@ -42,12 +41,10 @@ export const useSnapshots = defineStore('snapshots', () => {
       change(id, () => machines.host().call('deleteSnapshot', { id, snapshot })),
     startFrom: (id: string, snapshot: string | null) =>
       change(id, () => machines.host().call('startFrom', { id, snapshot })),
-    clone: async (id: string, snapshot: string, name: string, linked: boolean) =>
-      machines.reveal(await machines.host().call('cloneSnapshot', { id, snapshot, name, linked })),
-    compare: (id: string, before: string, after: string, task: Task): Promise<SnapshotComparison> =>
-      followed(task, (of) =>
-        machines.host().call('compareSnapshots', { id, before, after, task: of }, { signal: task.signal }),
-      ),
+    clone: async (id: string, snapshot: string, name: string, linked: boolean, task: CallTask) =>
+      machines.reveal(await machines.host().call('cloneSnapshot', { id, snapshot, name, linked }, task)),
+    compare: (id: string, before: string, after: string, task: CallTask): Promise<SnapshotComparison> =>
+      machines.host().call('compareSnapshots', { id, before, after }, task),
     picture: (id: string, snapshot: string) => machines.host().call('snapshotPicture', { id, snapshot }),
   }
 })

@@ -1,0 +1,17 @@
+import { type Expr, and, eqz, i32, shl, shrS, shrU, load, sub } from '../wasm/expression.ts'
+import { TLB } from '../isa/state.ts'
+
+/** The TLB's entry for the page of a linear address (see isa/state.ts). */
+export const tlbEntry = (linear: Expr): Expr => load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB)
+
+/**
+ * Non-zero when the entry does not answer an access of `size` bytes: the permission is missing, or the bytes lie in two
+ * pages. One value and so one branch: branches are what compiling an access costs.
+ */
+export function missesTlb(entry: Expr, permission: Expr, linear: Expr, size: number): Expr {
+  const allowed = and(entry, permission)
+  if (size === 1) return eqz(allowed)
+  // All ones while the offset in the page is at most 1000h - size.
+  const within = shrS(sub(and(linear, i32(0xfff)), i32(0x1001 - size)), i32(31))
+  return eqz(and(allowed, within))
+}
