@@ -37,7 +37,6 @@ import {
   SS,
   Segment,
   State,
-  TLB,
   gprAt,
   segmentAt,
 } from '../isa/state.ts'
