@@ -1,11 +1,19 @@
 import { chmodSync } from 'node:fs'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'electron-vite'
+import { guideChapters } from './tools/guide/guide.ts'
 
 /** Lets the command line be started by its name. */
 const executable = {
   name: 'executable',
   writeBundle: () => chmodSync('out/cli/index.js', 0o755),
+}
+
+/** Brings the user guide into the application. */
+const guide = {
+  name: 'guide',
+  transform: (code: string, id: string) =>
+    id.endsWith('.md') ? { code: `export default ${JSON.stringify(guideChapters(code))}`, map: null } : null,
 }
 
 /**
@@ -44,7 +52,7 @@ export default defineConfig({
   },
   renderer: {
     root: 'src-renderer',
-    plugins: [vue()],
+    plugins: [vue(), guide],
     build: {
       target: 'chrome120',
       minify: true,

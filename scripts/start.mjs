@@ -13,6 +13,7 @@ const SOURCES = [
   'guests',
   'tools',
   'resources',
+  'docs/user-guide.md',
   'electron.vite.config.ts',
   'package.json',
 ]

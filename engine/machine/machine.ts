@@ -15,8 +15,11 @@ export type { SerialEnd } from '../devices/uart/serial-end.ts'
 export type RunOutcome =
   /** The slice is used up or somebody kicked: handle messages and call again. */
   | { kind: 'slice' }
-  /** The guest waits for an interrupt and none is due before `wakeNs` of host time from now. */
-  | { kind: 'idle'; wakeNs: number }
+  /**
+   * Nothing is to be run before `wakeNs` of host time from now: the guest waits for an interrupt; or it is `held`,
+   * because it has had what a cap allows.
+   */
+  | { kind: 'idle'; wakeNs: number; held: boolean }
   | { kind: 'powered-off' }
   /** A write to the debug-exit port; `status` is (value << 1) | 1. */
   | { kind: 'debug-exit'; status: number }

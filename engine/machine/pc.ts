@@ -161,6 +161,7 @@ class Pc implements Machine {
       this.#clock,
       () => this.#pending !== null || this.#stalled !== null,
       config.knobs.instructionsPerSecond,
+      config.knobs.smallTlb ? () => cpu.forgetTranslations() : undefined,
     )
     this.#bays.attach(this.#board.fdc, this.#board.ide)
     this.#openDebugFiles()
@@ -211,7 +212,7 @@ class Pc implements Machine {
             return { kind: 'slice' }
           case 'idle':
             idleNs = exit.wakeNs
-            return { kind: 'idle', wakeNs: idleNs / this.#clock.scale }
+            return { kind: 'idle', wakeNs: idleNs / this.#clock.scale, held: exit.held }
           case 'breakpoint':
             return { kind: 'stopped' }
           case 'shutdown':

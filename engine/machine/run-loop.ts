@@ -13,7 +13,8 @@ export interface LoopCpu {
 
 export type LoopExit =
   | { kind: 'slice' }
-  | { kind: 'idle'; wakeNs: number }
+  /** The guest waits for an interrupt; or a cap holds it, whatever it wants to do. */
+  | { kind: 'idle'; wakeNs: number; held: boolean }
   | { kind: 'shutdown' }
   | { kind: 'breakpoint' }
   | { kind: 'event' }
@@ -50,6 +51,8 @@ export class RunLoop {
     private readonly hasEvent: () => boolean,
     /** Cap on instructions per second of guest time, for systems that time loops. */
     private readonly instructionsPerSecond = Infinity,
+    /** Called before each stretch of half a millisecond at the most. */
+    private readonly beforeStretch: () => void = () => {},
   ) {
     // A budget of instructions is a guess; a processor that keeps to its time needs no second look.
     this.#longestNs = cpu.retiredNow === null ? Infinity : MAX_STRETCH_NS
@@ -82,8 +85,13 @@ export class RunLoop {
       const stretch = Math.min(clock.timers.earliestNs, end, now + longest) - now
       const waitNs = Math.max(this.#untilAllowedNs(now), this.cap.restNs(now))
       if (waitNs > 0)
-        return { kind: 'idle', wakeNs: Math.min(waitNs, clock.timers.earliestNs - now, end - now) }
+        return {
+          kind: 'idle',
+          wakeNs: Math.min(waitNs, clock.timers.earliestNs - now, end - now),
+          held: true,
+        }
       this.#deadlineNs = now + stretch
+      this.beforeStretch()
       const before = cpu.retired
       const exit = cpu.run(
         Math.max(MIN_BUDGET, Math.floor(stretch * Math.min(this.#rate, this.instructionsPerSecond / 1e9))),
@@ -95,7 +103,7 @@ export class RunLoop {
       if (exit === 'shutdown' || exit === 'breakpoint') return { kind: exit }
       if (exit === 'halt' && !this.hasEvent()) {
         const wakeNs = clock.timers.earliestNs - clock.nowNs
-        if (wakeNs > MIN_SLEEP_NS) return { kind: 'idle', wakeNs }
+        if (wakeNs > MIN_SLEEP_NS) return { kind: 'idle', wakeNs, held: false }
       }
     }
   }

@@ -172,7 +172,7 @@ export const hostContract = {
     insert: { params: v.strictObject({ id: VmId, drive: v.string(), image: ImageId }), result: nothing },
     eject: { params: v.strictObject({ id: VmId, drive: v.string() }), result: nothing },
     log: { params: one, result: v.array(LogEntry) },
-    /** A small picture of a running machine's screen as PNG in base64; null when it does not run. */
+    /** A small picture of the screen as PNG in base64, of a machine that runs or is saved; null of others. */
     thumbnail: { params: one, result: v.nullable(v.string()) },
   },
   notices: {},

@@ -8,6 +8,7 @@ const contract = {
     double: { params: v.number(), result: v.number() },
     wait: { params: v.undefined(), result: v.undefined() },
     lie: { params: v.undefined(), result: v.number() },
+    count: { params: v.number(), result: v.undefined() },
   },
   notices: { poke: v.string() },
   events: { tick: v.number() },
@@ -26,7 +27,7 @@ function connect() {
         if (n === 14) throw new TypeError('bug')
         return n * 2
       },
-      wait: (_, signal) =>
+      wait: (_, { signal }) =>
         new Promise((resolve) =>
           signal.addEventListener('abort', () => {
             aborted()
@@ -34,6 +35,9 @@ function connect() {
           }),
         ),
       lie: () => 'x' as unknown as number,
+      count: (to, { progress }) => {
+        for (let done = 0; done <= to; done++) progress(done / to)
+      },
     },
     { poke },
   )
@@ -79,6 +83,15 @@ describe('rpc', () => {
     await expect(call).rejects.toMatchObject({ code: 'cancelled' })
     await client.call('double', 1)
     expect(aborted).toHaveBeenCalledOnce()
+  })
+
+  it('tells how far a call is, by hundredths and never backwards', async () => {
+    const { client, near } = connect()
+    const told: number[] = []
+    await client.call('count', 1000, { progress: (part) => void told.push(part) })
+    expect(told).toEqual(Array.from({ length: 100 }, (_, at) => (at + 1) / 100))
+    await client.call('count', 2) // nobody listens
+    near.post({ kind: 'progress', id: 1, part: 7 })
   })
 
   it('fails calls that are open when the channel closes, and later ones', async () => {

@@ -14,10 +14,18 @@ type Result<C extends Contract, K extends keyof C['calls']> = v.InferOutput<C['c
 type Answer<R> = [R] extends [undefined] ? void : R
 type Event<C extends Contract, K extends keyof C['events']> = v.InferOutput<C['events'][K]>
 
+/** What a call that takes long is given: whether it is still wanted, and whom to tell how far it is. */
+export interface CallTask {
+  /** Whoever asked has cancelled it, or is gone. */
+  readonly signal: AbortSignal
+  /** @param part of it that is done, 0 to 1 */
+  readonly progress: (part: number) => void
+}
+
 export type CallHandlers<C extends Contract> = {
   [K in keyof C['calls']]: (
     params: v.InferOutput<C['calls'][K]['params']>,
-    signal: AbortSignal,
+    task: CallTask,
   ) => Answer<Result<C, K>> | Promise<Answer<Result<C, K>>>
 }
 export type NoticeHandlers<C extends Contract> = {
@@ -49,6 +57,7 @@ const ToClient = v.variant('kind', [
     code: v.string(),
     details: v.optional(v.record(v.string(), v.unknown()), {}),
   }),
+  v.strictObject({ kind: v.literal('progress'), id, part: v.pipe(v.number(), v.minValue(0), v.maxValue(1)) }),
   v.strictObject({ kind: v.literal('event'), name: v.string(), data: v.optional(v.unknown()) }),
 ])
 
@@ -114,7 +123,15 @@ export class RpcServer<C extends Contract> {
     const controller = new AbortController()
     this.#running.set(callId, controller)
     try {
-      return await handler(parsed.output, controller.signal)
+      let told = 0
+      return await handler(parsed.output, {
+        signal: controller.signal,
+        progress: (part) => {
+          const hundredths = Math.floor(Math.min(1, Math.max(0, part)) * 100)
+          if (hundredths > told) this.channel.post({ kind: 'progress', id: callId, part: hundredths / 100 })
+          told = Math.max(told, hundredths)
+        },
+      })
     } finally {
       this.#running.delete(callId)
     }
@@ -130,6 +147,7 @@ export class RpcServer<C extends Contract> {
 
 interface Waiting {
   name: string
+  progress: ((part: number) => void) | undefined
   resolve(value: unknown): void
   reject(error: Error): void
 }
@@ -158,13 +176,13 @@ export class RpcClient<C extends Contract> {
   call<K extends keyof C['calls'] & string>(
     name: K,
     params: Params<C, K>,
-    { signal }: { signal?: AbortSignal } = {},
+    { signal, progress }: Partial<CallTask> = {},
   ): Promise<Result<C, K>> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new RpcError('disconnected'))
       if (signal?.aborted) return reject(new RpcError('cancelled', { name }))
       const callId = this.#nextId++
-      this.#waiting.set(callId, { name, resolve, reject })
+      this.#waiting.set(callId, { name, progress, resolve, reject })
       this.channel.post({ kind: 'call', id: callId, name, params })
       signal?.addEventListener('abort', () => {
         if (!this.#waiting.delete(callId)) return
@@ -204,6 +222,7 @@ export class RpcClient<C extends Contract> {
     }
     const waiting = this.#waiting.get(message.id)
     if (!waiting) return
+    if (message.kind === 'progress') return waiting.progress?.(message.part)
     this.#waiting.delete(message.id)
     if (message.kind === 'error') return waiting.reject(new RpcError(message.code, message.details))
     const result = v.safeParse(this.contract.calls[waiting.name]!.result, message.value)

@@ -111,7 +111,14 @@ export const VmSummary = v.object({
   execution: VmExecution,
   memoryMiB: v.nullable(v.number()),
   cpuModel: v.nullable(v.string()),
-  drives: v.array(v.object({ kind: v.picklist(['floppy', 'disk', 'cdrom']), name: v.nullable(v.string()) })),
+  drives: v.array(
+    v.object({
+      kind: v.picklist(['floppy', 'disk', 'cdrom']),
+      name: v.nullable(v.string()),
+      /** The file that takes the writes, where snapshots have put one over the disk that the name is of. */
+      file: v.optional(v.string()),
+    }),
+  ),
 })
 export type VmSummary = v.InferOutput<typeof VmSummary>
 

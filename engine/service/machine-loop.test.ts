@@ -83,7 +83,7 @@ function powerOn(outcomes: RunOutcome[], inbox: ToMachine[][] = []) {
   return { machine, host, loop: new MachineLoop(machine, host) }
 }
 const slice: RunOutcome = { kind: 'slice' }
-const idle = (wakeNs: number): RunOutcome => ({ kind: 'idle', wakeNs })
+const idle = (wakeNs: number): RunOutcome => ({ kind: 'idle', wakeNs, held: false })
 const request = (name: 'pause' | 'resume' | 'screenText' | 'powerOff', id = 1) =>
   ({ kind: 'request', id, name, args: [] }) as ToMachine
 

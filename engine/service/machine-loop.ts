@@ -135,7 +135,7 @@ export class MachineLoop {
       case 'slice':
         return
       case 'idle':
-        return this.#sleep(Math.min(outcome.wakeNs, this.#untilNextFrameNs()))
+        return this.#sleep(Math.min(outcome.wakeNs, this.#untilNextFrameNs()), outcome.held)
       case 'stopped':
         return this.#debugger.stopped()
       case 'stalled':
@@ -154,13 +154,15 @@ export class MachineLoop {
     this.#setState({ kind: 'paused', reason })
   }
 
-  #sleep(ns: number): void {
+  /** @param held the guest would run if it might: that is no rest of its own */
+  #sleep(ns: number, held: boolean): void {
     if (ns <= 0) return
     const before = this.host.nowNs()
     this.host.sleep(this.#watched ? Math.min(ns, STATS_NS) : ns)
     const nowNs = this.host.nowNs()
     this.#sleptNs += nowNs - before
-    if (this.#restWatch.hasSlept(nowNs - before, nowNs)) this.host.rest()
+    if (held) this.#restWatch.wasHeld(nowNs - before)
+    else if (this.#restWatch.hasSlept(nowNs - before, nowNs)) this.host.rest()
   }
 
   #handle(message: ToMachine): void {

@@ -128,7 +128,7 @@ export class MachineViews implements MachineListener {
       {
         screenText: () => thread.ask('screenText'),
         setTimeScale: ({ scale }) => thread.ask('setTimeScale', scale),
-        type: ({ text, layout, charactersPerSecond }, signal) =>
+        type: ({ text, layout, charactersPerSecond }, { signal }) =>
           thread.type(text, { layout, charactersPerSecond, signal }),
       },
       {

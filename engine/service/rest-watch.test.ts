@@ -30,6 +30,23 @@ describe('the rest of a guest', () => {
     expect(live(new RestWatch(0), 0, 20, 0.5)).toEqual([])
   })
 
+  it('is not told of one that a cap holds, until it rests of itself', () => {
+    const watch = new RestWatch(0)
+    const step = 4_000_000
+    let now = 0
+    for (; now < 60 * SECOND; now += step) {
+      watch.wasHeld(0.9 * step)
+      expect(watch.hasSlept(0.01 * step, now + step)).toBe(false)
+    }
+    // It rests for most of the tenth that it may have.
+    let told = false
+    for (const end = now + 60 * SECOND; now < end; now += step) {
+      watch.wasHeld(0.01 * step)
+      told ||= watch.hasSlept(0.97 * step, now + step)
+    }
+    expect(told).toBe(true)
+  })
+
   it('is told again after more work, and of a sleep that is longer than the watch', () => {
     const watch = new RestWatch(0)
     live(watch, 0, 10, 1)

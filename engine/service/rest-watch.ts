@@ -34,6 +34,11 @@ export class RestWatch {
     return sleptNs > RESTING * spanNs ? this.#rests(spanNs) : this.#works(spanNs - sleptNs)
   }
 
+  /** Notes that a cap has kept the guest from running: neither sleep nor work, a time in which it was not there. */
+  wasHeld(ns: number): void {
+    this.#sinceNs += ns
+  }
+
   #works(awakeNs: number): false {
     this.#workNs += awakeNs
     if (this.#workNs > WORK_NS) this.#restedNs = this.#dueNs = this.#workNs = 0

@@ -138,11 +138,11 @@ export class VmService {
         this.#capture = null
         await this.#running.ask('thaw')
       },
-      keepState: async ({ path }) => {
+      keepState: async ({ path }, task) => {
         const capture = this.#capture
         if (!capture) throw new RpcError('bad-request', { name: 'keepState', reason: 'no state was noted' })
         this.#capture = null
-        await this.host.writeFile(path, await packCapture(capture))
+        await this.host.writeFile(path, await packCapture(capture, task))
         return { stoodMs: this.#stoodMs }
       },
       thumbnail: async () => thumbnail(await this.#running.ask('picture')).toString('base64'),

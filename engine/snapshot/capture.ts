@@ -1,5 +1,6 @@
 import { PAGE_SIZE } from '../memory/layout.ts'
 import { isZeroPage } from '../memory/zero-pages.ts'
+import { RpcError, type CallTask } from '../protocol/rpc.ts'
 import { memoryChunks } from './memory-image.ts'
 import { writeStateFile } from './state-file.ts'
 
@@ -35,14 +36,27 @@ export function copyInto(room: Uint8Array, memory: Uint8Array): void {
   }
 }
 
-/** The state file of a capture; others get their turn while it is packed. */
-export async function packCapture({ state, ram, vram, writes }: MachineCapture): Promise<Uint8Array> {
-  return writeStateFile({ state, parts: [await packSlowly(ram), await packSlowly(vram), ...writes] })
+/** The state file of a capture; others get their turn while it is packed. Throws `cancelled`. */
+export async function packCapture(
+  { state, ram, vram, writes }: MachineCapture,
+  task: CallTask,
+): Promise<Uint8Array> {
+  const whole = ram.length + vram.length
+  const parts = [
+    await packSlowly(ram, task.signal, (bytes) => task.progress(bytes / whole)),
+    await packSlowly(vram, task.signal, (bytes) => task.progress((ram.length + bytes) / whole)),
+  ]
+  return writeStateFile({ state, parts: [...parts, ...writes] })
 }
 
-async function packSlowly(memory: Uint8Array): Promise<Uint8Array> {
+async function packSlowly(
+  memory: Uint8Array,
+  signal: AbortSignal,
+  reached: (bytes: number) => void,
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
-  for (const part of memoryChunks(memory)) {
+  for (const part of memoryChunks(memory, reached)) {
+    if (signal.aborted) throw new RpcError('cancelled')
     parts.push(...part)
     await new Promise((resolve) => setImmediate(resolve))
   }

@@ -60,15 +60,24 @@ export function* unpackBlocks(packed: Uint8Array, blockBytes: number, blockCount
 }
 
 /** Memory by pages; those of zeros are left out. */
-export const packMemory = (memory: Uint8Array): Uint8Array => packBlocks(writtenPages(memory), PAGE_SIZE)
+export const packMemory = (memory: Uint8Array): Uint8Array =>
+  packBlocks(
+    writtenPages(memory, () => {}),
+    PAGE_SIZE,
+  )
 
 /** What `packMemory` gives, piece by piece. */
-export const memoryChunks = (memory: Uint8Array): Generator<Uint8Array[]> =>
-  packedGroups(writtenPages(memory), PAGE_SIZE)
+export const memoryChunks = (
+  memory: Uint8Array,
+  reached: (bytes: number) => void = () => {},
+): Generator<Uint8Array[]> => packedGroups(writtenPages(memory, reached), PAGE_SIZE)
 
-function* writtenPages(memory: Uint8Array): Generator<Block> {
-  for (let page = 0; page * PAGE_SIZE < memory.length; page++)
-    if (!isZeroPage(memory, page)) yield [page, memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)]
+function* writtenPages(memory: Uint8Array, reached: (bytes: number) => void): Generator<Block> {
+  for (let page = 0; page * PAGE_SIZE < memory.length; page++) {
+    if (isZeroPage(memory, page)) continue
+    reached(page * PAGE_SIZE)
+    yield [page, memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)]
+  }
 }
 
 /**

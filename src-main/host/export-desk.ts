@@ -34,7 +34,7 @@ export class ExportDesk {
       const { words, differences } = qemuCommand(name, config)
       return { command: asShellCommand(words), differences }
     },
-    exportMachine: async ({ id, kind, task }, signal) => {
+    exportMachine: async ({ id, kind, task }, { signal }) => {
       const { name, notes } = await this.library.get(id)
       const folder = this.library.exportsFolder
       await mkdir(folder, { recursive: true, mode: 0o700 })

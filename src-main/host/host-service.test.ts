@@ -207,6 +207,20 @@ describe('host service', () => {
     ).rejects.toMatchObject({ code: 'bad-request' })
   })
 
+  it('changes settings of a machine with snapshots, which keep to themselves, and calls its disk as before', async () => {
+    const { client } = connect()
+    const wish = { ...WISH, name: 'Kept', disk: { sizeMiB: 1, format: 'qcow2' as const } }
+    const { id } = await client.call('create', wish)
+    await client.call('takeSnapshot', { id, name: 'one' })
+    const settings = await client.call('settings', { id })
+    await client.call('change', { id, settings: { ...settings, notes: 'Has a snapshot' } })
+    expect((await client.call('snapshots', { id })).snapshots).toMatchObject([{ name: 'one' }])
+    const [machine] = await client.call('list', undefined)
+    expect(machine).toMatchObject({ notes: 'Has a snapshot' })
+    const file = expect.stringMatching(/^layer-/) as string
+    expect(machine!.drives).toContainEqual({ kind: 'disk', name: 'disk.qcow2', file })
+  })
+
   it('caps and ranks a machine that runs, and keeps both for the next start', async () => {
     const { client } = connect()
     const { id } = await client.call('create', { ...WISH, name: 'Capped' })
@@ -257,6 +271,27 @@ describe('host service', () => {
       expect((await stat(join(folder, 'machines', vm, 'disk.qcow2'))).size).toBeGreaterThan(0)
   })
 
+  it('says how far a copy is, and leaves nothing of one that is cancelled', async () => {
+    const { client } = connect()
+    const wish = { ...WISH, name: 'Large', disk: { sizeMiB: 40, format: 'raw' as const } }
+    const { id } = await client.call('create', wish)
+    await writeFile(join(folder, 'machines', id, 'disk.img'), Buffer.alloc(40 << 20, 1))
+    const told: number[] = []
+    const progress = (part: number) => void told.push(part)
+    const copy = await client.call('clone', { id, name: 'Copy' }, { progress })
+    expect(told).toEqual(told.toSorted((a, b) => a - b))
+    await client.call('remove', { id: copy.id, files: 'delete' })
+    if (told.length === 0) return // blocks were shared: there was nothing to wait for
+    const stop = new AbortController()
+    const cancelled = client.call(
+      'clone',
+      { id, name: 'Never' },
+      { signal: stop.signal, progress: () => stop.abort() },
+    )
+    await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' })
+    await vi.waitFor(async () => expect(await client.call('list', undefined)).toHaveLength(1))
+  })
+
   it('refuses a machine that another program runs', async () => {
     const { client } = connect()
     const { id } = await client.call('create', { ...WISH, name: 'Shared' })
@@ -276,6 +311,7 @@ describe('host service', () => {
     await client.call('saveState', { id })
     await writeFile(join(folder, 'machines', id, 'saved.state'), 'state')
     expect(await client.call('list', undefined)).toMatchObject([{ state: 'saved' }])
+    expect(await client.call('thumbnail', { id })).toMatch(/^pictur/)
     await client.call('start', { id })
     expect(told).toEqual(['start 16 ,', 'save saved.state', 'start 16 , from saved.state.used'])
     await client.call('powerOff', { id })

@@ -8,7 +8,7 @@ import { hostContract, type HostContract, type NewVm } from '../../engine/protoc
 import { withFiles, type DriveConfig } from '../../engine/protocol/machine-config.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
-import { savedPictureName, savedStateName } from '../../engine/service/snapshots/tree.ts'
+import { firstFile, savedPictureName, savedStateName } from '../../engine/service/snapshots/tree.ts'
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
 import {
   USUAL_DISPLAY,
@@ -205,11 +205,11 @@ export class HostService<P extends VmProcess> {
     }),
     create: (wish) => this.#create(wish),
     settings: async ({ id }) => {
-      const { version: _, ...settings } = await this.library.get(id)
+      const { version: _, snapshots: __, ...settings } = await this.library.get(id)
       return settings
     },
     change: ({ id, settings }) => this.#change(id, settings),
-    clone: ({ id, name }) => this.#snapshots.clone(id, null, name, 'full'),
+    clone: ({ id, name }, task) => this.#snapshots.clone(id, null, name, 'full', task),
     remove: ({ id, files }) => this.#remove(id, files),
     putBack: async ({ id }) => {
       await this.library.putBack(id)
@@ -249,8 +249,11 @@ export class HostService<P extends VmProcess> {
       return this.#log.read(id)
     },
     thumbnail: async ({ id }) => {
-      if (this.#state(id) !== 'running' && this.#state(id) !== 'paused') return null
-      return this.supervisor.client(id).call('thumbnail', undefined)
+      const state = this.#state(id)
+      if (state === 'running' || state === 'paused')
+        return this.supervisor.client(id).call('thumbnail', undefined)
+      if (state === 'starting' || !(await exists(await this.#savedState(id)))) return null
+      return readFile(await this.#savedPicture(id), 'base64').catch(() => null)
     },
   }
 
@@ -472,7 +475,7 @@ export class HostService<P extends VmProcess> {
       ...(isSaved ? { state: 'saved', reason: null } : status),
       memoryMiB: machine.memoryMiB,
       cpuModel: machine.cpuModel,
-      drives: machine.drives.map(({ kind, path }) => ({ kind, name: path === null ? null : basename(path) })),
+      drives: machine.drives.map(({ kind, path }) => ({ kind, ...namesOf(entry.record, path) })),
     }
   }
 }
@@ -489,6 +492,13 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   memoryMiB: null,
   cpuModel: null,
   drives: [],
+}
+
+/** What lists call a medium, and its file where that is called otherwise. */
+function namesOf(record: VmRecord, path: string | null): { name: string | null; file?: string } {
+  if (path === null) return { name: null }
+  const name = basename(firstFile(record, path))
+  return name === basename(path) ? { name } : { name, file: basename(path) }
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -28,7 +28,7 @@ export class ImportDesk {
 
   readonly calls: Pick<CallHandlers<HostContract>, ImportCall> = {
     planImport: async (source) => reportOf((await this.#plan(source)).plan),
-    importMachine: async ({ source, name, task }, signal) => {
+    importMachine: async ({ source, name, task }, { signal }) => {
       const { path, plan } = await this.#plan(source)
       const machine = importedMachine(path, plan, name)
       if (typeof machine === 'string') throw new RpcError('file-unusable', { path, reason: machine })

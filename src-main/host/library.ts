@@ -1,4 +1,4 @@
-import { copyFile, constants, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, extname, isAbsolute, join, parse as parsePath } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
@@ -9,10 +9,12 @@ import {
   type DriveConfig,
   type MachineConfig,
 } from '../../engine/protocol/machine-config.ts'
-import { RpcError } from '../../engine/protocol/rpc.ts'
+import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import { VmId, VmRecord } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
+import { copyFile } from './copy-file.ts'
 import { exists } from './exists.ts'
+import { partOf, UNWATCHED } from './task.ts'
 
 const RECORD = 'vm.json'
 /** A record is a few hundred bytes and a thousand for each snapshot; more than this is no record. */
@@ -109,30 +111,35 @@ export class VmLibrary {
   /**
    * A copy under a new name. Its disks are copied, wherever they lie; other media that lie elsewhere are shared.
    * @param machine what the copy is to be; as the machine is now when absent
+   * @param task half of it is making disks when any are made; throws `cancelled`, and nothing is left then
    * @param makeDisks makes disks that cannot be copied as files in the new folder, and says what the drives are then
    */
   async clone(
     id: string,
     name: string,
     machine?: MachineConfig,
-    makeDisks: (folder: string, drives: DriveConfig[]) => Promise<DriveConfig[]> = (_, drives) =>
-      Promise.resolve(drives),
+    makeDisks: (folder: string, drives: DriveConfig[], task: CallTask) => Promise<DriveConfig[]> = (
+      _,
+      drives,
+    ) => Promise.resolve(drives),
+    task: CallTask = UNWATCHED,
   ): Promise<string> {
     const { snapshots: _, ...record } = await this.get(id)
     const original = machine ?? record.machine
     // What is made of a template is a machine.
     return this.#create({ ...record, name, template: false, machine: original }, async (folder) => {
-      const made = await makeDisks(folder, original.drives)
+      const made = await makeDisks(folder, original.drives, partOf(task, 0, 2))
       const isMade = (drive: DriveConfig): boolean => !original.drives.includes(drive)
       const taken = new Set(made.filter(isMade).map(({ path }) => path ?? ''))
       const copies = copiesOf({ ...original, drives: made.filter((drive) => !isMade(drive)) }, taken)
       const rename = (path: string): string => copies.get(path) ?? path
+      const shares = made.some(isMade) ? copies.size * 2 : copies.size
+      let share = shares - copies.size
       for (const [from, to] of copies)
-        // Where the file system can, both share the blocks until one is written.
         await copyFile(
           isAbsolute(from) ? from : this.#path(id, from),
           join(folder, to),
-          constants.COPYFILE_FICLONE,
+          partOf(task, share++, shares),
         )
       const renamed = withFiles({ ...original, drives: made }, rename)
       return {

@@ -1,5 +1,5 @@
 import type { DiskLayer } from '../../engine/protocol/machine-config.ts'
-import type { RpcClient } from '../../engine/protocol/rpc.ts'
+import type { CallTask, RpcClient } from '../../engine/protocol/rpc.ts'
 import type { VmContract } from '../../engine/protocol/vm-contract.ts'
 import type { LiveMachine } from '../../engine/service/snapshots/snapshot-store.ts'
 
@@ -12,6 +12,7 @@ export class LiveSnapshot implements LiveMachine {
   constructor(
     private readonly client: RpcClient<VmContract>,
     private readonly isRunning: boolean,
+    private readonly task: CallTask,
   ) {}
 
   async picture(): Promise<Uint8Array> {
@@ -36,7 +37,7 @@ export class LiveSnapshot implements LiveMachine {
   }
 
   async keepState(path: string): Promise<void> {
-    const { stoodMs } = await this.client.call('keepState', { path })
+    const { stoodMs } = await this.client.call('keepState', { path }, this.task)
     this.stoodMs = Math.round(stoodMs)
   }
 }

@@ -77,7 +77,7 @@ export class MediaDesk {
       await utimes(place, new Date(), new Date(modifiedMs))
     },
     dropFolder: ({ folder }) => this.#drop(folder),
-    mediumOfFolder: async (wish, signal) => {
+    mediumOfFolder: async (wish, { signal }) => {
       const { place } = this.#of(wish.folder)
       const label = labelOf(wish.label)
       try {
@@ -92,7 +92,7 @@ export class MediaDesk {
         await this.#drop(wish.folder)
       }
     },
-    compareMedia: async ({ before, after, partition, task }, signal) => {
+    compareMedia: async ({ before, after, partition, task }, { signal }) => {
       const [left, right] = [await this.#side(before), await this.#side(after)]
       const changes = await inTurns(
         compareFiles({ ...left, partition }, { ...right, partition }),

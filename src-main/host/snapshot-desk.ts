@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HostContract } from '../../engine/protocol/host-contract.ts'
-import { RpcError, type CallHandlers } from '../../engine/protocol/rpc.ts'
+import { RpcError, type CallHandlers, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { LogEntry } from '../../engine/protocol/host-contract.ts'
 import type { VmSummary } from '../../engine/protocol/vm.ts'
 import { pictureName } from '../../engine/service/snapshots/tree.ts'
@@ -58,7 +58,7 @@ export class SnapshotDesk<P extends VmProcess> {
 
   readonly calls: Pick<CallHandlers<HostContract>, SnapshotCall> = {
     snapshots: ({ id }) => this.#snapshots.of(id).list(),
-    takeSnapshot: async ({ id, name, notes }) => {
+    takeSnapshot: async ({ id, name, notes }, task) => {
       const wish = { name, notes }
       if (!this.supervisor.process(id)) {
         await this.whileOff(id, async () => void (await this.#snapshots.of(id).take(wish)))
@@ -68,6 +68,7 @@ export class SnapshotDesk<P extends VmProcess> {
       const live = new LiveSnapshot(
         this.supervisor.client(id),
         this.supervisor.status(id).state === 'running',
+        task,
       )
       await this.host.exclusively(id, () => this.#snapshots.of(id).take(wish, live))
       this.host.note(id, 'info', `snapshot “${name}” is taken; the guest stood for ${live.stoodMs} ms`)
@@ -95,8 +96,8 @@ export class SnapshotDesk<P extends VmProcess> {
     },
     editSnapshot: ({ id, snapshot, name, notes }) =>
       this.#change(id, () => this.#snapshots.of(id).edit(snapshot, { name, notes })),
-    cloneSnapshot: ({ id, snapshot, name, linked }) =>
-      this.clone(id, snapshot, name, linked ? 'linked' : 'full'),
+    cloneSnapshot: ({ id, snapshot, name, linked }, task) =>
+      this.clone(id, snapshot, name, linked ? 'linked' : 'full', task),
     startFrom: ({ id, snapshot }) => this.#change(id, () => this.#snapshots.of(id).startFrom(snapshot)),
     snapshotPicture: async ({ id, snapshot }) => {
       const path = join(this.library.folderOf(id), pictureName(snapshot))
@@ -104,8 +105,14 @@ export class SnapshotDesk<P extends VmProcess> {
     },
   }
 
-  async clone(id: string, snapshot: string | null, name: string, kind: CloneKind): Promise<VmSummary> {
-    const work = () => this.#snapshots.clone(id, snapshot, name, kind)
+  async clone(
+    id: string,
+    snapshot: string | null,
+    name: string,
+    kind: CloneKind,
+    task: CallTask,
+  ): Promise<VmSummary> {
+    const work = () => this.#snapshots.clone(id, snapshot, name, kind, task)
     // What a snapshot holds stands still, whatever its machine does.
     const isApart = snapshot !== null && this.supervisor.process(id) !== null
     const copy = await (isApart ? this.host.exclusively(id, work) : this.whileOff(id, work))

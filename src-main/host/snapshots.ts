@@ -1,12 +1,13 @@
 import { basename, isAbsolute, join } from 'node:path'
 import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
-import { RpcError } from '../../engine/protocol/rpc.ts'
+import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import { hostSnapshots } from '../../engine/service/snapshots/host-snapshots.ts'
 import type { SnapshotStore } from '../../engine/service/snapshots/snapshot-store.ts'
 import { keptFile, treeOf, withLayer } from '../../engine/service/snapshots/tree.ts'
 import type { VmLibrary } from './library.ts'
+import { checkWanted, partOf, UNWATCHED } from './task.ts'
 
 /** How a clone gets its disks: copied, or over those of the machine that it is made of. */
 export type CloneKind = 'full' | 'linked'
@@ -47,20 +48,33 @@ export class LibrarySnapshots {
   }
 
   /** A machine of its own, as another one was at a snapshot, or is now when that is null. */
-  async clone(id: string, snapshot: string | null, name: string, kind: CloneKind): Promise<string> {
+  async clone(
+    id: string,
+    snapshot: string | null,
+    name: string,
+    kind: CloneKind,
+    task: CallTask = UNWATCHED,
+  ): Promise<string> {
     const store = this.of(id)
     const record = await this.library.get(id)
     // Only what is frozen stays as it is under another machine's disks.
     if (kind === 'linked' && snapshot === null)
       throw new RpcError('bad-request', { name: 'clone', reason: 'a linked clone is made from a snapshot' })
     const machine = snapshot === null ? record.machine : await store.machineAt(snapshot)
-    return this.library.clone(id, name, machine, async (folder, drives) => {
+    const makeDisks = async (
+      folder: string,
+      drives: DriveConfig[],
+      half: CallTask,
+    ): Promise<DriveConfig[]> => {
       if (kind === 'linked') await store.addClone(snapshot!, basename(folder))
       const made: DriveConfig[] = []
-      for (const [at, drive] of drives.entries())
-        made.push(await this.#cloneDisk(record, id, drive, join(folder, `disk-${at + 1}.qcow2`), kind))
+      for (const [at, drive] of drives.entries()) {
+        const target = join(folder, `disk-${at + 1}.qcow2`)
+        made.push(await this.#cloneDisk(record, id, drive, target, kind, partOf(half, at, drives.length)))
+      }
       return made
-    })
+    }
+    return this.library.clone(id, name, machine, makeDisks, task)
   }
 
   /** A disk over others as one file, or over the file that it is; disks that stand alone are the library's to copy. */
@@ -70,6 +84,7 @@ export class LibrarySnapshots {
     drive: DriveConfig,
     target: string,
     kind: CloneKind,
+    task: CallTask,
   ): Promise<DriveConfig> {
     const file = keptFile(drive)
     const layer = treeOf(record).layers.find((one) => one.file === file)
@@ -81,11 +96,15 @@ export class LibrarySnapshots {
     const media = new Media()
     if (kind === 'linked') {
       const backing = { path: source.path, format }
-      await inSteps(media.create(target, null, { format: 'qcow2', backing }, { allowed: source.allowed }))
+      await inSteps(
+        media.create(target, null, { format: 'qcow2', backing }, { allowed: source.allowed }),
+        task,
+      )
       return withLayer(source, basename(target))
     }
     await inSteps(
       media.convert(source.path, target, { format: 'qcow2' }, { format, allowed: source.allowed }),
+      task,
     )
     return { ...alone, path: basename(target), format: 'qcow2' }
   }
@@ -101,7 +120,11 @@ export class LibrarySnapshots {
   }
 }
 
-async function inSteps(work: Generator): Promise<void> {
-  for (let step = work.next(); !step.done; step = work.next())
+async function inSteps(work: Generator<{ done: number; total: number }>, task: CallTask): Promise<void> {
+  for (let step = work.next(); !step.done; step = work.next()) {
+    if (task.signal.aborted) work.return(undefined)
+    checkWanted(task)
+    task.progress(step.value.done / step.value.total)
     await new Promise((resolve) => setImmediate(resolve)) // a large disk must not hold up the windows
+  }
 }

@@ -57,9 +57,12 @@ function show({ canvas, source }: Extract<ToDisplayWorker, { kind: 'show' }>): P
     return painter
   }
   const painter = new Painter(canvas, (sequence) => post({ kind: 'drawn', sequence }))
-  void fetch(source.url).then((response) => {
-    if (response.ok && response.body) return readMessages(response.body, (frame) => painter.add(frame))
-  })
+  // A stream breaks off when its machine's process or the server dies, which the view's channel tells the page.
+  fetch(source.url)
+    .then((response) => {
+      if (response.ok && response.body) return readMessages(response.body, (frame) => painter.add(frame))
+    })
+    .catch(() => {})
   return painter
 }
 

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
-import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
+import { RpcClient, RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { HostFault, VmSettings, VmSummary } from '../../engine/protocol/vm.ts'
 import { faultText } from '../i18n/fault-text.ts'
 import { transport } from '../transport/index.ts'
@@ -116,7 +116,8 @@ export const useMachines = defineStore('machines', () => {
     discardState: on('discardState'),
     settings: async (id: string) => host().call('settings', { id }),
     change: async (id: string, settings: VmSettings) => host().call('change', { id, settings }),
-    clone: async (id: string, name: string) => reveal(await host().call('clone', { id, name })),
+    clone: async (id: string, name: string, task: CallTask) =>
+      reveal(await host().call('clone', { id, name }, task)),
     remove: async (id: string, files: 'keep' | 'delete') => host().call('remove', { id, files }),
     putBack: async (id: string) => reveal(await host().call('putBack', { id })),
     presets: async () => host().call('presets', undefined),

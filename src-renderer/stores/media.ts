@@ -12,7 +12,7 @@ import type {
   MediumSide,
 } from '../../engine/protocol/media.ts'
 import type { FolderFile } from '../files/folder-files.ts'
-import type { Task } from '../transport/transport.ts'
+import type { CallTask } from '../../engine/protocol/rpc.ts'
 import { toBase64 } from './base64.ts'
 import { useMachines } from './machines.ts'
 
@@ -23,7 +23,7 @@ export const useMedia = defineStore('media', () => {
   const machines = useMachines()
 
   /** Does what the host tells the progress of. @param work gets the name under which it does */
-  async function followed<T>(task: Task, work: (name: string) => Promise<T>): Promise<T> {
+  async function followed<T>(task: CallTask, work: (name: string) => Promise<T>): Promise<T> {
     const name = crypto.randomUUID()
     const stop = machines
       .host()
@@ -36,7 +36,7 @@ export const useMedia = defineStore('media', () => {
   }
 
   /** Sends a folder to the host. @returns its id there */
-  async function send(files: readonly FolderFile[], task: Task): Promise<string> {
+  async function send(files: readonly FolderFile[], task: CallTask): Promise<string> {
     const host = machines.host()
     const folder = await host.call('beginFolder', undefined)
     const total = files.reduce((sum, { file }) => sum + file.size, 0)
@@ -63,7 +63,7 @@ export const useMedia = defineStore('media', () => {
 
   return {
     plan: async (source: ImportSource): Promise<ImportReport> => machines.host().call('planImport', source),
-    importMachine: async (source: ImportSource, name: string, task: Task): Promise<void> =>
+    importMachine: async (source: ImportSource, name: string, task: CallTask): Promise<void> =>
       machines.reveal(
         await followed(task, (of) =>
           machines.host().call('importMachine', { source, name, task: of }, { signal: task.signal }),
@@ -74,7 +74,7 @@ export const useMedia = defineStore('media', () => {
     exportMachine: async (
       id: string,
       kind: Exclude<ExportChoice, 'qemu'>,
-      task: Task,
+      task: CallTask,
     ): Promise<ExportResult> =>
       followed(task, (of) =>
         machines.host().call('exportMachine', { id, kind, task: of }, { signal: task.signal }),
@@ -82,10 +82,10 @@ export const useMedia = defineStore('media', () => {
     mediumOf: async (
       files: readonly FolderFile[],
       wish: Pick<FolderMedium, 'kind' | 'label' | 'sizeMiB'>,
-      task: Task,
+      task: CallTask,
     ): Promise<ImageChoice> => {
       // Sending is most of it, and the rest is told apart.
-      const half = (start: number): Task => ({
+      const half = (start: number): CallTask => ({
         signal: task.signal,
         progress: (part) => task.progress(start + part / 2),
       })
@@ -94,7 +94,7 @@ export const useMedia = defineStore('media', () => {
         machines.host().call('mediumOfFolder', { ...wish, folder, task: of }, { signal: task.signal }),
       )
     },
-    compare: async (before: MediumSide, after: MediumSide, task: Task): Promise<FileChanges> =>
+    compare: async (before: MediumSide, after: MediumSide, task: CallTask): Promise<FileChanges> =>
       followed(task, (of) =>
         machines
           .host()

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
+import type { CallTask } from '../../engine/protocol/rpc.ts'
 import { errorText } from '../i18n/error-text.ts'
-import type { Task } from '../transport/transport.ts'
 import { useLocale } from './locale.ts'
 
 export interface Notice {
@@ -64,7 +64,7 @@ export const useNotices = defineStore('notices', () => {
   async function carryOut<T>(
     title: string,
     failure: string,
-    work: (task: Task) => Promise<T>,
+    work: (task: CallTask) => Promise<T>,
   ): Promise<T | null> {
     const stop = new AbortController()
     const id = nextId++

@@ -31,6 +31,23 @@ it('draws lines straight and branches further in, each below what it came from',
   ).toEqual(['a', 'b', ' c', ' e', ' d', 'lost'])
 })
 
+it('leads a line to each snapshot: straight on, or turning off to a branch', () => {
+  const snapshots = [
+    snapshot('a', null),
+    snapshot('b', 'a'),
+    snapshot('c', 'b'),
+    snapshot('d', 'b'),
+    snapshot('e', 'c'),
+  ]
+  const drawn = { none: ' ', pass: '│', turn: '├', 'last-turn': '└' }
+  expect(
+    treeRows({ snapshots, current: null, startFrom: null }).map(
+      ({ snapshot: { name }, guides, above, below }) =>
+        `${guides.map((guide) => drawn[guide]).join('')}${above ? '↑' : ''}${name}${below ? '↓' : ''}`,
+    ),
+  ).toEqual(['a↓', '↑b↓', '├c↓', '│↑e', '└d'])
+})
+
 it('takes hundreds in a row', () => {
   const snapshots = Array.from({ length: 400 }, (_, at) => snapshot(`s${at}`, at === 0 ? null : `s${at - 1}`))
   expect(treeRows({ snapshots, current: null, startFrom: null })).toHaveLength(400)

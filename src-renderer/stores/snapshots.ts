@@ -1,5 +1,6 @@
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
+import type { CallTask } from '../../engine/protocol/rpc.ts'
 import type { SnapshotList } from '../../engine/protocol/snapshot.ts'
 import { useMachines } from './machines.ts'
 
@@ -28,8 +29,8 @@ export const useSnapshots = defineStore('snapshots', () => {
   return {
     list,
     load,
-    take: (id: string, name: string, notes: string) =>
-      change(id, () => machines.host().call('takeSnapshot', { id, name, notes })),
+    take: (id: string, name: string, notes: string, task: CallTask) =>
+      change(id, () => machines.host().call('takeSnapshot', { id, name, notes }, task)),
     edit: (id: string, snapshot: string, name: string, notes: string) =>
       change(id, () => machines.host().call('editSnapshot', { id, snapshot, name, notes })),
     /** @param saveAs name of a snapshot of what is there now; null gives that up */
@@ -39,8 +40,8 @@ export const useSnapshots = defineStore('snapshots', () => {
       change(id, () => machines.host().call('deleteSnapshot', { id, snapshot })),
     startFrom: (id: string, snapshot: string | null) =>
       change(id, () => machines.host().call('startFrom', { id, snapshot })),
-    clone: async (id: string, snapshot: string, name: string, linked: boolean) =>
-      machines.reveal(await machines.host().call('cloneSnapshot', { id, snapshot, name, linked })),
+    clone: async (id: string, snapshot: string, name: string, linked: boolean, task: CallTask) =>
+      machines.reveal(await machines.host().call('cloneSnapshot', { id, snapshot, name, linked }, task)),
     picture: (id: string, snapshot: string) => machines.host().call('snapshotPicture', { id, snapshot }),
   }
 })

@@ -1,6 +1,7 @@
 import type { Channel } from '../../engine/protocol/channel.ts'
 import type { ImagePurpose } from '../../engine/protocol/desktop-bridge.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import type { CallTask } from '../../engine/protocol/rpc.ts'
 
 /** Where frames come from: a port that also takes acknowledgements, or a stream that is asked for by the view's name. */
 export type FrameSource = { kind: 'port'; port: MessagePort } | { kind: 'stream'; url: string }
@@ -9,14 +10,6 @@ export interface ViewLink {
   channel: Channel
   /** @param view the name that the machine gave this view */
   frames(view: string): FrameSource
-}
-
-/** What a long task gets. */
-export interface Task {
-  /** The user has cancelled it. */
-  readonly signal: AbortSignal
-  /** @param part of it that is done, 0 to 1 */
-  progress(part: number): void
 }
 
 /** All in which the desktop window and the page in a browser differ. */
@@ -32,5 +25,5 @@ export interface Transport {
    * @param purpose what the dialog asks for
    * @returns null when the user chose none
    */
-  chooseImage(file: File | null, task?: Task, purpose?: ImagePurpose): Promise<ImageChoice | null>
+  chooseImage(file: File | null, task?: CallTask, purpose?: ImagePurpose): Promise<ImageChoice | null>
 }

@@ -1,8 +1,8 @@
 import * as v from 'valibot'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
 import { ImageChoice } from '../../engine/protocol/host-contract.ts'
-import { RpcError } from '../../engine/protocol/rpc.ts'
-import type { Task, Transport } from './transport.ts'
+import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
+import type { Transport } from './transport.ts'
 
 function openSocket(path: string): Promise<Channel> {
   return new Promise((resolve, reject) => {
@@ -27,7 +27,7 @@ function openSocket(path: string): Promise<Channel> {
 const Failure = v.object({ code: v.string(), details: v.optional(v.record(v.string(), v.unknown()), {}) })
 
 /** `fetch` does not tell how far an upload is. */
-function send(file: File, task?: Task): Promise<{ ok: boolean; body: unknown }> {
+function send(file: File, task?: CallTask): Promise<{ ok: boolean; body: unknown }> {
   const request = new XMLHttpRequest()
   request.open('PUT', `/media/${encodeURIComponent(file.name)}`)
   request.responseType = 'json'
@@ -41,7 +41,7 @@ function send(file: File, task?: Task): Promise<{ ok: boolean; body: unknown }> 
   })
 }
 
-async function upload(file: File, task?: Task): Promise<ImageChoice> {
+async function upload(file: File, task?: CallTask): Promise<ImageChoice> {
   const { ok, body } = await send(file, task)
   if (ok) return v.parse(ImageChoice, body)
   const failure = v.safeParse(Failure, body)

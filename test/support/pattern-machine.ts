@@ -89,7 +89,7 @@ export class PatternMachine implements Machine {
   run(): RunOutcome {
     if (this.#ended) return this.#ended
     const now = performance.now() * 1e6
-    if (now < this.#next) return { kind: 'idle', wakeNs: this.#next - now }
+    if (now < this.#next) return { kind: 'idle', wakeNs: this.#next - now, held: false }
     this.#next = now + STEP_NS
     this.#drawSquare()
     return { kind: 'slice' }

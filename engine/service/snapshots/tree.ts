@@ -48,6 +48,14 @@ export function keptFile({ kind, path, readonly, ephemeral, overlay }: DriveConf
   return kind !== 'disk' || readonly || ephemeral || path === null ? null : (overlay ?? path)
 }
 
+/** The file that a disk began with, below what snapshots have put over it. */
+export function firstFile(record: VmRecord, file: string): string {
+  const parents = new Map(treeOf(record).layers.map((layer) => [layer.file, layer.parent]))
+  let first = file
+  for (let below = parents.get(first); below; below = parents.get(below)) first = below
+  return first
+}
+
 /** The disks of a machine that snapshots hold. */
 export function keptDisks(machine: MachineConfig): { drive: number; file: string }[] {
   return machine.drives.flatMap((config, drive) => {

@@ -29,6 +29,26 @@ export const app: Record<keyof typeof english, string> = {
   'app.stopAll': 'Ausschalten',
   'app.clearSelection': 'Auswahl aufheben',
 
+  'tour.label': 'Erste Schritte',
+  'tour.at': 'Erste Schritte: {at} von {of}',
+  'tour.start': 'Eine Maschine starten',
+  'tour.startText':
+    'Eine ist bereit: Sie prüft den PC, in dem sie läuft. Klicken Sie auf ihren Bildschirm oder auf Starten.',
+  'tour.screen': 'In ihr tippen',
+  'tour.screenText':
+    'Ein Klick auf den Bildschirm gibt ihr Tastatur und Maus. Die rechte Strg-Taste gibt sie zurück.',
+  'tour.new': 'Eine eigene anlegen',
+  'tour.newText':
+    'Lassen Sie ein Disketten-, CD- oder Plattenabbild irgendwo fallen, oder drücken Sie „Neue Maschine“. F1 hilft auf jeder Seite.',
+  'tour.next': 'Weiter',
+  'tour.skip': 'Überspringen',
+  'tour.done': 'Fertig',
+  'tour.again': 'Noch einmal die ersten Schritte',
+
+  'help.title': 'Benutzerhandbuch',
+  'help.text': 'Wie Vitrine benutzt wird, Kapitel für Kapitel.',
+  'help.chapters': 'Kapitel',
+
   'state.off': 'Aus',
   'state.saved': 'Gesichert',
   'state.starting': 'Startet',
@@ -101,6 +121,8 @@ export const app: Record<keyof typeof english, string> = {
   'template.badge': 'Vorlage',
   'clone.title': '{name} kopieren',
   'clone.text': 'Die Kopie bekommt eigene Platten. Disketten und CDs, die anderswo liegen, werden geteilt.',
+  'clone.busy': '{name} wird angelegt…',
+  'clone.failed': '{name} konnte nicht angelegt werden',
   'clone.name': '{name}, Kopie',
   'clone.action': 'Kopieren',
 }

@@ -23,6 +23,7 @@ export const machine: Record<keyof typeof english, string> = {
   'machine.unusableText':
     'Ihre Datei bleibt, wie sie ist. Nach der Reparatur zeigt die Liste die Maschine wieder.',
   'machine.ended': 'Sie endete unerwartet.',
+  'machine.setIt': 'In den Einstellungen ändern',
   'machine.seeLog': 'Ihr Protokoll',
   'machine.notes': 'Notizen',
   'machine.memory': 'Speicher',

@@ -11,6 +11,7 @@ export const snapshots = {
   'snapshots.startsHere': 'jeder Start',
   'snapshots.choose': 'Wählen Sie einen Sicherungspunkt.',
   'snapshots.picture': 'Bildschirm an diesem Sicherungspunkt',
+  'snapshots.taking': 'Der Sicherungspunkt „{name}“ wird angelegt…',
   'snapshots.restore': 'Hierher zurück…',
   'snapshots.edit': 'Bearbeiten…',
   'snapshots.clone': 'Klonen…',

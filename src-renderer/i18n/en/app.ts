@@ -27,6 +27,23 @@ export const app = {
   'app.stopAll': 'Power off',
   'app.clearSelection': 'Clear selection',
 
+  'tour.label': 'First steps',
+  'tour.at': 'First steps: {at} of {of}',
+  'tour.start': 'Start a machine',
+  'tour.startText': 'One is ready: it tests the PC that it runs in. Click on its screen, or on Start.',
+  'tour.screen': 'Type in it',
+  'tour.screenText': 'A click on the screen gives it keyboard and mouse. The right Ctrl key gives them back.',
+  'tour.new': 'Make your own',
+  'tour.newText': 'Drop a floppy, CD or disk image anywhere, or press New machine. F1 helps on every page.',
+  'tour.next': 'Next',
+  'tour.skip': 'Skip',
+  'tour.done': 'Done',
+  'tour.again': 'First steps again',
+
+  'help.title': 'User guide',
+  'help.text': 'How Vitrine is used, chapter by chapter.',
+  'help.chapters': 'Chapters',
+
   'state.off': 'Off',
   'state.saved': 'Saved',
   'state.starting': 'Starting',
@@ -99,6 +116,8 @@ export const app = {
   'template.badge': 'Template',
   'clone.title': 'Clone {name}',
   'clone.text': 'The copy gets disks of its own. Floppies and CDs that lie elsewhere are shared.',
+  'clone.busy': '{name} is made…',
+  'clone.failed': '{name} could not be made',
   'clone.name': '{name}, copy',
   'clone.action': 'Clone',
 } as const

@@ -21,6 +21,7 @@ export const machine = {
   'machine.unusable': 'This machine cannot be used.',
   'machine.unusableText': 'Its file is left as it is. Repair it and this list shows the machine again.',
   'machine.ended': 'It ended unexpectedly.',
+  'machine.setIt': 'Change it in the settings',
   'machine.seeLog': 'Its log',
   'machine.notes': 'Notes',
   'machine.memory': 'Memory',

@@ -10,6 +10,7 @@ export const snapshots = {
   'snapshots.startsHere': 'every start',
   'snapshots.choose': 'Choose a snapshot.',
   'snapshots.picture': 'Screen at this snapshot',
+  'snapshots.taking': 'The snapshot “{name}” is taken…',
   'snapshots.restore': 'Go back here…',
   'snapshots.edit': 'Edit…',
   'snapshots.clone': 'Clone…',

@@ -1,0 +1,397 @@
+// npm run build && node test/bench/desktop.mjs [start|click|frames|windows|library|log …] [--json FILE]
+// Measures what a user of the desktop waits for, on the web host in Chromium. Linux only: CPU time comes from /proc.
+// Its results and what they mean stand in docs/benchmarks-desktop.md.
+import { spawn } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { chromium } from 'playwright-core'
+import { assembleFile } from '../../scripts/lib/assembler.mjs'
+import { at, root } from '../../scripts/lib/steps.mjs'
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking']
+const TICKS_PER_SECOND = 100
+const DEMO = 'vitrine-diagnostics'
+const WINDOW = { width: 1400, height: 900 }
+/** How long frames are counted, in seconds. */
+const SPAN_S = 10
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, reps: { type: 'string', default: '5' } },
+})
+const reps = Number(values.reps)
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[(numbers.length - 1) >> 1]
+const ms = (numbers) =>
+  `median ${median(numbers).toFixed(0)} ms of ${numbers.map((n) => n.toFixed(0)).join(', ')}`
+
+/** A library of its own in a folder that is removed at the end. */
+const folder = mkdtempSync(join(tmpdir(), 'vitrine-desktop-bench-'))
+const home = (name) => join(folder, name)
+
+/** Starts the web host. @param how arguments of Node */
+function serve(library, how = ['out/cli/index.js', 'serve', '--port', '0']) {
+  const { DISPLAY: _, ...env } = process.env
+  const startedAt = performance.now()
+  const child = spawn(process.execPath, how, {
+    cwd: root,
+    env: { ...env, VITRINE_HOME: library, VITRINE_WEB: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  })
+  const address = new Promise((resolve, reject) => {
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      said += text
+      const found = /http:\S+/.exec(said)
+      if (found) resolve(found[0])
+    })
+    child.once('exit', (code) => reject(new Error(`the host ended with ${code}`)))
+  })
+  const stop = async () => {
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    process.kill(-Number(child.pid), 'SIGTERM')
+    await Promise.race([ended, delay(5000)])
+    try {
+      process.kill(-Number(child.pid), 'SIGKILL')
+    } catch {
+      // It has ended, as it should.
+    }
+  }
+  return { pid: child.pid, startedAt, address, stop }
+}
+
+/** The processes below one, itself included. */
+function family(pid) {
+  let children = ''
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`))
+      children += ` ${readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')}`
+  } catch {
+    return []
+  }
+  return [
+    pid,
+    ...children
+      .split(' ')
+      .filter(Boolean)
+      .flatMap((child) => family(Number(child))),
+  ]
+}
+
+/** CPU seconds of processes. */
+function secondsOf(pids) {
+  return pids.reduce((sum, pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return sum + (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+    } catch {
+      return sum
+    }
+  }, 0)
+}
+
+async function withBrowser(work) {
+  const server = await chromium.launchServer({ executablePath: CHROMIUM, args: FLAGS })
+  const browser = await chromium.connect(server.wsEndpoint())
+  try {
+    return await work(browser, server.process().pid)
+  } finally {
+    await browser.close()
+    await server.close()
+  }
+}
+
+/** From `npm start` to a manager that can be used, in a browser that is open already. */
+async function start() {
+  const library = home('start')
+  const npm = process.env.npm_execpath ?? realpathSync('/usr/bin/npm')
+  return withBrowser(async (browser) => {
+    const took = { 'npm start': [], 'vitrine serve': [] }
+    for (const [name, how] of [
+      ['vitrine serve', ['out/cli/index.js', 'serve', '--port', '0']],
+      ['npm start', [npm, 'start', '--silent']],
+    ])
+      for (let turn = 0; turn <= reps; turn++) {
+        const page = await browser.newPage({ viewport: WINDOW })
+        const host = serve(library, how)
+        await page.goto(await host.address)
+        await page.getByTestId('start').waitFor()
+        if (turn > 0) took[name].push(performance.now() - host.startedAt) // the first one warms the caches
+        await page.close()
+        await host.stop()
+      }
+    return Object.fromEntries(Object.entries(took).map(([name, times]) => [`${name} to usable`, ms(times)]))
+  })
+}
+
+/** From the click on Start to the first frame on the screen. */
+async function click() {
+  const host = serve(home('click'))
+  try {
+    return await withBrowser(async (browser) => {
+      const page = await browser.newPage({ viewport: WINDOW })
+      await page.goto(await host.address)
+      const times = []
+      for (let turn = 0; turn <= reps; turn++) {
+        await page.getByTestId('start').waitFor()
+        const time = await page.evaluate(
+          () =>
+            new Promise((resolve) => {
+              const startedAt = performance.now()
+              const look = () =>
+                document.querySelector('[data-testid=screen]')?.dataset.size
+                  ? resolve(performance.now() - startedAt)
+                  : requestAnimationFrame(look)
+              document.querySelector('[data-testid=start]').click()
+              look()
+            }),
+        )
+        if (turn > 0) times.push(time)
+        await page.getByRole('button', { name: 'Power off' }).click()
+        await page.getByRole('alertdialog').getByRole('button', { name: 'Power off' }).click()
+        await page.getByTestId('state').getByText('Off').waitFor()
+      }
+      return { 'click on Start to the first frame': ms(times) }
+    })
+  } finally {
+    await host.stop()
+  }
+}
+
+/** The guest of desktop-guest.asm as machines of a library. */
+async function desktops(library, count) {
+  const image = join(folder, 'desktop.img')
+  if ((await assembleFile(at('test/bench/desktop-guest.asm'), image)) !== 0) throw new Error('no guest')
+  const sector = readFileSync(image)
+  writeFileSync(image, Buffer.concat([sector, Buffer.alloc(1_474_560 - sector.length)]))
+  for (let number = 1; number <= count; number++)
+    await run(library, ['create', `Desktop ${number}`, '--memory', '16', '--floppy', image])
+}
+
+const run = (library, args) =>
+  new Promise((resolve, reject) =>
+    spawn(process.execPath, ['out/cli/index.js', ...args], {
+      cwd: root,
+      env: { ...process.env, VITRINE_HOME: library },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    }).once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${args[0]}: ${code}`)))),
+  )
+
+/** Opens a page on a machine and starts it. */
+async function show(browser, address, id) {
+  const page = await browser.newPage({ viewport: WINDOW })
+  await page.goto(address)
+  await page.locator(`[data-machine=${id}]`).click()
+  await page.getByTestId('start').click()
+  await page.locator('[data-testid=screen][data-size="1024x768"]').waitFor()
+  return page
+}
+
+/** Times from a key to its echo in the picture, in ms. */
+const echoes = (page, count) =>
+  page.evaluate(async (times) => {
+    const screen = document.querySelector('[data-testid=screen]')
+    const probe = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true })
+    const corner = () => {
+      probe.drawImage(screen, 4, 4, 1, 1, 0, 0, 1, 1)
+      return probe.getImageData(0, 0, 1, 1).data.join()
+    }
+    const key = (type) =>
+      window.dispatchEvent(
+        new KeyboardEvent(type, { code: 'KeyA', key: 'a', bubbles: true, cancelable: true }),
+      )
+    screen.focus()
+    screen.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', code: 'Enter', bubbles: true }))
+    const found = []
+    for (let turn = 0; turn < times; turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 150 + Math.random() * 100))
+      const before = corner()
+      const startedAt = performance.now()
+      key('keydown')
+      await new Promise((resolve) => {
+        const look = () => (corner() === before ? requestAnimationFrame(look) : resolve())
+        look()
+      })
+      found.push(performance.now() - startedAt)
+      key('keyup')
+    }
+    return found
+  }, count)
+
+/** Frames that a page was shown in a while, as the machine counts them. */
+async function framesPerSecond(page) {
+  const text = await page.getByTestId('activity').getByText('Frames a second').locator('..').textContent()
+  return Number(/(\d+)\s*$/.exec(text)?.[1] ?? Number.NaN)
+}
+
+async function frames() {
+  return measureFrames(1)
+}
+
+/** Three windows on three machines, all of which move. */
+async function windows() {
+  return measureFrames(3)
+}
+
+async function measureFrames(count) {
+  const library = home(`frames-${count}`)
+  const host = serve(library)
+  const login = await host.address
+  await desktops(library, count)
+  try {
+    return await withBrowser(async (browser, browserPid) => {
+      const context = await browser.newContext({ viewport: WINDOW })
+      const pages = []
+      for (let number = 1; number <= count; number++) {
+        const address = number === 1 ? login : new URL(login).origin
+        pages.push(await show(context, address, `desktop-${number}`))
+      }
+      await delay(3000)
+      const pids = [...family(host.pid), ...family(browserPid)]
+      const before = secondsOf(pids)
+      const startedAt = performance.now()
+      const rates = []
+      for (let second = 0; second < SPAN_S; second++) {
+        await delay(1000)
+        for (const page of pages) rates.push(await framesPerSecond(page))
+      }
+      const seconds = (performance.now() - startedAt) / 1000
+      const cpu = secondsOf(pids) - before
+      const rate = rates.reduce((sum, one) => sum + one, 0) / rates.length
+      const echo = await echoes(pages.at(-1), 20)
+      return {
+        windows: count,
+        'frames a second and window': rate.toFixed(1),
+        'CPU a frame, all processes': `${((cpu / seconds / rate / count) * 1000).toFixed(2)} ms`,
+        'CPU in all': `${((cpu / seconds) * 100).toFixed(0)} % of a core`,
+        'key to echo': ms(echo),
+      }
+    })
+  } finally {
+    await host.stop()
+  }
+}
+
+/** 200 machines: until they are listed, and how the list scrolls. */
+async function library() {
+  const place = home('library')
+  for (let number = 0; number < 200; number++) {
+    const machine = join(place, 'machines', `machine-${number}`)
+    mkdirSync(machine, { recursive: true })
+    const drives = [{ kind: 'floppy', path: null }]
+    const record = {
+      version: 1,
+      name: `Machine ${number}`,
+      group: number % 5 === 0 ? '' : `Group ${number % 10}`,
+      tags: ['bench'],
+      machine: { version: 1, memoryMiB: 16, drives },
+    }
+    writeFileSync(join(machine, 'vm.json'), JSON.stringify(record))
+  }
+  return withBrowser(async (browser) => {
+    const times = []
+    let scrolled
+    for (let turn = 0; turn <= 3; turn++) {
+      const page = await browser.newPage({ viewport: WINDOW })
+      const host = serve(place)
+      await page.goto(await host.address)
+      await page.locator('[data-machine=machine-199]').waitFor({ state: 'attached' })
+      if (turn > 0) times.push(performance.now() - host.startedAt)
+      if (turn === 3)
+        scrolled = await page.evaluate(async () => {
+          const list = document.querySelector('[role=tree]')
+          const gaps = []
+          let last = performance.now()
+          for (let frame = 0; frame < 240; frame++) {
+            list.scrollTop += 40 * (frame < 120 ? 1 : -1)
+            await new Promise(requestAnimationFrame)
+            gaps.push(performance.now() - last)
+            last = performance.now()
+          }
+          gaps.sort((a, b) => a - b)
+          return { median: gaps[120], p95: gaps[228], worst: gaps[239] }
+        })
+      await page.close()
+      await host.stop()
+    }
+    const { median: usual, p95, worst } = scrolled
+    return {
+      'start to 200 machines listed': ms(times),
+      'a frame while scrolling': `median ${usual.toFixed(1)}, 95 % ${p95.toFixed(1)}, worst ${worst.toFixed(1)} ms`,
+    }
+  })
+}
+
+/** A log of a month: from the click on its tab to its last line. */
+async function log() {
+  const place = home('log')
+  const host = serve(place)
+  try {
+    const address = await host.address
+    const logs = join(place, 'machines', DEMO, 'logs')
+    mkdirSync(logs, { recursive: true })
+    // A line every 15 seconds: more than the host keeps, which begins a new file at 1 MiB.
+    const lines = Array.from({ length: 30 * 24 * 240 }, (_, number) => {
+      const atMs = Date.UTC(2026, 9, 1) + number * 15_000
+      const text = `what happened to the machine, number ${number}`
+      return `${JSON.stringify({ atMs, level: number % 50 ? 'info' : 'warning', text })}\n`
+    })
+    writeFileSync(join(logs, 'machine.log'), lines.join(''))
+    return await withBrowser(async (browser) => {
+      const page = await browser.newPage({ viewport: WINDOW })
+      await page.goto(address)
+      await page.getByRole('tab', { name: 'Details' }).waitFor()
+      const times = []
+      for (let turn = 0; turn < reps; turn++) {
+        const startedAt = performance.now()
+        await page.getByRole('tab', { name: 'Log' }).click()
+        await page
+          .getByTestId('log')
+          .getByText(`number ${lines.length - 1}`)
+          .waitFor()
+        times.push(performance.now() - startedAt)
+        await page.getByRole('tab', { name: 'Details' }).click()
+      }
+      const sought = `number ${lines.length - 3000}`
+      const searched = performance.now()
+      await page.getByRole('tab', { name: 'Log' }).click()
+      await page.getByRole('searchbox', { name: 'Find in the log' }).fill(sought)
+      await page.getByTestId('log').getByText(sought).waitFor()
+      const found = performance.now() - searched
+      return {
+        lines: lines.length,
+        'click to the last line': ms(times),
+        'click to a line found': `${found.toFixed(0)} ms`,
+      }
+    })
+  } finally {
+    await host.stop()
+  }
+}
+
+const benches = { start, click, frames, windows, library, log }
+const wanted = positionals.length > 0 ? positionals : Object.keys(benches)
+const results = {}
+try {
+  for (const name of wanted) {
+    if (!benches[name]) throw new Error(`there is no ${name}; there are ${Object.keys(benches).join(', ')}`)
+    results[name] = await benches[name]()
+    console.log(name, results[name])
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
