@@ -52,7 +52,7 @@ export class AutoSnapshotSchedule {
   }
 
   close(): void {
-    for (const id of [...this.#timers.keys()]) this.disarm(id)
+    for (const id of this.#timers.keys()) this.disarm(id)
   }
 
   #arm(id: string, waitMs: number): void {
