@@ -103,6 +103,14 @@ function secondsOf(pids) {
   }, 0)
 }
 
+/** What a process is, by its command. */
+function kindOf(pid) {
+  const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  if (command.includes('vm-process')) return 'machine'
+  if (command.includes('out/cli')) return 'host'
+  return /--utility-sub-type=(\w+)/.exec(command)?.[1] ?? /--type=([\w-]+)/.exec(command)?.[1] ?? 'browser'
+}
+
 async function withBrowser(work) {
   const server = await chromium.launchServer({ executablePath: CHROMIUM, args: FLAGS })
   const browser = await chromium.connect(server.wsEndpoint())
@@ -261,7 +269,7 @@ async function measureFrames(count) {
       }
       await delay(3000)
       const pids = [...family(host.pid), ...family(browserPid)]
-      const before = secondsOf(pids)
+      const before = new Map(pids.map((pid) => [pid, secondsOf([pid])]))
       const startedAt = performance.now()
       const rates = []
       for (let second = 0; second < SPAN_S; second++) {
@@ -269,13 +277,18 @@ async function measureFrames(count) {
         for (const page of pages) rates.push(await framesPerSecond(page))
       }
       const seconds = (performance.now() - startedAt) / 1000
-      const cpu = secondsOf(pids) - before
+      const spent = pids.map((pid) => [kindOf(pid), secondsOf([pid]) - before.get(pid)])
+      const cpu = spent.reduce((sum, [, one]) => sum + one, 0)
       const rate = rates.reduce((sum, one) => sum + one, 0) / rates.length
       const echo = await echoes(pages.at(-1), 20)
       return {
         windows: count,
         'frames a second and window': rate.toFixed(1),
         'CPU a frame, all processes': `${((cpu / seconds / rate / count) * 1000).toFixed(2)} ms`,
+        'of that': spent
+          .filter(([, one]) => one > 0.05)
+          .map(([kind, one]) => `${kind} ${((one / seconds / rate / count) * 1000).toFixed(2)}`)
+          .join(', '),
         'CPU in all': `${((cpu / seconds) * 100).toFixed(0)} % of a core`,
         'key to echo': ms(echo),
       }
