@@ -355,6 +355,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       words: Uint8Array.from(new Uint8Array(this.state.words.buffer, 0, State.END)),
       msrs: this.msrs.save(),
       pdpt: this.mmu.pdpt,
+      testRegisters: this.control.testRegisters,
       halted: this.#halted,
       nmi: this.#attends(Attention.NMI),
       interrupt: this.#attends(Attention.INTERRUPT),
@@ -368,6 +369,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     new Uint8Array(this.state.words.buffer, 0, State.END).set(saved.words)
     this.msrs.restore(saved.msrs)
     this.mmu.pdpt = saved.pdpt
+    this.control.testRegisters = saved.testRegisters
     this.#halted = saved.halted
     this.state.setWord(State.ATTENTION, 0)
     this.#attend(Attention.NMI, saved.nmi)
@@ -422,6 +424,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   memoryReplaced(): void {
     this.code.flush()
+  }
+
+  forgetTranslations(): void {
+    this.mmu.flush(true)
   }
 
   counters(): VcpuCounters {

@@ -7,6 +7,8 @@ export type Feature =
   | '286'
   | '386'
   | '486'
+  /** MOV of the test registers, which the Pentium has no more. */
+  | 'test-registers'
   | 'cpuid'
   | 'fpu'
   | 'tsc'

@@ -127,6 +127,12 @@ export function describeSystem(isa: InstructionSet): void {
   add('MOVDR', '0f 23 /r Cd,Rd', (b, d, s) => b.system(SystemOp.MOV_TO_DR, d.read(), s.read()), {
     feature: '386',
   })
+  add('MOVRT', '0f 24 /r Rd,Cd', (b, d, s) => b.system(SystemOp.MOV_FROM_TR, s.read(), d.registerAddress()), {
+    feature: 'test-registers',
+  })
+  add('MOVTR', '0f 26 /r Cd,Rd', (b, d, s) => b.system(SystemOp.MOV_TO_TR, d.read(), s.read()), {
+    feature: 'test-registers',
+  })
   add('WRMSR', '0f 30', (b) => b.system(SystemOp.WRMSR), { feature: 'msr' })
   add(
     'RDTSC',

@@ -137,6 +137,8 @@ export class KvmVcpu implements Vcpu {
 
   memoryReplaced(): void {}
 
+  forgetTranslations(): void {}
+
   // Running.
 
   run(): VcpuExit {
@@ -265,6 +267,7 @@ export class KvmVcpu implements Vcpu {
       words: Uint8Array.from(new Uint8Array(this.#state.words.buffer, 0, State.END)),
       msrs: takeMsrs(this.#cpu, this.#msrs, special.efer),
       pdpt: pageDirectoryPointers(this.#state, (address) => config.memory.read(address, 4)),
+      testRegisters: new Array<number>(8).fill(0),
       halted: this.#halted,
       nmi: nmi || this.#nmiRequested,
       interrupt: this.#interruptRequested,

@@ -161,6 +161,7 @@ class Pc implements Machine {
       this.#clock,
       () => this.#pending !== null || this.#stalled !== null,
       config.knobs.instructionsPerSecond,
+      config.knobs.smallTlb ? () => cpu.forgetTranslations() : undefined,
     )
     this.#bays.attach(this.#board.fdc, this.#board.ide)
     this.#openDebugFiles()

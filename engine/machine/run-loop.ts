@@ -51,6 +51,8 @@ export class RunLoop {
     private readonly hasEvent: () => boolean,
     /** Cap on instructions per second of guest time, for systems that time loops. */
     private readonly instructionsPerSecond = Infinity,
+    /** Called before each stretch of half a millisecond at the most. */
+    private readonly beforeStretch: () => void = () => {},
   ) {
     // A budget of instructions is a guess; a processor that keeps to its time needs no second look.
     this.#longestNs = cpu.retiredNow === null ? Infinity : MAX_STRETCH_NS
@@ -89,6 +91,7 @@ export class RunLoop {
           held: true,
         }
       this.#deadlineNs = now + stretch
+      this.beforeStretch()
       const before = cpu.retired
       const exit = cpu.run(
         Math.max(MIN_BUDGET, Math.floor(stretch * Math.min(this.#rate, this.instructionsPerSecond / 1e9))),

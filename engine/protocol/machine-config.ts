@@ -102,6 +102,11 @@ export const Knobs = v.strictObject({
   busyPolling: v.optional(v.boolean()),
   /** There is a high precision event timer; systems before Windows Vista and Linux 2.6 do without. */
   hpet: v.optional(v.boolean()),
+  /**
+   * Translations of addresses are forgotten every half millisecond at the latest, as they were soon pushed out of the small
+   * TLBs of the time: Windows 95 to Me change entries of page tables and do not tell the processor.
+   */
+  smallTlb: v.optional(v.boolean()),
   /** The clock chip holds local time, as DOS and Windows expect, instead of UTC. */
   localTime: v.optional(v.boolean()),
   /** Minutes east of UTC for `localTime`; the host's zone when absent. */

@@ -12,6 +12,12 @@ const CR0_MASK =
 const DR6_FIXED = 0xffff0ff0 | 0
 const DR7_FIXED = 0x400
 
+/** TR6 with its command bit, TR7 with the bit that says whether it was found (486 manual, 10.6). */
+const TLB_COMMAND = 6
+const TLB_LOOK_UP = 1
+const TLB_DATA = 7
+const TLB_HIT = 0x10
+
 /** Control, debug and test registers (SDM vol. 3, 2.5 and 17.2). */
 export class ControlRegisters {
   /** Called after CR0, CR4 or EFER changed what decoded code depends on. */
@@ -125,16 +131,26 @@ export class ControlRegisters {
     return State.DEBUG + 4 * (index === 4 ? 6 : index === 5 ? 7 : index)
   }
 
-  /** TR3-TR7 of the 386 and 486; later processors do not have them. */
+  /** TR6 and TR7 of the 386, TR3 to TR7 of the 486. Caches and TLB are not there to be tested: a look-up finds nothing. */
   readTest(index: number): number {
+    const first = this.model.features.has('486') ? 3 : 6
+    if (!this.model.features.has('test-registers') || index < first) throw invalidOpcode()
     this.#privileged()
-    if (this.model.features.has('tsc') || index < 3) throw invalidOpcode()
     return this.#testRegisters[index]!
   }
 
   writeTest(index: number, value: number): void {
     this.readTest(index)
     this.#testRegisters[index] = value
+    if (index === TLB_COMMAND && value & TLB_LOOK_UP) this.#testRegisters[TLB_DATA]! &= ~TLB_HIT
+  }
+
+  get testRegisters(): number[] {
+    return [...this.#testRegisters]
+  }
+
+  set testRegisters(values: readonly number[]) {
+    this.#testRegisters.set(values)
   }
 
   invalidate(linear: number): void {

@@ -61,7 +61,7 @@ const CR4_P6 = 0x3ff
 export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
   '386': {
     name: '386',
-    features: new Set(BASE),
+    features: new Set([...BASE, 'test-registers']),
     signature: 0x308,
     featureBits: 0,
     maxLeaf: 0,
@@ -72,7 +72,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
   },
   '486': {
     name: '486',
-    features: new Set(I486),
+    features: new Set([...I486, 'test-registers']),
     signature: 0x480,
     featureBits: EDX.FPU | EDX.VME | EDX.PSE,
     maxLeaf: 1,

@@ -40,6 +40,32 @@ const INITIAL: Record<number, Wide> = {
   0x277: { low: 0x00070406, high: 0x00070406 },
 }
 
+/** Memory types of ranges, and of the page attribute table, which has uncached with overriding on top (SDM vol. 3, 11.11 and 11.12). */
+const RANGE_TYPES = new Set([0, 1, 4, 5, 6])
+const PAGE_TYPES = new Set([...RANGE_TYPES, 7])
+const PAT = 0x277
+const DEFAULT_TYPE = 0x2ff
+/** Its memory type, FE and E. */
+const DEFAULT_TYPE_BITS = 0xcff
+const FIRST_VARIABLE = 0x200
+const VARIABLE_REGISTERS = 16
+const FIXED = [0x250, 0x258, 0x259, ...span(0x268, 8)]
+/** What addresses of 36 bits have in their high word. */
+const ADDRESS_HIGH = 0xf
+
+/** Whether a register of memory types can have a value; others can have any. */
+function isPossible(index: number, { low, high }: Wide): boolean {
+  const are = (types: ReadonlySet<number>): boolean =>
+    [low, high].every((word) => [0, 8, 16, 24].every((shift) => types.has((word >>> shift) & 0xff)))
+  if (index === PAT) return are(PAGE_TYPES)
+  if (FIXED.includes(index)) return are(RANGE_TYPES)
+  if (index === DEFAULT_TYPE) return !(low & ~DEFAULT_TYPE_BITS) && high === 0 && RANGE_TYPES.has(low & 0xff)
+  if (index < FIRST_VARIABLE || index >= FIRST_VARIABLE + VARIABLE_REGISTERS) return true
+  // A base has a type in its low byte, a mask its valid bit in bit 11; the rest below the page is reserved.
+  const fits = index & 1 ? !(low & 0x7ff) : !(low & 0xf00) && RANGE_TYPES.has(low & 0xff)
+  return fits && high <= ADDRESS_HIGH
+}
+
 /** Model-specific registers. Unknown ones fault, as silicon does. */
 export class Msrs {
   #plain = new Map<number, Wide>()
@@ -59,7 +85,7 @@ export class Msrs {
     for (const index of numbers) this.#put(index, { ...(INITIAL[index] ?? { low: 0, high: 0 }) })
     if (!this.model.features.has('p6')) return
     // Memory type ranges, variable and fixed, and machine-check banks.
-    const ranges = [...span(0x200, 16), 0x250, 0x258, 0x259, ...span(0x268, 8), ...span(0x400, 20)]
+    const ranges = [...span(FIRST_VARIABLE, VARIABLE_REGISTERS), ...FIXED, ...span(0x400, 20)]
     for (const index of ranges) this.#plain.set(index, { low: 0, high: 0 })
   }
 
@@ -86,7 +112,7 @@ export class Msrs {
       this.#noExecute = (value.low & NXE) !== 0
       return this.host.setNoExecute(this.#noExecute)
     }
-    if (!this.#plain.has(index)) throw generalProtection()
+    if (!this.#plain.has(index) || !isPossible(index, value)) throw generalProtection()
     if (!READ_ONLY.has(index)) this.#put(index, value)
   }
 

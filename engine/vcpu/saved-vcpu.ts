@@ -12,6 +12,8 @@ export const SAVED_VCPU = v.object({
   msrs: v.pipe(v.array(v.tuple([word, word, word])), v.maxLength(1000)),
   /** The four page-directory pointers of PAE as the processor holds them, two words each. */
   pdpt: v.pipe(v.array(word), v.length(8)),
+  /** TR0 to TR7, as far as there are. Missing in states of earlier builds. */
+  testRegisters: v.optional(v.pipe(v.array(word), v.length(8)), () => new Array<number>(8).fill(0)),
   halted: v.boolean(),
   /** An NMI waits. */
   nmi: v.boolean(),

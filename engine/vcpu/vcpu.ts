@@ -51,6 +51,8 @@ export interface Vcpu {
   setRegister(index: number, value: number): void
   /** Memory was replaced behind the processor's back: nothing it knows of it holds. */
   memoryReplaced(): void
+  /** Forgets translations of addresses, as a TLB may do at any time; a processor that is the host's own need not. */
+  forgetTranslations(): void
   /** Architectural state between two runs, in the one format that all processors share. */
   save(): unknown
   /** Throws `state-invalid`. */

@@ -31,6 +31,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
       'ideInterruptDelayUs',
       'floppyTypes',
       'hpet',
+      'smallTlb',
       'bootMenuMs',
       'localTime',
       'utcOffsetMinutes',

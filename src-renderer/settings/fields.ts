@@ -235,6 +235,7 @@ export const FIELDS: readonly Field[] = [
     control: { kind: 'number', least: 0, most: 100_000, unit: 'unit.us', optional: true },
   },
   { id: 'busyPolling', category: 'legacy', at: knob('busyPolling'), control: { kind: 'toggle' } },
+  { id: 'smallTlb', category: 'legacy', at: knob('smallTlb'), control: { kind: 'toggle' } },
   { id: 'hpet', category: 'legacy', at: knob('hpet'), control: { kind: 'toggle' } },
   { id: 'floppyTypes', category: 'legacy', at: knob('floppyTypes'), control: { kind: 'floppy-types' } },
 ]

@@ -112,6 +112,9 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.busyPolling': 'Ständiges Abfragen',
   'setting.busyPolling.help':
     'Programme, die dauernd nach einer Taste fragen, beschäftigen den Prozessor. Aus: Tut ein Programm eine Weile nichts anderes, hält das BIOS den Prozessor an, bis etwas geschieht.',
+  'setting.smallTlb': 'Vergessliche Adressübersetzung',
+  'setting.smallTlb.help':
+    'Windows 95, 98 und Me ändern Seitentabellen, ohne es dem Prozessor zu sagen; merkt er sich zu viel, stürzen Programme zufällig ab. Etwas langsamer.',
   'setting.hpet': 'HPET (genauer Zeitgeber)',
   'setting.hpet.help': 'Ein HPET neben den älteren Zeitgebern. Für Windows XP und früher besser aus.',
   'setting.floppyTypes': 'Typen der Diskettenlaufwerke',

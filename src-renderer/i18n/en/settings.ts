@@ -109,6 +109,9 @@ export const settings = {
   'setting.busyPolling': 'Busy polling',
   'setting.busyPolling.help':
     'Programs that ask for a key over and over keep the processor busy. Off: once a program has done nothing else for a moment, the BIOS halts the processor until something happens.',
+  'setting.smallTlb': 'Forgetful address translation',
+  'setting.smallTlb.help':
+    'Windows 95, 98 and Me change page tables without telling the processor, and programs fail at random where it remembers for long. A little slower.',
   'setting.hpet': 'High precision event timer',
   'setting.hpet.help': 'An HPET beside the older timers. Leave it off for Windows XP and before.',
   'setting.floppyTypes': 'Floppy drive types',

@@ -120,6 +120,21 @@ describe.each(['interpreter', 'jit'] as const)('the whole machine, %s', (accel) 
     }
   })
 
+  it.each([
+    [false, 1],
+    [true, 2],
+  ])('forgets translations where that is asked for: %s', (smallTlb, found) => {
+    const boot = join(folder, 'boot.img')
+    writeBootFloppy(boot, STALE_READER)
+    const drives = [{ kind: 'floppy' as const, path: boot, readonly: true }]
+    const machine = createMachine(machineConfig({ accel, drives, knobs: { smallTlb } }))
+    try {
+      expect(runToExit(machine)).toBe(found)
+    } finally {
+      machine.close()
+    }
+  })
+
   it('has a serial mouse in place of the PS/2 mouse, which a driver finds and follows', () => {
     const boot = join(folder, 'boot.img')
     writeBootFloppy(boot, MOUSE_DRIVER)
@@ -284,6 +299,54 @@ const PROTECTED_CALLER = `
     dq 0x000093000000ffff
     dq 0x00009b0f0000ffff
     dq 0x00409b0f0000ffff
+`
+
+/** Changes an entry of a page table without invalidating it, works for a while, and ends with what the page holds then. */
+const STALE_READER = `
+    cli
+    lgdt [gdtr]
+    mov eax, cr0
+    or al, 1
+    mov cr0, eax
+    jmp dword 0x08:protected
+    bits 32
+  protected:
+    mov ax, 0x10
+    mov ds, ax
+    mov dword [0x20000], 0x21007
+    xor ecx, ecx
+  fill:
+    mov eax, ecx
+    shl eax, 12
+    or al, 7
+    mov [0x21000 + ecx * 4], eax
+    inc ecx
+    cmp ecx, 1024
+    jb fill
+    mov dword [0x60000], 1
+    mov dword [0x61000], 2
+    mov eax, 0x20000
+    mov cr3, eax
+    mov eax, cr0
+    or eax, 0x80000000
+    mov cr0, eax
+    mov eax, [0x60000]
+    mov dword [0x21000 + 0x60 * 4], 0x61007
+    mov ecx, 3000000
+  work:
+    dec ecx
+    jnz work
+    mov eax, [0x60000]
+    out 0xf4, al
+    hlt
+  gdtr:
+    dw 0x17
+    dd gdt
+  gdt:
+    dq 0
+    dq 0x00cf9b000000ffff
+    dq 0x00cf93000000ffff
+    bits 16
 `
 
 /** Tells on COM1 how the mouse on COM2 calls itself, and ends with 1 when it has moved as the test moves it. */
