@@ -61,11 +61,9 @@ afterEach(async () => {
 const ask = (url: string, headers = {}): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => get(url, { headers, agent: false }, resolve).on('error', reject))
 
-async function socket(path: string): Promise<WebSocket> {
-  const opened = new WebSocket(origin.replace('http', 'ws') + path, { headers: { cookie, origin } })
-  await new Promise((resolve) => opened.once('open', resolve))
-  return opened
-}
+/** What comes with the answer that opens it is heard as well: whoever listens is there before. */
+const socket = (path: string): WebSocket =>
+  new WebSocket(origin.replace('http', 'ws') + path, { headers: { cookie, origin } })
 
 interface Viewer {
   session: WebSocket
@@ -75,7 +73,7 @@ interface Viewer {
 
 /** Opens a view and asks for its frames, which nobody reads yet. */
 async function view(): Promise<Viewer> {
-  const session = await socket('/machines/busy/view')
+  const session = socket('/machines/busy/view')
   const client = new RpcClient<ViewContract>(viewContract, socketChannel(session))
   const name = await new Promise<string>((resolve) => client.on('opened', (opened) => resolve(opened.view)))
   const frames = await ask(`${origin}/machines/busy/frames?view=${name}`, { cookie })
@@ -113,7 +111,9 @@ async function memory(): Promise<number[]> {
 
 describe.skipIf(reason)('a viewer of a machine', () => {
   it('that stops reading is sent no more, holds up nobody, and goes when its session ends', async () => {
-    const manager = new RpcClient<HostContract>(hostContract, socketChannel(await socket('/host')))
+    const library = socket('/host')
+    const manager = new RpcClient<HostContract>(hostContract, socketChannel(library))
+    await new Promise((resolve) => library.once('open', resolve))
     await manager.call('start', { id: 'busy' })
     const [slow, quick] = [await view(), await view()]
     slow.frames.pause()
