@@ -1,4 +1,4 @@
-// npm run build && node test/bench/desktop.mjs [start|click|frames|windows|library|log …] [--json FILE]
+// npm run build && node test/bench/desktop.mjs [start|click|frames|unscaled|windows|library|log …] [--json FILE]
 // Measures what a user of the desktop waits for, on the web host in Chromium. Linux only: CPU time comes from /proc.
 // Its results and what they mean stand in docs/benchmarks-desktop.md.
 import { spawn } from 'node:child_process'
@@ -180,13 +180,15 @@ async function click() {
 }
 
 /** The guest of desktop-guest.asm as machines of a library. */
-async function desktops(library, count) {
+async function desktops(library, count, scaling) {
   const image = join(folder, 'desktop.img')
   if ((await assembleFile(at('test/bench/desktop-guest.asm'), image)) !== 0) throw new Error('no guest')
   const sector = readFileSync(image)
   writeFileSync(image, Buffer.concat([sector, Buffer.alloc(1_474_560 - sector.length)]))
-  for (let number = 1; number <= count; number++)
+  for (let number = 1; number <= count; number++) {
     await run(library, ['create', `Desktop ${number}`, '--memory', '16', '--floppy', image])
+    await run(library, ['set', `desktop-${number}`, `scaling=${scaling}`])
+  }
 }
 
 const run = (library, args) =>
@@ -246,19 +248,24 @@ async function framesPerSecond(page) {
 }
 
 async function frames() {
-  return measureFrames(1)
+  return measureFrames(1, 'fit')
+}
+
+/** Without a browser that scales every picture. */
+async function unscaled() {
+  return measureFrames(1, 'original')
 }
 
 /** Three windows on three machines, all of which move. */
 async function windows() {
-  return measureFrames(3)
+  return measureFrames(3, 'fit')
 }
 
-async function measureFrames(count) {
-  const library = home(`frames-${count}`)
+async function measureFrames(count, scaling) {
+  const library = home(`frames-${count}-${scaling}`)
   const host = serve(library)
   const login = await host.address
-  await desktops(library, count)
+  await desktops(library, count, scaling)
   try {
     return await withBrowser(async (browser, browserPid) => {
       const context = await browser.newContext({ viewport: WINDOW })
@@ -395,7 +402,7 @@ async function log() {
   }
 }
 
-const benches = { start, click, frames, windows, library, log }
+const benches = { start, click, frames, unscaled, windows, library, log }
 const wanted = positionals.length > 0 ? positionals : Object.keys(benches)
 const results = {}
 try {
