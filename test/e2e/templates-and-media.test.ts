@@ -57,8 +57,9 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('templates and media, 
     await used.waitFor()
     await used.click()
     await page.getByRole('menuitem', { name: 'Take it out' }).click()
-    const empty = page.locator('footer').getByRole('button', { name: 'empty' }).first()
-    await empty.click()
+    const empty = page.locator('footer').getByRole('button', { name: 'empty' })
+    await empty.nth(1).waitFor() // the CD-ROM drive is the other
+    await empty.first().click()
     await page.getByRole('menu').getByText('Used last').waitFor()
     await page.getByRole('menuitem', { name }).first().click()
     await used.waitFor()
