@@ -1,12 +1,12 @@
 import type { MemoryMap } from '../bus/memory-map.ts'
-import { CS, FLAT_SUPERVISOR, JUMP_CACHE, JUMP_CACHE_BYTES, State } from '../isa/state.ts'
+import { CODE_KEYS, CS, FLAT_SUPERVISOR, JUMP_CACHE, JUMP_CACHE_BYTES, State } from '../isa/state.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
 import { CpuFault, generalProtection } from '../vcpu/fault.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
 import type { Segmentation } from '../vcpu/segmentation.ts'
 import { AddressSpaces } from './address-spaces.ts'
 import type { CodeCache, CodeVariant } from './code-cache.ts'
-import { jumpCacheIndex } from './jump-cache.ts'
+import { codeKeyAddress, jumpCacheIndex } from './jump-cache.ts'
 
 const GENERATIONS = 1 << 15
 const FIRST_CODE_ID = FLAT_SUPERVISOR + 1
@@ -41,6 +41,8 @@ export interface CodePlace {
  */
 export class CodeFinder {
   readonly #jumpCache: Int32Array
+  /** Linear memory up to the end of CODE_KEYS. */
+  readonly #codeKeys: Int32Array
   readonly #variant: CodeVariant = {
     code32: false,
     stack32: false,
@@ -76,6 +78,13 @@ export class CodeFinder {
     private readonly code: CodeCache,
   ) {
     this.#jumpCache = new Int32Array(memory.memory.wasm.buffer, JUMP_CACHE, JUMP_CACHE_BYTES / 4)
+    this.#codeKeys = new Int32Array(
+      memory.memory.wasm.buffer,
+      0,
+      (CODE_KEYS.ENTRIES + CODE_KEYS.COUNT * CODE_KEYS.BYTES) / 4,
+    )
+    // Zeros would be an entry for base 0.
+    this.#forgetCodeKeys()
     this.#spaces = new AddressSpaces(mmu)
     // Zeros would be an entry for EIP 0 while an instruction is run by itself, which no key stands for.
     this.#jumpCache.fill(NO_KEY)
@@ -190,6 +199,7 @@ export class CodeFinder {
     this.#fetchPage = -1
     for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + 1] = NO_KEY
     this.#localCount = 0
+    this.#forgetCodeKeys()
     this.code.forgetLocal()
     this.#spaces.enter(this.state.word(State.CR3))
     for (let flags = USER; flags < 2 * USER; flags++) this.#recent[flags]!.limit = -1
@@ -207,6 +217,7 @@ export class CodeFinder {
     this.#fetchPage = -1
     this.#fetchedPages.clear()
     this.#localCount = 0
+    this.#forgetCodeKeys()
     this.#generation++
     if (this.#generation >= GENERATIONS) this.#forgetKeys()
     this.settleMode()
@@ -217,6 +228,7 @@ export class CodeFinder {
   #forgetKeys(): void {
     this.#generation = 1
     this.#fetchPage = -1
+    this.#forgetCodeKeys()
     this.#codeIds.clear()
     this.#spaces.forget()
     for (const recent of this.#recent) recent.limit = -1
@@ -250,10 +262,25 @@ export class CodeFinder {
       (state.cpl === 3 ? USER : 0)
     const base = state.base(CS)
     const mode = this.#mode
+    if (limit !== mode.limit || flags !== mode.flags) this.#forgetCodeKeys()
     mode.base = base
     mode.limit = limit
     mode.flags = flags
     this.#setJumpKey()
+  }
+
+  /** Generated code that goes to the code segment of the moment again may take JUMP_KEY from CODE_KEYS. */
+  noteCodeKey(): void {
+    const { state } = this
+    const base = state.base(CS)
+    this.#codeKeys.set(
+      [base, this.#codeKeys[CODE_KEYS.STAMP / 4]!, state.word(State.JUMP_KEY)],
+      codeKeyAddress(base) / 4,
+    )
+  }
+
+  #forgetCodeKeys(): void {
+    this.#codeKeys[CODE_KEYS.STAMP / 4]!++
   }
 
   /** After State was replaced as a whole. */

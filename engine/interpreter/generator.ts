@@ -38,6 +38,16 @@ export interface Interpreter {
 
 /** Instructions worth a handler together with the conditional jump that follows them. */
 const FUSES_WITH_JUMP = new Set(['CMP', 'TEST', 'SUB', 'ADD', 'AND', 'DEC', 'INC', 'OR'])
+/** Ordinary instructions that little is lost by calling. */
+const SELDOM = new Set(['RCL', 'RCR', 'SHLD', 'SHRD', 'BTS', 'BTR', 'BTC', 'XADD', 'CMPXCHG'])
+
+/**
+ * Whether a form has a function of its own. The host's compiler needs the longer for the function of all others, and has
+ * it ready the later, the larger that is; what works on floating point and vectors takes much longer than a call anyway.
+ */
+const isCold = ({ description: { rare, unit, name } }: Form): boolean =>
+  rare === true || unit === 'x87' || unit === 'mmx' || unit === 'sse' || SELDOM.has(name)
+
 /** Knuth's multiplier: the upper bits of the product depend on all bits. */
 const HASH = 0x9e3779b1
 const FUSED_SHAPES = /^(rr|ri|r)$/
@@ -50,7 +60,7 @@ export function generateInterpreter(table: OpcodeTable): Interpreter {
   const forms = [...allForms(table)]
   const hot: [key: string, forms: Form[]][] = []
   const cold: [key: string, forms: Form[]][] = []
-  for (const [key, form] of forms) (form.description.rare ? cold : hot).push([key, [form]])
+  for (const [key, form] of forms) (isCold(form) ? cold : hot).push([key, [form]])
   hot.push(...fusedPairs(forms))
   const helpers = new Map<string, number>()
   const helperIndex = (name: string): number => {

@@ -30,6 +30,7 @@ import { GP, type Operand, Semantics } from '../isa/semantics.ts'
 import {
   Attention,
   BOUNCE_LIMIT,
+  CODE_KEYS,
   CS,
   DS,
   EAX,
@@ -37,13 +38,12 @@ import {
   SS,
   Segment,
   State,
-  TLB,
   gprAt,
   segmentAt,
 } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
-import { jumpCacheEntry } from './jump-cache.ts'
+import { codeKeyEntry, jumpCacheEntry } from './jump-cache.ts'
 import { RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { missesTlb, tlbEntry } from './tlb-look.ts'
 
@@ -470,7 +470,14 @@ export class HandlerBuilder extends Semantics {
     fn.store(i32(State.EIP), target, 4)
     fn.set(Local.WHY, i32(Why.ENTER))
     fn.if(moved)
+    const entry = this.let(codeKeyEntry(newBase))
+    const isKnown = and(eq(load(entry, 4), newBase), eq(load(entry, 4, 4), load(i32(CODE_KEYS.STAMP), 4)))
+    fn.if(isKnown)
+    fn.store(i32(State.JUMP_KEY), load(entry, 4, 8), 4)
+    fn.store(i32(State.MODE_STALE), i32(1), 4)
+    fn.else()
     fn.set(Local.WHY, callOf(Import.SYSTEM, I32, i32(SystemOp.ENTER_CODE), i32(0), i32(0)))
+    fn.end()
     fn.end()
     fn.branch(this.frame.out)
     this.#ended = true

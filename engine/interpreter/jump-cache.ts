@@ -1,5 +1,5 @@
-import { type Expr, and, i32, shl, shrU, xor } from '../wasm/expression.ts'
-import { JUMP_CACHE_ENTRIES, JUMP_CACHE_KEY_SHIFT } from '../isa/state.ts'
+import { type Expr, add, and, i32, shl, shrU, xor } from '../wasm/expression.ts'
+import { CODE_KEYS, JUMP_CACHE_ENTRIES, JUMP_CACHE_KEY_SHIFT } from '../isa/state.ts'
 
 /** Offset of an EIP's entry in the jump cache under a JUMP_KEY, in bytes, for generated code. */
 export function jumpCacheEntry(eip: Expr, key: Expr): Expr {
@@ -11,3 +11,14 @@ export function jumpCacheEntry(eip: Expr, key: Expr): Expr {
 export function jumpCacheIndex(eip: number, key: number): number {
   return ((eip ^ (eip >>> 12) ^ (key << JUMP_CACHE_KEY_SHIFT)) & (JUMP_CACHE_ENTRIES - 1)) * 4
 }
+
+/** Address of a code segment's entry in CODE_KEYS, by its base, for generated code. */
+export const codeKeyEntry = (base: Expr): Expr =>
+  add(
+    shl(and(xor(shrU(base, i32(4)), shrU(base, i32(9))), i32(CODE_KEYS.COUNT - 1)), i32(4)),
+    i32(CODE_KEYS.ENTRIES),
+  )
+
+/** The same as an address. */
+export const codeKeyAddress = (base: number): number =>
+  CODE_KEYS.ENTRIES + (((base >>> 4) ^ (base >>> 9)) & (CODE_KEYS.COUNT - 1)) * CODE_KEYS.BYTES

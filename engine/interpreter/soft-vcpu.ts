@@ -872,6 +872,8 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     const { state, code } = this
     if (op === SystemOp.ENTER_CODE) {
       this.#finder.noteModeChange()
+      this.#finder.settleMode()
+      this.#finder.noteCodeKey()
       return this.#whyLeave()
     }
     const record = state.word(State.RECORD)

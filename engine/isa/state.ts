@@ -111,6 +111,17 @@ export const INTERRUPT_COUNTS = 0x1000
 export const REGION_RETIRED = 0x1400
 export const REGION_EXITS = 0x1408
 
+/**
+ * JUMP_KEYs of the code segments that far transfers between paragraphs led to lately, direct-mapped by their base: base,
+ * stamp, key. An entry holds while its stamp is the one of the moment, which changes with all else that a key stands for.
+ */
+export const CODE_KEYS = {
+  STAMP: 0x14f0,
+  ENTRIES: 0x1500,
+  COUNT: 32,
+  BYTES: 16,
+} as const
+
 /** What the page walks of Mmu and of generated code (interpreter/page-walk.ts) share; none of it is saved. */
 export const Walk = {
   /** Non-zero while only Mmu may fill the TLB: accesses are watched, or address line 20 is closed. */

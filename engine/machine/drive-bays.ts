@@ -11,6 +11,8 @@ import { asDiskError, type BlockImage, DiskError, type DiskFaultListener } from 
 import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
 import { makeLayer } from '../storage/formats/merge-layer.ts'
 import { HostImageFiles } from '../storage/image-files.ts'
+import { EphemeralImage } from '../storage/ephemeral-image.ts'
+import { identify, type MediumIdentity, sampleOf } from '../storage/medium-identity.ts'
 import { MeteredImage } from '../storage/metered-image.ts'
 import { PatientImage } from '../storage/patient-image.ts'
 import { openCdImage, openDiskImage, openFloppyImage } from '../storage/open-image.ts'
@@ -33,6 +35,8 @@ interface Medium {
   opened: BlockImage
   floppy: FloppyGeometry | null
   readonly: boolean
+  /** What tells it from others by its contents, as they were when so many bytes had been written. */
+  sample: { bytesWritten: number; text: string } | null
 }
 
 interface Bay {
@@ -220,7 +224,21 @@ export class DriveBays {
 
   /** What lies in the drives, for a saved state. */
   loaded(): LoadedDrive[] {
-    return this.#bays.map(({ id, medium }) => ({ id, medium: medium?.opened ?? null }))
+    return this.#bays.map(({ id, medium }) => ({
+      id,
+      medium: medium?.opened ?? null,
+      identity: () => identityOf(medium!),
+    }))
+  }
+
+  /**
+   * Reads ahead what `loaded` has to know of one drive, so that the guest need not wait for it later, unless it writes
+   * to the medium. Throws `DiskError`. @returns whether there is such a drive
+   */
+  lookAt(bay: number): boolean {
+    const found = this.#bays[bay]
+    if (found?.medium) identityOf(found.medium)
+    return found !== undefined
   }
 
   /** Writes down what images hold back and what waits for room. Throws `DiskError`; nothing is lost. */
@@ -301,7 +319,14 @@ export class DriveBays {
     const readonly = kind === 'cdrom' || (options.readonly ?? false)
     const { image, geometry } = openFile(kind, path, options)
     const patient = this.#patient(id, image)
-    return { image: new MeteredImage(patient), patient, opened: image, floppy: geometry, readonly }
+    return {
+      image: new MeteredImage(patient),
+      patient,
+      opened: image,
+      floppy: geometry,
+      readonly,
+      sample: null,
+    }
   }
 
   #patient(drive: string, image: BlockImage): PatientImage {
@@ -364,6 +389,15 @@ function openFile(
   const { allowed = [], ...disk } = options
   if (kind === 'cdrom') return { image: openCdImage(path, { confirmed: allowed }), geometry: null }
   return { image: openDiskImage(path, { ...disk, confirmed: allowed }), geometry: null }
+}
+
+/** Summed up anew only when it was written since. What lies over a disk shows the same as the disk. */
+function identityOf(medium: Medium): MediumIdentity {
+  const { opened, image } = medium
+  const lasting = opened instanceof EphemeralImage ? opened.base : opened
+  const { bytesWritten } = image
+  if (medium.sample?.bytesWritten !== bytesWritten) medium.sample = { bytesWritten, text: sampleOf(lasting) }
+  return identify(lasting, medium.sample.text)
 }
 
 /** Until it is on the host's disk; the guest's own flush waits for room instead. Throws `DiskError`. */

@@ -95,6 +95,8 @@ export interface Machine {
   save(): Uint8Array
   /** Size of the memory that a copy of its state holds. */
   readonly captureBytes: number
+  /** Reads ahead what `freeze` has to know of a drive, by its position. @returns whether there is such a drive */
+  lookAt(bay: number): boolean
   /**
    * For a snapshot: a copy of the state, with new files over the disks, which take all further writes. Throws
    * `file-unusable`, leaving every disk as it was.

@@ -3,13 +3,15 @@ import { EngineError } from '../base/errors.ts'
 import { packBlocks, unpackBlocks } from '../snapshot/memory-image.ts'
 import type { BlockImage } from '../storage/block-image.ts'
 import { CHUNK_BYTES, EphemeralImage } from '../storage/ephemeral-image.ts'
-import { differenceOf, identify } from '../storage/medium-identity.ts'
+import { differenceOf, type MediumIdentity } from '../storage/medium-identity.ts'
 
 /** A drive and the medium in it, as it was opened. */
 export interface LoadedDrive {
   id: string
   /** Null while the drive is empty. */
   medium: BlockImage | null
+  /** What tells it from others; of an ephemeral one, what its writes are over. Throws `DiskError`. */
+  readonly identity: () => MediumIdentity
 }
 
 const SAVED_MEDIUM = v.object({
@@ -32,11 +34,11 @@ const isEphemeral = (medium: BlockImage | null): medium is EphemeralImage => med
 /** Says what lies in the drives, so that it is known again. Throws `DiskError`. */
 export function describeMedia(drives: readonly LoadedDrive[]): SavedMedia {
   return Object.fromEntries(
-    drives.map(({ id, medium }) => [
+    drives.map(({ id, medium, identity }) => [
       id,
       medium && {
         name: medium.name,
-        ...identify(isEphemeral(medium) ? medium.base : medium),
+        ...identity(),
         isEphemeral: isEphemeral(medium),
       },
     ]),
@@ -45,7 +47,7 @@ export function describeMedia(drives: readonly LoadedDrive[]): SavedMedia {
 
 /** Throws `medium-changed` for the first drive whose medium is not what it was. @param insists take others too */
 export function checkMedia(drives: readonly LoadedDrive[], saved: SavedMedia, insists: boolean): void {
-  for (const { id, medium } of drives) {
+  for (const { id, medium, identity } of drives) {
     const before = saved[id] ?? null
     const refuse = (reason: string): never => {
       throw new EngineError('medium-changed', { path: (medium ?? before)!.name, drive: id, reason })
@@ -60,9 +62,7 @@ export function checkMedia(drives: readonly LoadedDrive[], saved: SavedMedia, in
     }
     if (before.isEphemeral && !isEphemeral(medium))
       refuse('it was ephemeral then, and its writes are in the state')
-    const difference = insists
-      ? null
-      : differenceOf(before, identify(isEphemeral(medium) ? medium.base : medium))
+    const difference = insists ? null : differenceOf(before, identity())
     if (difference !== null) refuse(difference)
   }
 }

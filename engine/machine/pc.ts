@@ -307,6 +307,13 @@ class Pc implements Machine {
     return ram.length + vram.length
   }
 
+  lookAt(bay: number): boolean {
+    return this.#bays.readable(() => {
+      this.#bays.flush()
+      return this.#bays.lookAt(bay)
+    })
+  }
+
   freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture {
     this.#finishFirmwareCall()
     return this.#bays.readable(() => {

@@ -18,6 +18,7 @@ import {
 } from './media.ts'
 import { Preset } from './preset.ts'
 import type { Contract } from './rpc.ts'
+import { SnapshotComparison } from './snapshot-comparison.ts'
 import { SnapshotId, SnapshotList, SnapshotName, SnapshotNotes } from './snapshot.ts'
 import { HostFault, VmId, VmName, VmSettings, VmSummary } from './vm.ts'
 
@@ -25,6 +26,7 @@ const nothing = v.undefined()
 const one = v.strictObject({ id: VmId })
 
 const snapshotOf = v.strictObject({ id: VmId, snapshot: SnapshotId })
+const snapshotPair = v.strictObject({ id: VmId, before: SnapshotId, after: SnapshotId })
 const described = { name: SnapshotName, notes: v.optional(SnapshotNotes, '') }
 
 /** An image that the host knows by an id of its own: a window never names files. */
@@ -137,6 +139,8 @@ export const hostContract = {
     },
     /** Every start goes back to this snapshot; null ends that. */
     startFrom: { params: v.strictObject({ id: VmId, snapshot: v.nullable(SnapshotId) }), result: nothing },
+    /** What differs between two snapshots; their pictures are asked for apart. */
+    compareSnapshots: { params: snapshotPair, result: SnapshotComparison },
     /** The screen at a snapshot as PNG in base64; null when there is none. */
     snapshotPicture: { params: snapshotOf, result: v.nullable(v.string()) },
     /** The file systems on the drives of a machine that is off. Throws `vm-busy` when it is not. */

@@ -6,7 +6,7 @@ import { VmId, VmName } from './vm.ts'
 export const ImageId = v.pipe(v.string(), v.maxLength(300))
 const name = v.pipe(v.string(), v.nonEmpty(), v.maxLength(4096), v.excludes('\0'))
 /** By which the caller knows what is told of the progress of a call. */
-const task = v.pipe(v.string(), v.regex(/^[\w-]{1,40}$/))
+const TaskName = v.pipe(v.string(), v.regex(/^[\w-]{1,40}$/))
 
 /** How far a call is, 0 to 1. */
 export const TaskProgress = v.object({ task: v.string(), part: v.number() })
@@ -18,7 +18,7 @@ export const ImportSource = v.strictObject({
 })
 export type ImportSource = v.InferOutput<typeof ImportSource>
 
-export const ImportWish = v.strictObject({ source: ImportSource, name: VmName, task })
+export const ImportWish = v.strictObject({ source: ImportSource, name: VmName, task: TaskName })
 
 /** What another program's machine would become; nothing has been written. */
 export const ImportReport = v.object({
@@ -61,7 +61,7 @@ export const ExportPlan = v.object({
 })
 export type ExportPlan = v.InferOutput<typeof ExportPlan>
 
-export const ExportWish = v.strictObject({ id: VmId, kind: v.picklist(EXPORT_KINDS), task })
+export const ExportWish = v.strictObject({ id: VmId, kind: v.picklist(EXPORT_KINDS), task: TaskName })
 
 export const ExportResult = v.object({
   /** On the host. */
@@ -108,7 +108,7 @@ export const FolderMedium = v.strictObject({
   label: v.pipe(v.string(), v.maxLength(80)),
   /** Of a disk; as large as it takes and half as much again when null. */
   sizeMiB: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(131_072))),
-  task,
+  task: TaskName,
 })
 export type FolderMedium = v.InferOutput<typeof FolderMedium>
 
@@ -128,7 +128,7 @@ export const MediaComparison = v.strictObject({
   after: MediumSide,
   /** Of each, by number; null where there is only one volume. */
   partition: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))),
-  task,
+  task: TaskName,
 })
 
 export const FileChanges = v.object({

@@ -46,6 +46,8 @@ export const Snapshot = v.strictObject({
   /** Memory and devices are in its state file. */
   hasState: v.boolean(),
   hasPicture: v.boolean(),
+  /** Taken by schedule. */
+  isAutomatic: v.optional(v.boolean(), false),
   /** False until its memory is on the disk: a power failure before that undoes it. */
   isComplete: v.optional(v.boolean(), true),
 })
@@ -84,6 +86,8 @@ export const SnapshotSummary = v.object({
   memoryMiB: v.number(),
   hasState: v.boolean(),
   hasPicture: v.boolean(),
+  /** Taken by schedule: it goes when newer ones need its room. */
+  isAutomatic: v.boolean(),
   /** Why it cannot be gone back to; null when it can. */
   problem: v.nullable(v.string()),
   /** What was noticed about its files, which does not keep it from being used. */

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { AutoSnapshots } from './auto-snapshots.ts'
 import { VmExecution } from './execution.ts'
 import { MachineConfig, SERIAL_PORTS } from './machine-config.ts'
 import { SerialTarget } from './serial-target.ts'
@@ -67,6 +68,7 @@ const settings = {
   template: v.optional(v.boolean(), false),
   display: v.optional(VmDisplay, {}),
   execution: v.optional(VmExecution, {}),
+  autoSnapshots: v.optional(AutoSnapshots, {}),
   /** Of COM1 on. A port that is not named has its console only. */
   serial: v.optional(v.pipe(v.array(SerialTarget), v.maxLength(SERIAL_PORTS)), []),
   machine: MachineConfig,

@@ -234,6 +234,7 @@ export class MachineLoop {
     insert: (drive, path, options) => this.machine.insert(drive, path, options),
     save: () => this.machine.save(),
     captureBytes: () => this.machine.captureBytes,
+    lookAt: (bay) => this.machine.lookAt(bay),
     freeze: (layers, room) => this.machine.freeze(layers, room),
     thaw: () => this.machine.thaw(),
   }

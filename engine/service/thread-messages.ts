@@ -33,6 +33,7 @@ export interface Requests {
   }
   save: { args: []; answer: Uint8Array }
   captureBytes: { args: []; answer: number }
+  lookAt: { args: [bay: number]; answer: boolean }
   freeze: { args: [layers: readonly DiskLayer[], room: Uint8Array]; answer: MachineCapture }
   thaw: { args: []; answer: void }
 }

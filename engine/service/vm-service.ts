@@ -130,6 +130,8 @@ export class VmService {
       freeze: async ({ layers }) => {
         const thread = this.#running
         const room = roomFor(await thread.ask('captureBytes'))
+        // Drive by drive, so that the guest runs in between.
+        for (let bay = 0; await thread.ask('lookAt', bay);) bay++
         this.#stoppedAtMs = performance.now()
         await thread.ask('pause')
         this.#capture = await thread.ask('freeze', layers, room)

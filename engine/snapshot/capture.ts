@@ -1,7 +1,7 @@
 import { PAGE_SIZE } from '../memory/layout.ts'
 import { isZeroPage } from '../memory/zero-pages.ts'
-import { RpcError, type CallTask } from '../protocol/rpc.ts'
-import { memoryChunks } from './memory-image.ts'
+import type { CallTask } from '../protocol/rpc.ts'
+import { packMemoryAside } from './memory-image.ts'
 import { writeStateFile } from './state-file.ts'
 
 /** A machine's state at one moment, its memory copied as it is, so that the guest need not wait for the packing. */
@@ -39,26 +39,12 @@ export function copyInto(room: Uint8Array, memory: Uint8Array): void {
 /** The state file of a capture; others get their turn while it is packed. Throws `cancelled`. */
 export async function packCapture(
   { state, ram, vram, writes }: MachineCapture,
-  task: CallTask,
+  { signal, progress }: CallTask,
 ): Promise<Uint8Array> {
   const whole = ram.length + vram.length
   const parts = [
-    await packSlowly(ram, task.signal, (bytes) => task.progress(bytes / whole)),
-    await packSlowly(vram, task.signal, (bytes) => task.progress((ram.length + bytes) / whole)),
+    await packMemoryAside(ram, signal, (bytes) => progress(bytes / whole)),
+    await packMemoryAside(vram, signal, (bytes) => progress((ram.length + bytes) / whole)),
   ]
   return writeStateFile({ state, parts: [...parts, ...writes] })
-}
-
-async function packSlowly(
-  memory: Uint8Array,
-  signal: AbortSignal,
-  reached: (bytes: number) => void,
-): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  for (const part of memoryChunks(memory, reached)) {
-    if (signal.aborted) throw new RpcError('cancelled')
-    parts.push(...part)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  return Buffer.concat(parts)
 }

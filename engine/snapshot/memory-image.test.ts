@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { clearMemory } from '../memory/zero-pages.ts'
-import { packBlocks, packMemory, unpackBlocks, unpackMemory } from './memory-image.ts'
+import { packBlocks, packMemory, packMemoryAside, unpackBlocks, unpackMemory } from './memory-image.ts'
 
 const PAGE = 4096
 
@@ -21,6 +21,20 @@ describe('packed memory', () => {
 
     expect(Buffer.compare(after, before)).toBe(0)
     expect(packed.length).toBeLessThan(1000)
+  })
+
+  it('comes back as well when it is packed aside, and what does not pack is stored', async () => {
+    const before = memoryOf(1200, { 3: 128, 299: 7 })
+    let word = 1
+    const words = new Uint32Array(before.buffer, 300 * PAGE, 600 * 1024)
+    for (let at = 0; at < words.length; at++)
+      words[at] = word = (Math.imul(word, 1_664_525) + 1_013_904_223) ^ (word >>> 7)
+    const packed = await packMemoryAside(before)
+    expect(packed.length / (600 * PAGE)).toBeGreaterThan(0.9)
+    expect(packed.length / (600 * PAGE)).toBeLessThan(1.01)
+    const after = new Uint8Array(before.length)
+    unpackMemory(packed, after)
+    expect(Buffer.compare(after, before)).toBe(0)
   })
 
   it('is refused when damaged, with memory left as it was', () => {

@@ -1,5 +1,7 @@
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { deflateRaw, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
+import { RpcError } from '../protocol/rpc.ts'
 import { PAGE_SIZE } from '../memory/layout.ts'
 import { clearMemory, isZeroPage } from '../memory/zero-pages.ts'
 
@@ -17,26 +19,76 @@ const damaged = (reason: string, cause?: unknown): EngineError =>
  * (u32 each), their contents deflated.
  */
 export function packBlocks(blocks: Iterable<Block>, blockBytes: number): Uint8Array {
-  return Buffer.concat([...packedGroups(blocks, blockBytes)].flat())
+  const parts: Uint8Array[] = []
+  for (const { numbers, raw } of groupsOf(blocks, blockBytes)) {
+    const contents = deflateRawSync(raw, { level: levelFor(raw) })
+    parts.push(headOf(numbers, contents), contents)
+  }
+  return Buffer.concat(parts)
 }
 
-/** The same group by group, head and contents, for whoever has other things to do in between. */
-function* packedGroups(blocks: Iterable<Block>, blockBytes: number): Generator<Uint8Array[]> {
+/** Groups that are packed at once, in threads that the host has for such work. */
+const AT_ONCE = 3
+
+/**
+ * The same as `packMemory` beside everything else that its caller does. The memory must not change meanwhile. Throws
+ * `cancelled`.
+ * @param reached told how far it is, in bytes of the memory
+ */
+export async function packMemoryAside(
+  memory: Uint8Array,
+  signal?: AbortSignal,
+  reached: (bytes: number) => void = () => {},
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  const waiting: Promise<Uint8Array[]>[] = []
+  for (const { numbers, raw } of groupsOf(writtenPages(memory, reached), PAGE_SIZE)) {
+    if (signal?.aborted) throw new RpcError('cancelled')
+    waiting.push(
+      deflateAside(raw, { level: levelFor(raw) }).then((contents) => [headOf(numbers, contents), contents]),
+    )
+    if (waiting.length >= AT_ONCE) parts.push(...(await waiting.shift()!))
+  }
+  for (const group of waiting) parts.push(...(await group))
+  return Buffer.concat(parts)
+}
+
+const deflateAside = promisify<Uint8Array, { level: number }, Buffer>(deflateRaw)
+
+/** Numbers of blocks with their contents in a row, up to 1 MiB. */
+function* groupsOf(
+  blocks: Iterable<Block>,
+  blockBytes: number,
+): Generator<{ numbers: number[]; raw: Uint8Array }> {
   let group: Block[] = []
-  const packed = (): Uint8Array[] => {
+  const joined = (): { numbers: number[]; raw: Uint8Array } => {
     const raw = new Uint8Array(group.length * blockBytes)
     group.forEach(([, bytes], index) => raw.set(bytes, index * blockBytes))
-    const contents = deflateRawSync(raw, { level: 1 })
-    const numbers = group.map(([number]) => number)
-    return [new Uint8Array(Uint32Array.from([group.length, contents.length, ...numbers]).buffer), contents]
+    return { numbers: group.map(([number]) => number), raw }
   }
   for (const block of blocks) {
     group.push(block)
     if (group.length * blockBytes < GROUP_BYTES) continue
-    yield packed()
+    yield joined()
     group = []
   }
-  if (group.length > 0) yield packed()
+  if (group.length > 0) yield joined()
+}
+
+const headOf = (numbers: readonly number[], contents: Uint8Array): Uint8Array =>
+  new Uint8Array(Uint32Array.from([numbers.length, contents.length, ...numbers]).buffer)
+
+const SAMPLES = 4
+const SAMPLE_BYTES = 2048
+
+/** What does not pack is stored as it is, which costs a part of trying in vain: 0 for that, else the quickest level. */
+function levelFor(raw: Uint8Array): 0 | 1 {
+  if (raw.length < SAMPLES * SAMPLE_BYTES * 4) return 1
+  const step = Math.floor(raw.length / SAMPLES)
+  for (let at = 0; at + SAMPLE_BYTES <= raw.length; at += step)
+    if (deflateRawSync(raw.subarray(at, at + SAMPLE_BYTES), { level: 1 }).length < SAMPLE_BYTES * 0.95)
+      return 1
+  return 0
 }
 
 /** What `packBlocks` was given. Throws `state-invalid`. @param blockCount numbers from this on are refused */
@@ -66,12 +118,6 @@ export const packMemory = (memory: Uint8Array): Uint8Array =>
     PAGE_SIZE,
   )
 
-/** What `packMemory` gives, piece by piece. */
-export const memoryChunks = (
-  memory: Uint8Array,
-  reached: (bytes: number) => void = () => {},
-): Generator<Uint8Array[]> => packedGroups(writtenPages(memory, reached), PAGE_SIZE)
-
 function* writtenPages(memory: Uint8Array, reached: (bytes: number) => void): Generator<Block> {
   for (let page = 0; page * PAGE_SIZE < memory.length; page++) {
     if (isZeroPage(memory, page)) continue
@@ -79,6 +125,10 @@ function* writtenPages(memory: Uint8Array, reached: (bytes: number) => void): Ge
     yield [page, memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)]
   }
 }
+
+/** The pages that `packMemory` was given, of memory of any size. Throws `state-invalid`. */
+export const packedPages = (packed: Uint8Array): Generator<Block> =>
+  unpackBlocks(packed, PAGE_SIZE, 2 ** 32 / PAGE_SIZE)
 
 /**
  * Fills memory from what `packMemory` gave; pages that are not there become zeros. Throws `state-invalid`, and has

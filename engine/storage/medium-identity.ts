@@ -22,13 +22,14 @@ const PIECES = 160
 const PIECE_BYTES = 32 * 1024
 
 /**
- * Reads what it takes, a few MiB however large the medium is. The times tell that a file was written since, the
- * sample that another file was put in its place with the same times. Throws `DiskError`.
+ * What tells a medium from others. The times tell that a file was written since, the sample that another file was put in
+ * its place with the same times. Throws `DiskError`.
+ * @param sample as `sampleOf` gave it when it held what it holds now
  */
-export function identify(image: BlockImage): MediumIdentity {
+export function identify(image: BlockImage, sample = sampleOf(image)): MediumIdentity {
   return {
     bytes: image.sectorCount * image.sectorBytes,
-    sample: sampleOf(image),
+    sample,
     modified: filesOf(image).map(modifiedAt),
   }
 }
@@ -41,7 +42,8 @@ export function differenceOf(before: MediumIdentity, now: MediumIdentity): strin
   return null
 }
 
-function sampleOf(image: BlockImage): string {
+/** Reads and sums up a few MiB, however large the medium is. Throws `DiskError`. */
+export function sampleOf(image: BlockImage): string {
   const { sectorBytes, sectorCount } = image
   const hash = createHash('sha256')
   const bytes = sectorCount * sectorBytes

@@ -17,6 +17,8 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   pauseOnBlur: ['display', 'pauseOnBlur'],
   cap: ['execution', 'capPercent'],
   priority: ['execution', 'priority'],
+  autoSnapshots: ['autoSnapshots', 'everyMinutes'],
+  autoSnapshotsKept: ['autoSnapshots', 'keep'],
   memory: ['machine', 'memoryMiB'],
   cpuModel: ['machine', 'cpuModel'],
   accel: ['machine', 'accel'],

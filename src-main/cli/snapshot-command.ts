@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { SnapshotComparison } from '../../engine/protocol/snapshot-comparison.ts'
 import type { SnapshotList, SnapshotSummary } from '../../engine/protocol/snapshot.ts'
 import { SnapshotName, SnapshotNotes } from '../../engine/protocol/snapshot.ts'
 import { findIssue } from '../../engine/protocol/machine-config.ts'
@@ -6,6 +7,7 @@ import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmName } from '../../engine/protocol/vm.ts'
 import type { VmLibrary } from '../host/library.ts'
 import { LibrarySnapshots } from '../host/snapshots.ts'
+import { carryOut } from './media-output.ts'
 import { openLibrary, print, whileLocked } from './library.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -48,6 +50,18 @@ name, or by its id where several have the name. Each command happens whole or no
       await change(vm, async (snapshots) =>
         snapshots.of(vm).restore(await idOf(snapshots, vm, snapshot), wish),
       )
+    })
+
+  command
+    .command('compare <vm> <before> <after>')
+    .summary('what differs between two snapshots: settings, files on the disks, pages of memory')
+    .option('--json', 'print JSON')
+    .action(async (vm: string, before: string, after: string, { json }: { json?: boolean }) => {
+      const snapshots = new LibrarySnapshots(await openLibrary())
+      const [left, right] = [await idOf(snapshots, vm, before), await idOf(snapshots, vm, after)]
+      const found = await carryOut(await snapshots.of(vm).compare(left, right))
+      if (json) print(JSON.stringify(found, null, 2))
+      else for (const line of comparisonLines(found)) print(line)
     })
 
   command
@@ -137,15 +151,31 @@ function check(schema: typeof SnapshotName | typeof SnapshotNotes, text: string)
 }
 
 /** The tree as lines, children below what they came from. */
+const MARKS = { added: '+', removed: '-', changed: '~' }
+
+function comparisonLines({ settings, disks, memory }: SnapshotComparison): string[] {
+  return [
+    ...settings.map(({ name, before, after }) => `${name}: ${before || 'not set'} -> ${after || 'not set'}`),
+    ...disks.flatMap(({ drive, partition, files, problem }) => {
+      const where = `drive ${drive}${partition > 0 ? `, partition ${partition}` : ''}`
+      if (problem !== null) return [`${where}: ${problem}`]
+      const more = files.more > 0 ? [`${where}: ${files.more} more`] : []
+      return [...files.changes.map(({ path, change }) => `${where}: ${MARKS[change]} ${path}`), ...more]
+    }),
+    ...(memory ? [`memory: ${memory.changed} of ${memory.pages} pages differ`] : []),
+  ]
+}
+
 function drawn({ snapshots, current, startFrom }: SnapshotList): string[] {
   if (snapshots.length === 0) return ['There are no snapshots.']
   const ids = new Set(snapshots.map(({ id }) => id))
   const isRoot = ({ parent }: SnapshotSummary): boolean => parent === null || !ids.has(parent)
   const lines: string[] = []
   const draw = (snapshot: SnapshotSummary, depth: number): void => {
-    const { id, name, takenAtMs, hasState, problem, warning } = snapshot
+    const { id, name, takenAtMs, hasState, isAutomatic, problem, warning } = snapshot
     const marks = [
       hasState ? 'with memory' : '',
+      isAutomatic ? 'automatic' : '',
       id === current ? 'here now' : '',
       id === startFrom ? 'every start goes back to it' : '',
       problem ?? '',

@@ -37,6 +37,8 @@ export function errorLine(error: unknown): string {
         return `there is no snapshot "${String(details['snapshot'])}"; see vitrine snapshot list`
       case 'snapshot-unusable':
         return `the snapshot "${String(details['name'])}" cannot be used: ${String(reason)}`
+      case 'snapshot-chain':
+        return 'the disk lies in 500 files, one over the other; those of deleted snapshots are merged when the machine is off'
       case 'snapshot-limit':
         return `a machine has at most ${String(details['limit'])} snapshots; delete some`
       case 'bad-request':

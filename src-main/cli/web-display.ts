@@ -96,6 +96,7 @@ export class WebDisplay {
         cloneSnapshot: never,
         startFrom: never,
         snapshotPicture: () => null,
+        compareSnapshots: never,
         driveContents: () => [],
         driveFiles: never,
         driveTree: never,

@@ -19,7 +19,10 @@ const ALL_FILES = { name: 'All files', extensions: ['*'] }
 const IMAGE_DIALOG = {
   title: 'Choose an image',
   filters: [
-    { name: 'Images', extensions: ['img', 'ima', 'flp', 'vfd', 'iso', 'cue', 'mds', 'dsk', 'raw', 'bin'] },
+    {
+      name: 'Images',
+      extensions: ['img', 'ima', 'flp', 'vfd', 'iso', 'cue', 'mds', 'chd', 'dsk', 'raw', 'bin'],
+    },
     ALL_FILES,
   ],
 }

@@ -20,6 +20,7 @@ import {
   type VmSummary,
 } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
+import { AutoSnapshotSchedule } from './auto-snapshots.ts'
 import { changedRecord, hardwareDiffers } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
@@ -37,6 +38,7 @@ import { loadPresets } from './presets.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
 import { RecentMedia } from './recent-media.ts'
 import { Supervisor, type VmStatus } from './supervisor.ts'
+import { UNWATCHED } from './task.ts'
 import { VmLock } from './vm-lock.ts'
 import { VmLog } from './vm-log.ts'
 import type { VmProcess } from './vm-process.ts'
@@ -56,6 +58,7 @@ export class HostService<P extends VmProcess> {
   readonly #files: FilesDesk
   readonly #imports: ImportDesk
   readonly #exports: ExportDesk
+  readonly #automatic: AutoSnapshotSchedule
   readonly #media: MediaDesk
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
@@ -82,6 +85,9 @@ export class HostService<P extends VmProcess> {
       },
       (id, fault) => this.#tellFault(id, fault),
     )
+    const tellProgress = (task: string, part: number): void => {
+      for (const client of this.#clients) client.emit('progress', { task, part })
+    }
     this.#snapshots = new SnapshotDesk(library, this.supervisor, {
       exclusively: (id, change) => this.#exclusively(id, change),
       lockIsFree: (id) => this.#locks.get(id) ?? Promise.resolve(),
@@ -104,9 +110,6 @@ export class HostService<P extends VmProcess> {
       settle: (id) => this.#snapshots.settle(id),
       note: (id, level, text) => this.#log.note(id, level, text),
     })
-    const tellProgress = (task: string, part: number): void => {
-      for (const client of this.#clients) client.emit('progress', { task, part })
-    }
     this.#imports = new ImportDesk(library, this.images, {
       tellProgress,
       tellOf: (id) => this.#tellOf(id),
@@ -117,6 +120,18 @@ export class HostService<P extends VmProcess> {
       stateOf,
       whileOff: (id, work) => this.#snapshots.whileOff(id, work),
       note: (id, level, text) => this.#log.note(id, level, text),
+    })
+    this.#automatic = new AutoSnapshotSchedule({
+      isRunning: (id) => this.#state(id) === 'running',
+      plan: async (id) => {
+        const entry = this.supervisor.process(id) ? await this.library.read(id) : null
+        if (!entry || 'problem' in entry || this.#disposable.has(id)) return null
+        return { ...entry.record.autoSnapshots, ...(await this.#snapshots.automatic(id)) }
+      },
+      take: (id) =>
+        this.#snapshots.take(id, { name: automaticName(), notes: '', isAutomatic: true }, UNWATCHED),
+      remove: (id, snapshot) => this.#snapshots.remove(id, snapshot),
+      failed: (id, error) => this.#log.note(id, 'warning', `no automatic snapshot: ${textOf(error)}`),
     })
     this.#media = new MediaDesk(this.images, {
       tellProgress,
@@ -182,6 +197,7 @@ export class HostService<P extends VmProcess> {
     if (running === 'shutDown') await Promise.all(this.supervisor.live.map((id) => this.#shutDown(id)))
     await this.supervisor.close()
     await Promise.all(this.#locks.values())
+    this.#automatic.close()
     await this.#snapshots.close()
     await this.#files.close()
     await this.#media.close()
@@ -286,10 +302,12 @@ export class HostService<P extends VmProcess> {
       await this.supervisor.start(id, { config, serial, execution: record.execution, ...from })
       await machine.begun()
       if (disposable) this.#disposable.add(id)
+      await this.#automatic.arm(id)
       const control = await this.#serveControl(id)
       this.#locks.set(
         id,
         this.supervisor.ended(id).then(async () => {
+          this.#automatic.disarm(id)
           control?.close()
           this.#disposable.delete(id)
           await lock.release()
@@ -388,6 +406,7 @@ export class HostService<P extends VmProcess> {
       const isLive = state === 'running' || state === 'paused'
       if (isLive && !isDeepStrictEqual(record.execution, changed.execution))
         await this.supervisor.client(id).call('setExecution', changed.execution)
+      if (isLive) await this.#automatic.arm(id)
     })
   }
 
@@ -492,6 +511,14 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   memoryMiB: null,
   cpuModel: null,
   drives: [],
+}
+
+/** By the host's clock, as it is read there. */
+function automaticName(): string {
+  const now = new Date()
+  const two = (part: number): string => String(part).padStart(2, '0')
+  const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-')
+  return `${day} ${two(now.getHours())}:${two(now.getMinutes())}`
 }
 
 /** What lists call a medium, and its file where that is called otherwise. */

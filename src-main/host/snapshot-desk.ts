@@ -5,6 +5,8 @@ import { RpcError, type CallHandlers, type CallTask } from '../../engine/protoco
 import type { LogEntry } from '../../engine/protocol/host-contract.ts'
 import type { VmSummary } from '../../engine/protocol/vm.ts'
 import { pictureName } from '../../engine/service/snapshots/tree.ts'
+import type { AutoPlan } from './auto-snapshots.ts'
+import { inTurns } from './in-turns.ts'
 import type { VmLibrary } from './library.ts'
 import { LiveSnapshot } from './live-snapshot.ts'
 import { LibrarySnapshots, type CloneKind } from './snapshots.ts'
@@ -21,6 +23,7 @@ export type SnapshotCall =
   | 'cloneSnapshot'
   | 'startFrom'
   | 'snapshotPicture'
+  | 'compareSnapshots'
 
 /** What the desk needs of the host that it belongs to. */
 interface Host {
@@ -58,22 +61,7 @@ export class SnapshotDesk<P extends VmProcess> {
 
   readonly calls: Pick<CallHandlers<HostContract>, SnapshotCall> = {
     snapshots: ({ id }) => this.#snapshots.of(id).list(),
-    takeSnapshot: async ({ id, name, notes }, task) => {
-      const wish = { name, notes }
-      if (!this.supervisor.process(id)) {
-        await this.whileOff(id, async () => void (await this.#snapshots.of(id).take(wish)))
-        return this.host.note(id, 'info', `snapshot “${name}” is taken`)
-      }
-      if (this.host.isDisposable(id)) throw new RpcError('vm-disposable', { id })
-      const live = new LiveSnapshot(
-        this.supervisor.client(id),
-        this.supervisor.status(id).state === 'running',
-        task,
-      )
-      await this.host.exclusively(id, () => this.#snapshots.of(id).take(wish, live))
-      this.host.note(id, 'info', `snapshot “${name}” is taken; the guest stood for ${live.stoodMs} ms`)
-      await this.host.changed(id)
-    },
+    takeSnapshot: ({ id, name, notes }, task) => this.take(id, { name, notes }, task),
     restoreSnapshot: async ({ id, snapshot, saveAs }) => {
       const wish = saveAs === null ? null : { name: saveAs, notes: '' }
       await this.#snapshots.of(id).machineAt(snapshot) // nothing is ended for one that cannot be used
@@ -90,19 +78,53 @@ export class SnapshotDesk<P extends VmProcess> {
         `back at a snapshot${saveAs === null ? '' : `; what was there is “${saveAs}”`}`,
       )
     },
-    deleteSnapshot: async ({ id, snapshot }) => {
-      await this.#change(id, () => this.#snapshots.of(id).delete(snapshot))
-      this.host.note(id, 'info', 'a snapshot is deleted')
-    },
+    deleteSnapshot: ({ id, snapshot }) => this.remove(id, snapshot),
     editSnapshot: ({ id, snapshot, name, notes }) =>
       this.#change(id, () => this.#snapshots.of(id).edit(snapshot, { name, notes })),
     cloneSnapshot: ({ id, snapshot, name, linked }, task) =>
       this.clone(id, snapshot, name, linked ? 'linked' : 'full', task),
     startFrom: ({ id, snapshot }) => this.#change(id, () => this.#snapshots.of(id).startFrom(snapshot)),
+    compareSnapshots: async ({ id, before, after }, { signal, progress }) =>
+      inTurns(await this.#snapshots.of(id).compare(before, after), signal, progress),
     snapshotPicture: async ({ id, snapshot }) => {
       const path = join(this.library.folderOf(id), pictureName(snapshot))
       return readFile(path, 'base64').catch(() => null)
     },
+  }
+
+  async take(
+    id: string,
+    wish: { name: string; notes: string; isAutomatic?: boolean },
+    task: CallTask,
+  ): Promise<void> {
+    const { name } = wish
+    if (!this.supervisor.process(id)) {
+      await this.whileOff(id, async () => void (await this.#snapshots.of(id).take(wish)))
+      return this.host.note(id, 'info', `snapshot “${name}” is taken`)
+    }
+    if (this.host.isDisposable(id)) throw new RpcError('vm-disposable', { id })
+    const live = new LiveSnapshot(
+      this.supervisor.client(id),
+      this.supervisor.status(id).state === 'running',
+      task,
+    )
+    await this.host.exclusively(id, () => this.#snapshots.of(id).take(wish, live))
+    this.host.note(id, 'info', `snapshot “${name}” is taken; the guest stood for ${live.stoodMs} ms`)
+    await this.host.changed(id)
+  }
+
+  /** What the schedule of a machine goes by. */
+  async automatic(id: string): Promise<Pick<AutoPlan, 'taken' | 'needed'>> {
+    const { snapshots, startFrom } = await this.#snapshots.of(id).list()
+    const taken = snapshots
+      .filter(({ isAutomatic }) => isAutomatic)
+      .toSorted((a, b) => a.takenAtMs - b.takenAtMs)
+    return { taken, needed: startFrom === null ? [] : [startFrom] }
+  }
+
+  async remove(id: string, snapshot: string): Promise<void> {
+    await this.#change(id, () => this.#snapshots.of(id).delete(snapshot))
+    this.host.note(id, 'info', 'a snapshot is deleted')
   }
 
   async clone(

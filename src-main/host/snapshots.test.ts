@@ -1,11 +1,15 @@
-import { mkdtemp, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { VmRecord } from '../../engine/protocol/vm.ts'
+import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
+import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import { Media } from '../../engine/service/media/media.ts'
-import { keptDisks, layerName, taken } from '../../engine/service/snapshots/tree.ts'
+import { deleted, keptDisks, layerName, stateName, taken } from '../../engine/service/snapshots/tree.ts'
+import { packMemory } from '../../engine/snapshot/memory-image.ts'
+import { writeStateFile } from '../../engine/snapshot/state-file.ts'
 import { openDiskImage } from '../../engine/storage/open-image.ts'
 import { VmLibrary } from './library.ts'
 import { LibrarySnapshots } from './snapshots.ts'
@@ -44,6 +48,13 @@ async function disk(id: string, byte?: number): Promise<number> {
 
 const names = async (id: string) => (await snapshots.of(id).list()).snapshots.map(({ name }) => name)
 const wish = (name: string) => ({ name, notes: '' })
+
+function finish<T>(work: Generator<unknown, T>): T {
+  for (;;) {
+    const step = work.next()
+    if (step.done) return step.value
+  }
+}
 
 describe('snapshots of a machine', () => {
   it('go back to what was there, as often as one likes, in branches', async () => {
@@ -165,6 +176,97 @@ describe('snapshots of a machine', () => {
     expect(new Media().check(join(library.folderOf(full), 'disk.img'), false).damage).toEqual([])
   })
 
+  it('are compared by their settings, files and memory', async () => {
+    const tree = join(folder, 'tree')
+    await mkdir(tree)
+    await writeFile(join(tree, 'same.txt'), 'same')
+    await writeFile(join(tree, 'edited.txt'), 'before')
+    const image = join(folder, 'fat.img')
+    const made = {
+      label: 'C',
+      sizeBytes: null,
+      leastBytes: 8 << 20,
+      format: 'raw',
+      replaces: false,
+      nowMs: 0,
+    } as const
+    finish(imageOfFolder(tree, image, made))
+    const machine = { version: 1, drives: [{ kind: 'disk', path: 'disk.img', format: 'raw' }] }
+    const record = v.parse(VmRecord, { version: 1, name: 'DOS', machine })
+    const id = await library.create(record, { 'disk.img': await readFile(image) })
+    const one = await snapshots.of(id).take(wish('one'))
+
+    const { drives } = await library.machineConfig(id)
+    const { path, format, allowed = [] } = drives[0]!
+    await writeFile(join(tree, 'edited.txt'), 'after!')
+    await writeFile(join(tree, 'new.txt'), 'new')
+    const files = ['edited.txt', 'new.txt'].map((name) => join(tree, name))
+    const options = { partition: 1, replaces: true, format: format as 'qcow2', allowed }
+    finish(new ImageBrowser().copyIn(path!, files, '', options))
+    const changed = await library.get(id)
+    await library.update(id, { ...changed, machine: { ...changed.machine, memoryMiB: 64 } })
+    const two = await snapshots.of(id).take(wish('two'))
+
+    expect(finish(await snapshots.of(id).compare(one.id, two.id))).toEqual({
+      settings: [{ name: 'memoryMiB', before: '128', after: '64' }],
+      disks: [
+        {
+          drive: 0,
+          partition: 1,
+          files: {
+            changes: [
+              { path: 'edited.txt', change: 'changed' },
+              { path: 'new.txt', change: 'added' },
+            ],
+            more: 0,
+          },
+          problem: null,
+        },
+      ],
+      memory: null,
+    })
+
+    // Pages that differ, that are new, and that became zeros.
+    const memory = (pages: Record<number, number>): Uint8Array => {
+      const bytes = new Uint8Array(64 * 4096)
+      for (const [page, value] of Object.entries(pages))
+        bytes.fill(value, Number(page) * 4096, Number(page) * 4096 + 9)
+      return writeStateFile({ state: {}, parts: [packMemory(bytes)] })
+    }
+    const place = (of: string): string => join(library.folderOf(id), stateName(of))
+    await writeFile(place(one.id), memory({ 1: 1, 2: 2, 3: 3 }))
+    await writeFile(place(two.id), memory({ 1: 1, 2: 9, 5: 5 }))
+    const now = await library.get(id)
+    const withState = now.snapshots!.snapshots.map((snapshot) => ({ ...snapshot, hasState: true }))
+    await library.update(id, { ...now, snapshots: { ...now.snapshots!, snapshots: withState } })
+    const compared = finish(await snapshots.of(id).compare(one.id, two.id))
+    expect(compared.memory).toEqual({ pages: 4, changed: 3 })
+  })
+
+  it('are not taken where the chain of files could not be opened any more', async () => {
+    const id = await newMachine()
+    let record = await library.get(id)
+    for (let number = 1; number <= 500; number++) {
+      const snapshot = number.toString(16).padStart(12, '0')
+      const [{ drive, file: below }] = keptDisks(record.machine) as [{ drive: number; file: string }]
+      const kept = {
+        hasState: false,
+        hasPicture: false,
+        isAutomatic: true,
+        isComplete: true,
+        takenAtMs: number,
+      }
+      record = taken(record, {
+        snapshot: { ...wish(`number ${number}`), ...kept, id: snapshot },
+        layers: [{ drive, below, file: layerName(snapshot) }],
+        stampOf: () => null,
+      })
+      record = deleted(record, snapshot)
+    }
+    await library.update(id, record)
+    await expect(snapshots.of(id).take(wish('more'))).rejects.toMatchObject({ code: 'snapshot-chain' })
+  })
+
   it('are listed quickly when there are 300 of them in a row', async () => {
     const id = await newMachine()
     const idOf = (number: number): string => number.toString(16).padStart(12, '0')
@@ -173,7 +275,7 @@ describe('snapshots of a machine', () => {
       const [{ drive, file: below }] = keptDisks(record.machine) as [{ drive: number; file: string }]
       const snapshot = { ...wish(`number ${number}`), id: idOf(number), takenAtMs: number }
       record = taken(record, {
-        snapshot: { ...snapshot, hasState: false, hasPicture: false, isComplete: true },
+        snapshot: { ...snapshot, hasState: false, hasPicture: false, isAutomatic: false, isComplete: true },
         layers: [{ drive, below, file: layerName(idOf(number)) }],
         stampOf: () => null,
       })

@@ -5,6 +5,7 @@ import {
   MICE,
   SERIAL_PORTS,
 } from '../../engine/protocol/machine-config.ts'
+import { MAX_KEPT_SNAPSHOTS, MAX_SNAPSHOT_MINUTES } from '../../engine/protocol/auto-snapshots.ts'
 import { PRIORITIES } from '../../engine/protocol/execution.ts'
 import { SCALINGS, VM_ICONS } from '../../engine/protocol/vm.ts'
 import type { MessageKey } from '../i18n/messages.ts'
@@ -82,6 +83,20 @@ export const FIELDS: readonly Field[] = [
   { id: 'tags', category: 'general', at: ['tags'], control: { kind: 'tags' }, live: true },
   { id: 'template', category: 'general', at: ['template'], control: { kind: 'toggle' } },
   { id: 'notes', category: 'general', at: ['notes'], control: { kind: 'lines' }, live: true },
+  {
+    id: 'autoSnapshots',
+    category: 'general',
+    at: ['autoSnapshots', 'everyMinutes'],
+    control: { kind: 'number', least: 0, most: MAX_SNAPSHOT_MINUTES, unit: 'unit.minutes' },
+    live: true,
+  },
+  {
+    id: 'autoSnapshotsKept',
+    category: 'general',
+    at: ['autoSnapshots', 'keep'],
+    control: { kind: 'number', least: 1, most: MAX_KEPT_SNAPSHOTS },
+    live: true,
+  },
 
   {
     id: 'cpuModel',

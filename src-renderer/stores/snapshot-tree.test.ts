@@ -11,6 +11,7 @@ const snapshot = (name: string, parent: string | null): SnapshotSummary => ({
   memoryMiB: 16,
   hasState: false,
   hasPicture: false,
+  isAutomatic: false,
   problem: null,
   warning: null,
 })

@@ -59,6 +59,18 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
     const faults =
       "axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => id + ' ' + nodes.map(({ target }) => target)))"
     expect(await page.evaluate(faults)).toEqual([])
+    await button('Compare…').click()
+    await page.getByRole('dialog').getByLabel('Compare with').selectOption({ label: 'two' })
+    await page.getByRole('dialog').getByRole('button', { name: 'Compare' }).click()
+    await page.getByRole('dialog').getByText('The settings are the same.').waitFor()
+    await page
+      .getByRole('dialog')
+      .getByText(/no file system on it can be read/)
+      .waitFor()
+    await front.screenshot('snapshots-compared')
+    await page.evaluate(axe)
+    expect(await page.evaluate(faults)).toEqual([])
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
     await button('Edit…').click()
     await page.getByRole('dialog').getByLabel('Name').fill('first')
     await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
@@ -106,6 +118,17 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
     await page.getByRole('tab', { name: 'Snapshots' }).click()
     await take('live')
     await row('live').getByLabel('with memory').waitFor()
+    await take('live too')
+    await button('Compare…').click()
+    await page.getByRole('dialog').getByLabel('Compare with').selectOption({ label: 'live too' })
+    await page.getByRole('dialog').getByRole('button', { name: 'Compare' }).click()
+    await page
+      .getByRole('dialog')
+      .getByText(/^Memory: \d+ of \d+ pages differ/)
+      .waitFor()
+    await page.getByRole('dialog').getByAltText('Screen at live too').waitFor()
+    await front.screenshot('snapshots-compared-live')
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
     await page.getByRole('img', { name: 'Screen at this snapshot' }).waitFor()
     await running()
     await button('Go back here…').click()
@@ -118,6 +141,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
       snapshots!.snapshots.map(({ name, hasState, isComplete }) => [name, hasState, isComplete]),
     ).toEqual([
       ['live', true, true],
+      ['live too', true, true],
       ['kept', true, true],
     ])
     const log = await readFile(join(folder(), 'logs', 'machine.log'), 'utf8')

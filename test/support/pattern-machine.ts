@@ -145,6 +145,10 @@ export class PatternMachine implements Machine {
 
   save = () => new TextEncoder().encode(this.#lines.join('\n'))
   captureBytes = 0
+
+  lookAt(): boolean {
+    return false
+  }
   freeze = () => ({ state: {}, ram: this.save(), vram: new Uint8Array(0), writes: [] })
   thaw(): void {}
 

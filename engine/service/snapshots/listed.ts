@@ -34,7 +34,7 @@ export function listed(record: VmRecord, stampOf: (file: string) => FileStamp | 
 
   const snapshots = tree.snapshots
     .filter(({ isComplete }) => isComplete)
-    .map(({ id, parent, name, notes, takenAtMs, machine, hasState, hasPicture }) => {
+    .map(({ id, parent, name, notes, takenAtMs, machine, hasState, hasPicture, isAutomatic }) => {
       const found = keptDisks(machine).map(({ file }) => look(file))
       const stateMissing =
         hasState && stampOf(stateName(id)) === null ? `its memory (${stateName(id)}) is missing` : null
@@ -43,6 +43,7 @@ export function listed(record: VmRecord, stampOf: (file: string) => FileStamp | 
         parent,
         name,
         notes,
+        isAutomatic,
         takenAtMs,
         memoryMiB: machine.memoryMiB,
         hasState,

@@ -10,12 +10,16 @@ import {
   type SnapshotList,
   type SnapshotTree,
 } from '../../protocol/snapshot.ts'
+import type { SnapshotComparison } from '../../protocol/snapshot-comparison.ts'
 import type { VmRecord } from '../../protocol/vm.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import { isEmptyLayer, makeLayer, mergeLayer, rebaseLayer } from '../../storage/formats/merge-layer.ts'
 import type { ImageFiles } from '../../storage/image-files.ts'
+import type { Progress } from '../media/copy-disk.ts'
+import { compareSnapshots } from './compare-snapshots.ts'
 import { listed } from './listed.ts'
 import {
+  chainLength,
   deleted,
   isOfTree,
   isUnfinished,
@@ -59,6 +63,8 @@ export interface LiveMachine {
 interface SnapshotWish {
   name: string
   notes: string
+  /** Taken by schedule. */
+  isAutomatic?: boolean
 }
 
 const newId = (): string => randomBytes(6).toString('hex')
@@ -86,7 +92,7 @@ export class SnapshotStore {
 
   /**
    * Takes a snapshot: of a machine that is off, with its saved state when it has one, or of one that runs.
-   * Throws `snapshot-limit`, `file-unusable`, leaving everything as it was.
+   * Throws `snapshot-limit`, `snapshot-chain`, `file-unusable`, leaving everything as it was.
    */
   async take(wish: SnapshotWish, live: LiveMachine | null = null): Promise<Snapshot> {
     const record = await this.keeper.read()
@@ -95,6 +101,9 @@ export class SnapshotStore {
     const id = newId()
     const made: string[] = []
     const layers = this.#layersOver(record.machine)
+    // What deleted snapshots leave is merged when the machine is off; until then a chain only grows.
+    if (layers.some(({ below }) => chainLength(treeOf(record), below) >= MAX_SNAPSHOTS))
+      throw new RpcError('snapshot-chain', { limit: MAX_SNAPSHOTS })
     if (live) this.#put(pictureName(id), await live.picture(), made)
     try {
       // The guest stands from here until the record is written.
@@ -106,7 +115,14 @@ export class SnapshotStore {
     try {
       if (!live) this.#make(record.machine, layers, made)
       const holds = live ? { hasState: true, hasPicture: true } : this.#linkSaved(record, id, made)
-      const snapshot = { ...wish, ...holds, id, takenAtMs: this.nowMs(), isComplete: live === null }
+      const snapshot = {
+        isAutomatic: false,
+        ...wish,
+        ...holds,
+        id,
+        takenAtMs: this.nowMs(),
+        isComplete: live === null,
+      }
       await this.keeper.write(taken(record, { snapshot, layers, stampOf: (file) => this.#stamp(file) }))
     } catch (error) {
       if (!(await this.#stands((tree) => tree.snapshots.some((one) => one.id === id)))) {
@@ -171,6 +187,7 @@ export class SnapshotStore {
   #savedHere(record: VmRecord, wish: SnapshotWish, made: string[]): VmRecord {
     const id = newId()
     const snapshot = {
+      isAutomatic: false,
       ...wish,
       ...this.#linkSaved(record, id, made),
       id,
@@ -212,6 +229,13 @@ export class SnapshotStore {
     const record = await this.keeper.read()
     this.#checkUsable(record, id)
     return this.#find(record, id).machine
+  }
+
+  /** What differs between two snapshots. Throws as `restore` does, `state-invalid`. */
+  async compare(before: string, after: string): Promise<Generator<Progress, SnapshotComparison>> {
+    const record = await this.keeper.read()
+    for (const id of [before, after]) this.#checkUsable(record, id)
+    return compareSnapshots(this.folder, this.#find(record, before), this.#find(record, after))
   }
 
   /** Notes that a machine's disks build on a snapshot's, so that they stay. Throws `snapshot-unknown`. */

@@ -64,6 +64,17 @@ export function keptDisks(machine: MachineConfig): { drive: number; file: string
   })
 }
 
+/** How many files of the tree a disk lies in, one over the other. */
+export function chainLength(tree: SnapshotTree, file: string): number {
+  const parents = new Map(tree.layers.map((layer) => [layer.file, layer.parent]))
+  let length = 0
+  for (let at: string | null | undefined = file; at; at = parents.get(at)) {
+    length++
+    if (length > tree.layers.length) break // a damaged record may lead round
+  }
+  return length
+}
+
 /** The drive with its written file as the disk itself, to be read only. */
 function frozen(drive: DriveConfig): DriveConfig {
   const { overlay, ...rest } = drive

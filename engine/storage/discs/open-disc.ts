@@ -4,6 +4,7 @@ import type { DiscFormatName } from '../formats/disk-image.ts'
 import { readUpTo } from '../formats/fields.ts'
 import { type HostFile, unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
+import { isChd, openChd } from './chd/chd.ts'
 import { isCueSheet, openCue } from './cue.ts'
 import { DiscImage } from './disc-image.ts'
 import { isMds, openMds } from './mds.ts'
@@ -15,6 +16,7 @@ const HEAD_BYTES = 4096
 export function discFormatOf(file: HostFile): DiscFormatName | null {
   const start = readUpTo(file, 0, HEAD_BYTES)
   if (isMds(start)) return 'mds'
+  if (isChd(start)) return 'chd'
   if (isCueSheet(start)) return 'cue'
   return isRawDisc(file.size, start) ? 'bin' : null
 }
@@ -26,7 +28,7 @@ const isRawDisc = (bytes: number, start: Uint8Array): boolean =>
   start.subarray(0, 12).every((byte, index) => byte === (index === 0 || index === 11 ? 0 : 0xff))
 
 /**
- * Opens a disc with its tracks: a cue sheet, a media descriptor, or raw sectors as they are. Null for what is none of
+ * Opens a disc with its tracks: a cue sheet, a media descriptor, a CHD, or raw sectors as they are. Null for what is none of
  * these. Throws `file-unusable`.
  * @param confirmed files outside of its folder that it may name
  */
@@ -43,9 +45,11 @@ export function openDisc(
         ? openCue(files, file, confirmed)
         : format === 'mds'
           ? openMds(files, file, confirmed)
-          : format === 'bin'
-            ? openBin(file)
-            : null
+          : format === 'chd'
+            ? openChd(file)
+            : format === 'bin'
+              ? openBin(file)
+              : null
     if (!disc) file.close()
     return disc
   } catch (error) {

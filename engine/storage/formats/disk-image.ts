@@ -10,7 +10,7 @@ export type FormatName = (typeof FORMAT_NAMES)[number]
 export type FloppyArchiveName = 'imd' | 'td0' | 'copyqm'
 
 /** Formats of discs with tracks; they are read only. */
-export type DiscFormatName = 'cue' | 'mds' | 'bin'
+export type DiscFormatName = 'cue' | 'mds' | 'bin' | 'chd'
 
 /** A disk kept in one of the formats, alone or over another one. */
 export interface DiskImage extends BlockImage {

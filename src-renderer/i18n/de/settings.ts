@@ -38,6 +38,12 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.notes': 'Notizen',
   'setting.notes.help':
     'Was Sie sich merken wollen: Kennwörter des Gastes, was installiert ist, was Sie versucht haben.',
+  'setting.autoSnapshots': 'Automatische Sicherungspunkte',
+  'setting.autoSnapshots.help':
+    'Minuten von einem Sicherungspunkt zum nächsten, während die Maschine läuft; bei 0 gibt es keine. Der Gast steht dabei jedes Mal einen Augenblick still.',
+  'setting.autoSnapshotsKept': 'Automatische, die bleiben',
+  'setting.autoSnapshotsKept.help':
+    'Die ältesten werden gelöscht. Die Sie selbst anlegen, bleiben in jedem Fall.',
   'setting.cpuModel': 'Prozessor',
   'setting.cpuModel.help':
     'Bestimmt, welche Befehle es gibt und als was sich der Prozessor ausgibt. Alte Systeme können an einem viel neueren scheitern.',
@@ -114,7 +120,7 @@ export const settings: Record<keyof typeof english, string> = {
     'Programme, die dauernd nach einer Taste fragen, beschäftigen den Prozessor. Aus: Tut ein Programm eine Weile nichts anderes, hält das BIOS den Prozessor an, bis etwas geschieht.',
   'setting.smallTlb': 'Vergessliche Adressübersetzung',
   'setting.smallTlb.help':
-    'Windows 95, 98 und Me ändern Seitentabellen, ohne es dem Prozessor zu sagen; merkt er sich zu viel, stürzen Programme zufällig ab. Etwas langsamer.',
+    'Windows 95, 98 und Me ändern Seitentabellen, ohne es dem Prozessor zu sagen; merkt er sich zu viel, stürzen Programme zufällig ab. Kostet bis zu einem Viertel des Tempos.',
   'setting.hpet': 'HPET (genauer Zeitgeber)',
   'setting.hpet.help': 'Ein HPET neben den älteren Zeitgebern. Für Windows XP und früher besser aus.',
   'setting.floppyTypes': 'Typen der Diskettenlaufwerke',

@@ -36,6 +36,11 @@ export const settings = {
   'setting.notes': 'Notes',
   'setting.notes.help':
     'Whatever you want to remember: passwords of the guest, what is installed, what you tried.',
+  'setting.autoSnapshots': 'Automatic snapshots',
+  'setting.autoSnapshots.help':
+    'Minutes from one snapshot to the next while the machine runs; 0 takes none. The guest stands still for a moment each time.',
+  'setting.autoSnapshotsKept': 'Automatic snapshots that stay',
+  'setting.autoSnapshotsKept.help': 'The oldest ones are deleted. Those that you take yourself always stay.',
   'setting.cpuModel': 'Processor',
   'setting.cpuModel.help':
     'Decides which instructions exist and what the processor says it is. Old systems can fail on a processor that is much newer.',
@@ -111,7 +116,7 @@ export const settings = {
     'Programs that ask for a key over and over keep the processor busy. Off: once a program has done nothing else for a moment, the BIOS halts the processor until something happens.',
   'setting.smallTlb': 'Forgetful address translation',
   'setting.smallTlb.help':
-    'Windows 95, 98 and Me change page tables without telling the processor, and programs fail at random where it remembers for long. A little slower.',
+    'Windows 95, 98 and Me change page tables without telling the processor, and programs fail at random where it remembers for long. Costs up to a quarter of the speed.',
   'setting.hpet': 'High precision event timer',
   'setting.hpet.help': 'An HPET beside the older timers. Leave it off for Windows XP and before.',
   'setting.floppyTypes': 'Floppy drive types',

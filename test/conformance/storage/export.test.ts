@@ -187,7 +187,7 @@ it('an OVF package is a folder that comes back as the machine', () => {
 })
 
 it('an export that is stopped leaves nothing, and replaces nothing', () => {
-  const before = [...readdirSync(folder)]
+  const before = readdirSync(folder)
   const wish = { kind: 'ova', name: 'x', notes: '', config: diskMachine(), nowMs: 0 } as const
   const work = exportMachine(file('a.ova'), wish)
   work.next()
