@@ -47,6 +47,28 @@ describe('web access', () => {
     expect(access.login(token, 'bad')).not.toBeNull()
   })
 
+  it('takes as long for a token that begins rightly as for any other', () => {
+    const { access, time } = powerOn()
+    const token = access.issueToken()
+    const wrong = 'x'.repeat(token.length)
+    const almost = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`
+    const took = { wrong: [] as number[], almost: [] as number[] }
+    for (let turn = 0; turn < 400; turn++)
+      for (const [kind, guess] of [['wrong', wrong] as const, ['almost', almost] as const].toSorted(
+        () => (turn % 2) - 0.5,
+      )) {
+        const startedAt = performance.now()
+        for (let guesses = 0; guesses < 10; guesses++) access.login(guess, 'a')
+        took[kind].push(performance.now() - startedAt)
+        time.nowMs += 60_000
+      }
+    const quarter = (times: number[]) => times.toSorted((a, b) => a - b)[100]!
+    // Comparing byte by byte would stop at the first for one and at the last for the other.
+    expect(quarter(took.almost) / quarter(took.wrong)).toBeGreaterThan(0.67)
+    expect(quarter(took.almost) / quarter(took.wrong)).toBeLessThan(1.5)
+    expect(access.login(token, 'a')).not.toBeNull()
+  })
+
   it('answers to its own names only, and to pages of its own', () => {
     const { access } = powerOn()
     for (const host of ['127.0.0.1:8086', 'localhost:8086', '[::1]:8086']) {

@@ -1,4 +1,4 @@
-// npm run build && node test/bench/desktop.mjs [start|click|frames|windows|library|log …] [--json FILE]
+// npm run build && node test/bench/desktop.mjs [start|click|frames|unscaled|windows|library|log …] [--json FILE]
 // Measures what a user of the desktop waits for, on the web host in Chromium. Linux only: CPU time comes from /proc.
 // Its results and what they mean stand in docs/benchmarks-desktop.md.
 import { spawn } from 'node:child_process'
@@ -103,6 +103,14 @@ function secondsOf(pids) {
   }, 0)
 }
 
+/** What a process is, by its command. */
+function kindOf(pid) {
+  const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  if (command.includes('vm-process')) return 'machine'
+  if (command.includes('out/cli')) return 'host'
+  return /--utility-sub-type=(\w+)/.exec(command)?.[1] ?? /--type=([\w-]+)/.exec(command)?.[1] ?? 'browser'
+}
+
 async function withBrowser(work) {
   const server = await chromium.launchServer({ executablePath: CHROMIUM, args: FLAGS })
   const browser = await chromium.connect(server.wsEndpoint())
@@ -172,13 +180,15 @@ async function click() {
 }
 
 /** The guest of desktop-guest.asm as machines of a library. */
-async function desktops(library, count) {
+async function desktops(library, count, scaling) {
   const image = join(folder, 'desktop.img')
   if ((await assembleFile(at('test/bench/desktop-guest.asm'), image)) !== 0) throw new Error('no guest')
   const sector = readFileSync(image)
   writeFileSync(image, Buffer.concat([sector, Buffer.alloc(1_474_560 - sector.length)]))
-  for (let number = 1; number <= count; number++)
+  for (let number = 1; number <= count; number++) {
     await run(library, ['create', `Desktop ${number}`, '--memory', '16', '--floppy', image])
+    await run(library, ['set', `desktop-${number}`, `scaling=${scaling}`])
+  }
 }
 
 const run = (library, args) =>
@@ -238,19 +248,24 @@ async function framesPerSecond(page) {
 }
 
 async function frames() {
-  return measureFrames(1)
+  return measureFrames(1, 'fit')
+}
+
+/** Without a browser that scales every picture. */
+async function unscaled() {
+  return measureFrames(1, 'original')
 }
 
 /** Three windows on three machines, all of which move. */
 async function windows() {
-  return measureFrames(3)
+  return measureFrames(3, 'fit')
 }
 
-async function measureFrames(count) {
-  const library = home(`frames-${count}`)
+async function measureFrames(count, scaling) {
+  const library = home(`frames-${count}-${scaling}`)
   const host = serve(library)
   const login = await host.address
-  await desktops(library, count)
+  await desktops(library, count, scaling)
   try {
     return await withBrowser(async (browser, browserPid) => {
       const context = await browser.newContext({ viewport: WINDOW })
@@ -261,7 +276,7 @@ async function measureFrames(count) {
       }
       await delay(3000)
       const pids = [...family(host.pid), ...family(browserPid)]
-      const before = secondsOf(pids)
+      const before = new Map(pids.map((pid) => [pid, secondsOf([pid])]))
       const startedAt = performance.now()
       const rates = []
       for (let second = 0; second < SPAN_S; second++) {
@@ -269,13 +284,18 @@ async function measureFrames(count) {
         for (const page of pages) rates.push(await framesPerSecond(page))
       }
       const seconds = (performance.now() - startedAt) / 1000
-      const cpu = secondsOf(pids) - before
+      const spent = pids.map((pid) => [kindOf(pid), secondsOf([pid]) - before.get(pid)])
+      const cpu = spent.reduce((sum, [, one]) => sum + one, 0)
       const rate = rates.reduce((sum, one) => sum + one, 0) / rates.length
       const echo = await echoes(pages.at(-1), 20)
       return {
         windows: count,
         'frames a second and window': rate.toFixed(1),
         'CPU a frame, all processes': `${((cpu / seconds / rate / count) * 1000).toFixed(2)} ms`,
+        'of that': spent
+          .filter(([, one]) => one > 0.05)
+          .map(([kind, one]) => `${kind} ${((one / seconds / rate / count) * 1000).toFixed(2)}`)
+          .join(', '),
         'CPU in all': `${((cpu / seconds) * 100).toFixed(0)} % of a core`,
         'key to echo': ms(echo),
       }
@@ -382,7 +402,7 @@ async function log() {
   }
 }
 
-const benches = { start, click, frames, windows, library, log }
+const benches = { start, click, frames, unscaled, windows, library, log }
 const wanted = positionals.length > 0 ? positionals : Object.keys(benches)
 const results = {}
 try {

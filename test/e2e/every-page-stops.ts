@@ -102,6 +102,9 @@ export function stopsOf(front: Front): Stop[] {
     opens('snapshot-delete', () => button('Delete…').click()),
     opens('clone', () => more('Clone…')),
     opens('remove', () => more('Remove…')),
+    opens('export', () => more('Export…')),
+    opens('import', () => button('Import a machine…').click()),
+    opens('media', () => button('Media…').click()),
     opens('create', () => page.getByTestId('new').click()),
     {
       name: 'create-expert',

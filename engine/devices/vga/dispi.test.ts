@@ -91,8 +91,8 @@ describe('a mode', () => {
     expect(dirty).toEqual([{ x: 0, y: 0, width: 640, height: 480 }])
     adapter.poke(0xa0005, 0x33)
     adapter.dispi(5, 0)
-    // Line 307 starts in the page before; both pages' lines count as written.
-    expect(adapter.vga.update().dirty).toEqual([{ x: 0, y: 307, width: 640, height: 7 }])
+    // Seven lines lie in the page that was written; one of them looks different.
+    expect(adapter.vga.update().dirty).toEqual([{ x: 133, y: 307, width: 1, height: 1 }])
   })
 
   it.each([
@@ -136,7 +136,7 @@ describe('a mode', () => {
     expect(rgba(frame, 10, 10)).toEqual([255, 255, 255, 255])
   })
 
-  it('draws only lines whose pages were written', () => {
+  it('draws only lines whose pages were written, and tells what looks different in them', () => {
     const adapter = powerOn()
     adapter.setVbe(1024, 768, 32)
     adapter.vga.update()
@@ -145,9 +145,16 @@ describe('a mode', () => {
     adapter.poke(LFB + 4096 * 11, 1)
     adapter.poke(LFB + 4096 * 700, 1)
     expect(adapter.vga.update().dirty).toEqual([
-      { x: 0, y: 10, width: 1024, height: 2 },
-      { x: 0, y: 700, width: 1024, height: 1 },
+      { x: 0, y: 10, width: 1, height: 2 },
+      { x: 0, y: 700, width: 1, height: 1 },
     ])
+    expect(adapter.vga.update().dirty).toEqual([])
+    adapter.poke(LFB + 4096 * 20 + 4 * 500, 0x123456, 4)
+    adapter.poke(LFB + 4096 * 21 + 4 * 520, 0x123456, 4)
+    const frame = adapter.vga.update()
+    expect(frame.dirty).toEqual([{ x: 500, y: 20, width: 21, height: 2 }])
+    expect(rgba(frame, 520, 21)).toEqual([0x12, 0x34, 0x56, 255])
+    adapter.poke(LFB + 4096 * 20 + 4 * 500, 0x123456, 4) // nothing looks different
     expect(adapter.vga.update().dirty).toEqual([])
   })
 })
