@@ -62,7 +62,20 @@ describe.runIf(process.platform === 'linux')('memory of zeros', () => {
   const residentMiB = () =>
     Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024
 
-  it('is not committed by being cleared, saved or restored', () => {
+  /** Some kernels of virtual machines have no page of zeros that stands for all untouched ones. */
+  const readingCommits = (): boolean => {
+    const untouched = new Uint8Array(
+      new WebAssembly.Memory({ initial: 512, maximum: 512, shared: true }).buffer,
+    )
+    const before = residentMiB()
+    let sum = 0
+    for (let at = 0; at < untouched.length; at += 4096) sum += untouched[at]!
+    expect(sum).toBe(0)
+    return residentMiB() - before > 16
+  }
+
+  it('is not committed by being cleared, saved or restored', ({ skip }) => {
+    if (readingCommits()) skip('not on this machine: reading untouched memory commits it')
     const pages = 1024 // 64 MiB
     const wasm = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
     const memory = new Uint8Array(wasm.buffer)
