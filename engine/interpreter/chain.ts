@@ -1,8 +1,8 @@
-import { I32, and, eq, geS, i32, load, local, ne } from '../wasm/expression.ts'
+import { I32, and, eq, geS, i32, load, local } from '../wasm/expression.ts'
 import { FunctionBuilder } from '../wasm/function-builder.ts'
 import { INDIRECT_TYPE } from '../wasm/module-writer.ts'
 import { JUMP_CACHE, State } from '../isa/state.ts'
-import { jumpCacheEntry } from './jump-cache.ts'
+import { isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
 import { Handler, Record, Why } from './record.ts'
 
 /**
@@ -15,9 +15,7 @@ export function chainFunction(): FunctionBuilder {
   const fn = new FunctionBuilder(2, [I32, I32, I32, I32])
   fn.set(3, load(i32(State.JUMP_KEY), 4))
   fn.set(2, jumpCacheEntry(eip, key))
-  const unknown = fn.block()
-  fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE), eip))
-  fn.branchIf(unknown, ne(load(entry, 4, JUMP_CACHE + 4), key))
+  fn.if(isInJumpCache(entry, eip, key))
   fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
   const record = entry
   fn.set(2, load(entry, 4, JUMP_CACHE + 8))

@@ -25,8 +25,8 @@ import { deliverPageFault } from '../isa/shortcuts/protected.ts'
 import { JUMP_CACHE, REGION_RETIRED, State, Walk } from '../isa/state.ts'
 import { chainFunction } from './chain.ts'
 import { type Form, allForms } from './form.ts'
-import { type Frame, HandlerBuilder, Import, LOCAL_TYPES, Local, isInJumpCache } from './handler-builder.ts'
-import { jumpCacheEntry } from './jump-cache.ts'
+import { type Frame, HandlerBuilder, Import, LOCAL_TYPES, Local } from './handler-builder.ts'
+import { isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
 import { Handler, RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { TIMED_SHIFT } from './tier-times.ts'
 
@@ -227,7 +227,7 @@ function emitDelivery(fn: FunctionBuilder, again: Label, delivery: number): void
   fn.set(Local.WHY, i32(Why.JUMP))
   const target = fn.let(word(State.EIP))
   fn.set(Local.ENTRY, jumpCacheEntry(target, local(Local.JUMP_KEY)))
-  fn.if(isInJumpCache(entry, target))
+  fn.if(isInJumpCache(entry, target, local(Local.JUMP_KEY)))
   fn.set(Local.REC, load(entry, 4, JUMP_CACHE + 8))
   fn.set(Local.START, rec)
   fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)

@@ -43,7 +43,7 @@ import {
 } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
-import { codeKeyEntry, jumpCacheEntry } from './jump-cache.ts'
+import { codeKeyEntry, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
 import { RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { missesTlb, tlbEntry } from './tlb-look.ts'
 
@@ -383,7 +383,7 @@ export class HandlerBuilder extends Semantics {
     const { fn } = this
     fn.set(Local.ENTRY, jumpCacheEntry(target, local(Local.JUMP_KEY)))
     const entry = local(Local.ENTRY)
-    fn.if(isInJumpCache(entry, target))
+    fn.if(isInJumpCache(entry, target, local(Local.JUMP_KEY)))
     fn.set(Local.REC, load(entry, 4, JUMP_CACHE + 8))
     fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
     this.#dispatchOrStop()
@@ -620,9 +620,6 @@ export class HandlerBuilder extends Semantics {
     }
   }
 }
-
-export const isInJumpCache = (entry: Expr, eip: Expr): Expr =>
-  and(eq(load(entry, 4, JUMP_CACHE), eip), eq(load(entry, 4, JUMP_CACHE + 4), local(Local.JUMP_KEY)))
 
 const codeLimit = (): Expr => load(i32(segmentAt(CS)), 4, Segment.LIMIT)
 

@@ -1,5 +1,5 @@
-import { type Expr, add, and, i32, shl, shrU, xor } from '../wasm/expression.ts'
-import { CODE_KEYS, JUMP_CACHE_ENTRIES, JUMP_CACHE_KEY_SHIFT } from '../isa/state.ts'
+import { type Expr, add, and, eq, i32, load, shl, shrU, xor } from '../wasm/expression.ts'
+import { CODE_KEYS, JUMP_CACHE, JUMP_CACHE_ENTRIES, JUMP_CACHE_KEY_SHIFT } from '../isa/state.ts'
 
 /** Offset of an EIP's entry in the jump cache under a JUMP_KEY, in bytes, for generated code. */
 export function jumpCacheEntry(eip: Expr, key: Expr): Expr {
@@ -11,6 +11,10 @@ export function jumpCacheEntry(eip: Expr, key: Expr): Expr {
 export function jumpCacheIndex(eip: number, key: number): number {
   return ((eip ^ (eip >>> 12) ^ (key << JUMP_CACHE_KEY_SHIFT)) & (JUMP_CACHE_ENTRIES - 1)) * 4
 }
+
+/** Whether an entry is that of an EIP under a key. */
+export const isInJumpCache = (entry: Expr, eip: Expr, key: Expr): Expr =>
+  and(eq(load(entry, 4, JUMP_CACHE), eip), eq(load(entry, 4, JUMP_CACHE + 4), key))
 
 /** Address of a code segment's entry in CODE_KEYS, by its base, for generated code. */
 export const codeKeyEntry = (base: Expr): Expr =>

@@ -19,9 +19,10 @@ import {
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { writeModule } from '../wasm/module-writer.ts'
-import { Segment, State, TLB, TLB_CHECKED_SHIFT } from '../isa/state.ts'
+import { Segment, State, TLB_CHECKED_SHIFT } from '../isa/state.ts'
 import { CODE_MAP, CODE_MAP_SHIFT } from '../memory/layout.ts'
 import { type WalkLocals, emitPageWalk } from './page-walk.ts'
+import { tlbEntry } from './tlb-look.ts'
 
 /** What generated code calls for an access that its own look into the TLB does not answer: see Import.ACCESS. */
 type Access = (
@@ -72,7 +73,7 @@ function accessFunction(): FunctionBuilder {
   fn.set(at.linear, add(offset, load(segment, 4, Segment.BASE)))
   fn.end()
   fn.branchIf(slow, gtU(add(and(linear, i32(0xfff)), size), i32(0x1000)))
-  fn.set(at.entry, load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB))
+  fn.set(at.entry, tlbEntry(linear))
   fn.set(at.wanted, select(write, load(i32(State.WRITE_BIT), 4), load(i32(State.READ_BIT), 4)))
   // While operands are checked for alignment.
   fn.branchIf(slow, eqz(wanted))

@@ -1,16 +1,8 @@
 import { join } from 'node:path'
-import type { MachineConfig } from '../../protocol/machine-config.ts'
 import { type ExportedDrive, type ExportedMachine, idePlace } from './exported-machine.ts'
+import { QEMU_CPUS } from './qemu-command.ts'
 import { type Element, element, xmlDocument } from './xml-writer.ts'
 
-const CPUS: Record<MachineConfig['cpuModel'], string> = {
-  '386': '486',
-  '486': '486',
-  pentium: 'pentium',
-  pentium2: 'pentium2',
-  pentium3: 'pentium3',
-  max: 'pentium3',
-}
 const BOOT = { floppy: 'fd', disk: 'hd', cdrom: 'cdrom' } as const
 const IDE_LETTERS = ['a', 'b', 'c', 'd']
 
@@ -39,7 +31,7 @@ export function libvirtDomain({ name, notes, config, drives }: ExportedMachine, 
       element(
         'cpu',
         { mode: 'custom', match: 'exact' },
-        element('model', { fallback: 'allow' }, CPUS[cpuModel]),
+        element('model', { fallback: 'allow' }, QEMU_CPUS[cpuModel]),
       ),
       element('clock', { offset: knobs.localTime ? 'localtime' : 'utc' }),
       element('on_reboot', {}, config.reboot ? 'restart' : 'destroy'),

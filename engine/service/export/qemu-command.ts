@@ -9,7 +9,8 @@ export interface QemuCommand {
   differences: string[]
 }
 
-const CPUS: Record<MachineConfig['cpuModel'], string> = {
+/** QEMU's processors for ours, which libvirt calls by the same names. */
+export const QEMU_CPUS: Record<MachineConfig['cpuModel'], string> = {
   '386': '486',
   '486': '486',
   pentium: 'pentium',
@@ -38,7 +39,7 @@ export function qemuCommand(name: string, config: MachineConfig): QemuCommand {
     '-m',
     String(config.memoryMiB),
     '-cpu',
-    CPUS[config.cpuModel],
+    QEMU_CPUS[config.cpuModel],
   ]
   for (const { id, config: drive } of assignDrives(config.drives)) {
     if (drive.geometry) differences.push(`${id}: QEMU chooses its cylinders, heads and sectors by itself`)
