@@ -1,8 +1,8 @@
-import { I32, and, eq, geS, i32, load, local } from '../wasm/expression.ts'
+import { type Expr, I32, eq, eqz, geS, i32, load, local, shl } from '../wasm/expression.ts'
 import { FunctionBuilder } from '../wasm/function-builder.ts'
 import { INDIRECT_TYPE } from '../wasm/module-writer.ts'
-import { JUMP_CACHE, State } from '../isa/state.ts'
-import { isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
+import { JUMP_CACHE, JumpEntry, REGION_ENTERED, REGION_RETIRED, State } from '../isa/state.ts'
+import { entryWord, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
 import { Handler, Record, Why } from './record.ts'
 
 /**
@@ -11,19 +11,29 @@ import { Handler, Record, Why } from './record.ts'
  * there is none, it returns what the region would: Why.NEXT with State.RECORD, or Why.JUMP with State.EIP.
  */
 export function chainFunction(): FunctionBuilder {
-  const [eip, budget, entry, key] = [local(0), local(1), local(2), local(3)]
-  const fn = new FunctionBuilder(2, [I32, I32, I32, I32])
+  const [eip, budget, entry, key, slot] = [local(0), local(1), local(2), local(3), local(4)]
+  const fn = new FunctionBuilder(2, [I32, I32, I32, I32, I32])
   fn.set(3, load(i32(State.JUMP_KEY), 4))
   fn.set(2, jumpCacheEntry(eip, key))
   fn.if(isInJumpCache(entry, eip, key))
-  fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
-  const record = entry
-  fn.set(2, load(entry, 4, JUMP_CACHE + 8))
-  fn.store(i32(State.RECORD), record, 4)
-  fn.if(and(eq(load(record, 2, Record.HANDLER), i32(Handler.REGION)), geS(budget, i32(0))))
+  fn.store(i32(State.EIP_BASE), entryWord(entry, 'EIP_BASE'), 4)
+  fn.store(i32(State.RECORD), entryWord(entry, 'RECORD'), 4)
+  fn.if(geS(budget, i32(0)))
+  fn.set(4, entryWord(entry, 'SLOT'))
+  fn.if(eqz(slot))
+  const record = key
+  fn.set(3, entryWord(entry, 'RECORD'))
+  fn.if(eq(load(record, 2, Record.HANDLER), i32(Handler.REGION)))
+  fn.set(4, load(record, 4, Record.IMMEDIATE))
+  fn.store(entry, slot, 4, JUMP_CACHE + JumpEntry.SLOT)
+  fn.end()
+  fn.end()
+  fn.if(slot)
+  noteEntered(fn, slot)
   fn.push(budget)
-  fn.push(load(record, 4, Record.IMMEDIATE))
+  fn.push(slot)
   fn.returnCallIndirect(INDIRECT_TYPE)
+  fn.end()
   fn.end()
   fn.store(i32(State.BUDGET), budget, 4)
   fn.return(i32(Why.NEXT))
@@ -32,4 +42,17 @@ export function chainFunction(): FunctionBuilder {
   fn.store(i32(State.EIP), eip, 4)
   fn.push(i32(Why.JUMP))
   return fn
+}
+
+/** What stands in the table where a region was that jump cache entries may still name: the interpreter goes on at its head. */
+export function goneFunction(): FunctionBuilder {
+  const fn = new FunctionBuilder(1, [I32])
+  fn.store(i32(State.BUDGET), local(0), 4)
+  fn.push(i32(Why.NEXT))
+  return fn
+}
+
+/** Keeps when the region of a slot was entered last. */
+export function noteEntered(fn: FunctionBuilder, slot: Expr): void {
+  fn.store(shl(slot, i32(2)), load(i32(REGION_RETIRED + 2), 4), 4, REGION_ENTERED)
 }

@@ -2,7 +2,7 @@ import type { MemoryMap } from '../bus/memory-map.ts'
 import { CODE_MAP, CODE_MAP_SHIFT, CPU_BYTES } from '../memory/layout.ts'
 import type { CodeMode, Decoder, Instruction } from '../isa/decoder.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
-import { RECORDS, REGION_RETIRED } from '../isa/state.ts'
+import { RECORDS, REGION_ENTERED, REGION_RETIRED } from '../isa/state.ts'
 import { encodeRecord, writeSpecial } from './encode-record.ts'
 import { formKey, formOf } from './form.ts'
 import { Handler, LINK_STUB, RECORD_BYTES, Record } from './record.ts'
@@ -209,11 +209,8 @@ export class CodeCache {
    */
   setRegion(head: number, slot: number, untilGrown: number): void {
     this.dropGuard(head)
-    this.#view.setUint32(
-      head + Record.LAST_ENTERED,
-      Number(this.#view.getBigUint64(REGION_RETIRED, true) >> 16n),
-      true,
-    )
+    const retired = this.#view.getBigUint64(REGION_RETIRED, true)
+    this.#view.setUint32(REGION_ENTERED + 4 * slot, Number((retired >> 16n) & 0xffffffffn), true)
     this.#view.setInt32(head + Record.IMMEDIATE, slot, true)
     this.#view.setInt32(head + Record.UNTIL_GROWN, untilGrown, true)
     this.#view.setUint16(head + Record.HANDLER, Handler.REGION, true)
@@ -245,9 +242,9 @@ export class CodeCache {
     return typeof instruction === 'string' ? null : { instruction, second }
   }
 
-  /** When the region of a head was entered last: larger is later. */
-  lastEntered(head: number): number {
-    return this.#view.getUint32(head + Record.LAST_ENTERED, true)
+  /** When the region at a place of the table was entered last: larger is later. */
+  lastEntered(slot: number): number {
+    return this.#view.getUint32(REGION_ENTERED + 4 * slot, true)
   }
 
   /** The pages of a head's region are where they should be while EIP_BASE and JUMP_KEY are these. */

@@ -1,5 +1,14 @@
 import type { MemoryMap } from '../bus/memory-map.ts'
-import { CODE_KEYS, CS, FLAT_SUPERVISOR, JUMP_CACHE, JUMP_CACHE_BYTES, State } from '../isa/state.ts'
+import {
+  CODE_KEYS,
+  CS,
+  FLAT_SUPERVISOR,
+  JUMP_CACHE,
+  JUMP_CACHE_BYTES,
+  JUMP_ENTRY_BYTES,
+  JumpEntry,
+  State,
+} from '../isa/state.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
 import { CpuFault, generalProtection } from '../vcpu/fault.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
@@ -125,6 +134,7 @@ export class CodeFinder {
     cache[entry + 1] = state.word(State.JUMP_KEY)
     cache[entry + 2] = record
     cache[entry + 3] = eipBase
+    cache[entry + 4] = 0
     if (!this.#fetchGlobal && state.cpl !== 3 && this.#localCount < MAX_LOCAL_ENTRIES)
       this.#localEntries[this.#localCount++] = entry
     return record
@@ -187,6 +197,12 @@ export class CodeFinder {
   }
 
   // Forgetting.
+
+  /** Places of regions in the table may be used again. */
+  forgetSlots(): void {
+    const cache = this.#jumpCache
+    for (let slot = JumpEntry.SLOT / 4; slot < cache.length; slot += JUMP_ENTRY_BYTES / 4) cache[slot] = 0
+  }
 
   /** The code at an EIP may have changed. */
   forget(eip: number): void {

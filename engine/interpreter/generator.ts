@@ -22,11 +22,11 @@ import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { type FunctionImport, INDIRECT_TYPE, writeModule } from '../wasm/module-writer.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
 import { deliverPageFault } from '../isa/shortcuts/protected.ts'
-import { JUMP_CACHE, REGION_RETIRED, State, Walk } from '../isa/state.ts'
-import { chainFunction } from './chain.ts'
+import { REGION_RETIRED, State, Walk } from '../isa/state.ts'
+import { chainFunction, goneFunction, noteEntered } from './chain.ts'
 import { type Form, allForms } from './form.ts'
 import { type Frame, HandlerBuilder, Import, LOCAL_TYPES, Local } from './handler-builder.ts'
-import { isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
+import { entryWord, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
 import { Handler, RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { TIMED_SHIFT } from './tier-times.ts'
 
@@ -75,7 +75,7 @@ export function generateInterpreter(table: OpcodeTable): Interpreter {
     coldFunction(deliverFault, helperIndex),
   ]
   const tableSize = functions.length - 1
-  functions.push(chainFunction())
+  functions.push(chainFunction(), goneFunction())
   const handlers = new Map<string, number>()
   hot.forEach(([key], i) => handlers.set(key, Handler.FIRST_INSTRUCTION + i))
   cold.forEach(([key], i) => handlers.set(key, coldFrom + i))
@@ -84,7 +84,8 @@ export function generateInterpreter(table: OpcodeTable): Interpreter {
     functions,
     exports: new Map([
       ['run', 0],
-      ['chain', functions.length - 1],
+      ['chain', functions.length - 2],
+      ['gone', functions.length - 1],
     ]),
     table: Array.from({ length: tableSize }, (_, i) => i + 1),
     memoryPages: [1, 65536],
@@ -228,9 +229,9 @@ function emitDelivery(fn: FunctionBuilder, again: Label, delivery: number): void
   const target = fn.let(word(State.EIP))
   fn.set(Local.ENTRY, jumpCacheEntry(target, local(Local.JUMP_KEY)))
   fn.if(isInJumpCache(entry, target, local(Local.JUMP_KEY)))
-  fn.set(Local.REC, load(entry, 4, JUMP_CACHE + 8))
+  fn.set(Local.REC, entryWord(entry, 'RECORD'))
   fn.set(Local.START, rec)
-  fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
+  fn.store(i32(State.EIP_BASE), entryWord(entry, 'EIP_BASE'), 4)
   fn.branchIf(again, geS(local(Local.BUDGET), i32(0)))
   fn.set(Local.WHY, i32(Why.BUDGET))
   fn.end()
@@ -290,8 +291,10 @@ function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label
   fn.set(Local.HOST, eqz(shrU(mul(load(i32(REGION_RETIRED), 4), i32(HASH)), i32(32 - TIMED_SHIFT))))
   clock()
   fn.store(i32(State.RECORD), rec, 4)
+  fn.set(Local.ENTRY, load(rec, 4, Record.IMMEDIATE))
+  noteEntered(fn, local(Local.ENTRY))
   fn.push(local(Local.BUDGET))
-  fn.push(load(rec, 4, Record.IMMEDIATE))
+  fn.push(local(Local.ENTRY))
   fn.callIndirect(INDIRECT_TYPE)
   fn.pop(Local.WHY)
   clock()

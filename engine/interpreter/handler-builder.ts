@@ -34,7 +34,6 @@ import {
   CS,
   DS,
   EAX,
-  JUMP_CACHE,
   SS,
   Segment,
   State,
@@ -43,7 +42,7 @@ import {
 } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
-import { codeKeyEntry, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
+import { codeKeyEntry, entryWord, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
 import { RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { missesTlb, tlbEntry } from './tlb-look.ts'
 
@@ -384,8 +383,8 @@ export class HandlerBuilder extends Semantics {
     fn.set(Local.ENTRY, jumpCacheEntry(target, local(Local.JUMP_KEY)))
     const entry = local(Local.ENTRY)
     fn.if(isInJumpCache(entry, target, local(Local.JUMP_KEY)))
-    fn.set(Local.REC, load(entry, 4, JUMP_CACHE + 8))
-    fn.store(i32(State.EIP_BASE), load(entry, 4, JUMP_CACHE + 12), 4)
+    fn.set(Local.REC, entryWord(entry, 'RECORD'))
+    fn.store(i32(State.EIP_BASE), entryWord(entry, 'EIP_BASE'), 4)
     this.#dispatchOrStop()
     fn.end()
     fn.set(Local.START, local(Local.REC))

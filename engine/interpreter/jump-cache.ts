@@ -1,20 +1,33 @@
 import { type Expr, add, and, eq, i32, load, shl, shrU, xor } from '../wasm/expression.ts'
-import { CODE_KEYS, JUMP_CACHE, JUMP_CACHE_ENTRIES, JUMP_CACHE_KEY_SHIFT } from '../isa/state.ts'
+import {
+  CODE_KEYS,
+  JUMP_CACHE,
+  JUMP_CACHE_ENTRIES,
+  JUMP_CACHE_KEY_SHIFT,
+  JUMP_ENTRY_BYTES,
+  JUMP_ENTRY_SHIFT,
+  JumpEntry,
+} from '../isa/state.ts'
 
 /** Offset of an EIP's entry in the jump cache under a JUMP_KEY, in bytes, for generated code. */
 export function jumpCacheEntry(eip: Expr, key: Expr): Expr {
   const hash = xor(xor(eip, shrU(eip, i32(12))), shl(key, i32(JUMP_CACHE_KEY_SHIFT)))
-  return shl(and(hash, i32(JUMP_CACHE_ENTRIES - 1)), i32(4))
+  return shl(and(hash, i32(JUMP_CACHE_ENTRIES - 1)), i32(JUMP_ENTRY_SHIFT))
 }
 
 /** The same as the index of the entry's first word. */
 export function jumpCacheIndex(eip: number, key: number): number {
-  return ((eip ^ (eip >>> 12) ^ (key << JUMP_CACHE_KEY_SHIFT)) & (JUMP_CACHE_ENTRIES - 1)) * 4
+  const hash = eip ^ (eip >>> 12) ^ (key << JUMP_CACHE_KEY_SHIFT)
+  return ((hash & (JUMP_CACHE_ENTRIES - 1)) * JUMP_ENTRY_BYTES) / 4
 }
 
 /** Whether an entry is that of an EIP under a key. */
 export const isInJumpCache = (entry: Expr, eip: Expr, key: Expr): Expr =>
-  and(eq(load(entry, 4, JUMP_CACHE), eip), eq(load(entry, 4, JUMP_CACHE + 4), key))
+  and(eq(entryWord(entry, 'EIP'), eip), eq(entryWord(entry, 'KEY'), key))
+
+/** A word of an entry. */
+export const entryWord = (entry: Expr, word: keyof typeof JumpEntry): Expr =>
+  load(entry, 4, JUMP_CACHE + JumpEntry[word])
 
 /** Address of a code segment's entry in CODE_KEYS, by its base, for generated code. */
 export const codeKeyEntry = (base: Expr): Expr =>

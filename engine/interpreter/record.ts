@@ -29,8 +29,6 @@ export const Record = {
   /** i32, heads of regions over several pages: EIP_BASE and JUMP_KEY under which the pages are where they should be. */
   GUARD_BASE: 4,
   GUARD_KEY: 12,
-  /** u32, heads of regions: when it was entered last, in units of 65,536 instructions retired in regions. */
-  LAST_ENTERED: 8,
   /** i32, heads of regions: exits by ways that could be part of it until it is made again. */
   UNTIL_GROWN: 28,
   /** u32, relative branches: how often regions have been left by them. */

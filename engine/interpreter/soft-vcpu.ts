@@ -69,6 +69,10 @@ export interface TranslatorHost {
   fpu: FpuExports
   /** Where regions go when they are left by a jump: see chain.ts. */
   chain: (eip: number, budget: number) => number
+  /** Stands in the table where a region was, until `forgetSlots`. */
+  gone(budget: number): number
+  /** Jump cache entries name no places of the table any more. */
+  forgetSlots(): void
   /** JUMP_KEY as it is. */
   key(): number
   /** Where an EIP leads that a jump has led to lately; null for others, and for what would fault. */
@@ -321,6 +325,8 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         table,
         fpu,
         chain: instance.exports['chain'] as TranslatorHost['chain'],
+        gone: instance.exports['gone'] as TranslatorHost['gone'],
+        forgetSlots: () => finder.forgetSlots(),
         key: () => this.state.word(State.JUMP_KEY),
         reached: (eip) => finder.reached(eip),
         look: (eip) => {

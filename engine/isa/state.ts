@@ -145,6 +145,11 @@ export const MAX_FILLED = 1 << 16
 export const TLB_GLOBALS = 0x60000
 export const MAX_GLOBALS = 1 << 15
 
+/** By place of a region in the table of functions: when it was entered last, in units of 65,536 instructions retired in regions. */
+export const REGION_ENTERED = 0x80000
+/** Places that there can be. */
+export const MAX_SLOTS = 0x20000
+
 /** FXSAVE alone needs 36. */
 export const BOUNCE_SLOTS = 48
 export const BOUNCE_BYTES = 32
@@ -207,13 +212,24 @@ export const Tlb = { READ_SUPERVISOR: 1, WRITE_SUPERVISOR: 2, READ_USER: 4, WRIT
 export const TLB_CHECKED_SHIFT = 4
 
 /**
- * Direct-mapped by EIP and JUMP_KEY: tag (EIP, JUMP_KEY; 8 bytes), record, EIP_BASE. A hit proves that the target lies
- * within the code segment, is mapped, executable and decoded. Programs of one file that take turns have the same EIPs
- * under several keys; a kernel has thousands of targets.
+ * Direct-mapped by EIP and JUMP_KEY, laid out by JumpEntry. A hit proves that the target lies within the code segment,
+ * is mapped, executable and decoded. Programs of one file that take turns have the same EIPs under several keys; a
+ * kernel has thousands of targets.
  */
 export const JUMP_CACHE = 0x500000
-export const JUMP_CACHE_ENTRIES = 65536
-export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16
+export const JUMP_CACHE_ENTRIES = 32768
+export const JUMP_ENTRY_SHIFT = 5
+export const JUMP_ENTRY_BYTES = 1 << JUMP_ENTRY_SHIFT
+export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * JUMP_ENTRY_BYTES
+/** Words of an entry. */
+export const JumpEntry = {
+  EIP: 0,
+  KEY: 4,
+  RECORD: 8,
+  EIP_BASE: 12,
+  /** Place of the record's region in the table of functions; 0 while that is not known, or there is none. */
+  SLOT: 16,
+} as const
 /** Left shift of JUMP_KEY in the index: what tells address spaces apart stays, generations do not. */
 export const JUMP_CACHE_KEY_SHIFT = 7
 

@@ -23,7 +23,7 @@ import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { Handler, Record, Why } from '../interpreter/record.ts'
 import type { Instruction } from '../isa/decoder.ts'
 import { auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
-import { REGION_EXITS, REGION_RETIRED, State } from '../isa/state.ts'
+import { REGION_EXITS, State } from '../isa/state.ts'
 import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
 import { KIND_COUNT, STORED, flagsOf } from './flag-kind.ts'
 import type { FlagFlow } from './flag-flow.ts'
@@ -163,7 +163,6 @@ class RegionEmitter {
   #start(): void {
     this.#fn.prepend((fn) => {
       if (this.region.pages.length > 1) this.#guard(fn)
-      fn.store(i32(this.head), load(i32(REGION_RETIRED + 2), 4), 4, Record.LAST_ENTERED)
       this.#semantics.registers.loadAll(fn)
       this.#semantics.startUnits(fn)
       this.#semantics.x87.start(fn)

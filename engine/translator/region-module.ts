@@ -4,10 +4,15 @@ import { helperImport } from './helper-import.ts'
 import { type RegionOptions, emitRegion } from './region-function.ts'
 import type { Region } from './region.ts'
 
-/** Makes the module of a region for a head of the interpreter's records; it exports the function `run`. */
-export function makeRegion(
-  region: Region,
-  head: number,
+/** A region for a head of the interpreter's records. */
+export interface NewRegion {
+  readonly head: number
+  readonly region: Region
+}
+
+/** Makes one module of some regions; it exports their functions by their indices. */
+export function makeRegions(
+  regions: readonly NewRegion[],
   flagFlow: FlagFlow,
   options: RegionOptions,
 ): { module: WebAssembly.Module; bytes: number } {
@@ -17,12 +22,12 @@ export function makeRegion(
     if (index === undefined) helpers.set(name, (index = helpers.size))
     return index
   }
-  const run = emitRegion(region, head, flagFlow, helperIndex, options)
+  const functions = regions.map(({ region, head }) => emitRegion(region, head, flagFlow, helperIndex, options))
   const wasm = writeModule({
     imports: [...helpers.keys()].map(helperImport),
-    functions: [run],
-    exports: new Map([['run', 0]]),
-    names: [`region_${entryEip(region).toString(16)}`],
+    functions,
+    exports: new Map(functions.map((_, i) => [String(i), i])),
+    names: regions.map(({ region }) => `region_${entryEip(region).toString(16)}`),
     memoryPages: [1, 65536],
   })
   return { module: new WebAssembly.Module(wasm), bytes: wasm.length }

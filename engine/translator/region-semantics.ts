@@ -162,7 +162,7 @@ export class RegionSemantics extends Semantics {
   }
 
   #leaveIf(condition: Expr): void {
-    this.fn.if(condition)
+    this.fn.ifRarely(condition)
     this.#leave('raise')
     this.fn.end()
   }
@@ -265,7 +265,7 @@ export class RegionSemantics extends Semantics {
     fn.set(Local.ENTRY, tlbEntry(linear))
     const misses = missesTlb(entry, local(write ? Local.WRITE_BIT : Local.READ_BIT), linear, size)
     const count = (): Expr => load(segment, 4, write ? Segment.WRITE_COUNT : Segment.READ_COUNT)
-    fn.if(isFlatAccess ? misses : or(misses, geU(effective, count())))
+    fn.ifRarely(isFlatAccess ? misses : or(misses, geU(effective, count())))
     this.#leave('memory')
     fn.end()
     return this.let(add(linear, and(entry, i32(-0x1000))))

@@ -19,6 +19,14 @@ export interface PageFinder {
   look(eip: number): { hostPage: number; variant: { low: number; high: number }; global: boolean } | null
 }
 
+/** The table that the interpreter calls through. */
+export interface FunctionTable {
+  readonly table: WebAssembly.Table
+  /** See TranslatorHost. */
+  gone(budget: number): number
+  forgetSlots(): void
+}
+
 export interface StoreOptions {
   /** Entries of a head before it is translated again after an eviction. */
   entriesUntilHot: number
@@ -51,14 +59,16 @@ export class RegionStore {
   readonly #rewrites = new Map<number, number>()
   /** Heads whose guards hold in one address space only. */
   readonly #local = new Set<number>()
-  #free: number[] = []
+  readonly #free: number[] = []
+  /** Places where regions were, which the jump cache may still name. */
+  readonly #left: number[] = []
   #size = 0
   invalidated = 0
   evicted = 0
 
   constructor(
     private readonly code: CodeCache,
-    private readonly table: WebAssembly.Table,
+    private readonly table: FunctionTable,
     private readonly finder: PageFinder,
     private readonly options: StoreOptions,
   ) {}
@@ -91,7 +101,7 @@ export class RegionStore {
       if (!entries) this.#pages.set(hostPage, (entries = new Set()))
       entries.add(entry)
     }
-    this.table.set(slot, run)
+    this.table.table.set(slot, run)
     this.#size++
     const { exitsUntilGrown } = this.options
     this.code.setRegion(
@@ -143,7 +153,7 @@ export class RegionStore {
   /** Those go that have not been entered for longest. */
   #evict(): void {
     const live = [...this.#heads.values()]
-      .map((entry) => ({ entry, last: this.code.lastEntered(entry.head) }))
+      .map((entry) => ({ entry, last: this.code.lastEntered(entry.slot) }))
       .sort((a, b) => a.last - b.last)
     const count = Math.ceil(live.length * EVICTED)
     for (const { entry } of live.slice(0, count)) this.#drop(entry, this.options.entriesUntilHot)
@@ -203,16 +213,21 @@ export class RegionStore {
   }
 
   #take(): number {
+    // A head that has a region again would be left to the interpreter where the jump cache names its old place.
+    if (this.#left.length > 0) {
+      this.table.forgetSlots()
+      this.#free.push(...this.#left.splice(0))
+    }
     const free = this.#free.pop()
     if (free !== undefined) return free
-    const first = this.table.grow(SLOTS_AT_ONCE)
+    const first = this.table.table.grow(SLOTS_AT_ONCE)
     for (let slot = first + SLOTS_AT_ONCE - 1; slot > first; slot--) this.#free.push(slot)
     return first
   }
 
   #release(entry: RegionEntry): void {
-    this.table.set(entry.slot, null)
-    this.#free.push(entry.slot)
+    this.table.table.set(entry.slot, this.table.gone)
+    this.#left.push(entry.slot)
     this.#size--
   }
 }

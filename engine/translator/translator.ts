@@ -4,12 +4,17 @@ import { REGION_RETIRED, State } from '../isa/state.ts'
 import { exitCounts } from './exit-reason.ts'
 import { FlagFlow } from './flag-flow.ts'
 import { type FinderLimits, FIRST_LIMITS, GROWN_LIMITS, findRegion } from './region-finder.ts'
-import { makeRegion } from './region-module.ts'
+import { type NewRegion, makeRegions } from './region-module.ts'
 import { NEVER, type RegionEntry, RegionStore } from './region-store.ts'
 import { type Region, instructionsOf } from './region.ts'
 
-/** An instance and its machine code take some 40 KiB of the host's memory. */
+/** With its part of an instance and its machine code a region takes some 20 KiB of the host's memory. */
 const MAX_REGIONS = 8192
+/**
+ * A hot place waits for others to share a module with: until it, or one of those, has been entered this many times as
+ * often again. Neighbours in one module are neighbours in the host's caches (decision 20).
+ */
+const PATIENCE = 2
 /** A region that has been made anew so often stays as it is. */
 const MAX_GROWTHS = 4
 
@@ -24,6 +29,8 @@ export interface TranslatorOptions {
   pausesWhenRewritten?: boolean
   /** Regions that may live at a time. */
   maxRegions?: number
+  /** Regions of one module at most. */
+  regionsAtOnce?: number
 }
 
 /** Makes WebAssembly of code that runs often. */
@@ -35,7 +42,12 @@ export class RegionTranslator implements Translator {
   readonly #grownLimits: FinderLimits
   readonly #grows: boolean
   readonly #flagFlow = new FlagFlow()
+  /** Hot places by their heads. */
+  readonly #waiting = new Map<number, HotPlace>()
+  readonly #patience: number
+  readonly #regionsAtOnce: number
   readonly #stats = {
+    modules: 0,
     regions: 0,
     grownRegions: 0,
     regionBytes: 0,
@@ -52,13 +64,16 @@ export class RegionTranslator implements Translator {
       grownLimits = GROWN_LIMITS,
       pausesWhenRewritten = true,
       maxRegions = MAX_REGIONS,
+      regionsAtOnce = 64,
     } = options
     this.entriesUntilHot = entriesUntilHot
+    this.#patience = entriesUntilHot * PATIENCE
+    this.#regionsAtOnce = regionsAtOnce
     this.#host = host
     this.#limits = limits
     this.#grownLimits = grownLimits
     this.#grows = exitsUntilGrown !== null
-    this.#store = new RegionStore(host.code, host.table, host, {
+    this.#store = new RegionStore(host.code, host, host, {
       entriesUntilHot,
       exitsUntilGrown,
       pausesWhenRewritten,
@@ -69,25 +84,55 @@ export class RegionTranslator implements Translator {
   hot(head: number, place: HotPlace): void {
     const { code } = this.#host
     const before = this.#store.at(head)
-    const region = code.nearlyFull ? null : this.#find(place, before)
-    if (before && (region === null || instructionsOf(region) <= before.instructions))
-      return this.#store.settle(before)
-    if (region === null) return code.setHead(head, NEVER)
+    if (before) return this.#grow(before, place)
+    const waits = !this.#waiting.has(head)
+    this.#waiting.set(head, place)
+    if (waits && this.#waiting.size < this.#regionsAtOnce) return code.setHead(head, this.#patience)
+    this.#makeWaiting()
+  }
+
+  #grow(before: RegionEntry, place: HotPlace): void {
+    const region = this.#host.code.nearlyFull ? null : this.#find(place, before)
+    if (region === null || instructionsOf(region) <= before.instructions) return this.#store.settle(before)
+    this.#make([{ head: before.head, region }])
+    this.#stats.grownRegions++
+  }
+
+  /** All places that have become hot lately. */
+  #makeWaiting(): void {
+    const { code } = this.#host
+    const regions: NewRegion[] = []
+    for (const [head, place] of this.#waiting) {
+      const { hostPage, offset, mode } = place
+      // The page has been decoded anew since: another head stands for this place.
+      if (code.nearlyFull || code.headAt(hostPage, offset, mode) !== head) continue
+      const region = this.#find(place, undefined)
+      if (region === null) code.setHead(head, NEVER)
+      else regions.push({ head, region })
+    }
+    this.#waiting.clear()
+    if (regions.length === 0) return
+    this.#make(regions)
+    this.#stats.regions += regions.length
+  }
+
+  #make(regions: readonly NewRegion[]): void {
     const began = performance.now()
     const { memory, fpu, chain } = this.#host
     const options = { usualMxcsr: this.#usualMxcsr(), grows: this.#grows }
-    const { module, bytes } = makeRegion(region, head, this.#flagFlow, options)
+    const { module, bytes } = makeRegions(regions, this.#flagFlow, options)
     const { exports } = new WebAssembly.Instance(module, {
       env: { memory },
       fpu,
       interpreter: { chain },
     })
-    this.#store.install(head, region, exports['run'] as () => number)
     const stats = this.#stats
-    if (before) stats.grownRegions++
-    else stats.regions++
+    regions.forEach(({ head, region }, i) => {
+      this.#store.install(head, region, exports[i] as () => number)
+      stats.regionInstructions += instructionsOf(region)
+    })
+    stats.modules++
     stats.regionBytes += bytes
-    stats.regionInstructions += instructionsOf(region)
     stats.compileMs += performance.now() - began
   }
 
@@ -116,6 +161,7 @@ export class RegionTranslator implements Translator {
   }
 
   flushed(): void {
+    this.#waiting.clear()
     this.#store.flush()
   }
 

@@ -9,6 +9,8 @@ const VOID = 0x40
 /** Builds one function body: statements over expressions, with temporaries that can be recycled. */
 export class FunctionBuilder {
   body = new ByteWriter()
+  /** Offsets in the body of branches that are hardly ever taken. */
+  readonly unlikely: number[] = []
   /** Types of parameters and locals, by index. */
   readonly types: ValueType[]
   #depth = 0
@@ -86,6 +88,13 @@ export class FunctionBuilder {
 
   if(condition: Expr): Label {
     emit(this.body, condition)
+    return this.#open(0x04)
+  }
+
+  /** The same where the condition hardly ever holds: the host's compiler moves what follows out of the way. */
+  ifRarely(condition: Expr): Label {
+    emit(this.body, condition)
+    this.unlikely.push(this.body.length)
     return this.#open(0x04)
   }
 
@@ -167,8 +176,10 @@ export class FunctionBuilder {
   /** Puts statements before everything that has been emitted: what they are may follow from the rest. */
   prepend(emitStatements: (fn: FunctionBuilder) => void): void {
     const rest = this.body
+    const unlikely = this.unlikely.splice(0)
     this.body = new ByteWriter()
     emitStatements(this)
+    this.unlikely.push(...unlikely.map((offset) => offset + this.body.length))
     this.body.append(rest)
   }
 

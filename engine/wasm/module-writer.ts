@@ -119,10 +119,13 @@ export function writeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
       to.unsigned(table.length)
       for (const index of table) to.unsigned(index + parts.imports.length)
     })
+  const headers = parts.functions.map(localRuns)
+  if (parts.functions.some(({ unlikely }) => unlikely.length > 0))
+    section(0, (to) => writeHints(to, parts, headers))
   section(10, (to) => {
     to.unsigned(parts.functions.length)
-    for (const f of parts.functions) {
-      const header = localRuns(f)
+    for (const [i, f] of parts.functions.entries()) {
+      const header = headers[i]!
       to.unsigned(header.length + f.body.length + 1)
       to.append(header)
       to.append(f.body)
@@ -144,6 +147,22 @@ export function writeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
       to.append(list)
     })
   return out.toBytes()
+}
+
+/** Which branches are hardly ever taken: the section of the WebAssembly branch hinting proposal, which must come before the code. */
+function writeHints(to: ByteWriter, { imports, functions }: ModuleParts, headers: readonly ByteWriter[]): void {
+  to.name('metadata.code.branch_hint')
+  const hinted = [...functions.entries()].filter(([, { unlikely }]) => unlikely.length > 0)
+  to.unsigned(hinted.length)
+  for (const [i, { unlikely }] of hinted) {
+    to.unsigned(i + imports.length)
+    to.unsigned(unlikely.length)
+    for (const offset of unlikely) {
+      to.unsigned(headers[i]!.length + offset)
+      to.byte(1)
+      to.byte(0)
+    }
+  }
 }
 
 function localRuns(f: FunctionBuilder): ByteWriter {
