@@ -13,8 +13,9 @@ export function nowhere(): RegionSemantics {
 
 /** Registers, one bit each, of which a region never uses more than the lower 16 bits. */
 export function halvesOf({ blocks, mode }: Region): number {
+  // In 32-bit code they are too few to be worth translating it twice.
+  if (mode.code32) return 0
   const steps = blocks.flatMap((block) => block.steps)
-  if (!steps.some(({ instruction }) => instruction.size === 2)) return 0
   const semantics = nowhere()
   for (const step of steps) semantics.translate(step, mode)
   return ~semantics.registers.whole & 0xff

@@ -22,7 +22,9 @@ export function makeRegions(
     if (index === undefined) helpers.set(name, (index = helpers.size))
     return index
   }
-  const functions = regions.map(({ region, head }) => emitRegion(region, head, flagFlow, helperIndex, options))
+  const functions = regions.map(({ region, head }) =>
+    emitRegion(region, head, flagFlow, helperIndex, options),
+  )
   const wasm = writeModule({
     imports: [...helpers.keys()].map(helperImport),
     functions,

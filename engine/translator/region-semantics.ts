@@ -18,7 +18,7 @@ import {
   sub,
 } from '../wasm/expression.ts'
 import type { CodeVariant } from '../interpreter/code-cache.ts'
-import type { DecodedOperand, Instruction, MemoryOperand } from '../isa/decoder.ts'
+import type { DecodedOperand, Instruction } from '../isa/decoder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { QUIET, QUIET_MASK } from '../isa/sse-native.ts'
@@ -31,6 +31,7 @@ import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
 import { signed } from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
 import { type Step, branchTarget, pageDelta } from './region.ts'
+import { ImmediateOperand, MemoryAccess, NoOperand, RegisterOperand, missing } from './region-operand.ts'
 import { FLAG_LOCALS, Local, RegisterFile } from './register-file.ts'
 import { X87Registers } from './x87-registers.ts'
 
@@ -274,61 +275,18 @@ export class RegionSemantics extends Semantics {
   // Operands.
 
   #operand(operand: DecodedOperand): Operand {
-    const { size } = operand
     switch (operand.kind) {
-      case 'register': {
-        const { address } = operand
-        const read = (): Expr => this.let(this.registers.read(address, size))
-        return {
-          size,
-          isRegister: true,
-          read,
-          readForWrite: read,
-          write: (value) => this.later(value, (v) => this.registers.write(address, size, v)),
-          readPart: (bytes, offset) => this.let(this.registers.read(address + offset, bytes)),
-          readReal: (bytes) => this.let(this.registers.readReal(address, bytes)),
-          writePart: (value, bytes, offset) =>
-            this.later(value, (v) => this.registers.write(address + offset, bytes, v)),
-          registerAddress: () => this.#expose(address),
-          address: missing,
-          segment: missing,
-        }
+      case 'register':
+        return new RegisterOperand(this, operand.size, operand.address)
+      case 'memory': {
+        const { addressSize } = this.#step.instruction
+        const flat = this.#mode.flat && addressSize === 4 && isFlat(operand.segment)
+        return new MemoryAccess(this, operand, addressSize, flat ? FLAT : segmentAt(operand.segment))
       }
-      case 'memory':
-        return this.#memoryOperand(operand)
-      case 'immediate': {
-        const read = (): Expr => i32(operand.value)
-        return { ...NO_OPERAND, size, read, readForWrite: read }
-      }
+      case 'immediate':
+        return new ImmediateOperand(this, operand.size, operand.value)
       default:
-        return { ...NO_OPERAND, size }
-    }
-  }
-
-  #memoryOperand(operand: MemoryOperand): Operand {
-    const { size } = operand
-    const { addressSize } = this.#step.instruction
-    const address = (): Expr => {
-      const base = this.registers.read(operand.base, addressSize)
-      const index = shl(this.registers.read(operand.index, addressSize), i32(operand.scale))
-      return zeroExtend(add(add(base, index), i32(operand.displacement)), addressSize)
-    }
-    const flat = this.#mode.flat && addressSize === 4 && isFlat(operand.segment)
-    const segment = (): Expr => i32(flat ? FLAT : segmentAt(operand.segment))
-    const host = (write: boolean): Expr => this.memory(segment(), address(), size, write)
-    let translated: Expr | null = null
-    return {
-      size,
-      isRegister: false,
-      read: () => this.let(load(host(false), size)),
-      readForWrite: () => this.let(load((translated = host(true)), size)),
-      write: (value) => this.fn.store(translated ?? host(true), value, size),
-      address,
-      segment,
-      readPart: missing,
-      readReal: missing,
-      writePart: missing,
-      registerAddress: missing,
+        return new NoOperand(this, operand.size)
     }
   }
 
@@ -401,7 +359,7 @@ export class RegionSemantics extends Semantics {
     this.#leaveIf(and(load(i32(State.FPU_TRAP), 4), i32(bit)))
   }
 
-  #expose(address: number): Expr {
+  expose(address: number): Expr {
     this.registers.expose(address)
     this.#exposed.add(address)
     return i32(address)
@@ -495,20 +453,3 @@ export class RegionSemantics extends Semantics {
 }
 
 const codeLimit = (): Expr => load(i32(segmentAt(CS)), 4, Segment.LIMIT)
-
-function missing(): never {
-  throw new Error('no translated instruction has such a part')
-}
-
-const NO_OPERAND = {
-  isRegister: false,
-  read: missing,
-  readForWrite: missing,
-  write: missing,
-  address: missing,
-  segment: missing,
-  readPart: missing,
-  readReal: missing,
-  writePart: missing,
-  registerAddress: missing,
-} as const

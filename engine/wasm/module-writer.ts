@@ -150,7 +150,11 @@ export function writeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
 }
 
 /** Which branches are hardly ever taken: the section of the WebAssembly branch hinting proposal, which must come before the code. */
-function writeHints(to: ByteWriter, { imports, functions }: ModuleParts, headers: readonly ByteWriter[]): void {
+function writeHints(
+  to: ByteWriter,
+  { imports, functions }: ModuleParts,
+  headers: readonly ByteWriter[],
+): void {
   to.name('metadata.code.branch_hint')
   const hinted = [...functions.entries()].filter(([, { unlikely }]) => unlikely.length > 0)
   to.unsigned(hinted.length)
