@@ -42,7 +42,7 @@ import {
 } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
-import { codeKeyEntry, entryWord, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
+import { codeKeyEntry, entryWord, isCodeKey, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
 import { RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { missesTlb, tlbEntry } from './tlb-look.ts'
 
@@ -470,8 +470,7 @@ export class HandlerBuilder extends Semantics {
     fn.set(Local.WHY, i32(Why.ENTER))
     fn.if(moved)
     const entry = this.let(codeKeyEntry(newBase))
-    const isKnown = and(eq(load(entry, 4), newBase), eq(load(entry, 4, 4), load(i32(CODE_KEYS.STAMP), 4)))
-    fn.if(isKnown)
+    fn.if(isCodeKey(entry, newBase))
     fn.store(i32(State.JUMP_KEY), load(entry, 4, 8), 4)
     fn.store(i32(State.MODE_STALE), i32(1), 4)
     fn.else()

@@ -36,6 +36,10 @@ export const codeKeyEntry = (base: Expr): Expr =>
     i32(CODE_KEYS.ENTRIES),
   )
 
+/** Whether an entry of CODE_KEYS holds for a base. */
+export const isCodeKey = (entry: Expr, base: Expr): Expr =>
+  and(eq(load(entry, 4), base), eq(load(entry, 4, 4), load(i32(CODE_KEYS.STAMP), 4)))
+
 /** The same as an address. */
 export const codeKeyAddress = (base: number): number =>
   CODE_KEYS.ENTRIES + (((base >>> 4) ^ (base >>> 9)) & (CODE_KEYS.COUNT - 1)) * CODE_KEYS.BYTES

@@ -34,6 +34,12 @@ type Access = (
   start: number,
 ) => number
 
+/**
+ * (offset, segment, size) → address in linear memory of a write beside decoded code, 0 for what else the look into the TLB
+ * does not answer. The segment is 0 for one that covers all of memory.
+ */
+type Beside = (offset: number, segment: number, size: number) => number
+
 const PARAMETERS = 6
 const WRITE = 0x100
 
@@ -41,19 +47,45 @@ const WRITE = 0x100
  * The access of generated code, with the commonest of what is left to it done at once: the page walk, and a write to a
  * page that holds decoded code, where it hits none. Programs of DOS have their stack in such a page.
  */
-export function buildMemoryAccess(memory: WebAssembly.Memory, slow: Access): Access {
+export function buildMemoryAccess(
+  memory: WebAssembly.Memory,
+  slow: Access,
+): { access: Access; beside: Beside } {
   const types = Array<typeof I32>(PARAMETERS).fill(I32)
   const wasm = writeModule({
     imports: [{ module: 'runtime', name: 'access', parameters: types, result: I32 }],
-    functions: [accessFunction()],
-    exports: new Map([['access', 0]]),
+    functions: [accessFunction(), besideFunction()],
+    exports: new Map([
+      ['access', 0],
+      ['beside', 1],
+    ]),
     memoryPages: [1, 65536],
   })
   const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), {
     env: { memory },
     runtime: { access: slow },
   })
-  return instance.exports['access'] as Access
+  return instance.exports as { access: Access; beside: Beside }
+}
+
+function besideFunction(): FunctionBuilder {
+  const [linear, entry, place] = [3, 4, 5]
+  const fn = new FunctionBuilder(3, Array<typeof I32>(6).fill(I32))
+  const [offset, segment, size] = [local(0), local(1), local(2)]
+  const slow = fn.block()
+  fn.set(linear, offset)
+  fn.if(segment)
+  fn.branchIf(slow, geU(offset, load(segment, 4, Segment.WRITE_COUNT)))
+  fn.set(linear, add(offset, load(segment, 4, Segment.BASE)))
+  fn.end()
+  fn.branchIf(slow, gtU(add(and(local(linear), i32(0xfff)), size), i32(0x1000)))
+  fn.set(entry, tlbEntry(local(linear)))
+  const checked = shl(load(i32(State.WRITE_BIT), 4), i32(TLB_CHECKED_SHIFT))
+  fn.branchIf(slow, eqz(and(local(entry), checked)))
+  returnBesideCode(fn, place, add(local(linear), and(local(entry), i32(-0x1000))), size, slow)
+  fn.end()
+  fn.push(i32(0))
+  return fn
 }
 
 function accessFunction(): FunctionBuilder {

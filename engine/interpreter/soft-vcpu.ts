@@ -69,6 +69,8 @@ export interface TranslatorHost {
   fpu: FpuExports
   /** Where regions go when they are left by a jump: see chain.ts. */
   chain: (eip: number, budget: number) => number
+  /** Where a write beside decoded code goes: see memory-access.ts. */
+  beside: (offset: number, segment: number, size: number) => number
   /** Stands in the table where a region was, until `forgetSlots`. */
   gone(budget: number): number
   /** Jump cache entries name no places of the table any more. */
@@ -277,12 +279,13 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   #instantiate(interpreter: Interpreter): Run {
     const module = new WebAssembly.Module(interpreter.wasm)
     const memory = this.#memory.memory.wasm
+    const { access, beside } = buildMemoryAccess(memory, (offset, segment, kind, record, budget, start) =>
+      this.#access(offset, segment, kind, record, budget, start),
+    )
     const instance = new WebAssembly.Instance(module, {
       env: { memory },
       runtime: {
-        access: buildMemoryAccess(memory, (offset, segment, kind, record, budget, start) =>
-          this.#access(offset, segment, kind, record, budget, start),
-        ),
+        access,
         writeBack: (): number => {
           this.slow.writeBack()
           if (!this.#attends(Attention.STOP) || this.#drained !== 0) return 0
@@ -325,6 +328,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
         table,
         fpu,
         chain: instance.exports['chain'] as TranslatorHost['chain'],
+        beside,
         gone: instance.exports['gone'] as TranslatorHost['gone'],
         forgetSlots: () => finder.forgetSlots(),
         key: () => this.state.word(State.JUMP_KEY),

@@ -148,6 +148,8 @@ export abstract class Semantics {
     this.require(leU(and(at, i32(0xfff)), i32(0x1000 - size)))
     return this.let(add(at, and(entry, i32(-0x1000))))
   }
+  /** Leaves the shortcut under way where code in a segment with this base cannot be gone on with at once. */
+  requireCode(_base: Expr): void {}
   /** Ends a shortcut with a load of CS, whose limit and rights stay, and a jump to an EIP there. */
   enterCode(_selector: Expr, _base: Expr, _eip: Expr): void {}
   /** Ends a shortcut with a jump to an EIP in the mode that the state says by then. */

@@ -18,6 +18,8 @@ export const EXIT_REASONS = [
   'return',
   /** Another jump to an address that was computed. */
   'indirect',
+  /** A transfer to another segment or privilege level. */
+  'far',
 ] as const
 export type ExitReason = (typeof EXIT_REASONS)[number]
 

@@ -15,14 +15,16 @@ const typeOf = (letter: string): ValueType => LETTERS.find((entry) => entry[0] =
 export const signed = (name: string, parameters: readonly ValueType[], result: ValueType): string =>
   `${name}/${parameters.map(letterOf).join('')}/${letterOf(result)}`
 
-/** Where a region goes when it is left by a jump: the one function that is not the FPU's. */
+/** Where a region goes when it is left by a jump (interpreter/chain.ts). */
 export const CHAIN = signed('chain', [I32, I32], I32)
+/** Where it writes beside code (interpreter/memory-access.ts). */
+export const BESIDE = signed('beside', [I32, I32, I32], I32)
 
 /** The import of such a function. */
 export function helperImport(signature: string): FunctionImport {
   const [name, parameters, result] = signature.split('/')
   return {
-    module: signature === CHAIN ? 'interpreter' : 'fpu',
+    module: signature === CHAIN || signature === BESIDE ? 'interpreter' : 'fpu',
     name: name!,
     parameters: [...parameters!].map(typeOf),
     result: typeOf(result!),

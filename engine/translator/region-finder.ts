@@ -9,6 +9,7 @@ import {
   branchTarget,
   hasUsualTarget,
   isConditional,
+  isFar,
   isSwitch,
   isUnconditional,
   pageDelta,
@@ -53,11 +54,16 @@ const MAX_RETURNS = 4
 const MAX_TARGETS = 24
 
 /** Can be part of a region: does not work on the whole processor, and does not repeat. */
-const isTranslatable = ({ description, repeat }: Instruction): boolean =>
-  repeat === 'none' &&
-  (description.rare !== true ||
-    HAVE_SHORTCUTS.has(description.name) ||
-    (VECTOR_UNITS.has(description.unit) && !SETS_STATE.has(description.name)))
+function isTranslatable(instruction: Instruction): boolean {
+  const { description, repeat } = instruction
+  return (
+    repeat === 'none' &&
+    (description.rare !== true ||
+      HAVE_SHORTCUTS.has(description.name) ||
+      isFar(instruction) ||
+      (VECTOR_UNITS.has(description.unit) && !SETS_STATE.has(description.name)))
+  )
+}
 
 /** Work on the whole processor, but mostly by a shortcut that goes on with the next instruction. */
 const HAVE_SHORTCUTS: ReadonlySet<string> = new Set(['CLI', 'STI', 'PUSHF', 'POPF', 'MOVTS', 'POPS'])
@@ -67,9 +73,8 @@ const VECTOR_UNITS: ReadonlySet<Unit> = new Set<Unit>(['x87', 'mmx', 'sse'])
 /** These change what a region takes for granted, or store into a register behind the region's back. */
 const SETS_STATE = new Set(['LDMXCSR', 'PINSRW', 'MASKMOVQ', 'MASKMOVDQU', 'FRSTOR', 'FLDENV'])
 
-/** System instructions that go on with the next one, mostly. */
-const LEAVES = new Set(['JMPF', 'JMPFI', 'CALLF', 'CALLFI', 'RETF', 'IRET', 'UD2'])
-const goesOn = ({ description: { name } }: Instruction): boolean => !LEAVES.has(name)
+/** System instructions go on with the next one, mostly. */
+const goesOn = ({ description: { name } }: Instruction): boolean => name !== 'UD2'
 
 /**
  * The code around a place that is entered often: what can be reached from it, nearest first, by ways that have been

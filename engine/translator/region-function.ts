@@ -283,6 +283,8 @@ class RegionEmitter {
       semantics.x87.startBlock(top)
     }
     switch (ending.kind) {
+      case 'left':
+        return
       case 'next':
         return this.#goOn(number, block.next, 'straight')
       case 'relative':

@@ -13,6 +13,7 @@ import {
   isConst,
   load,
   local,
+  ne,
   or,
   shl,
   sub,
@@ -26,9 +27,10 @@ import { type Operand, Semantics } from '../isa/semantics.ts'
 import type { X87Stack } from '../isa/x87-stack.ts'
 import { CS, DS, FS, SS, Segment, State, gprAt, segmentAt } from '../isa/state.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
+import { codeKeyEntry, isCodeKey } from '../interpreter/jump-cache.ts'
 import { missesTlb, tlbEntry } from '../interpreter/tlb-look.ts'
 import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
-import { signed } from './helper-import.ts'
+import { BESIDE, signed } from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
 import { type Step, branchTarget, pageDelta } from './region.ts'
 import { ImmediateOperand, MemoryAccess, NoOperand, RegisterOperand, missing } from './region-operand.ts'
@@ -59,6 +61,8 @@ export type Ending =
   | { kind: 'relative' }
   | { kind: 'conditional'; taken: Expr }
   | { kind: 'indirect'; target: Expr }
+  /** The region has been left, one way or the other. */
+  | { kind: 'left' }
 
 /** Where the surrounding function is left. */
 export interface Exits {
@@ -91,6 +95,8 @@ export class RegionSemantics extends Semantics {
   #ending: Ending = { kind: 'next' }
   /** Where the shortcuts of the current instruction meet, what flags they leave, and the end of the one under way. */
   #shortcuts: { done: Label; kinds: number; end: Label } | null = null
+  /** The shortcut under way has left the region. */
+  #left = false
   /** Instructions done since the budget was last brought up to date. */
   pending = 0
   /** True once an instruction has read flags, or set them. */
@@ -267,7 +273,14 @@ export class RegionSemantics extends Semantics {
     const misses = missesTlb(entry, local(write ? Local.WRITE_BIT : Local.READ_BIT), linear, size)
     const count = (): Expr => load(segment, 4, write ? Segment.WRITE_COUNT : Segment.READ_COUNT)
     fn.ifRarely(isFlatAccess ? misses : or(misses, geU(effective, count())))
-    this.#leave('memory')
+    if (write && !this.#mode.code32) {
+      // Programs of DOS have their variables and their stack among their code.
+      fn.set(Local.ENTRY, callOf(this.exits.helperIndex(BESIDE), I32, effective, segment, i32(size)))
+      fn.ifRarely(eqz(entry))
+      this.#leave('memory')
+      fn.end()
+      fn.set(Local.ENTRY, sub(entry, linear))
+    } else this.#leave('memory')
     fn.end()
     return this.let(add(linear, and(entry, i32(-0x1000))))
   }
@@ -408,20 +421,55 @@ export class RegionSemantics extends Semantics {
   // Instructions that work on the whole processor: what takes no shortcut, the interpreter does.
 
   override shortcut(condition: Expr, body: () => void): void {
-    const { fn, kinds } = this
+    const { fn } = this
+    // A shortcut that is left halfway must not have given the flags another form.
+    if (!this.#shortcuts) this.flags()
+    const { kinds } = this
     const done = this.#shortcuts?.done ?? fn.block()
     this.#shortcuts = { done, kinds, end: fn.block() }
     this.require(condition)
     body()
-    this.commit()
-    fn.branch(done)
+    if (this.#left) this.#ending = { kind: 'left' }
+    else {
+      this.commit()
+      fn.branch(done)
+      this.#shortcuts.kinds = this.kinds
+    }
+    this.#left = false
     fn.end()
-    this.#shortcuts.kinds = this.kinds
     this.kinds = kinds
   }
 
   override require(condition: Expr): void {
     this.fn.branchIf(this.#shortcuts!.end, eqz(condition))
+  }
+
+  override requireCode(base: Expr): void {
+    const entry = this.let(codeKeyEntry(base))
+    this.require(or(eq(base, load(i32(segmentAt(CS)), 4, Segment.BASE)), isCodeKey(entry, base)))
+  }
+
+  override enterCode(selector: Expr, base: Expr, eip: Expr): void {
+    const { fn } = this
+    const cs = i32(segmentAt(CS))
+    const [newSelector, newBase, target] = [this.let(selector), this.let(base), this.let(eip)]
+    fn.if(ne(newBase, load(cs, 4, Segment.BASE)))
+    fn.store(i32(State.JUMP_KEY), load(codeKeyEntry(newBase), 4, 8), 4)
+    fn.store(i32(State.MODE_STALE), i32(1), 4)
+    fn.end()
+    fn.store(cs, newSelector, 4, Segment.SELECTOR)
+    fn.store(cs, newBase, 4, Segment.BASE)
+    this.resumeAt(target)
+  }
+
+  override resumeAt(eip: Expr): void {
+    const target = this.let(eip)
+    this.commit()
+    this.fn.set(Local.TARGET, target)
+    this.pending++
+    this.leaveRegion('far')
+    this.pending--
+    this.#left = true
   }
 
   system(): void {

@@ -73,10 +73,14 @@ export function branchTarget({ instruction, offset }: Step): number {
 
 const CONDITIONAL = /^(J[A-Z]{1,2}|JCXZ|LOOP(E|NE)?)$/
 const UNCONDITIONAL = new Set(['JMP', 'JMPI', 'CALL', 'CALLI', 'RET'])
+/** Lead to another segment or privilege level, mostly by a shortcut that leaves the region for the next one. */
+const FAR = new Set(['JMPF', 'JMPFI', 'CALLF', 'CALLFI', 'RETF', 'INT', 'IRET', 'SYSENTER', 'SYSEXIT'])
 
 export const isConditional = ({ description: { name } }: Instruction): boolean =>
   name !== 'JMP' && CONDITIONAL.test(name)
-export const isUnconditional = ({ description: { name } }: Instruction): boolean => UNCONDITIONAL.has(name)
+export const isFar = ({ description: { name } }: Instruction): boolean => FAR.has(name)
+export const isUnconditional = (instruction: Instruction): boolean =>
+  UNCONDITIONAL.has(instruction.description.name) || isFar(instruction)
 
 /** A jump to one of several places: not by way of one word in memory, as the stubs of shared libraries do. */
 export const isSwitch = ({ description: { name }, operands: [target] }: Instruction): boolean =>

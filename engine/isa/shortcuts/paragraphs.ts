@@ -82,14 +82,20 @@ function pushAll(b: Semantics, size: number, ...values: Expr[]): void {
 
 const enter = (b: Semantics, selector: Expr, eip: Expr): void =>
   b.enterCode(selector, shl(selector, i32(4)), eip)
+/** Before the first effect of a transfer. */
+const requireParagraph = (b: Semantics, selector: Expr): void => b.requireCode(b.let(shl(selector, i32(4))))
 const inside = (eip: Expr): Expr => ltU(eip, i32(PARAGRAPH_LIMIT + 1))
 
 export function jumpFar(b: Semantics, selector: Expr, eip: Expr): void {
-  b.shortcut(both(entersParagraph(b), inside(eip)), () => enter(b, selector, eip))
+  b.shortcut(both(entersParagraph(b), inside(eip)), () => {
+    requireParagraph(b, selector)
+    enter(b, selector, eip)
+  })
 }
 
 export function callFar(b: Semantics, selector: Expr, eip: Expr): void {
   b.shortcut(both(entersParagraph(b), inside(eip)), () => {
+    requireParagraph(b, selector)
     pushAll(b, b.size, b.word(segmentAt(CS) + Segment.SELECTOR), b.nextEip())
     enter(b, selector, eip)
   })
@@ -100,6 +106,7 @@ export function returnFar(b: Semantics, release: Expr): void {
     const eip = b.peek(b.size)
     const selector = b.let(and(b.peek(b.size, b.size), i32(0xffff)))
     b.require(inside(eip))
+    requireParagraph(b, selector)
     b.setStackPointer(add(b.stackPointer(), add(release, i32(2 * b.size))))
     enter(b, selector, eip)
   })
@@ -111,6 +118,7 @@ export function interruptReal(b: Semantics, vector: Expr): void {
   b.shortcut(both(entersParagraph(b), realMode(b), within), () => {
     const at = add(b.word(State.IDTR), shl(vector, i32(2)))
     const entry = b.load(b.memory(LINEAR, at, 4, false), 4)
+    requireParagraph(b, shrU(entry, i32(16)))
     pushAll(b, 2, flagsImage(b), b.word(segmentAt(CS) + Segment.SELECTOR), b.nextEip())
     b.setWord(State.EFLAGS_SYSTEM, and(b.word(State.EFLAGS_SYSTEM), i32(~(IF | TF | AC | RF))))
     countInterrupt(b, vector)
@@ -126,6 +134,7 @@ export function interruptReturnReal(b: Semantics): void {
     const selector = b.peek(2, 2)
     const image = b.peek(2, 4)
     b.require(plainFlags(b, image))
+    requireParagraph(b, selector)
     b.setStackPointer(add(b.stackPointer(), i32(6)))
     setPlainFlags(b, image)
     enter(b, selector, eip)

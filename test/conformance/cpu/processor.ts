@@ -60,7 +60,7 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
     fpu: options.withFpu ? (loadFpu(guest.wasm) as unknown as FpuExports) : NO_FPU,
     ...(translator && {
       translator: (host: TranslatorHost) =>
-        new RegionTranslator(host, { pausesWhenRewritten: false, ...translator }),
+        new RegionTranslator(host, { pausesWhenRewritten: false, regionsAtOnce: 1, ...translator }),
     }),
     readTimeStamp: () => ({ low: 0, high: 0 }),
     writeTimeStamp: () => {},

@@ -199,7 +199,9 @@ describe.each(MODES)('programs of loops in $name', (mode) => {
   it('do the same in as many instructions, while regions come, grow and go', () => {
     const interpreted = new ProgramMachine(mode)
     const limits = { steps: 220, pages: 8, exitsToFollow: 0 }
-    const translated = new ProgramMachine(mode, { translator: { entriesUntilHot: 1, limits } })
+    const translated = new ProgramMachine(mode, {
+      translator: { entriesUntilHot: 1, regionsAtOnce: 4, limits },
+    })
     const growing = new ProgramMachine(mode, {
       translator: {
         entriesUntilHot: 1,
