@@ -14,7 +14,7 @@ import {
   type VmContract,
 } from '../protocol/vm-contract.ts'
 import type { HostFault } from '../protocol/vm.ts'
-import { MachineThread, type MachineListener } from './machine-thread.ts'
+import { MachineThread, prepareWorker, type MachineListener } from './machine-thread.ts'
 import { VmService, type SerialLink, type VmHost } from './vm-service.ts'
 
 /**
@@ -22,9 +22,10 @@ import { VmService, type SerialLink, type VmHost } from './vm-service.ts'
  * name of the firmware says.
  */
 const WORKER = `
-  import { parentPort, workerData } from 'node:worker_threads'
+  import { parentPort } from 'node:worker_threads'
   const post = (message) => parentPort.postMessage(message)
-  const mode = workerData.config.firmware
+  parentPort.once('message', ({ start }) => main(start.config.firmware))
+  function main(mode) {
   if (mode === 'refuse') post({ kind: 'refused', error: { code: 'file-unusable', details: { path: 'a', reason: 'locked' } } })
   else {
     post({ kind: 'ready', serialPorts: 2, accelerator: { name: 'interpreter', reason: 'a test' } })
@@ -40,9 +41,11 @@ const WORKER = `
       else post({ kind: 'answer', id: message.id, value: message.name === 'screenText' ? null : undefined })
       if (message.name === 'powerOff' && mode !== 'deaf') {
         post({ kind: 'state', state: { kind: 'off' } })
+        post({ kind: 'closed' })
         parentPort.close()
       }
     })
+  }
   }
 `
 
@@ -64,7 +67,11 @@ function start(mode?: string) {
     onState: (state) => void states.push(state),
     onSerial: (_, bytes) => (serial += new TextDecoder().decode(bytes)),
   }
-  return { thread: new MachineThread(script, configOf(mode), listener), states, serial: () => serial }
+  return {
+    thread: new MachineThread(prepareWorker(script), configOf(mode), listener),
+    states,
+    serial: () => serial,
+  }
 }
 
 describe('machine thread', () => {
@@ -128,7 +135,7 @@ describe('vm service', () => {
   async function serve(mode?: string, machineHost: VmHost = HOST) {
     const [host, far] = channelPair()
     const ended = new Promise<void>((resolve) => {
-      service = new VmService(script, far, machineHost, resolve)
+      service = new VmService(prepareWorker(script), far, machineHost, resolve)
     })
     const control = new RpcClient<VmContract>(vmContract, host)
     const faults: HostFault[] = []

@@ -36,13 +36,28 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/**
+ * Starts the thread of a machine that is yet to come: it loads what a machine is made of, and waits.
+ * @param script file of the bundled machine-worker.ts
+ */
+export function prepareWorker(script: string): Worker {
+  const worker = new Worker(script, {
+    name: 'machine',
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+  })
+  // Nobody waits for one that gets no machine.
+  worker.unref()
+  return worker
+}
+
 /** This side of a machine's thread: messages out with a kick, answers and events back. */
 export class MachineThread {
   /** Settles once the machine stands, with the number of its serial ports; rejects when it cannot be built. */
   readonly ready: Promise<number>
-  /** Settles when the thread has ended. */
+  /** Settles when the machine has ended and closed its images; its thread may yet have to tidy up. */
   readonly ended: Promise<void>
   #worker: Worker
+  #end!: () => void
   #kick = new Int32Array(new SharedArrayBuffer(4))
   #waiting = new Map<number, Waiting>()
   #nextId = 1
@@ -50,9 +65,9 @@ export class MachineThread {
   #stats: VmStats | null = null
   #accelerator: Accelerator | null = null
 
-  /** @param script file of the bundled machine-worker.ts */
+  /** @param worker one that `prepareWorker` has made, for this machine alone */
   constructor(
-    script: string,
+    worker: Worker,
     config: MachineConfig,
     private readonly listener: MachineListener,
     {
@@ -61,19 +76,8 @@ export class MachineThread {
       waitForDebugger = false,
     }: Partial<Omit<ThreadStart, 'config' | 'kick'>> = {},
   ) {
-    const workerData: ThreadStart = {
-      config,
-      state,
-      allowChangedMedia,
-      waitForDebugger,
-      kick: this.#kick.buffer,
-    }
-    const worker = new Worker(script, {
-      workerData,
-      name: 'machine',
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
-    })
     this.#worker = worker
+    worker.ref()
     this.ready = new Promise((resolve, reject) => {
       worker.on('message', (message: FromMachine) => {
         if (message.kind === 'ready') {
@@ -89,14 +93,21 @@ export class MachineThread {
       worker.on('exit', () => reject(new RpcError('disconnected')))
     })
     this.ready.catch(() => {}) // whoever awaits it hears of it
-    this.ended = new Promise((resolve) =>
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve
       worker.on('exit', (code) => {
         this.#fail(`its thread ended with code ${code}`)
-        for (const waiting of this.#waiting.values()) waiting.reject(new RpcError('disconnected'))
-        this.#waiting.clear()
-        resolve()
-      }),
-    )
+        this.#endNow()
+      })
+    })
+    const start = { config, state, allowChangedMedia, waitForDebugger, kick: this.#kick.buffer }
+    worker.postMessage({ kind: 'start', start } satisfies ToMachine)
+  }
+
+  #endNow(): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(new RpcError('disconnected'))
+    this.#waiting.clear()
+    this.#end()
   }
 
   /** The last state told, null before the machine runs. */
@@ -204,6 +215,8 @@ export class MachineThread {
         return this.listener.onDebugger?.(message.bytes, message.taken)
       case 'debugger-closed':
         return this.listener.onDebuggerClosed?.()
+      case 'closed':
+        return this.#endNow()
       case 'answer':
       case 'error': {
         const waiting = this.#waiting.get(message.id)

@@ -1,13 +1,16 @@
 import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
-import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import { createMachine } from '../machine/pc.ts'
 import { describeError } from '../protocol/rpc.ts'
 import { HostMemory } from './host-memory.ts'
 import { MachineLoop, type LoopHost } from './machine-loop.ts'
 import type { FromMachine, ThreadStart, ToMachine } from './thread-messages.ts'
 
-/** Entry of the thread that a machine runs on. It blocks in the guest, so messages are fetched, never delivered. */
+/**
+ * Entry of the thread that a machine runs on. The first message starts it; from then on it blocks in the guest, so messages
+ * are fetched, never delivered.
+ */
 class ThreadHost implements LoopHost {
   #kick: Int32Array
   #memory = new HostMemory()
@@ -64,6 +67,10 @@ function main(port: MessagePort, start: ThreadStart): void {
   } catch (error) {
     host.post({ kind: 'refused', error: describeError(error) })
   }
+  host.post({ kind: 'closed' })
+  port.close()
 }
 
-if (parentPort) main(parentPort, workerData as ThreadStart)
+parentPort?.once('message', (message: ToMachine) => {
+  if (message.kind === 'start') main(parentPort!, message.start)
+})

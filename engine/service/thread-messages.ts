@@ -40,6 +40,8 @@ export interface Requests {
 export type RequestName = keyof Requests
 
 export type ToMachine =
+  /** The first message. */
+  | { kind: 'start'; start: ThreadStart }
   | { [K in RequestName]: { kind: 'request'; id: number; name: K; args: Requests[K]['args'] } }[RequestName]
   | { kind: 'key'; code: string; pressed: boolean }
   | { kind: 'mouse'; dx: number; dy: number; wheel: number; buttons: number }
@@ -77,6 +79,8 @@ export type FromMachine =
   | { kind: 'debugger'; bytes: Uint8Array; taken: boolean }
   /** The session with the debugger is over. */
   | { kind: 'debugger-closed' }
+  /** The last message: the machine has ended and its images are closed. */
+  | { kind: 'closed' }
 
 /** What the thread starts with. */
 export interface ThreadStart {

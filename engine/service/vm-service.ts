@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads'
 import type { Channel } from '../protocol/channel.ts'
 import type { VmExecution } from '../protocol/execution.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../protocol/rpc.ts'
@@ -45,11 +46,11 @@ export class VmService {
   #stoodMs = 0
 
   /**
-   * @param script file of the bundled machine-worker.ts
+   * @param worker one that `prepareWorker` has made
    * @param onEnd called after the machine has ended and everybody has been told, or the host has gone
    */
   constructor(
-    private readonly script: string,
+    private readonly worker: Worker,
     control: Channel,
     private readonly host: VmHost,
     private readonly onEnd: () => void,
@@ -94,7 +95,7 @@ export class VmService {
         this.host.setPriority(execution.priority)
         // The links come first: what cannot be opened keeps the machine off.
         await this.#openLinks(serial)
-        const thread = new MachineThread(this.script, config, listener, { state, allowChangedMedia })
+        const thread = new MachineThread(this.worker, config, listener, { state, allowChangedMedia })
         this.#thread = thread
         views.attach(
           thread,

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MachineThread } from '../../engine/service/machine-thread.ts'
+import type { Worker } from 'node:worker_threads'
+import { MachineThread, prepareWorker } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { SerialLink } from '../../engine/service/vm-service.ts'
 import type { HostFault, VmStats } from '../../engine/protocol/vm.ts'
@@ -23,10 +24,12 @@ const SERIAL_MEMORY = 1 << 20
 
 /** Runs a machine in a thread of this process, does the steps, and says with which status to exit. */
 export async function run(plan: RunPlan): Promise<number> {
+  // It loads while the files are looked at.
+  const worker = prepareWorker(bundled('main', 'machine-worker.js'))
   for (const file of inputFiles(plan)) await checkInputFile(file)
   for (const file of outputFiles(plan)) await checkOutputFile(file)
   const state = plan.restoreState === null ? null : await readStateFile(plan.restoreState)
-  return new Run(plan).run(state)
+  return new Run(plan).run(worker, state)
 }
 
 class Run {
@@ -46,10 +49,10 @@ class Run {
 
   constructor(private readonly plan: RunPlan) {}
 
-  async run(state: Uint8Array | null): Promise<number> {
+  async run(worker: Worker, state: Uint8Array | null): Promise<number> {
     const { plan } = this
     this.#thread = new MachineThread(
-      bundled('main', 'machine-worker.js'),
+      worker,
       plan.config,
       {
         onState: (now) => this.#onState(now),

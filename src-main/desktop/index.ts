@@ -1,6 +1,7 @@
 import { app, BrowserWindow, dialog, Menu, protocol, session } from 'electron'
 import { HostService } from '../host/host-service.ts'
 import { bundled, libraryFolder } from '../host/locations.ts'
+import { SpareProcess } from '../host/spare-process.ts'
 import { answerWindow } from './ipc.ts'
 import { ENDINGS, quitQuestion, type Ending } from './quit-question.ts'
 import { APP_ORIGIN, APP_SCHEME, serveBundle } from './scheme.ts'
@@ -13,7 +14,8 @@ async function main(): Promise<void> {
   serveBundle(protocol)
   refusePermissions(session.defaultSession)
   Menu.setApplicationMenu(null)
-  const host = await HostService.open(libraryFolder(), startUtilityProcess)
+  const spare = new SpareProcess(startUtilityProcess)
+  const host = await HostService.open(libraryFolder(), spare.take)
   answerWindow(host)
   const window = await openWindow()
   const running = askBeforeClosing(window, () => host.supervisor.live.length)
@@ -27,6 +29,7 @@ async function main(): Promise<void> {
     if (closing) return
     closing = true
     event.preventDefault()
+    spare.close()
     void host.close(running()).finally(() => app.exit(0))
   })
 }

@@ -8,9 +8,9 @@ export interface UtilityVmProcess extends VmProcess {
   openView(session: MessagePortMain, frames: MessagePortMain): void
 }
 
-export function startUtilityProcess(id: string): UtilityVmProcess {
+export function startUtilityProcess(): UtilityVmProcess {
   const child = utilityProcess.fork(bundled('main', 'vm-process.js'), [], {
-    serviceName: `Vitrine ${id}`,
+    serviceName: 'Vitrine machine',
     stdio: 'ignore',
     env: { ...process.env, ...ALLOCATOR_ENVIRONMENT },
   })

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
 import type { SerialLinkTarget } from '../../engine/protocol/serial-target.ts'
+import { prepareWorker } from '../../engine/service/machine-thread.ts'
 import { VmService, type SerialLink, type VmHost } from '../../engine/service/vm-service.ts'
 import { writeFileAtomically } from '../host/atomic-file.ts'
 import { bundled } from '../host/locations.ts'
@@ -35,6 +36,9 @@ async function openSerial(
   }
 }
 
+const LAST_WORDS_MS = 50
+
+const worker = prepareWorker(bundled('main', 'machine-worker.js'))
 const priority = new ProcessPriority()
 const host: VmHost = {
   openSerial,
@@ -44,9 +48,9 @@ const host: VmHost = {
 }
 
 const service = (control: Channel): VmService =>
-  new VmService(bundled('main', 'machine-worker.js'), control, host, () => {
-    // What was said last must leave before the process does.
-    setTimeout(() => process.exit(0), 50)
+  new VmService(worker, control, host, () => {
+    // What was said last must leave before the process does. An orderly exit would wait a second for V8's compilers.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_WORDS_MS)
   })
 
 function runAsUtilityProcess(parent: ParentPort): void {

@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { HostService } from '../host/host-service.ts'
 import { libraryFolder } from '../host/locations.ts'
+import { SpareProcess } from '../host/spare-process.ts'
 import { ForkedVmProcesses } from '../host/vm-process.ts'
 import { hostBackend, WebHost, type TlsKeys } from './web-host.ts'
 
@@ -36,11 +37,13 @@ function ownNames(address: string): string[] {
  */
 export async function serve({ port, host: address, names, tls, openBrowser }: ServeOptions): Promise<void> {
   const processes = new ForkedVmProcesses()
-  const host = await HostService.open(libraryFolder(), processes.start)
+  const spare = new SpareProcess(processes.start)
+  const host = await HostService.open(libraryFolder(), spare.take)
   const web = new WebHost(hostBackend(host), { tls })
   try {
     await web.listen(port, address, [...names, ...ownNames(address)])
   } catch (error) {
+    spare.close()
     processes.close()
     throw error
   }
@@ -58,6 +61,7 @@ export async function serve({ port, host: address, names, tls, openBrowser }: Se
     process.stderr.write(`vitrine: saving the state of ${running} running; again to switch off\n`)
   await Promise.race([host.close('save'), untilSignal()])
   await host.close('powerOff')
+  spare.close()
   processes.close()
   process.exit(0)
 }
