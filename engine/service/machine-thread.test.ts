@@ -125,6 +125,7 @@ describe('machine thread', () => {
 
 /** A process without serial links or files. */
 const HOST: VmHost = {
+  begin: () => {},
   openSerial: () => Promise.resolve(null),
   readFile: () => Promise.reject(new Error('there is no such file')),
   writeFile: () => Promise.reject(new Error('nothing is written here')),

@@ -25,6 +25,8 @@ export interface SerialLink {
 
 /** What the service needs of the process that it lives in. */
 export interface VmHost {
+  /** The process has got its machine. */
+  begin(): void
   /** Throws `option-invalid`. Null for a port that leads nowhere. */
   openSerial(target: SerialLinkTarget, toGuest: (bytes: Uint8Array) => void): Promise<SerialLink | null>
   /** Ranks the process for the host's scheduler. Throws `priority-refused`. */
@@ -92,6 +94,7 @@ export class VmService {
           onStats: (stats: VmStats) => views.onStats(stats),
           onFrame: (view: number, buffer: ArrayBuffer) => views.onFrame(view, buffer),
         }
+        this.host.begin()
         this.host.setPriority(execution.priority)
         // The links come first: what cannot be opened keeps the machine off.
         await this.#openLinks(serial)

@@ -41,6 +41,8 @@ const LAST_WORDS_MS = 50
 const worker = prepareWorker(bundled('main', 'machine-worker.js'))
 const priority = new ProcessPriority()
 const host: VmHost = {
+  // What users see in their list of processes, apart from one that waits.
+  begin: () => void (process.title = 'vitrine machine'),
   openSerial,
   readFile,
   writeFile: writeFileAtomically,

@@ -108,7 +108,8 @@ function secondsOf(pids) {
 /** What a process is, by its command. */
 function kindOf(pid) {
   const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-  if (command.includes('vm-process')) return 'machine'
+  if (command.startsWith('vitrine machine')) return 'machine'
+  if (command.includes('vm-process')) return 'spare machine'
   if (command.includes('out/cli')) return 'host'
   return /--utility-sub-type=(\w+)/.exec(command)?.[1] ?? /--type=([\w-]+)/.exec(command)?.[1] ?? 'browser'
 }

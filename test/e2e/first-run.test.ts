@@ -30,6 +30,21 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('somebody who is new h
     expect(front.errors).toEqual([])
   })
 
+  it('goes from a machine that runs to another, and back', async () => {
+    const { page } = front
+    await page.getByTestId('start').click()
+    await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+    await page.getByTestId('new').click()
+    await page.getByLabel('Name').fill('Another')
+    await page.getByRole('button', { name: 'Create', exact: true }).click()
+    for (const name of ['Vitrine diagnostics', 'Another', 'Vitrine diagnostics']) {
+      await page.locator('[data-machine]', { hasText: name }).click()
+      await page.getByRole('heading', { name, level: 2 }).waitFor()
+    }
+    await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+    expect(front.errors).toEqual([])
+  })
+
   it('finds help about what is on the screen', async () => {
     const { page } = front
     const chapter = (name: string) =>

@@ -137,7 +137,7 @@ async function childrenOf(pid: number): Promise<number[]> {
   const commands = await Promise.all(
     pids.map((child) => readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')),
   )
-  return pids.filter((_, index) => commands[index]!.includes('vm-process'))
+  return pids.filter((_, index) => commands[index]!.startsWith('vitrine machine'))
 }
 
 function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {

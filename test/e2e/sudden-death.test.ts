@@ -57,7 +57,7 @@ async function processesOf(library: string): Promise<{ pid: number; isMachine: b
     pids.map(async (pid) => {
       const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')
       if (!(await read('environ')).includes(`VITRINE_HOME=${library}\0`)) return null
-      return { pid: Number(pid), isMachine: (await read('cmdline')).includes('vm-process') }
+      return { pid: Number(pid), isMachine: /vm-process|vitrine machine/.test(await read('cmdline')) }
     }),
   )
   return found.filter((entry) => entry !== null)
