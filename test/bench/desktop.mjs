@@ -191,11 +191,13 @@ async function click() {
 
 /** The guest of desktop-guest.asm as machines of a library. */
 async function desktops(library, count, scaling) {
-  const image = join(folder, 'desktop.img')
-  if ((await assembleFile(at('test/bench/desktop-guest.asm'), image)) !== 0) throw new Error('no guest')
-  const sector = readFileSync(image)
-  writeFileSync(image, Buffer.concat([sector, Buffer.alloc(1_474_560 - sector.length)]))
+  const sector = join(folder, 'desktop.bin')
+  if ((await assembleFile(at('test/bench/desktop-guest.asm'), sector)) !== 0) throw new Error('no guest')
+  const code = readFileSync(sector)
   for (let number = 1; number <= count; number++) {
+    // Each has its own: an image that is written belongs to one machine.
+    const image = join(folder, `desktop-${number}.img`)
+    writeFileSync(image, Buffer.concat([code, Buffer.alloc(1_474_560 - code.length)]))
     await run(library, ['create', `Desktop ${number}`, '--memory', '16', '--floppy', image])
     await run(library, ['set', `desktop-${number}`, `scaling=${scaling}`])
   }
