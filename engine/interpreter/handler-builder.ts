@@ -5,7 +5,6 @@ import {
   add,
   and,
   callOf,
-  eq,
   eqz,
   geS,
   geU,
@@ -27,19 +26,7 @@ import { type Label } from '../wasm/function-builder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { GP, type Operand, Semantics } from '../isa/semantics.ts'
-import {
-  Attention,
-  BOUNCE_LIMIT,
-  CODE_KEYS,
-  CS,
-  DS,
-  EAX,
-  SS,
-  Segment,
-  State,
-  gprAt,
-  segmentAt,
-} from '../isa/state.ts'
+import { Attention, BOUNCE_LIMIT, CS, DS, EAX, SS, Segment, State, gprAt, segmentAt } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
 import { codeKeyEntry, entryWord, isCodeKey, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'

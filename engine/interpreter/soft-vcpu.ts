@@ -72,7 +72,7 @@ export interface TranslatorHost {
   /** Where a write beside decoded code goes: see memory-access.ts. */
   beside: (offset: number, segment: number, size: number) => number
   /** Stands in the table where a region was, until `forgetSlots`. */
-  gone(budget: number): number
+  gone: (budget: number) => number
   /** Jump cache entries name no places of the table any more. */
   forgetSlots(): void
   /** JUMP_KEY as it is. */

@@ -24,7 +24,7 @@ import { VmService, type SerialLink, type VmHost } from './vm-service.ts'
 const WORKER = `
   import { parentPort } from 'node:worker_threads'
   const post = (message) => parentPort.postMessage(message)
-  parentPort.once('message', ({ start }) => main(start.config.firmware))
+  parentPort.once('message', ({ config }) => main(config.firmware))
   function main(mode) {
   if (mode === 'refuse') post({ kind: 'refused', error: { code: 'file-unusable', details: { path: 'a', reason: 'locked' } } })
   else {

@@ -100,8 +100,8 @@ export class MachineThread {
         this.#endNow()
       })
     })
-    const start = { config, state, allowChangedMedia, waitForDebugger, kick: this.#kick.buffer }
-    worker.postMessage({ kind: 'start', start } satisfies ToMachine)
+    const kick = this.#kick.buffer
+    worker.postMessage({ config, state, allowChangedMedia, waitForDebugger, kick } satisfies ThreadStart)
   }
 
   #endNow(): void {

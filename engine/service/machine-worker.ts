@@ -71,6 +71,4 @@ function main(port: MessagePort, start: ThreadStart): void {
   port.close()
 }
 
-parentPort?.once('message', (message: ToMachine) => {
-  if (message.kind === 'start') main(parentPort!, message.start)
-})
+parentPort?.once('message', (start: ThreadStart) => main(parentPort!, start))

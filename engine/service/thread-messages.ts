@@ -40,8 +40,6 @@ export interface Requests {
 export type RequestName = keyof Requests
 
 export type ToMachine =
-  /** The first message. */
-  | { kind: 'start'; start: ThreadStart }
   | { [K in RequestName]: { kind: 'request'; id: number; name: K; args: Requests[K]['args'] } }[RequestName]
   | { kind: 'key'; code: string; pressed: boolean }
   | { kind: 'mouse'; dx: number; dy: number; wheel: number; buttons: number }
@@ -82,7 +80,7 @@ export type FromMachine =
   /** The last message: the machine has ended and its images are closed. */
   | { kind: 'closed' }
 
-/** What the thread starts with. */
+/** The first message, by which a thread that waits gets its machine. */
 export interface ThreadStart {
   config: MachineConfig
   /** A saved state to go on from. */

@@ -15,7 +15,6 @@ import {
   local,
   ne,
   or,
-  shl,
   sub,
 } from '../wasm/expression.ts'
 import type { CodeVariant } from '../interpreter/code-cache.ts'

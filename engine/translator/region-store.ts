@@ -1,4 +1,5 @@
 import type { CodeCache } from '../interpreter/code-cache.ts'
+import { MAX_SLOTS } from '../isa/state.ts'
 import { type Region, instructionsOf } from './region.ts'
 
 /** A head that has been translated. */
@@ -23,7 +24,7 @@ export interface PageFinder {
 export interface FunctionTable {
   readonly table: WebAssembly.Table
   /** See TranslatorHost. */
-  gone(budget: number): number
+  readonly gone: (this: void, budget: number) => number
   forgetSlots(): void
 }
 
@@ -221,6 +222,8 @@ export class RegionStore {
     const free = this.#free.pop()
     if (free !== undefined) return free
     const first = this.table.table.grow(SLOTS_AT_ONCE)
+    // What stands behind the table of times is the TLB.
+    if (first + SLOTS_AT_ONCE > MAX_SLOTS) throw new Error('more regions than there are places for')
     for (let slot = first + SLOTS_AT_ONCE - 1; slot > first; slot--) this.#free.push(slot)
     return first
   }
