@@ -1,10 +1,14 @@
 import { asDiskError, type BlockImage, type DiskError } from '../storage/block-image.ts'
+import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
+import { findSector, sectorsOfTrack } from '../storage/floppy-track.ts'
 import type { FirmwareDisk, Geometry } from './disk.ts'
 
 /** A medium and its geometry, null while the drive is empty. */
 export interface DriveContents {
   image: BlockImage
   geometry: Geometry | null
+  /** How a floppy is formatted. */
+  floppy?: FloppyGeometry | null
 }
 
 /** A drive of the machine, as the firmware reads it: whatever medium is in it at the time. */
@@ -38,6 +42,14 @@ export class BlockDisk implements FirmwareDisk {
   }
   get geometry(): Geometry | null {
     return this.contents()?.geometry ?? null
+  }
+  get placeOf(): FirmwareDisk['placeOf'] {
+    const floppy = this.contents()?.floppy
+    if (floppy?.layout === undefined) return undefined
+    return (cylinder, head, id, sizeCode) =>
+      cylinder < floppy.tracks && head < floppy.heads
+        ? (findSector(sectorsOfTrack(floppy, cylinder, head), id, sizeCode)?.block ?? null)
+        : null
   }
   get readonly(): boolean {
     return this.kind === 'cdrom' || (this.contents()?.image.readonly ?? false)

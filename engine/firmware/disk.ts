@@ -21,6 +21,13 @@ export interface FirmwareDisk {
   readonly readonly: boolean
   /** Floppy drives: CMOS type, 1 360K, 2 1.2M, 3 720K, 4 1.44M, 5 2.88M. */
   readonly driveType?: number
+  /**
+   * Floppies with sectors of mixed sizes: the 512-byte block where the sector starts whose header has these C, H, R
+   * and N, or null where none has. Absent where all are alike, as `geometry` says.
+   */
+  readonly placeOf?:
+    | ((cylinder: number, head: number, id: number, sizeCode: number) => number | null)
+    | undefined
   /** Disks and CD drives on IDE: channel 0 or 1 and whether it is the second drive there. */
   readonly ide?: { channel: number; slave: boolean }
   /** The medium has been changed and nobody has taken note of it. Part of the machine's state: see Firmware. */

@@ -1,16 +1,20 @@
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { Decoder, Instruction } from '../isa/decoder.ts'
-import { CS } from '../isa/state.ts'
+import { CS, State } from '../isa/state.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
-import { generalProtection, invalidOpcode } from '../vcpu/fault.ts'
+import { CpuFault, generalProtection, invalidOpcode } from '../vcpu/fault.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
+import { PrefetchQueue } from '../vcpu/prefetch-queue.ts'
 import type { CodeFinder } from './code-finder.ts'
 
 const MAX_LENGTH = 15
+const MAX_AHEAD = 32
 
 /** Decodes single instructions, across a page boundary if need be, from whatever memory is there. */
 export class InstructionFetch {
-  readonly #bytes = new Uint8Array(MAX_LENGTH + 1)
+  /** What was fetched before the instructions that come first in it. */
+  readonly queue = new PrefetchQueue()
+  readonly #bytes = new Uint8Array(MAX_AHEAD)
 
   constructor(
     private readonly state: CpuState,
@@ -27,15 +31,36 @@ export class InstructionFetch {
     const linear = (state.base(CS) + eip) >>> 0
     const available = Math.min(MAX_LENGTH, limit - eip + 1)
     const inPage = 0x1000 - (linear & 0xfff)
-    let bytes = this.#fetch(linear, 0, Math.min(available, inPage))
-    let result = decoder.decode(this.#bytes, 0, bytes, finder.variant)
-    if (result === 'truncated' && bytes < available) {
-      bytes = this.#fetch(linear, bytes, available)
+    const waiting = this.queue.waiting(linear)
+    let bytes = 0
+    let result: ReturnType<Decoder['decode']> = 'truncated'
+    if (waiting > 0) {
+      bytes = Math.min(waiting, available)
+      if (bytes > 0) this.queue.read(linear, this.#bytes, bytes)
+      result = decoder.decode(this.#bytes, 0, bytes, finder.variant)
+    }
+    for (const end of [Math.min(available, inPage), available]) {
+      if (result !== 'truncated' || bytes >= end) continue
+      bytes = this.#fetch(linear, bytes, end)
       result = decoder.decode(this.#bytes, 0, bytes, finder.variant)
     }
     if (result === 'undefined') throw invalidOpcode()
     if (typeof result === 'string') throw generalProtection()
+    if (waiting > 0) this.queue.take(linear, result.length)
     return result
+  }
+
+  /** Fetches what lies in the page from an EIP on, if there is one, before addresses come to mean something else. */
+  ahead(eip: number, count: number): void {
+    const linear = (this.state.base(CS) + eip) >>> 0
+    const cr2 = this.state.word(State.CR2)
+    try {
+      const bytes = this.#fetch(linear, 0, Math.min(count, 0x1000 - (linear & 0xfff)))
+      this.queue.fill(linear, this.#bytes.slice(0, bytes))
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+      this.state.setWord(State.CR2, cr2)
+    }
   }
 
   /** Bytes from number `from` to before `to`, which lie in one page. */

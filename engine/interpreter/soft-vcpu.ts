@@ -10,7 +10,7 @@ import { Attention, CS, State } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import { Breakpoints } from '../vcpu/breakpoints.ts'
 import { ControlRegisters } from '../vcpu/control.ts'
-import { CR4, CpuState } from '../vcpu/cpu-state.ts'
+import { CR0, CR4, CpuState } from '../vcpu/cpu-state.ts'
 import { type Cause, Exceptions } from '../vcpu/exceptions.ts'
 import { FarTransfer } from '../vcpu/far-transfer.ts'
 import { CpuFault, NewTaskFault, Vector, generalProtection } from '../vcpu/fault.ts'
@@ -351,6 +351,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.msrs.reset()
     this.#privilege.set(0)
     this.#halted = false
+    this.#fetch.queue.clear()
     this.#breakpoints.refresh()
     this.segmentation.refresh()
     this.#finder.forgetMode()
@@ -370,6 +371,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       nmi: this.#attends(Attention.NMI),
       interrupt: this.#attends(Attention.INTERRUPT),
       debugPending: this.#attends(Attention.DEBUG),
+      prefetched: this.#fetch.queue.save(),
     }
   }
 
@@ -381,6 +383,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.mmu.pdpt = saved.pdpt
     this.control.testRegisters = saved.testRegisters
     this.#halted = saved.halted
+    this.#fetch.queue.restore(saved.prefetched)
     this.state.setWord(State.ATTENTION, 0)
     this.#attend(Attention.NMI, saved.nmi)
     this.#attend(Attention.INTERRUPT, saved.interrupt)
@@ -539,7 +542,8 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       this.state.word(State.SHADOW) !== 0 ||
       (this.state.systemFlags & TF) !== 0 ||
       this.#breakpoints.enabled ||
-      this.stops.single
+      this.stops.single ||
+      !this.#fetch.queue.isEmpty
     )
   }
 
@@ -778,10 +782,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     state.setWord(State.SHADOW, 0)
     this.#suppressTrap = false
     let instruction: Instruction
-    let place: CodePlace
+    let place: Pick<CodePlace, 'offset' | 'variant'>
     try {
       if (this.#codeBreakpoint(eip, shadow !== 0)) return this.exceptions.raise(new CpuFault(Vector.DB))
-      place = this.#finder.place(eip)
+      place = this.#stepPlace(eip)
       instruction = this.#fetch.at(eip)
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))
@@ -803,6 +807,15 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     const alive = this.#afterStep(why, eipBase, eip, trap)
     this.#stepping = false
     return alive
+  }
+
+  /** What was fetched before needs no page that it would come from now. */
+  #stepPlace(eip: number): Pick<CodePlace, 'offset' | 'variant'> {
+    const finder = this.#finder
+    const linear = (this.state.base(CS) + eip) >>> 0
+    if (this.#fetch.queue.waiting(linear) === 0) return finder.place(eip)
+    finder.settleMode()
+    return { offset: linear & 0xfff, variant: finder.variant }
   }
 
   #afterStep(why: number, eipBase: number, eip: number, trap: boolean): boolean {
@@ -894,10 +907,12 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.#faultCause = 'fault'
     let outcome: number
     try {
+      if (op === SystemOp.MOV_TO_CR) this.#fetchAhead(a, b)
       outcome = this.#system.execute(op, a, b)
       if (op <= SystemOp.OUTS && op >= SystemOp.IN) this.#notePort()
     } catch (fault) {
       this.#fault = asFault(fault)
+      if (op === SystemOp.MOV_TO_CR) this.#fetch.queue.clear()
       if (!(fault instanceof NewTaskFault)) state.eip = eip
       return Why.SYSTEM
     }
@@ -929,6 +944,13 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.#finder.settleMode()
     if (this.#attends(Attention.STOP) || this.stops.isHit) return Why.SYSTEM
     return state.word(State.JUMP_KEY) === key ? Why.NEXT : this.#whyLeave()
+  }
+
+  /** Before a move to a control register: what follows is in the processor already when that switches paging. */
+  #fetchAhead(register: number, value: number): void {
+    const { prefetchBytes } = this.config.model
+    if (prefetchBytes > 0 && register === 0 && (this.state.cr0 ^ value) & CR0.PG)
+      this.#fetch.ahead(this.state.eip, prefetchBytes)
   }
 
   /** Programs that poll a device retire few instructions in much time: timers must not wait for the budget. */

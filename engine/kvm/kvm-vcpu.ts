@@ -272,6 +272,7 @@ export class KvmVcpu implements Vcpu {
       nmi: nmi || this.#nmiRequested,
       interrupt: this.#interruptRequested,
       debugPending: false,
+      prefetched: null,
     }
   }
 

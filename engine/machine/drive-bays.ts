@@ -186,7 +186,7 @@ export class DriveBays {
     const geometry = floppy
       ? { cylinders: floppy.tracks, heads: floppy.heads, sectors: floppy.sectors }
       : bay.geometry
-    return { image: medium.image as BlockImage, geometry }
+    return { image: medium.image as BlockImage, geometry, floppy }
   }
 
   // While the machine runs.

@@ -5,34 +5,28 @@ import { CpuTarget } from '../debugger/cpu-target.ts'
 import type { Line } from '../base/line.ts'
 import { MemoryMap } from '../bus/memory-map.ts'
 import { PortMap } from '../bus/port-map.ts'
-import { FW_CFG_DMA_PORT, FW_CFG_PORT, FwCfg } from '../devices/fw-cfg/fw-cfg.ts'
-import { cmosBytes } from '../devices/rtc/cmos.ts'
-import { BACKDOOR_PORT } from '../devices/vmware-backdoor/vmware-backdoor.ts'
-import { Firmware } from '../firmware/firmware.ts'
-import { placeKernel } from '../firmware/loaders/kernel.ts'
-import type { BootPlacement } from '../firmware/loaders/placement.ts'
-import { EAX, EBX, ECX, EDI, EDX, ESI } from '../isa/state.ts'
+import type { Firmware } from '../firmware/firmware.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import { clearMemory } from '../memory/zero-pages.ts'
-import { type DiskLayer, type Knobs, type MachineConfig, mousePort } from '../protocol/machine-config.ts'
+import { type DiskLayer, type MachineConfig, mousePort } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import { DiskError, type DiskFaultListener } from '../storage/block-image.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
-import { artifact } from './artifacts.ts'
 import { APIC_BASE_AFTER_RESET, Board } from './board.ts'
 import type { HostFault } from '../protocol/vm.ts'
-import { DebugFile } from './debug-file.ts'
+import { mapBackdoor } from './backdoor-port.ts'
+import { DebugOutputs } from './debug-outputs.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
 import { captureMachine, restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
-import { readFile } from './read-file.ts'
-import { MAX_FIRMWARE_BYTES, MAX_VGA_BIOS_BYTES, RomSpace } from './rom-space.ts'
+import { RomSpace } from './rom-space.ts'
 import { RunLoop } from './run-loop.ts'
+import { builtInFirmware, cmosOf, loadRoms, mapFwCfg, powerOnTimeMs } from './start-up.ts'
 
 const NS_PER_MS = 1_000_000n
 /** Time-stamp counter ticks per ns: a round frequency that systems of the time can measure. */
@@ -45,7 +39,6 @@ const FIRMWARE_SLICE_NS = 1_000_000
 const LONG_IDLE_NS = 500_000_000
 /** Ports that the statistics name. */
 const BUSIEST_PORTS = 24
-const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
 export interface MachineOptions {
   /** It will go on from a saved state: what ephemeral overlays hold is kept. */
@@ -73,7 +66,7 @@ class Pc implements Machine {
   readonly #config: MachineConfig
   readonly #accelerator: Accelerator
   readonly #bays: DriveBays
-  readonly #debugFiles: DebugFile[] = []
+  readonly #debugOutputs: DebugOutputs
   readonly #debugTarget: CpuTarget | null
   #tscOffset = 0
   #firmware: Firmware | null = null
@@ -100,7 +93,7 @@ class Pc implements Machine {
       priority: 0,
     })
     const rom = new RomSpace(this.#memory)
-    this.#loadRoms(rom)
+    loadRoms(rom, config)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
     this.#bays = new DriveBays(config, this.#diskFault, restores, ({ error }) => this.#stall(error))
@@ -119,7 +112,7 @@ class Pc implements Machine {
         ideDrives: [this.#bays.ideDrives(0), this.#bays.ideDrives(1)],
         virtioDisks: this.#bays.virtioDisks(),
         ideInterruptDelayNs: (config.knobs.ideInterruptDelayUs ?? 0) * 1000,
-        unixNs: BigInt(clockMs(config.knobs)) * NS_PER_MS,
+        unixNs: BigInt(powerOnTimeMs(config.knobs)) * NS_PER_MS,
         debugExit: config.debug.exit,
       },
       {
@@ -164,11 +157,13 @@ class Pc implements Machine {
       config.knobs.smallTlb ? () => cpu.forgetTranslations() : undefined,
     )
     this.#bays.attach(this.#board.fdc, this.#board.ide)
-    this.#openDebugFiles()
-    this.#mapBackdoor()
-    this.#fillCmos()
-    if (config.firmware) this.#mapFwCfg()
-    else this.#mapFirmware(apic)
+    this.#debugOutputs = new DebugOutputs(config.debug, this.#board, this.#ports, (fault) =>
+      this.#onFault(fault),
+    )
+    mapBackdoor(this.#ports, cpu, this.#board.mouse)
+    this.#board.rtc.fillCmos(cmosOf(config, this.#bays))
+    if (config.firmware) this.#board.devices.unshift(mapFwCfg(config, this.#ports, this.#memory))
+    else this.#startFirmware(apic)
     for (const device of this.#board.devices) device.reset()
   }
 
@@ -401,7 +396,7 @@ class Pc implements Machine {
     for (const uart of this.#board.uarts) uart.flush()
     this.#board.debugConsole.flush()
     this.#board.parallel.flush()
-    for (const file of this.#debugFiles) file.close()
+    this.#debugOutputs.close()
     this.#cpu.close()
     this.#bays.close()
   }
@@ -425,149 +420,18 @@ class Pc implements Machine {
     return null
   }
 
-  #loadRoms(rom: RomSpace): void {
-    const { firmware, vgaBios } = this.#config
-    const bios = firmware ?? artifact('bios.bin')
-    rom.loadFirmware(bios, readFile(bios, 'a firmware', MAX_FIRMWARE_BYTES))
-    // Other firmware is given a video BIOS through fw_cfg and places it itself.
-    if (firmware) return
-    const video = vgaBios ?? artifact('vgabios.bin')
-    rom.loadVgaBios(video, readFile(video, 'a VGA BIOS', MAX_VGA_BIOS_BYTES))
-  }
-
-  /** Other firmware asks QEMU's device for what it is to know. */
-  #mapFwCfg(): void {
-    const files = new Map<string, Uint8Array>()
-    const { vgaBios } = this.#config
-    if (vgaBios) files.set('vgaroms/vgabios.bin', readFile(vgaBios, 'a VGA BIOS', MAX_VGA_BIOS_BYTES))
-    const device = new FwCfg(files, this.#memory)
-    this.#ports.map({ name: 'fw-cfg', base: FW_CFG_PORT, length: 2, width: 2 }, device.ports)
-    this.#ports.map({ name: 'fw-cfg-dma', base: FW_CFG_DMA_PORT, length: 8, width: 4 }, device.dmaPorts)
-    this.#board.devices.unshift(device)
-  }
-
-  /** The built-in firmware's services. */
-  #mapFirmware(apic: boolean): void {
-    const { memoryMiB, cpus, boot, serialPorts, mouse } = this.#config
-    const kernel = this.#placeKernel(apic)
-    const firmware = new Firmware(
-      {
-        ramBytes: memoryMiB * MIB,
-        cpus,
-        serialPorts,
-        ps2Mouse: mouse === 'ps2',
-        floppies: this.#bays.firmwareDisks('floppy'),
-        disks: this.#bays.firmwareDisks('disk'),
-        cdroms: this.#bays.firmwareDisks('cdrom'),
-        bootOrder: boot.length > 0 ? boot : DEFAULT_BOOT,
-        acpi: apic,
-        hpet: apic && (this.#config.knobs.hpet ?? false),
-        apic,
-        instructions: () => this.#cpu.retiredNow,
-        busyPolling: this.#config.knobs.busyPolling ?? false,
-        menuDelayMs: this.#config.knobs.bootMenuMs ?? 0,
-        ...(kernel ? { kernel } : {}),
-      },
-      this.#clock,
-      this.#memory,
-    )
+  #startFirmware(apic: boolean): void {
+    const firmware = builtInFirmware(this.#config, this.#bays, this.#clock, this.#memory, {
+      apic,
+      instructions: () => this.#cpu.retiredNow,
+    })
     this.#firmware = firmware
     for (const { range, device } of firmware.ports) this.#ports.map(range, device)
     this.#board.devices.unshift(firmware)
-  }
-
-  #placeKernel(acpi: boolean): BootPlacement | null {
-    const { kernel, memoryMiB } = this.#config
-    if (!kernel) return null
-    const file = (path: string) => ({ path, bytes: readFile(path, 'the memory', memoryMiB * MIB) })
-    return placeKernel(file(kernel.path), {
-      append: kernel.append,
-      ...(kernel.initrd ? { initrd: file(kernel.initrd) } : {}),
-      modules: kernel.modules.map((path) => ({ ...file(path), arguments: '' })),
-      ramBytes: memoryMiB * MIB,
-      acpi,
-    })
-  }
-
-  /** Port E9h, the printer and logged ports. The processor writes to ports in order, and so does each file. */
-  #openDebugFiles(): void {
-    const open = (path: string, mode: 'fresh' | 'append'): DebugFile => {
-      const file = new DebugFile(path, mode, ({ kind, reason }) =>
-        this.#onFault({ drive: null, operation: 'write', path, kind, reason }),
-      )
-      this.#debugFiles.push(file)
-      return file
-    }
-    const { console: path, parallel, portLogs } = this.#config.debug
-    if (path !== undefined) {
-      const file = open(path, 'fresh')
-      this.#board.debugConsole.onOutput((bytes) => file.write(bytes))
-    }
-    if (parallel !== undefined) {
-      const file = open(parallel, 'append')
-      this.#board.parallel.onOutput((bytes) => file.write(bytes))
-    }
-    for (const log of portLogs) {
-      const file = open(log.path, 'append')
-      this.#ports.onWrite(log.port, (byte) => file.write(Uint8Array.of(byte)))
-    }
-  }
-
-  #mapBackdoor(): void {
-    const register = (index: number) => ({
-      get: () => this.#cpu.register(index),
-      set: (value: number) => this.#cpu.setRegister(index, value),
-      enumerable: true,
-    })
-    const registers = Object.defineProperties(
-      {} as { eax: number; ebx: number; ecx: number; edx: number; esi: number; edi: number },
-      {
-        eax: register(EAX),
-        ebx: register(EBX),
-        ecx: register(ECX),
-        edx: register(EDX),
-        esi: register(ESI),
-        edi: register(EDI),
-      },
-    )
-    this.#ports.map(
-      { name: 'vmware-backdoor', base: BACKDOOR_PORT, length: 4, width: 4 },
-      {
-        read: (offset, size) => {
-          if (offset !== 0 || size !== 4) return size === 4 ? 0xffffffff : size === 2 ? 0xffff : 0xff
-          this.#board.mouse.call(registers)
-          return registers.eax
-        },
-        write: () => {},
-      },
-    )
-  }
-
-  #fillCmos(): void {
-    const { boot, memoryMiB, cpus, mouse } = this.#config
-    const order = boot.length > 0 ? boot : DEFAULT_BOOT
-    this.#board.rtc.fillCmos(
-      cmosBytes({
-        ramBytes: memoryMiB * MIB,
-        floppies: this.#bays.floppyTypes,
-        disks: this.#bays.cmosDisks,
-        numericProcessor: true,
-        pointingDevice: mouse === 'ps2',
-        bootOrder: order,
-        processors: cpus,
-      }),
-    )
   }
 
   #setApicBase(value: number): void {
     this.#apicBase = value
     this.#board.setApicBase(value)
   }
-}
-
-/** What the guest's clock shows at power-on, in ms since 1970. */
-function clockMs({ startTimeMs = Date.now(), localTime, utcOffsetMinutes }: Knobs): number {
-  if (!localTime) return startTimeMs
-  const offsetMinutes = utcOffsetMinutes ?? -new Date(startTimeMs).getTimezoneOffset()
-  return startTimeMs + offsetMinutes * 60_000
 }

@@ -1,4 +1,5 @@
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
+import { ImageLayer } from './image-layer.ts'
 
 /** Writes are kept by pieces of this size. */
 export const CHUNK_BYTES = 64 * 1024
@@ -7,27 +8,28 @@ export const CHUNK_BYTES = 64 * 1024
  * An image whose writes are kept in memory, by chunks of 64 KiB, and are gone when it is closed. The image below
  * is only read.
  */
-export class EphemeralImage implements BlockImage {
-  readonly readonly = false
+export class EphemeralImage extends ImageLayer {
   #chunks = new Map<number, Uint8Array>()
 
   /** @param maxBytes memory to use at most; a write past it fails as on a full disk */
   constructor(
-    /** What is below the writes. */
-    readonly base: BlockImage,
+    image: BlockImage,
     private readonly maxBytes = 4 * 1024 ** 3,
-  ) {}
-
-  get name(): string {
-    return this.base.name
+  ) {
+    super(image)
   }
 
-  get sectorBytes(): number {
-    return this.base.sectorBytes
+  /** What is below the writes. */
+  get base(): BlockImage {
+    return this.image
   }
 
-  get sectorCount(): number {
-    return this.base.sectorCount
+  override get readonly(): boolean {
+    return false
+  }
+
+  override get holdsBack(): boolean {
+    return false
   }
 
   /** Memory that the writes take, in bytes. */
@@ -54,9 +56,9 @@ export class EphemeralImage implements BlockImage {
     )
   }
 
-  read(sector: number, count: number, into: Uint8Array): void {
+  override read(sector: number, count: number, into: Uint8Array): void {
     checkRange(this, sector, count, into.length)
-    this.base.read(sector, count, into)
+    super.read(sector, count, into)
     if (this.#chunks.size === 0) return
     this.#eachPart(sector, into.length, (chunk, at, done, bytes) => {
       const own = this.#chunks.get(chunk)
@@ -64,18 +66,19 @@ export class EphemeralImage implements BlockImage {
     })
   }
 
-  write(sector: number, count: number, from: Uint8Array): void {
+  override write(sector: number, count: number, from: Uint8Array): void {
     checkRange(this, sector, count, from.length)
     this.#eachPart(sector, from.length, (chunk, at, done, bytes) => {
       this.#chunk(chunk).set(from.subarray(done, done + bytes), at)
     })
   }
 
-  flush(): void {}
+  /** What is below is only read. */
+  override flush(): void {}
 
-  close(): void {
+  override close(): void {
     this.#chunks.clear()
-    this.base.close()
+    super.close()
   }
 
   /** The chunk's own copy, made from the base at its first write. */
@@ -87,7 +90,7 @@ export class EphemeralImage implements BlockImage {
     const sectors = CHUNK_BYTES / this.sectorBytes
     const first = number * sectors
     const count = Math.min(sectors, this.sectorCount - first)
-    this.base.read(first, count, chunk.subarray(0, count * this.sectorBytes))
+    super.read(first, count, chunk.subarray(0, count * this.sectorBytes))
     this.#chunks.set(number, chunk)
     return chunk
   }

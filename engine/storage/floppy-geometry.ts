@@ -1,13 +1,15 @@
-/** How a floppy is formatted: 512-byte MFM sectors numbered from 1. */
+/** How a floppy is formatted: MFM sectors, of 512 bytes and numbered from 1 unless `layout` says otherwise. */
 export interface FloppyGeometry {
   tracks: number
   heads: number
-  /** Sectors per track. */
+  /** Sectors per track; where sizes are mixed, what the image has for one, in units of 512 bytes. */
   sectors: number
   /** 5.25 or 3.5 inches: what drive it fits in by nature. */
   inches: 5.25 | 3.5
   /** DD: 250 kbit/s at 300 rpm; HD: 500 kbit/s; ED: 1 Mbit/s, recorded perpendicularly. */
   density: 'DD' | 'HD' | 'ED'
+  /** XDF: sectors of mixed sizes; see floppy-track.ts. */
+  layout?: 'xdf'
 }
 
 type Row = [tracks: number[], heads: number, sectors: number, inches: 5.25 | 3.5, density: 'DD' | 'HD' | 'ED']
@@ -35,6 +37,9 @@ const FORMATS: Row[] = [
   [[80], 2, 40, 3.5, 'ED'],
 ]
 
+/** IBM's eXtended Density Format: no other format has this size. */
+const XDF_BYTES = 80 * 2 * 23 * 512
+
 /** Every known format, by its size in bytes. */
 export const FLOPPY_GEOMETRIES: ReadonlyMap<number, FloppyGeometry> = buildTable()
 
@@ -45,7 +50,14 @@ function buildTable(): Map<number, FloppyGeometry> {
       const bytes = tracks * heads * sectors * 512
       if (!table.has(bytes)) table.set(bytes, { tracks, heads, sectors, inches, density })
     }
-  return table
+  return table.set(XDF_BYTES, {
+    tracks: 80,
+    heads: 2,
+    sectors: 23,
+    inches: 3.5,
+    density: 'HD',
+    layout: 'xdf',
+  })
 }
 
 /** Size of the largest known format, in bytes. */

@@ -2,8 +2,8 @@ import type { BlockImage } from './block-image.ts'
 import type { CdDisc } from './cd-image.ts'
 
 /** An image that passes everything on to another of the same size: what a layer does besides, it says in a subclass. */
-export abstract class ImageLayer implements BlockImage {
-  constructor(protected image: BlockImage) {}
+export abstract class ImageLayer<Image extends BlockImage = BlockImage> implements BlockImage {
+  constructor(protected image: Image) {}
 
   get name(): string {
     return this.image.name

@@ -120,8 +120,6 @@ function bootFloppyFormat(file: HostFile): FloppyGeometry | undefined {
 
 function unknownFloppy(bytes: number): string {
   if (bytes > MAX_FLOPPY_BYTES) return `its ${bytes} bytes fit on no floppy; open it as a disk or CD`
-  if (bytes === 1_884_160)
-    return 'it has the size of an XDF floppy, whose mixed sector sizes a raw image cannot tell'
   const next = [...FLOPPY_GEOMETRIES.keys()].filter((size) => size > bytes).sort((a, b) => a - b)[0]
   return `${bytes} bytes are no known floppy format; it is truncated, or pad it with zeros (the next size is ${next} bytes)`
 }

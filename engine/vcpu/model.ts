@@ -18,6 +18,8 @@ export interface CpuModel {
   /** CR4 bits that exist. */
   cr4Mask: number
   noExecute: boolean
+  /** Bytes that it fetches ahead and keeps when paging is switched; 0 where that makes it fetch anew. */
+  prefetchBytes: number
 }
 
 const BASE: Feature[] = ['8086', '186', '286', '386', 'fpu']
@@ -69,6 +71,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: false,
     cr4Mask: 0,
     noExecute: false,
+    prefetchBytes: 16,
   },
   '486': {
     name: '486',
@@ -80,6 +83,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: 0x13,
     noExecute: false,
+    prefetchBytes: 32,
   },
   pentium: {
     name: 'pentium',
@@ -91,6 +95,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: CR4_P5,
     noExecute: false,
+    prefetchBytes: 0,
   },
   pentium2: {
     name: 'pentium2',
@@ -102,6 +107,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: CR4_P6,
     noExecute: false,
+    prefetchBytes: 0,
   },
   pentium3: {
     name: 'pentium3',
@@ -113,6 +119,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: 0x7ff,
     noExecute: false,
+    prefetchBytes: 0,
   },
   max: {
     name: 'max',
@@ -124,6 +131,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: 0x7ff,
     noExecute: true,
+    prefetchBytes: 0,
   },
 }
 

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { State } from '../isa/state.ts'
+import { SAVED_QUEUE } from './prefetch-queue.ts'
 
 const word = v.pipe(v.number(), v.integer())
 
@@ -21,5 +22,7 @@ export const SAVED_VCPU = v.object({
   interrupt: v.boolean(),
   /** A debug trap is due before the next instruction. */
   debugPending: v.boolean(),
+  /** What was fetched before paging was switched. */
+  prefetched: v.optional(v.nullable(SAVED_QUEUE), null),
 })
 export type SavedVcpu = v.InferOutput<typeof SAVED_VCPU>

@@ -114,6 +114,7 @@ export class FuzzBoard {
       new FuzzMedium('a.img', 512, 2880),
       new FuzzMedium('b.img', 512, 720, { failsOneIn: 5 }),
       new FuzzMedium('c.img', 512, 2880, { readonly: true }),
+      new FuzzMedium('xdf.img', 512, 3680),
     ]
     this.cds = [
       new FuzzMedium('a.iso', 2048, 3000, { readonly: true }),

@@ -1,9 +1,9 @@
 import type { CommandName } from './commands.ts'
 import type { FdcCore } from './fdc-core.ts'
 import { newTransfer, type Transfer } from './fdc-state.ts'
-import type { FdcTiming } from './fdc-timing.ts'
+import { type FdcTiming, placeOf } from './fdc-timing.ts'
 import { CONFIGURE, ST0, ST1 } from './registers.ts'
-import { hasHeaders, SECTOR_CODE } from './sector-transfer.ts'
+import { hasHeaders, indexOf, SECTOR_CODE } from './sector-transfer.ts'
 import type { SectorMover } from './sector-mover.ts'
 
 const KINDS: Partial<Record<CommandName, Transfer['kind']>> = {
@@ -41,16 +41,16 @@ export class DataCommands {
     const { state, selected } = core
     const [opcode = 0, select = 0] = state.command
     const transfer = this.#enter(newTransfer('read-track', select & 3, (select >> 2) & 1))
-    const sectors = selected?.medium?.geometry.sectors
+    const sectors = selected?.sectors(transfer.head) ?? []
     const mfm = (opcode & 0x40) !== 0
-    if (!selected || !sectors || !mfm || !hasHeaders(selected, core.motorOn, state.rate, transfer.head))
+    if (!selected || !mfm || !hasHeaders(selected, core.motorOn, state.rate, transfer.head))
       return this.#notFound(ST1.MA | ST1.ND)
     // Rotating: which header comes next is what Coherent finds out the interleave from.
     const { delayNs, index } = this.timing.nextHeader(core.clock.nowNs, selected, sectors)
-    selected.rotation = (index + 1) % sectors
+    selected.rotation = (index + 1) % sectors.length
     transfer.c = selected.mediumTrack ?? 0
-    transfer.r = index + 1
-    transfer.n = SECTOR_CODE
+    transfer.r = sectors[index]!.id
+    transfer.n = sectors[index]!.sizeCode
     core.wait('read-id', delayNs)
   }
 
@@ -105,8 +105,11 @@ export class DataCommands {
       extra: fill,
     })
     if (selected?.writeProtected) return this.#failWriteProtected(transfer)
-    // An image keeps its format: another number or size of sectors has no place in it.
-    const sameFormat = selected?.medium?.geometry.sectors === sectors && n === SECTOR_CODE
+    // An image keeps its format: another number or size of sectors has no place in it. Sectors of mixed sizes are
+    // made of more and smaller ones, most of which the data of others is then written over.
+    const geometry = selected?.medium?.geometry
+    const sameFormat =
+      geometry?.layout === undefined ? geometry?.sectors === sectors && n === SECTOR_CODE : sectors > 0
     if (!(opcode & 0x40) || !sameFormat || !hasHeaders(selected, core.motorOn, state.rate, transfer.head))
       return this.#notFound(ST1.MA | ST1.ND)
     this.startSector()
@@ -138,11 +141,17 @@ export class DataCommands {
     const { core } = this
     const { transfer } = core.state
     if (!transfer) return
-    const drive = core.selected
-    const sectors = drive?.medium?.geometry.sectors ?? 1
-    const index = transfer.kind === 'format' ? transfer.eot - (transfer.left ?? 0) : transfer.r - 1
-    const passNs = this.timing.sectorNs(core.clock.nowNs + seekNs, drive, index % sectors, sectors)
+    const passNs = this.timing.sectorNs(core.clock.nowNs + seekNs, core.selected, this.#place(transfer))
     core.wait('sector', seekNs + passNs)
+  }
+
+  /** Where the next sector is on its track. Any place will do for one that the track has not. */
+  #place(transfer: Transfer): { from: number; to: number } {
+    const { kind, eot, left, head } = transfer
+    if (kind === 'format') return { from: (eot - (left ?? 0)) / eot, to: (eot - (left ?? 0) + 1) / eot }
+    const sectors = this.core.selected?.sectors(head) ?? []
+    const index = indexOf(sectors, transfer)
+    return sectors[index] ? placeOf(sectors, index) : { from: 0, to: 1 }
   }
 
   /** Moves as many sectors as the pace allows now. At most the sectors of a cylinder follow each other at once. */

@@ -2,9 +2,12 @@ import * as v from 'valibot'
 import { bits, timeNs } from '../../base/saved-state.ts'
 import { MAX_COMMAND_BYTES } from './commands.ts'
 import { CONFIGURE_DEFAULT, RATE_AFTER_HARD_RESET } from './registers.ts'
+import { MAX_SECTOR_CODE, sectorBytes } from './sector-transfer.ts'
 
 const byte = bits(8)
 const index = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max))
+
+const LARGEST = sectorBytes(MAX_SECTOR_CODE)
 
 /** Sectors on the way. `unit` is what the command named, for the status bytes; the drive is the DOR's. */
 const transferSchema = v.strictObject({
@@ -39,10 +42,10 @@ const transferSchema = v.strictObject({
   /** Non-DMA mode: one sector (or one FORMAT header), of which the processor has moved `position` bytes. */
   buffer: v.pipe(
     v.instance(Uint8Array),
-    v.check((bytes) => bytes.length === 512, 'not 512 bytes'),
+    v.check((bytes) => bytes.length >= 512 && bytes.length <= LARGEST, 'no size of a sector'),
   ),
-  position: index(512),
-  length: index(512),
+  position: index(LARGEST),
+  length: index(LARGEST),
 })
 
 export const fdcSchema = v.strictObject({

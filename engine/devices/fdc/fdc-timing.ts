@@ -1,4 +1,5 @@
 import { RATES_KBPS } from './registers.ts'
+import type { FloppySector } from '../../storage/floppy-track.ts'
 import type { FloppyDrive } from './floppy-drive.ts'
 
 /** `quick`: as fast as guests bear; `exact`: as slow as the drives were. */
@@ -10,6 +11,8 @@ const QUICK_COMMAND_NS = 30_000
 const QUICK_SEEK_NS = 50_000
 // Where no header is found, drivers expect to have waited (for two index pulses); some time must pass.
 const QUICK_NOT_FOUND_NS = 10_000_000
+/** Times nearer to each other than this are the same. */
+const ROUNDING_NS = 1000
 
 /** How long things take, in ns of guest time. */
 export class FdcTiming {
@@ -31,21 +34,36 @@ export class FdcTiming {
     return this.pace === 'quick' ? QUICK_NOT_FOUND_NS : 2 * (drive?.revolutionNs ?? 200e6)
   }
 
-  /** The first command step: until sector `index` (from 0) of `sectors` has passed the head. */
-  sectorNs(nowNs: number, drive: FloppyDrive | null, index: number, sectors: number): number {
+  /** The first command step: until the sector has passed the head. @param place where it is, in parts of a turn */
+  sectorNs(nowNs: number, drive: FloppyDrive | null, place: { from: number; to: number }): number {
     if (this.pace === 'quick') return QUICK_COMMAND_NS
     const turn = drive?.revolutionNs ?? 200e6
-    const sectorNs = turn / sectors
-    const waitNs = (index * sectorNs - (nowNs % turn) + turn) % turn
+    const waitNs = (place.from * turn - (nowNs % turn) + turn) % turn
     // A sector that begins just now (but for rounding) is not missed.
-    return (turn - waitNs < 1000 ? 0 : waitNs) + sectorNs
+    return (turn - waitNs < ROUNDING_NS ? 0 : waitNs) + (place.to - place.from) * turn
   }
 
   /** Until the next header has passed, and which sector's it is. */
-  nextHeader(nowNs: number, drive: FloppyDrive, sectors: number): { delayNs: number; index: number } {
-    if (this.pace === 'quick') return { delayNs: QUICK_COMMAND_NS, index: drive.rotation % sectors }
-    const sectorNs = drive.revolutionNs / sectors
-    const next = Math.floor((nowNs % drive.revolutionNs) / sectorNs) + 1
-    return { delayNs: next * sectorNs - (nowNs % drive.revolutionNs), index: next % sectors }
+  nextHeader(
+    nowNs: number,
+    drive: FloppyDrive,
+    sectors: readonly FloppySector[],
+  ): { delayNs: number; index: number } {
+    if (this.pace === 'quick') return { delayNs: QUICK_COMMAND_NS, index: drive.rotation % sectors.length }
+    const atNs = nowNs % drive.revolutionNs
+    const startsNs = sectors.map((_, index) => placeOf(sectors, index).from * drive.revolutionNs)
+    const index = startsNs.findIndex((startNs) => startNs > atNs + ROUNDING_NS)
+    return index < 0
+      ? { delayNs: drive.revolutionNs - atNs, index: 0 }
+      : { delayNs: startsNs[index]! - atNs, index }
   }
+}
+
+/** Where a sector is on its track, in parts of a turn: each takes as much of it as it has bytes. */
+export function placeOf(sectors: readonly FloppySector[], index: number): { from: number; to: number } {
+  const bytes = (some: readonly FloppySector[]): number =>
+    some.reduce((sum, { sizeCode }) => sum + (128 << sizeCode), 0)
+  const all = bytes(sectors)
+  const from = bytes(sectors.slice(0, index))
+  return { from: from / all, to: (from + (128 << sectors[index]!.sizeCode)) / all }
 }

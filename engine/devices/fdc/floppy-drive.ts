@@ -1,5 +1,6 @@
 import type { FloppyGeometry } from '../../storage/floppy-geometry.ts'
 import type { FloppyImage } from '../../storage/floppy-image.ts'
+import { type FloppySector, sectorsOfTrack } from '../../storage/floppy-track.ts'
 
 /** Kinds of drive, as the CMOS of an AT tells them apart. */
 export const FLOPPY_DRIVE_TYPES = ['none', '360K', '1.2M', '720K', '1.44M', '2.88M'] as const
@@ -30,6 +31,13 @@ export class FloppyDrive {
   /** Index of the sector whose header comes next, where time does not say. */
   rotation = 0
   #medium: FloppyImage | null = null
+  /** What `sectors` gave last. */
+  #passing: {
+    geometry: FloppyGeometry | null
+    track: number
+    head: number
+    sectors: readonly FloppySector[]
+  } = { geometry: null, track: 0, head: 0, sectors: [] }
 
   /** @param id shown to the user: floppy0, floppy1 */
   constructor(
@@ -94,6 +102,16 @@ export class FloppyDrive {
     const doubleStep = this.type === '1.2M' && medium.geometry.tracks < 80
     const track = doubleStep ? this.#track / 2 : this.#track
     return Number.isInteger(track) && track < medium.geometry.tracks ? track : null
+  }
+
+  /** The sectors that pass that head in one turn, from the index on; none where the medium has no track. */
+  sectors(head: number): readonly FloppySector[] {
+    const geometry = this.medium?.geometry
+    const track = this.mediumTrack
+    if (!geometry || track === null || head >= geometry.heads) return []
+    if (this.#passing.geometry !== geometry || this.#passing.track !== track || this.#passing.head !== head)
+      this.#passing = { geometry, track, head, sectors: sectorsOfTrack(geometry, track, head) }
+    return this.#passing.sectors
   }
 
   /** The data rate, in kbit/s, at which the medium passes the head in this drive; null when it cannot be read. */

@@ -1,9 +1,18 @@
 import { asDiskError, type DiskFaultListener } from '../../storage/block-image.ts'
+import { blocksOf, type FloppySector } from '../../storage/floppy-track.ts'
 import type { DmaChannel } from './dma-channel.ts'
 import type { Transfer } from './fdc-state.ts'
 import type { FloppyDrive } from './floppy-drive.ts'
 import { ST0, ST1, ST2 } from './registers.ts'
-import { advance, compareSector, goesToMemory, locate, nextAddress, SECTOR_BYTES } from './sector-transfer.ts'
+import {
+  advance,
+  compareSector,
+  goesToMemory,
+  locate,
+  MAX_SECTOR_CODE,
+  nextAddress,
+  sectorBytes,
+} from './sector-transfer.ts'
 
 /** What is under the head. */
 export interface MediumState {
@@ -15,6 +24,9 @@ export interface MediumState {
 
 const HEADER_BYTES = 4
 
+/** Bytes that one step of a command moves. */
+const lengthOf = ({ kind, n }: Transfer): number => (kind === 'format' ? HEADER_BYTES : sectorBytes(n))
+
 const readsMedium = ({ kind }: Transfer): boolean => goesToMemory(kind) || kind === 'verify'
 
 /**
@@ -24,8 +36,7 @@ const readsMedium = ({ kind }: Transfer): boolean => goesToMemory(kind) || kind 
 export class SectorMover {
   /** Interrupt code of the last transfer that ended. */
   st0 = 0
-  #memory = new Uint8Array(SECTOR_BYTES)
-  #disk = new Uint8Array(SECTOR_BYTES)
+  readonly #memory = new Uint8Array(sectorBytes(MAX_SECTOR_CODE))
 
   constructor(
     private readonly dma: DmaChannel,
@@ -40,18 +51,15 @@ export class SectorMover {
     }
     let terminalCount = false
     if (transfer.kind !== 'verify' && !this.#skipped(transfer)) {
-      const length = transfer.kind === 'format' ? HEADER_BYTES : SECTOR_BYTES
+      const length = lengthOf(transfer)
       const toMemory = goesToMemory(transfer.kind)
+      const data = (toMemory ? transfer.buffer : this.#memory).subarray(0, length)
       // What terminal count cuts off of a written sector is filled with zeros.
-      this.#memory.fill(0)
-      const moved = !requests
-        ? 0
-        : toMemory
-          ? this.dma.transfer(transfer.buffer, 'to-memory')
-          : this.dma.transfer(this.#memory.subarray(0, length), 'from-memory')
+      if (!toMemory) data.fill(0)
+      const moved = requests ? this.dma.transfer(data, toMemory ? 'to-memory' : 'from-memory') : 0
       terminalCount = moved > 0 && this.dma.terminalCount
       if (moved < length && !terminalCount) return this.#end(transfer, ST0.IC_ABNORMAL, ST1.OR)
-      if (!toMemory && !this.#take(transfer, medium, this.#memory)) return 'ended'
+      if (!toMemory && !this.#take(transfer, medium, data)) return 'ended'
     }
     return this.#next(transfer, terminalCount)
   }
@@ -65,14 +73,14 @@ export class SectorMover {
       if (loaded !== 'loaded') return loaded
     }
     if (transfer.kind === 'verify' || this.#skipped(transfer)) return this.#next(transfer, false)
-    transfer.length = transfer.kind === 'format' ? HEADER_BYTES : SECTOR_BYTES
+    transfer.length = lengthOf(transfer)
     return 'offered'
   }
 
   /** Non-DMA mode: the processor has moved the buffer. True when another sector follows. */
   completeSector(transfer: Transfer, medium: MediumState): boolean {
-    const toMemory = goesToMemory(transfer.kind)
-    if (!toMemory && !this.#take(transfer, medium, transfer.buffer)) return false
+    const data = transfer.buffer.subarray(0, transfer.length)
+    if (!goesToMemory(transfer.kind) && !this.#take(transfer, medium, data)) return false
     return this.#next(transfer, false) === 'more'
   }
 
@@ -88,15 +96,17 @@ export class SectorMover {
       transfer.st2 |= found.st2
       return 'not-found'
     }
-    if (drive) drive.rotation = transfer.r % (drive.medium?.geometry.sectors ?? 1)
-    if (!readsMedium(transfer) || this.#read(transfer, drive, found.sector, transfer.buffer)) return 'loaded'
+    const length = lengthOf(transfer)
+    if (transfer.buffer.length < length) transfer.buffer = new Uint8Array(length)
+    const into = transfer.buffer.subarray(0, length)
+    if (!readsMedium(transfer) || this.#read(transfer, drive, found.sector, into)) return 'loaded'
     return 'ended'
   }
 
-  #read(transfer: Transfer, drive: FloppyDrive | null, sector: number, into: Uint8Array): boolean {
+  #read(transfer: Transfer, drive: FloppyDrive | null, sector: FloppySector, into: Uint8Array): boolean {
     const image = drive?.medium?.image
     try {
-      image?.read(sector, 1, into)
+      image?.read(sector.block, blocksOf(sector.sizeCode), into)
       return true
     } catch (error) {
       this.onFault({
@@ -126,10 +136,10 @@ export class SectorMover {
     }
   }
 
-  #store(transfer: Transfer, drive: FloppyDrive | null, sector: number, data: Uint8Array): boolean {
+  #store(transfer: Transfer, drive: FloppyDrive | null, sector: FloppySector, data: Uint8Array): boolean {
     const image = drive?.medium?.image
     try {
-      image?.write(sector, 1, data)
+      image?.write(sector.block, blocksOf(sector.sizeCode), data)
       return true
     } catch (error) {
       this.onFault({
@@ -149,15 +159,13 @@ export class SectorMover {
     Object.assign(transfer, { c, h, r })
     const found = locate(medium.drive, medium.motorOn, medium.rate, { ...transfer, n })
     if (!('sector' in found)) {
-      transfer.st1 |= ST1.ND
+      // Among mixed sizes, sectors of 128 bytes make the distance between those that stay.
+      const isFiller = n === 0 && medium.drive?.medium?.geometry.layout !== undefined
+      if (!isFiller) transfer.st1 |= ST1.ND
       return true
     }
-    return this.#store(
-      transfer,
-      medium.drive,
-      found.sector,
-      new Uint8Array(SECTOR_BYTES).fill(transfer.extra),
-    )
+    const filled = new Uint8Array(sectorBytes(n)).fill(transfer.extra)
+    return this.#store(transfer, medium.drive, found.sector, filled)
   }
 
   #scanSector(transfer: Transfer, medium: MediumState, wanted: Uint8Array): boolean {
@@ -166,8 +174,9 @@ export class SectorMover {
       this.#end(transfer, ST0.IC_ABNORMAL, found.st1)
       return false
     }
-    if (!this.#read(transfer, medium.drive, found.sector, this.#disk)) return false
-    const outcome = compareSector(transfer.kind, this.#disk, wanted)
+    const onDisk = new Uint8Array(wanted.length)
+    if (!this.#read(transfer, medium.drive, found.sector, onDisk)) return false
+    const outcome = compareSector(transfer.kind, onDisk, wanted)
     transfer.st2 &= ~(ST2.SH | ST2.SN)
     if (outcome === 'not-satisfied') {
       transfer.st2 |= ST2.SN

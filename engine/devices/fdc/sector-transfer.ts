@@ -1,15 +1,20 @@
+import type { FloppySector } from '../../storage/floppy-track.ts'
 import { RATES_KBPS, ST1, ST2 } from './registers.ts'
 import type { FloppyDrive } from './floppy-drive.ts'
 import type { Transfer } from './fdc-state.ts'
 
-/** Every sector of an image: 512 bytes, code N = 2. */
-export const SECTOR_BYTES = 512
+/** N of most sectors: 512 bytes. */
 export const SECTOR_CODE = 2
+/** N of the largest sectors: 16 KiB. */
+export const MAX_SECTOR_CODE = 7
+
+/** Bytes of a sector. @param n its size code, which says nothing of sectors larger than the largest */
+export const sectorBytes = (n: number): number => 128 << Math.min(n, MAX_SECTOR_CODE)
 
 export const goesToMemory = (kind: Transfer['kind']): boolean => kind === 'read' || kind === 'read-track'
 
 /** Where a header was found, or the status bits of not finding it. */
-export type Located = { sector: number } | { st1: number; st2: number }
+export type Located = { sector: FloppySector } | { st1: number; st2: number }
 
 /** True when any header passes the head: a spinning, formatted medium at the right rate. */
 export function hasHeaders(drive: FloppyDrive | null, motorOn: boolean, rate: number, head: number): boolean {
@@ -24,14 +29,21 @@ export function locate(
   rate: number,
   transfer: Transfer,
 ): Located {
-  const geometry = drive?.medium?.geometry
-  if (!drive || !geometry || !hasHeaders(drive, motorOn, rate, transfer.head))
-    return { st1: ST1.MA | ST1.ND, st2: 0 }
-  const track = drive.mediumTrack
-  if (track === null || transfer.c !== track) return { st1: ST1.ND, st2: ST2.WC }
-  const { head, h, r, n } = transfer
-  if (h !== head || n !== SECTOR_CODE || r < 1 || r > geometry.sectors) return { st1: ST1.ND, st2: 0 }
-  return { sector: (track * geometry.heads + head) * geometry.sectors + r - 1 }
+  if (!drive || !hasHeaders(drive, motorOn, rate, transfer.head)) return { st1: ST1.MA | ST1.ND, st2: 0 }
+  if (transfer.c !== drive.mediumTrack) return { st1: ST1.ND, st2: ST2.WC }
+  const { head, h, n } = transfer
+  const sectors = drive.sectors(head)
+  const index = indexOf(sectors, transfer)
+  const sector = sectors[index]
+  if (!sector || sector.sizeCode !== n || h !== head) return { st1: ST1.ND, st2: 0 }
+  drive.rotation = (index + 1) % sectors.length
+  return { sector }
+}
+
+/** Which of a track's sectors the command wants now; one that is not among them when there is none. */
+export function indexOf(sectors: readonly FloppySector[], { kind, r, n }: Transfer): number {
+  // READ TRACK takes them as they come, whatever their numbers are.
+  return kind === 'read-track' ? r - 1 : sectors.findIndex(({ id, sizeCode }) => id === r && sizeCode === n)
 }
 
 /** Goes on to the next sector of the command. False when that was the last: end of cylinder. */

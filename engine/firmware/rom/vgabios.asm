@@ -101,6 +101,7 @@ pm_set_start:
         movzx   eax, ax
         push    ebx
         imul    ebx, eax        ; bytes per line
+        test    ebx, ebx        ; which IMUL leaves undefined
         jnz     .line
         inc     ebx
 .line:  mov     eax, ecx

@@ -1,4 +1,5 @@
 import { DiskError } from '../block-image.ts'
+import { ImageLayer } from '../image-layer.ts'
 import {
   type CheckReport,
   type DiskImage,
@@ -13,36 +14,17 @@ import { formatOf } from './formats.ts'
  * time: a disk that begins like a qcow2 image could name any file of the host as its backing file. Such a write
  * fails; with the format given, nothing is looked at and everything may be written.
  */
-export class GuardedImage implements DiskImage {
-  readonly sectorBytes = SECTOR_BYTES
+export class GuardedImage extends ImageLayer<DiskImage> implements DiskImage {
   readonly backing = null
-
-  constructor(private readonly image: DiskImage) {}
-
-  get name(): string {
-    return this.image.name
-  }
-
-  get sectorCount(): number {
-    return this.image.sectorCount
-  }
-
-  get readonly(): boolean {
-    return this.image.readonly
-  }
 
   get details(): ImageDetails {
     return this.image.details
   }
 
-  read(sector: number, count: number, into: Uint8Array): void {
-    this.image.read(sector, count, into)
-  }
-
-  write(sector: number, count: number, from: Uint8Array): void {
+  override write(sector: number, count: number, from: Uint8Array): void {
     const last = this.sectorCount - 1
     if (count > 0 && (sector === 0 || sector + count > last)) this.#check(sector, count, from)
-    this.image.write(sector, count, from)
+    super.write(sector, count, from)
   }
 
   #check(sector: number, count: number, from: Uint8Array): void {
@@ -72,13 +54,5 @@ export class GuardedImage implements DiskImage {
 
   resize(sizeBytes: number): boolean {
     return this.image.resize?.(sizeBytes) ?? false
-  }
-
-  flush(): void {
-    this.image.flush()
-  }
-
-  close(): void {
-    this.image.close()
   }
 }

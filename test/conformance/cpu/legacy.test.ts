@@ -16,6 +16,13 @@ const log = (body: string, options?: FrameOptions, model?: CpuModelName): number
 const each = (pieces: readonly string[]): string =>
   pieces.map((piece, i) => `mov dword [resume], .next${i}\n${piece}\n.next${i}:`).join('\n')
 
+const assembled = (text: string) =>
+  assemble('test.asm', {
+    readText: () => `org 0x1000\n${text}`,
+    readBytes: () => new Uint8Array(),
+    find: (name) => (name === 'test.asm' ? name : null),
+  })
+
 const descriptor = (label: string, type: string, limit = '0067'): string =>
   `(${label} & 0xff000000) << 32 | (${label} & 0xffffff) << 16 | 0x${type}000000${limit}`
 
@@ -203,6 +210,137 @@ describe('paging', () => {
       mov eax, 1
       out dx, eax`)
     expect(words).toEqual([1])
+  })
+})
+
+describe('what was fetched before', () => {
+  /** Linear 1000h is 1000h before paging; with it, that page is another or none, and 40h pages further it is there. */
+  const switched = (at1000: string, behind: string): string => `
+      ${PAGE_TABLES}
+      mov esi, 0x1000
+      mov edi, 0x70000
+      mov ecx, 0x1000
+      cld
+      rep movsb
+      mov edi, 0x72000
+      mov ecx, 0x400
+      mov eax, 0xf4f4f4f4
+      rep stosd
+      mov dword [0x21000 + 0x1000 / 0x1000 * 4], ${at1000}
+      mov dword [0x21000 + 0x41 * 4], 0x70007
+      mov eax, 0x20000
+      mov cr3, eax
+      mov ebx, .there + 0x40000
+      mov eax, cr0
+      or eax, 0x80000000
+      mov cr0, eax
+      ${behind}
+    .there:
+      mov eax, 1
+      out dx, eax
+      mov dword [0x21000 + 0x1000 / 0x1000 * 4], 0x1007
+      mov eax, cr3
+      mov cr3, eax
+      mov ebx, .back
+      jmp ebx
+    .back:`
+
+  it.each<[CpuModelName, string]>([
+    ['386', 'no page'],
+    ['386', 'another page'],
+    ['486', 'no page'],
+    ['486', 'another page'],
+  ])('runs up to the jump when paging is switched on: %s, %s (SCO, Xenix 386)', (model, mapped) => {
+    const entry = mapped === 'no page' ? '0' : '0x72007'
+    expect(log(switched(entry, 'jmp ebx'), {}, model)).toEqual([1])
+    expect(log(switched(entry, 'mov ecx, 5\nadd ebx, ecx\nsub ebx, 5\njmp ebx'), {}, model)).toEqual([1])
+  })
+
+  it('is no more than the queue holds', () => {
+    const words = (model: CpuModelName) =>
+      runBareMetal(protectedFrame(switched('0x72007', 'mov ecx, 5\n'.repeat(4) + 'jmp ebx')), model).log
+    expect(words('386')).toEqual([])
+    expect(words('486')).toEqual([1])
+  })
+
+  it.each<CpuModelName>(['pentium', 'max'])('is fetched anew by later processors: %s', (model) => {
+    expect(log(switched('0x72007', 'jmp ebx'), {}, model)).toEqual([])
+  })
+
+  it('runs in translated code, instruction by instruction, and in a state that goes on elsewhere', () => {
+    const source = protectedFrame(switched('0', 'mov ecx, 5\njmp ebx'))
+    expect(runBareMetal(source, '386', { translated: true }).log).toEqual([1])
+    expect(runBareMetal(source, '386', { stepped: true }).log).toEqual([1])
+
+    const before = runBareMetal('cli\nhlt', '386').processor
+    const { bytes, symbols } = assembled(source.replace('mov ecx, 5\njmp ebx', '.waits: mov ecx, 5\njmp ebx'))
+    before.memory.dmaWrite(0x1000, bytes)
+    before.vcpu.reset()
+    before.vcpu.segmentation.setCache(1, 0, 0, 0xffff, 0x93)
+    before.vcpu.state.eip = 0x1000
+    before.vcpu.stops.begin(true)
+    while (before.vcpu.state.eip !== Number(symbols.get('body.waits'))) before.vcpu.run(1)
+    const saved = structuredClone(before.vcpu.save())
+    expect(saved.prefetched?.bytes).toHaveLength(16)
+    before.vcpu.stops.begin(false)
+    before.vcpu.reset()
+    before.vcpu.restore(saved)
+    before.vcpu.run(0)
+    expect(before.vcpu.save().prefetched).not.toBeNull()
+    before.vcpu.run(1_000_000)
+    expect([before.vcpu.halted, before.vcpu.save().prefetched]).toEqual([true, null])
+  })
+
+  it('goes on in its own width between a switch of PE and the far jump', () => {
+    for (const model of ['386', '486', 'pentium', 'max'] as const) {
+      const { log: words } = runBareMetal(
+        `
+      cli
+      mov dx, 0xe9
+      mov word [0x8010], 0x1234
+      mov ax, 0x800
+      mov ds, ax
+      o32 lgdt [cs:pointer]
+      jmp word 0x0013:to - 0x130 ; a selector with an RPL, which is no privilege level
+    to:
+      mov eax, cr0
+      or al, 1
+      mov cr0, eax
+      mov ax, [0x10] ; sixteen bits wide, and DS as it was
+      movzx eax, ax
+      out dx, eax
+      mov ecx, cr0 ; still level 0
+      jmp dword 0x08:wide
+    bits 32
+    wide:
+      mov ax, 0x10
+      mov ds, ax
+      mov eax, cr0
+      and al, 0xfe
+      mov cr0, eax
+      mov eax, 0x11223344 ; 32 bits wide, beyond 64 KiB
+      mov [0x90000], eax
+      mov eax, [0x90000]
+      out dx, eax
+      jmp word 0:narrow
+    bits 16
+    narrow:
+      mov ax, 0x800
+      mov ds, ax
+      movzx eax, word [0x10]
+      out dx, eax
+      cli
+      hlt
+      align 8
+    gdt: dq 0
+      dq 0x00cf9b000000ffff
+      dq 0x00cf93000000ffff
+    pointer: dw 0x17
+      dd gdt`,
+        model,
+      )
+      expect(words).toEqual([0x1234, 0x11223344, 0x1234])
+    }
   })
 })
 

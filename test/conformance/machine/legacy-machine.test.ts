@@ -108,9 +108,12 @@ describe.each(['interpreter', 'jit'] as const)('the whole machine, %s', (accel) 
     ).toBe('ABG.')
   })
 
-  it('has PCI BIOS and APM for 16- and 32-bit protected mode', () => {
+  it.each([
+    ['PCI BIOS and APM for 16- and 32-bit protected mode', () => PROTECTED_CALLER],
+    ['VBE for 32-bit protected mode, in code that runs wherever it was copied', () => VBE_CALLER],
+  ])('has %s', (_, program) => {
     const boot = join(folder, 'boot.img')
-    writeBootFloppy(boot, PROTECTED_CALLER)
+    writeBootFloppy(boot, program())
     const drives = [{ kind: 'floppy' as const, path: boot, readonly: true }]
     const machine = createMachine(machineConfig({ accel, drives }))
     try {
@@ -299,6 +302,130 @@ const PROTECTED_CALLER = `
     dq 0x000093000000ffff
     dq 0x00009b0f0000ffff
     dq 0x00409b0f0000ffff
+`
+
+/**
+ * Copies the video BIOS's code for protected mode, calls its three functions, and ends with the number of the one that
+ * failed: 2 the window, 3 the start of the display, 4 the palette.
+ */
+const VBE_CALLER = `
+    mov byte [step], 1
+    mov ax, 0x4f02
+    mov bx, 0x101 ; 640 by 480, 256 colours
+    int 0x10
+    mov ax, 0x4f06
+    xor bl, bl
+    mov cx, 800 ; dots per line
+    int 0x10
+    mov ax, 0x4f0a
+    xor bx, bx
+    int 0x10
+    cmp ax, 0x4f
+    jne failed
+    push es
+    pop ds
+    mov si, di
+    xor ax, ax
+    mov es, ax
+    mov di, 0x9000
+    cld
+    rep movsb
+    mov ds, ax
+    cli
+    lgdt [gdtr]
+    mov eax, cr0
+    or al, 1
+    mov cr0, eax
+    jmp dword 0x08:protected
+  failed:
+    mov al, [step]
+    out 0xf4, al
+    hlt
+    bits 32
+  protected:
+    mov ax, 0x10
+    mov ds, ax
+    mov es, ax
+    mov ss, ax
+    mov esp, 0x7c00
+
+    inc byte [step]
+    mov edx, 3
+    call window
+    mov byte [0xa0000], 0x5a
+    mov edx, 0
+    call window
+    mov byte [0xa0000], 0x11
+    mov edx, 3
+    call window
+    cmp byte [0xa0000], 0x5a
+    jne wrong
+
+    inc byte [step]
+    xor ebx, ebx
+    mov ecx, (2 * 800 + 8) / 4
+    xor edx, edx
+    mov esi, 2
+    call function
+    mov eax, 8 ; X
+    call dispi
+    cmp ax, 8
+    jne wrong
+    mov eax, 9 ; Y
+    call dispi
+    cmp ax, 2
+    jne wrong
+
+    inc byte [step]
+    mov edi, colours
+    mov ecx, 2
+    mov edx, 0x10
+    mov esi, 4
+    call function
+    mov edx, 0x3c7
+    mov al, 0x11
+    out dx, al
+    mov edx, 0x3c9
+    in al, dx
+    cmp al, 3 ; red
+    jne wrong
+    in al, dx
+    in al, dx
+    cmp al, 1 ; blue
+    jne wrong
+    mov byte [step], 0
+  wrong:
+    mov al, [step]
+    out 0xf4, al
+    hlt
+  window:
+    xor ebx, ebx
+    xor esi, esi
+  function: ; at the offset that the table has at ESI
+    movzx eax, word [esi + 0x9000]
+    add eax, 0x9000
+    call eax
+    cmp ax, 0x4f
+    jne wrong
+    ret
+  dispi:
+    mov edx, 0x1ce
+    out dx, ax
+    inc edx
+    in ax, dx
+    ret
+  colours:
+    db 30, 20, 10, 0, 1, 2, 3, 0
+  step:
+    db 0
+  gdtr:
+    dw 0x17
+    dd gdt
+  gdt:
+    dq 0
+    dq 0x00cf9b000000ffff
+    dq 0x00cf93000000ffff
+    bits 16
 `
 
 /** Changes an entry of a page table without invalidating it, works for a while, and ends with what the page holds then. */

@@ -41,7 +41,8 @@ export function* startSource(r: Registers, context: Context, source: BootSource)
   if (source.kind === 'cdrom') return yield* startCd(r, context, source.disk, source.index)
   const sector = new Uint8Array(SECTOR)
   try {
-    source.disk.read(0, 1, sector)
+    // Sector 1 is not always the first of the image.
+    source.disk.read(source.disk.placeOf?.(0, 0, 1, 2) ?? 0, 1, sector)
   } catch {
     return 'cannot be read'
   }

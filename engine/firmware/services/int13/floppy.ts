@@ -1,3 +1,4 @@
+import { blocksOf } from '../../../storage/floppy-track.ts'
 import type { FirmwareDisk, Geometry } from '../../disk.ts'
 import { readByte, readDword, type Service, writeByte, writeDword } from '../../port/protocol.ts'
 import type { Registers } from '../../port/registers.ts'
@@ -65,6 +66,7 @@ function* access(r: Registers, disk: FirmwareDisk): Service<number> {
   if (disk.takeChanged()) return STATUS.changed
   const { geometry } = disk
   if (!geometry || !disk.sectorCount) return STATUS.timeout
+  if (disk.placeOf) return yield* accessMixed(r, disk, disk.placeOf, count)
   if (r.ah === 0x05) return yield* formatTrack(r, disk, geometry)
   const sector = sectorOf(r, geometry, 'floppy')
   if (sector === null) return STATUS.sectorNotFound
@@ -82,6 +84,34 @@ function* access(r: Registers, disk: FirmwareDisk): Service<number> {
   const result = yield* move(disk, sector, possible, r.es, r.bx)
   r.al = result.count
   return result.status || (possible < count ? STATUS.sectorNotFound : STATUS.ok)
+}
+
+/**
+ * Sectors of mixed sizes: those of the size that the parameter table at vector 1Eh names. Programs that know the format
+ * set it for each access; the others find what is there in sectors of 512 bytes.
+ */
+function* accessMixed(
+  r: Registers,
+  disk: FirmwareDisk,
+  placeOf: NonNullable<FirmwareDisk['placeOf']>,
+  count: number,
+): Service<number> {
+  if (r.ah === 0x05) return STATUS.sectorNotFound
+  if (count === 0) return STATUS.invalid
+  const table = yield* readDword(0, 0x1e * 4)
+  const sizeCode = yield* readByte(table >>> 16, (table + 3) & 0xffff)
+  const blocks = blocksOf(sizeCode)
+  for (let done = 0; done < count; done++) {
+    const block = placeOf(r.ch, r.dh, r.cl + done, sizeCode)
+    if (block === null) return STATUS.sectorNotFound
+    if (r.ah !== 0x04) {
+      const move = r.ah === 0x02 ? readSectors : writeSectors
+      const result = yield* move(disk, block, blocks, r.es, r.bx + done * blocks * disk.sectorBytes)
+      if (result.status) return result.status
+    }
+    r.al = done + 1
+  }
+  return STATUS.ok
 }
 
 /** Notes the motor as running, with the time after which IRQ 0 turns it off. */
@@ -128,8 +158,9 @@ function* parameters(
   const geometry = disk && (DRIVE_GEOMETRY[type] ?? disk.geometry)
   if (geometry) {
     // The medium may be larger than the drive's usual one (1.68 MB formats); it must be readable to its end.
-    const cylinders = Math.max(geometry.cylinders, disk.geometry?.cylinders ?? 0)
-    const sectors = Math.max(geometry.sectors, disk.geometry?.sectors ?? 0)
+    const medium = disk.placeOf ? null : disk.geometry
+    const cylinders = Math.max(geometry.cylinders, medium?.cylinders ?? 0)
+    const sectors = Math.max(geometry.sectors, medium?.sectors ?? 0)
     r.bl = type
     r.ch = cylinders - 1
     r.cl = sectors

@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { logicalGeometry } from '../../disk.ts'
 import { TestGuest } from '../../port/test-guest.ts'
 import { FLAG, type Registers } from '../../port/registers.ts'
+import { BlockDisk } from '../../block-disk.ts'
+import { FLOPPY_GEOMETRIES } from '../../../storage/floppy-geometry.ts'
+import { MemoryImage } from '../../../storage/memory-image.ts'
 import { GEOMETRY_1440, TestDisk, testContext } from '../../test-machine.ts'
 import { int13, int40 } from './index.ts'
 
@@ -80,6 +83,51 @@ describe('diskettes', () => {
     const { guest, context } = powerOn()
     expect(guest.call((r) => int40(r, context), { ax: 0x1500, dl: 0 }).r.ah).toBe(2)
     expect(guest.call((r) => int40(r, context), { ax: 0x0201, cx: 1, dl: 0x80 }).r.ah).toBe(1)
+  })
+})
+
+describe('a diskette with sectors of mixed sizes', () => {
+  /** An XDF floppy, and a parameter table of the caller's that asks for a size. */
+  function withXdf() {
+    const data = new Uint8Array(1_884_160)
+    for (let block = 0; block < 3680; block++) new DataView(data.buffer).setUint32(block * 512, block, true)
+    const floppy = FLOPPY_GEOMETRIES.get(data.length)!
+    const image = new MemoryImage(data, 512)
+    const geometry = { cylinders: 80, heads: 2, sectors: 23 }
+    const disk = new BlockDisk({ kind: 'floppy', driveType: 4 }, () => ({ image, geometry, floppy }))
+    disk.takeChanged()
+    const guest = new TestGuest()
+    const context = testContext({ floppies: [disk] })
+    const call = (sizeCode: number, setup: Partial<Registers>) => {
+      guest.view.setUint32(0x78, 0x0050_0000, true)
+      guest.set(0x50, 3, [sizeCode])
+      return guest.call((r) => int13(r, context), { es: 0x1000, ...setup }).r
+    }
+    return { call, guest, image }
+  }
+
+  it('reads sectors of mixed sizes by their numbers', () => {
+    const { call, guest } = withXdf()
+    expect(call(6, { ax: 0x0201, ch: 1, cl: 0x86, dh: 1, dl: 0 }).ax).toBe(0x0001)
+    expect([guest.dword(0x1000, 0), guest.dword(0x1000, 15 * 512)]).toEqual([46 + 6, 46 + 21])
+    expect(call(2, { ax: 0x0208, ch: 0, cl: 1, dh: 0, dl: 0 }).ax).toBe(0x0008)
+    expect([guest.dword(0x1000, 0), guest.dword(0x1000, 7 * 512)]).toEqual([12, 19])
+    expect(call(2, { ax: 0x0209, ch: 0, cl: 1, dh: 0, dl: 0 }).ax).toBe(0x0408)
+    expect(call(2, { ax: 0x0201, ch: 1, cl: 1, dh: 0, dl: 0 }).ax).toBe(0x0400)
+  })
+
+  it('writes them', () => {
+    const { call, guest, image } = withXdf()
+    guest.memory.fill(0x5a, 0x10000, 0x12000)
+    expect(call(3, { ax: 0x0301, ch: 2, cl: 0x83, dh: 1, dl: 0 }).ax).toBe(0x0001)
+    const blocks = new Uint8Array(1024)
+    image.read(2 * 46 + 44, 2, blocks)
+    expect(new Set(blocks)).toEqual(new Set([0x5a]))
+  })
+
+  it('tells the geometry of the drive', () => {
+    const { call } = withXdf()
+    expect(call(2, { ax: 0x0800, dx: 0 }).cx).toBe(0x4f12)
   })
 })
 
