@@ -6,7 +6,7 @@ export const CPU_MODELS = ['386', '486', 'pentium', 'pentium2', 'pentium3', 'max
 export const ACCELERATORS = ['auto', 'jit', 'interpreter', 'kvm'] as const
 export const DRIVE_KINDS = ['floppy', 'disk', 'cdrom'] as const
 export const DISK_BUSES = ['ide', 'virtio'] as const
-export const DISK_FORMATS = ['auto', 'raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'vhdx', 'parallels'] as const
+export const DISK_FORMATS = ['auto', 'raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'luks', 'vhdx', 'parallels'] as const
 
 /** What kind of mouse there is: one on the PS/2 port, or one of Microsoft's protocol on a serial port. */
 export const MICE = ['ps2', 'com1', 'com2', 'com3', 'com4'] as const

@@ -185,7 +185,7 @@ function placeFiles(
 
 /** Throws `file-unusable` for an image that cannot be opened at all. */
 function onlyReads(files: ImageFiles, path: string): boolean {
-  const image = openMedium(files, path, {}, false)
+  const image = openMedium(files, path, {}, { writable: false, isLocked: true })
   try {
     const { format, variant } = image.details
     return format === 'vhdx' || format === 'parallels' || variant === 'stream'
