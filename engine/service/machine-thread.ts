@@ -58,6 +58,7 @@ export class MachineThread {
     {
       state = null,
       allowChangedMedia = false,
+      secrets = [],
       waitForDebugger = false,
     }: Partial<Omit<ThreadStart, 'config' | 'kick'>> = {},
   ) {
@@ -65,6 +66,7 @@ export class MachineThread {
       config,
       state,
       allowChangedMedia,
+      secrets,
       waitForDebugger,
       kick: this.#kick.buffer,
     }

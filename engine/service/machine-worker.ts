@@ -45,10 +45,10 @@ class ThreadHost implements LoopHost {
 }
 
 function main(port: MessagePort, start: ThreadStart): void {
-  const { config, state, allowChangedMedia, waitForDebugger, kick } = start
+  const { config, state, allowChangedMedia, secrets, waitForDebugger, kick } = start
   const host = new ThreadHost(port, kick)
   try {
-    const machine = createMachine(config, { restores: state !== null })
+    const machine = createMachine(config, { restores: state !== null, secrets })
     try {
       if (state) machine.restore(state, allowChangedMedia)
     } catch (error) {

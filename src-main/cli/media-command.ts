@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import {
+  Keyring,
   makableFormats,
   Media,
   type MediaInfo,
@@ -8,7 +9,6 @@ import {
 } from '../../engine/service/media/media.ts'
 import { DISK_FORMATS, type DriveConfig } from '../../engine/protocol/machine-config.ts'
 import { addFileCommands } from './media-files-commands.ts'
-import { Keyring } from '../../engine/storage/formats/luks/keyring.ts'
 import { carryOut, formatOf, inBytes, parseSize, print } from './media-output.ts'
 import { askSecret, canAsk, newKeyring, readSecret } from './secret.ts'
 import { UsageError } from './usage-error.ts'
@@ -153,7 +153,7 @@ const withTarget = (command: Command): Command =>
     .option('--force', 'replace a file of the same name')
 
 /** These look at what an image is, not at what is in it. */
-const LOCKED = ['info', 'check', 'create']
+const LOCKED = new Set(['info', 'check', 'create'])
 
 /** Finds the passphrase of the image that a command is about: in a file, or by asking for it. */
 async function unlock(media: Media, command: Command): Promise<void> {
@@ -161,7 +161,7 @@ async function unlock(media: Media, command: Command): Promise<void> {
   const { secretFile } = options
   if (secretFile !== undefined)
     command.setOptionValue('keyring', new Keyring(readSecret('--secret-file', secretFile)))
-  else if (canAsk() && !LOCKED.includes(command.name()) && isEncrypted(media, command.args[0]!, options))
+  else if (canAsk() && !LOCKED.has(command.name()) && isEncrypted(media, command.args[0]!, options))
     command.setOptionValue('keyring', new Keyring(await askSecret('Passphrase: ')))
 }
 

@@ -12,6 +12,7 @@ import { checkInputFile, checkOutputFile, readStateFile } from './input-file.ts'
 import { encodePng } from '../../engine/service/png.ts'
 import { GdbServer } from './gdb-server.ts'
 import { inputFiles, outputFiles, type RunPlan } from './run-options.ts'
+import { readSecret } from './secret.ts'
 import { openSerial } from './serial.ts'
 import type { Step } from './steps.ts'
 import type { WebDisplay } from './web-display.ts'
@@ -25,8 +26,9 @@ const SERIAL_MEMORY = 1 << 20
 export async function run(plan: RunPlan): Promise<number> {
   for (const file of inputFiles(plan)) await checkInputFile(file)
   for (const file of outputFiles(plan)) await checkOutputFile(file)
+  const secrets = plan.secretFiles.map((file) => readSecret('secret-file', file))
   const state = plan.restoreState === null ? null : await readStateFile(plan.restoreState)
-  return new Run(plan).run(state)
+  return new Run(plan).run(state, secrets)
 }
 
 class Run {
@@ -46,7 +48,7 @@ class Run {
 
   constructor(private readonly plan: RunPlan) {}
 
-  async run(state: Uint8Array | null): Promise<number> {
+  async run(state: Uint8Array | null, secrets: readonly string[]): Promise<number> {
     const { plan } = this
     this.#thread = new MachineThread(
       bundled('main', 'machine-worker.js'),
@@ -61,7 +63,7 @@ class Run {
         onDebuggerClosed: () => this.#gdb?.hangUp(),
         onFault: (fault) => this.#onFault(fault),
       },
-      { state, allowChangedMedia: plan.allowChangedMedia, waitForDebugger: plan.waitGdb },
+      { state, secrets, allowChangedMedia: plan.allowChangedMedia, waitForDebugger: plan.waitGdb },
     )
     this.#views.attach(this.#thread, await this.#thread.ready)
     this.#tellAccelerator()

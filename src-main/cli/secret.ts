@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Keyring } from '../../engine/storage/formats/luks/keyring.ts'
+import { Keyring } from '../../engine/service/media/media.ts'
 import { UsageError } from './usage-error.ts'
 
 const MAX_BYTES = 1024

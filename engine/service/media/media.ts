@@ -26,6 +26,7 @@ import { type Access, openMedium, type SourceOptions } from './open-medium.ts'
 
 export type { Progress } from './copy-disk.ts'
 export type { SourceOptions } from './open-medium.ts'
+export { Keyring } from '../../storage/formats/luks/keyring.ts'
 
 /** What there is to know of an image, for `vitrine media info --json` and the media manager. */
 export interface MediaInfo {

@@ -32,14 +32,14 @@ interface KeyringOptions {
   newIterations?: number
 }
 
-/** A passphrase, and the keys of images that it has opened already. */
+/** Passphrases, and the keys of images that they have opened already. New images take the first one. */
 export class Keyring {
   readonly #keys = new Map<string, Uint8Array>()
-  readonly #passphrase: Uint8Array
+  readonly #passphrases: readonly Uint8Array[]
   readonly #options: KeyringOptions
 
-  constructor(passphrase: string, options: KeyringOptions = {}) {
-    this.#passphrase = Buffer.from(passphrase, 'utf8')
+  constructor(passphrases: string | readonly string[], options: KeyringOptions = {}) {
+    this.#passphrases = [passphrases].flat().map((text) => Buffer.from(text, 'utf8'))
     this.#options = options
   }
 
@@ -52,13 +52,16 @@ export class Keyring {
     const known = this.#keys.get(name)
     if (known?.length === header.keyBytes) return known
     const { slots, keyBytes, hash, digestIterations } = header
-    const asked = slots.reduce((sum, { iterations }) => sum + iterations + digestIterations, 0)
+    const once = slots.reduce((sum, { iterations }) => sum + iterations + digestIterations, 0)
+    const asked = once * this.#passphrases.length
     if (asked > (this.#options.maxIterations ?? MAX_ITERATIONS))
       throw unusable(path, `to try a passphrase on it takes ${asked} iterations, which is too long`)
-    for (const slot of slots) {
+    for (const [slot, passphrase] of slots.flatMap((one) =>
+      this.#passphrases.map((text) => [one, text] as const),
+    )) {
       const material = new Uint8Array(keyBytes * LUKS_STRIPES)
       read(slot.position, material)
-      const lock = pbkdf2Sync(this.#passphrase, slot.salt, slot.iterations, keyBytes, hash)
+      const lock = pbkdf2Sync(passphrase, slot.salt, slot.iterations, keyBytes, hash)
       sectorCipher(header.mode, lock).decrypt(material, 0)
       const key = mergeKey(material, LUKS_STRIPES, hash)
       if (!timingSafeEqual(digestOf(key, header), header.digest)) continue
@@ -87,7 +90,7 @@ export class Keyring {
     }
     header.digest = digestOf(key, header)
     const material = splitKey(key, LUKS_STRIPES, NEW_HASH)
-    const lock = pbkdf2Sync(this.#passphrase, slot.salt, iterations, NEW_KEY_BYTES, NEW_HASH)
+    const lock = pbkdf2Sync(this.#passphrases[0]!, slot.salt, iterations, NEW_KEY_BYTES, NEW_HASH)
     sectorCipher(NEW_MODE, lock).encrypt(material, 0)
     const area = new Uint8Array(payloadPosition)
     area.set(encodeLuksHeader(header))
