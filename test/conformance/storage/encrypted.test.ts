@@ -109,20 +109,23 @@ describe('encrypted images and qemu-img', () => {
     ['qcow2', undefined, 4096],
     ['qcow2', undefined, 512],
     ['qcow2', undefined, 2 ** 21],
-  ] as const)('ours (%s %s, clusters %s) are right to QEMU, also after it wrote', (format, variant, cluster) => {
-    const image = encrypted(format, 'ours')
-    const encryption = keyring().newArea()
-    createDisk(files, image.path, format, { sizeBytes: SIZE, variant, clusterBytes: cluster, encryption })
-    const shadow = new Shadow(new Random(11))
-    if (format === 'luks') shadow.fill(image.path)
-    shadow.writeOurs(image.path, 40)
-    shadow.expectIn(image.path)
-    shadow.expectInQemu(image)
-    shadow.writeQemu(image, 20)
-    shadow.expectIn(image.path)
-    shadow.writeOurs(image.path, 20)
-    shadow.expectInQemu(image)
-  })
+  ] as const)(
+    'ours (%s %s, clusters %s) are right to QEMU, also after it wrote',
+    (format, variant, cluster) => {
+      const image = encrypted(format, 'ours')
+      const encryption = keyring().newArea()
+      createDisk(files, image.path, format, { sizeBytes: SIZE, variant, clusterBytes: cluster, encryption })
+      const shadow = new Shadow(new Random(11))
+      if (format === 'luks') shadow.fill(image.path)
+      shadow.writeOurs(image.path, 40)
+      shadow.expectIn(image.path)
+      shadow.expectInQemu(image)
+      shadow.writeQemu(image, 20)
+      shadow.expectIn(image.path)
+      shadow.writeOurs(image.path, 20)
+      shadow.expectInQemu(image)
+    },
+  )
 
   it.each([
     ['luks', ''],

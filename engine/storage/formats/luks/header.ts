@@ -63,7 +63,10 @@ export function readLuksHeader(path: string, bytes: Uint8Array): LuksHeader {
   const hashName = text(72, 32).toLowerCase()
   const keyBytes = view.getUint32(108)
   if (!isKnownCipher(cipher, mode, keyBytes))
-    throw unusable(path, `it is encrypted by ${shown(`${cipher}-${mode}`)} with ${keyBytes * 8} bits, which is not known`)
+    throw unusable(
+      path,
+      `it is encrypted by ${shown(`${cipher}-${mode}`)} with ${keyBytes * 8} bits, which is not known`,
+    )
   const hash = LUKS_HASHES.find((known) => known === hashName)
   if (!hash) throw unusable(path, `its encryption uses the hash ${shown(hashName)}, which is not known`)
   const payloadPosition = view.getUint32(104) * SECTOR

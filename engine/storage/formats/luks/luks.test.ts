@@ -161,7 +161,9 @@ describe.each(['luks', 'qcow2'] as const)('an encrypted disk (%s)', (format) => 
     createOverlay(files, one, 'one', at('two'))
     one.close()
     const lower = { path: at('disk'), format, keyring: quick('open sesame') }
-    expect(() => [...mergeLayer(files, at('one'), { path: at('disk'), format })]).toThrow('passphrase-missing')
+    expect(() => [...mergeLayer(files, at('one'), { path: at('disk'), format })]).toThrow(
+      'passphrase-missing',
+    )
     for (const _ of mergeLayer(files, at('one'), lower));
     rebaseLayer(files, at('two'), { name: 'disk', format })
     fs.rmSync(at('one'))
@@ -204,6 +206,8 @@ it('no other format is encrypted, nor is what is compressed', () => {
   expect(() => createDisk(files, at('disk'), 'vdi', request)).toThrow('take qcow2 or luks')
   fs.writeFileSync(at('plain'), new Uint8Array(MIB))
   const packed = { format: 'qcow2', compress: true, keyring: quick('a') } as const
-  expect(() => [...new Media(files).convert(at('plain'), at('disk'), packed)]).toThrow('compressed or encrypted')
+  expect(() => [...new Media(files).convert(at('plain'), at('disk'), packed)]).toThrow(
+    'compressed or encrypted',
+  )
   expect(fs.readdirSync(folder).filter((name) => name !== 'locks')).toEqual(['plain'])
 })
