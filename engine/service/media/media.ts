@@ -18,7 +18,9 @@ import {
 import { formatNamed, formatOfFile } from '../../storage/formats/formats.ts'
 import type { Keyring } from '../../storage/formats/luks/keyring.ts'
 import { openDisk } from '../../storage/formats/open-disk.ts'
-import { unusable } from '../../storage/host-file.ts'
+import { readUpTo } from '../../storage/formats/fields.ts'
+import { floppyFormatOf } from '../../storage/formats/floppy-archive.ts'
+import { type HostFile, unusable } from '../../storage/host-file.ts'
 import { HostImageFiles, type ImageFiles } from '../../storage/image-files.ts'
 import type { Progress } from './copy-disk.ts'
 import { makeImage } from './new-image.ts'
@@ -88,10 +90,19 @@ export class Media {
 
   /** Whether a file describes a disc with tracks, by its contents; false for one that cannot be read now. */
   isDisc(path: string): boolean {
+    return this.#looksLike(path, (file) => discFormatOf(file) !== null)
+  }
+
+  /** Whether a file is an archive of a floppy, by its contents; false for one that cannot be read now. */
+  isFloppyArchive(path: string): boolean {
+    return this.#looksLike(path, (file) => floppyFormatOf(readUpTo(file, 0, SECTOR_BYTES)) !== null)
+  }
+
+  #looksLike(path: string, look: (file: HostFile) => boolean): boolean {
     try {
       const file = this.files.open(path, false)
       try {
-        return discFormatOf(file) !== null
+        return look(file)
       } finally {
         file.close()
       }

@@ -9,7 +9,7 @@ export const FORMAT_NAMES = ['raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'luks', 'vhdx
 export type FormatName = (typeof FORMAT_NAMES)[number]
 
 /** Formats that archive a floppy sector by sector; they are read only. */
-export type FloppyArchiveName = 'imd' | 'td0' | 'copyqm'
+export type FloppyArchiveName = 'imd' | 'td0' | 'copyqm' | '86f'
 
 /** Formats of discs with tracks; they are read only. */
 export type DiscFormatName = 'cue' | 'mds' | 'bin' | 'chd'
