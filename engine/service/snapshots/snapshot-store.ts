@@ -202,11 +202,20 @@ export class SnapshotStore {
     })
   }
 
-  /** Deletes a snapshot; what others build on stays. Throws `snapshot-unknown`. */
+  /**
+   * Deletes a snapshot; what others build on stays. Its memory and its picture go at once, its disks when the machine
+   * is off. Throws `snapshot-unknown`.
+   */
   async delete(id: string): Promise<void> {
     const record = await this.keeper.read()
     this.#find(record, id)
     await this.keeper.write(deleted(record, id))
+    for (const file of [stateName(id), pictureName(id)])
+      try {
+        this.files.remove(this.#place(file))
+      } catch {
+        // Somebody has it open: the record knows that it is to go, and it goes with the rest.
+      }
   }
 
   /** Throws `snapshot-unknown`. */
