@@ -6,7 +6,7 @@ export interface Surface {
   tracks: number
   sides: 1 | 2
   /** Sectors of a track, by their addresses; none leaves the track out. */
-  sectorsOf(track: number, side: number): { cylinder: number; number: number; bytes: Uint8Array }[]
+  sectorsOf: (track: number, side: number) => { cylinder: number; number: number; bytes: Uint8Array }[]
   /** Flags of the disk besides how many sides it has. */
   flags?: number
   /** Of each track: data rate 2 and MFM for 250 kbit/s. */
