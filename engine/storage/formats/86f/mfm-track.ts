@@ -3,7 +3,7 @@ import type { StoredSector } from '../floppy-format.ts'
 /** The byte A1 with a clock bit left out, as only marks have it. */
 const SYNC = 0x4489
 const ADDRESS_MARK = 0xfe
-const DATA_MARKS = [0xfb, 0xf8] // the second: deleted data
+const DATA_MARKS = new Set([0xfb, 0xf8]) // the second: deleted data
 /** Between the end of an address and its data, in bytes: half of that is usual. */
 const MAX_GAP_BYTES = 100
 const BITS_PER_BYTE = 16
@@ -46,7 +46,7 @@ export class MfmTrack {
       if (mark === ADDRESS_MARK && at < bits.length) {
         open = this.#address(at + 1)
         if (open) found.push(open.sector)
-      } else if (DATA_MARKS.includes(mark) && open && at - open.end < MAX_GAP_BYTES * BITS_PER_BYTE) {
+      } else if (DATA_MARKS.has(mark) && open && at - open.end < MAX_GAP_BYTES * BITS_PER_BYTE) {
         this.#data(open.sector, mark, at + 1)
         open = null
       }
