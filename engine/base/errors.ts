@@ -6,6 +6,9 @@ export interface EngineErrorDetails {
   /** An image is not what it was when the state was saved that a machine is to go on from. */
   'medium-changed': { path: string; drive: string; reason: string }
   'file-unusable': { path: string; reason: string }
+  /** An encrypted image cannot be opened without its passphrase. */
+  'passphrase-missing': { path: string }
+  'passphrase-wrong': { path: string }
   'option-invalid': { option: string; reason: string }
   'accelerator-unusable': { accelerator: string; reason: string }
 }

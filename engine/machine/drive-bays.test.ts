@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { MachineConfig, type MachineConfigInput } from '../protocol/machine-config.ts'
+import { createDisk } from '../storage/formats/create-disk.ts'
+import { Keyring } from '../storage/formats/luks/keyring.ts'
+import { HostImageFiles } from '../storage/image-files.ts'
 import { DriveBays } from './drive-bays.ts'
 
 let folder = ''
@@ -107,4 +110,28 @@ it('leaves every disk as it was when one cannot get a new file, and when they ar
   expect(names()).toEqual([first, second])
   bays.close()
   expect(readdirSync(folder).toSorted()).toEqual(['disk', 'other'])
+})
+
+it('asks for the passphrase of an encrypted disk, and lays files over it that the same opens', () => {
+  const disk = join(folder, 'disk')
+  const keyring = () => new Keyring(['another', 'open sesame'], { newIterations: 1000 })
+  const encryption = new Keyring('open sesame', { newIterations: 1000 }).newArea()
+  createDisk(new HostImageFiles(), disk, 'qcow2', { sizeBytes: 1024 * 512, encryption })
+  const drives = [{ kind: 'disk' as const, path: disk, format: 'qcow2' as const }]
+  const config = v.parse(MachineConfig, { version: 1, drives })
+  expect(() => open(drives)).toThrow('passphrase-missing')
+  expect(() => new DriveBays(config, undefined, { keyring: new Keyring('no') })).toThrow('passphrase-wrong')
+  const bays = new DriveBays(config, undefined, { keyring: keyring() })
+  const [drive] = bays.ideDrives(0)
+  if (drive?.kind !== 'disk') throw new Error('there is no disk')
+  const secret = Buffer.alloc(512, 'nobody may read this ')
+  bays.layOver([{ ...layerOver(disk, 'layer'), format: 'qcow2' }])
+  drive.image.write(3, 1, secret)
+  bays.flush()
+  const found = new Uint8Array(512)
+  drive.image.read(3, 1, found)
+  expect(Buffer.compare(found, secret)).toBe(0)
+  expect(readFileSync(join(folder, 'layer')).includes('nobody may read')).toBe(false)
+  bays.takeOff()
+  bays.close()
 })

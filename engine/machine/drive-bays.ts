@@ -9,6 +9,7 @@ import { BlockDisk } from '../firmware/block-disk.ts'
 import type { DiskLayer, DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
 import { asDiskError, type BlockImage, DiskError, type DiskFaultListener } from '../storage/block-image.ts'
 import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
+import type { Keyring } from '../storage/formats/luks/keyring.ts'
 import { makeLayer } from '../storage/formats/merge-layer.ts'
 import { HostImageFiles } from '../storage/image-files.ts'
 import { EphemeralImage } from '../storage/ephemeral-image.ts'
@@ -46,9 +47,20 @@ interface Bay {
   geometry: ChsGeometry | null
 }
 
+/** How images are opened besides what is said of each. */
+interface Opening {
+  /** What ephemeral overlays hold is not thrown away. */
+  keepsOverlays?: boolean
+  /** What opens encrypted disks. */
+  keyring?: Keyring | undefined
+}
+
 type InsertOptions = { readonly?: boolean; ephemeral?: boolean }
 type MediumOptions = InsertOptions &
-  Partial<Pick<DriveConfig, 'format' | 'allowed' | 'overlay'>> & { keepsOverlay?: boolean }
+  Partial<Pick<DriveConfig, 'format' | 'allowed' | 'overlay'>> & {
+    keepsOverlay?: boolean
+    keyring?: Keyring | undefined
+  }
 
 /**
  * The drives of a machine and the media in them. Opens every image of a configuration, or none: a failure
@@ -63,13 +75,12 @@ export class DriveBays {
   #layers: { id: string; medium: Medium; layer: DiskLayer }[] = []
 
   /**
-   * Throws `file-unusable` or `option-invalid`.
-   * @param keepsOverlays what ephemeral overlays hold is not thrown away
+   * Throws `file-unusable`, `passphrase-missing`, `passphrase-wrong` or `option-invalid`.
    */
   constructor(
     private readonly config: MachineConfig,
     private readonly onFault: DiskFaultListener = () => {},
-    private readonly keepsOverlays = false,
+    private readonly opening: Opening = {},
     /** Told when the host's disk is full: the guest must not run on until `deliver` succeeds. */
     private readonly onFull: DiskFaultListener = () => {},
   ) {
@@ -84,7 +95,8 @@ export class DriveBays {
   }
 
   #openBay({ id, config }: DriveSlot): void {
-    const options = { ...config, keepsOverlay: this.keepsOverlays }
+    const { keepsOverlays = false, keyring } = this.opening
+    const options = { ...config, keepsOverlay: keepsOverlays, keyring }
     const medium = config.path === null ? null : this.#open(id, config.kind, config.path, options)
     const geometry =
       config.kind === 'disk' && medium ? (config.geometry ?? defaultGeometry(medium.image.sectorCount)) : null
@@ -275,7 +287,7 @@ export class DriveBays {
         medium.image.close()
         try {
           makeLayer(new HostImageFiles(), { ...layer, path: layer.below }, layer.file)
-          this.#goOnWith(id, medium, openDiskImage(layer.file, { format: 'qcow2', confirmed: layer.allowed }))
+          this.#goOnWith(id, medium, this.#openLayer(layer.file, 'qcow2', layer.allowed))
         } catch (error) {
           this.#goBack(id, medium, layer)
           throw error
@@ -341,8 +353,12 @@ export class DriveBays {
   }
 
   #goBack(id: string, medium: Medium, { below, format, file, allowed }: DiskLayer): void {
-    this.#goOnWith(id, medium, openDiskImage(below, { format, confirmed: allowed }))
+    this.#goOnWith(id, medium, this.#openLayer(below, format, allowed))
     new HostImageFiles().remove(file)
+  }
+
+  #openLayer(path: string, format: DiskLayer['format'], confirmed: readonly string[]): BlockImage {
+    return openDiskImage(path, { format, confirmed, keyring: this.opening.keyring })
   }
 
   /** The guest may have ejected a CD by itself: the tray is open, the file still known. */

@@ -12,6 +12,7 @@ import { clearMemory } from '../memory/zero-pages.ts'
 import { type DiskLayer, type MachineConfig, mousePort } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import { DiskError, type DiskFaultListener } from '../storage/block-image.ts'
+import { Keyring } from '../storage/formats/luks/keyring.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
@@ -43,11 +44,16 @@ const BUSIEST_PORTS = 24
 export interface MachineOptions {
   /** It will go on from a saved state: what ephemeral overlays hold is kept. */
   restores?: boolean
+  /** Passphrases of its encrypted disks. */
+  secrets?: readonly string[]
   /** Monotonic time of the host in ns, given the instructions retired; its own clock when absent. */
   hostNs?: (instructions: number) => number
 }
 
-/** Builds the PC that a configuration describes. Throws `file-unusable` or `option-invalid`, leaving nothing open. */
+/**
+ * Builds the PC that a configuration describes. Throws `file-unusable`, `passphrase-missing`, `passphrase-wrong` or
+ * `option-invalid`, leaving nothing open.
+ */
 export function createMachine(config: MachineConfig, options: MachineOptions = {}): Machine {
   return new Pc(config, options)
 }
@@ -76,7 +82,7 @@ class Pc implements Machine {
   #onFault: (fault: HostFault) => void = () => {}
   #apicBase = APIC_BASE_AFTER_RESET
 
-  constructor(config: MachineConfig, { restores = false, hostNs }: MachineOptions) {
+  constructor(config: MachineConfig, { restores = false, secrets = [], hostNs }: MachineOptions) {
     this.#config = config
     this.#clock = new MachineClock(
       hostNs ? () => hostNs(this.#cpu.retiredNow ?? 0) : () => performance.now() * 1e6,
@@ -96,7 +102,12 @@ class Pc implements Machine {
     loadRoms(rom, config)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
-    this.#bays = new DriveBays(config, this.#diskFault, restores, ({ error }) => this.#stall(error))
+    this.#bays = new DriveBays(
+      config,
+      this.#diskFault,
+      { keepsOverlays: restores, keyring: secrets.length > 0 ? new Keyring(secrets) : undefined },
+      ({ error }) => this.#stall(error),
+    )
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
     this.#board = new Board(
       this.#clock,

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { DriveContents, DriveEntry, DrivePlace, DriveTree, FilePiece } from './drive-files.ts'
-import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB } from './machine-config.ts'
+import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB, Secrets } from './machine-config.ts'
 import {
   EXPORT_PLANS,
   ExportPlan,
@@ -100,9 +100,16 @@ export const hostContract = {
     remove: { params: v.strictObject({ id: VmId, files: v.picklist(['keep', 'delete']) }), result: nothing },
     /** Brings back what was removed last under an id. Throws `vm-unknown` when that is too long ago. */
     putBack: { params: one, result: VmSummary },
-    /** Throws `vm-template` for a template. `disposable`: what it writes to disks and floppies is thrown away when it ends. */
+    /**
+     * Throws `vm-template` for a template; `passphrase-missing` and `passphrase-wrong` with the file that is encrypted,
+     * nothing being started. `disposable`: what it writes to disks and floppies is thrown away when it ends.
+     */
     start: {
-      params: v.strictObject({ id: VmId, disposable: v.optional(v.boolean(), false) }),
+      params: v.strictObject({
+        id: VmId,
+        disposable: v.optional(v.boolean(), false),
+        secrets: v.optional(Secrets, []),
+      }),
       result: nothing,
     },
     pause: { params: one, result: nothing },

@@ -6,7 +6,17 @@ export const CPU_MODELS = ['386', '486', 'pentium', 'pentium2', 'pentium3', 'max
 export const ACCELERATORS = ['auto', 'jit', 'interpreter', 'kvm'] as const
 export const DRIVE_KINDS = ['floppy', 'disk', 'cdrom'] as const
 export const DISK_BUSES = ['ide', 'virtio'] as const
-export const DISK_FORMATS = ['auto', 'raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'vhdx', 'parallels'] as const
+export const DISK_FORMATS = [
+  'auto',
+  'raw',
+  'qcow2',
+  'vdi',
+  'vhd',
+  'vmdk',
+  'luks',
+  'vhdx',
+  'parallels',
+] as const
 
 /** What kind of mouse there is: one on the PS/2 port, or one of Microsoft's protocol on a serial port. */
 export const MICE = ['ps2', 'com1', 'com2', 'com3', 'com4'] as const
@@ -62,6 +72,9 @@ export const DriveConfig = v.strictObject({
   ),
 })
 export type DriveConfig = v.InferOutput<typeof DriveConfig>
+
+/** Passphrases of encrypted disks, for one run: no configuration and no saved state holds them. */
+export const Secrets = v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(1024))), v.maxLength(8))
 
 /** A new file that is to be laid over the disk of a drive. All paths are absolute. */
 export const DiskLayer = v.strictObject({

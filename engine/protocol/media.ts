@@ -20,6 +20,82 @@ export type ImportSource = v.InferOutput<typeof ImportSource>
 
 export const ImportWish = v.strictObject({ source: ImportSource, name: VmName, task: TaskName })
 
+/** What an account of an import may say: why something is not what it was, or what it is here. */
+const IMPORT_PHRASES = [
+  'no-memory-size',
+  'memory-limit',
+  'one-processor-here',
+  'two-floppies',
+  'four-ide',
+  'no-network',
+  'no-sound',
+  'no-usb',
+  'one-display',
+  'other-controller',
+  'none-here',
+  'no-64-bit',
+  'no-other-processor',
+  'one-board',
+  'bios-only',
+  'no-such-drive',
+  'no-such-device',
+  'source-no-file',
+  'no-source',
+  'no-drive-named',
+  'of-qemu',
+  'nothing-alike',
+  'processors-here',
+  'no-file-named',
+  'no-local-file',
+  'own-speed',
+  'no-image',
+  'sets-nothing',
+  'current-state-only',
+  'image-of-folder',
+  'unlisted-image',
+  'first-system',
+  'no-file-in-package',
+  'arguments-of-qemu',
+  'port-by-hand',
+  'in-archive',
+  'read-only-format',
+  'memory',
+  'one-processor',
+  'most-here',
+  'vga',
+  'pc-440fx',
+  'pc-32-bit',
+  'serial-ports',
+  'copy-in-qcow2',
+  'floppy',
+  'floppy-empty',
+  'disk',
+  'disk-empty',
+  'cdrom',
+  'cdrom-empty',
+  'plain',
+] as const
+export type ImportPhraseKey = (typeof IMPORT_PHRASES)[number]
+
+const ImportPhrase = v.object({
+  key: v.picklist(IMPORT_PHRASES),
+  /** What stands in its gaps, by their names. */
+  values: v.record(v.string(), v.union([v.string(), v.number()])),
+})
+export type ImportPhrase = v.InferOutput<typeof ImportPhrase>
+
+/** What becomes of one thing that another program's machine has. */
+const ImportItem = v.object({
+  /** As the other program names it. */
+  item: v.string(),
+  outcome: v.picklist(['mapped', 'substituted', 'dropped']),
+  /** What it is here; null when it is dropped. */
+  becomes: v.nullable(ImportPhrase),
+  /** Why it is not what it was; null when it is. */
+  reason: v.nullable(ImportPhrase),
+})
+export type ImportItem = v.InferOutput<typeof ImportItem>
+
 /** What another program's machine would become; nothing has been written. */
 export const ImportReport = v.object({
   /** The program. */
@@ -36,14 +112,7 @@ export const ImportReport = v.object({
       isCopied: v.boolean(),
     }),
   ),
-  items: v.array(
-    v.object({
-      item: v.string(),
-      outcome: v.picklist(['mapped', 'substituted', 'dropped']),
-      becomes: v.string(),
-      reason: v.string(),
-    }),
-  ),
+  items: v.array(ImportItem),
   /** Files that were not found, as the configuration names them: an image can be given for each. */
   missing: v.array(v.string()),
 })

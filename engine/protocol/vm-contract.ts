@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { TimeScale, VmExecution } from './execution.ts'
 import { LAYOUT_NAMES } from './keyboard-layouts.ts'
-import { DiskLayer, MachineConfig } from './machine-config.ts'
+import { DiskLayer, MachineConfig, Secrets } from './machine-config.ts'
 import type { Contract } from './rpc.ts'
 import { SerialLinkTarget } from './serial-target.ts'
 import { HostFault, ScreenText, VmStats } from './vm.ts'
@@ -35,6 +35,7 @@ export const vmContract = {
         restore: v.nullable(v.string()),
         /** Go on from it although files were written since, as merging snapshots does: the record vouches for them. */
         allowChangedMedia: v.optional(v.boolean(), false),
+        secrets: v.optional(Secrets, []),
       }),
       result: nothing,
     },

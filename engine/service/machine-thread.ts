@@ -73,6 +73,7 @@ export class MachineThread {
     {
       state = null,
       allowChangedMedia = false,
+      secrets = [],
       waitForDebugger = false,
     }: Partial<Omit<ThreadStart, 'config' | 'kick'>> = {},
   ) {
@@ -101,7 +102,8 @@ export class MachineThread {
       })
     })
     const kick = this.#kick.buffer
-    worker.postMessage({ config, state, allowChangedMedia, waitForDebugger, kick } satisfies ThreadStart)
+    const start: ThreadStart = { config, state, allowChangedMedia, secrets, waitForDebugger, kick }
+    worker.postMessage(start)
   }
 
   #endNow(): void {

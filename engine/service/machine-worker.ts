@@ -49,12 +49,12 @@ class ThreadHost implements LoopHost {
 }
 
 function main(port: MessagePort, start: ThreadStart): void {
-  const { config, state, allowChangedMedia, waitForDebugger, kick } = start
+  const { config, state, allowChangedMedia, secrets, waitForDebugger, kick } = start
   const host = new ThreadHost(port, kick)
   // Regions say which of their branches are seldom taken; V8 before 13 listens only when asked to.
   setFlagsFromString('--experimental-wasm-branch-hinting')
   try {
-    const machine = createMachine(config, { restores: state !== null })
+    const machine = createMachine(config, { restores: state !== null, secrets })
     try {
       if (state) machine.restore(state, allowChangedMedia)
     } catch (error) {

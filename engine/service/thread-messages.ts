@@ -87,6 +87,8 @@ export interface ThreadStart {
   state: Uint8Array | null
   /** Go on from it although an image is another one or was written since. */
   allowChangedMedia: boolean
+  /** Passphrases of its encrypted disks. */
+  secrets: readonly string[]
   /** It stands before its first instruction until a debugger lets it go. */
   waitForDebugger: boolean
   /** One word: not zero when messages wait. */

@@ -77,7 +77,7 @@ export class VmService {
   #calls(tell: Required<Pick<MachineListener, 'onState' | 'onFault'>>): CallHandlers<VmContract> {
     const { views } = this
     return {
-      start: async ({ config, serial, execution, restore, allowChangedMedia }) => {
+      start: async ({ config, serial, execution, restore, allowChangedMedia, secrets }) => {
         if (this.#thread) throw new RpcError('already-running')
         const state = restore === null ? null : await this.host.readFile(restore)
         const listener = {
@@ -98,7 +98,7 @@ export class VmService {
         this.host.setPriority(execution.priority)
         // The links come first: what cannot be opened keeps the machine off.
         await this.#openLinks(serial)
-        const thread = new MachineThread(this.worker, config, listener, { state, allowChangedMedia })
+        const thread = new MachineThread(this.worker, config, listener, { state, allowChangedMedia, secrets })
         this.#thread = thread
         views.attach(
           thread,

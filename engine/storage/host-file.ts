@@ -10,6 +10,8 @@ export interface HostFile {
   readonly writable: boolean
   /** Identity of the file whatever its path: device and inode number. */
   readonly identity: string
+  /** What was never written does not read as zeros: it is encrypted. */
+  readonly holesAreNoise?: boolean
   /** Fills the buffer. Throws `DiskError`, of kind `gone` when the file has become too short. */
   readAt(position: number, into: Uint8Array): void
   /**

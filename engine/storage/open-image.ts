@@ -6,6 +6,7 @@ import type { FloppyImage } from './floppy-image.ts'
 import { MAX_DISK_BYTES } from './formats/create-disk.ts'
 import type { FormatName } from './formats/disk-image.ts'
 import { readUpTo } from './formats/fields.ts'
+import type { Keyring } from './formats/luks/keyring.ts'
 import { floppyFormatOf, unpackFloppy } from './formats/floppy-archive.ts'
 import { formatOf } from './formats/formats.ts'
 import { openDisk } from './formats/open-disk.ts'
@@ -31,6 +32,8 @@ export interface OpenImageOptions {
   overlay?: string | undefined
   /** What an ephemeral overlay holds is kept once more: a saved state goes on with it. */
   keepsOverlay?: boolean
+  /** What opens encrypted disks. */
+  keyring?: Keyring | undefined
   /** Where lock notes are kept; see image-lock.ts. */
   lockFolder?: string
 }
@@ -51,13 +54,14 @@ export function openDiskImage(path: string, options: OpenImageOptions = {}): Blo
     confirmed = [],
     overlay,
     keepsOverlay = false,
+    keyring,
     lockFolder,
   } = options
   const files = new HostImageFiles(lockFolder)
   const image =
     overlay === undefined || readonly
-      ? openDisk(files, path, { format, writable: !readonly && !ephemeral, confirmed })
-      : openOverlay(files, path, overlay, { format, confirmed, isFresh: ephemeral && !keepsOverlay })
+      ? openDisk(files, path, { format, writable: !readonly && !ephemeral, confirmed, keyring })
+      : openOverlay(files, path, overlay, { format, confirmed, keyring, isFresh: ephemeral && !keepsOverlay })
   if (image.sectorCount > MAX_DISK_BYTES / SECTOR_BYTES) {
     image.close()
     throw unusable(path, 'it is larger than 2 TiB, the most that a disk of this PC can have')

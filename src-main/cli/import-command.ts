@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { ImportItem } from '../../engine/service/import/draft.ts'
+import { type EnglishItem, inEnglish } from '../../engine/service/import/phrases.ts'
 import { planImport } from '../../engine/service/import/import-machine.ts'
 import { importedMachine } from '../host/imported-machine.ts'
 import { openLibrary, print } from './library.ts'
@@ -41,19 +41,20 @@ async function importMachine(file: string, options: Options): Promise<void> {
   const machine = importedMachine(file, plan, options.name ?? plan.name)
   if (typeof machine === 'string') throw new UsageError(`${file}: ${machine}`)
   // The account comes first: what is said of it may be a reason to stop here.
-  if (!options.json) for (const item of plan.items) print(lineOf(item))
+  const account = { ...plan, items: plan.items.map(inEnglish) }
+  if (!options.json) for (const item of account.items) print(lineOf(item))
   if (options.report) {
-    if (options.json) print(JSON.stringify(plan, null, 2))
+    if (options.json) print(JSON.stringify(account, null, 2))
     return
   }
   const library = await openLibrary()
   const id = await library.create(machine.record, {}, (folder) => carryOut(machine.copies(folder)))
-  print(options.json ? JSON.stringify({ id, ...plan }, null, 2) : id)
+  print(options.json ? JSON.stringify({ id, ...account }, null, 2) : id)
 }
 
-const MARKS: Record<ImportItem['outcome'], string> = { mapped: '=', substituted: '~', dropped: '-' }
+const MARKS: Record<EnglishItem['outcome'], string> = { mapped: '=', substituted: '~', dropped: '-' }
 
-function lineOf({ item, outcome, becomes, reason }: ImportItem): string {
+function lineOf({ item, outcome, becomes, reason }: EnglishItem): string {
   const result = [becomes, reason].filter(Boolean).join('; ')
   return `${MARKS[outcome]} ${item}: ${result}`
 }

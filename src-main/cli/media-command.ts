@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import {
+  Keyring,
   makableFormats,
   Media,
   type MediaInfo,
@@ -9,6 +10,7 @@ import {
 import { DISK_FORMATS, type DriveConfig } from '../../engine/protocol/machine-config.ts'
 import { addFileCommands } from './media-files-commands.ts'
 import { carryOut, formatOf, inBytes, parseSize, print } from './media-output.ts'
+import { askSecret, canAsk, newKeyring, readSecret } from './secret.ts'
 import { UsageError } from './usage-error.ts'
 
 type Format = Exclude<DriveConfig['format'], 'auto'>
@@ -17,6 +19,9 @@ interface Common {
   from?: Format
   allow?: string[]
   json?: boolean
+  secretFile?: string
+  /** Of `secretFile`, or what was asked for. */
+  keyring?: Keyring
 }
 
 interface Target {
@@ -27,6 +32,8 @@ interface Target {
   backingFormat?: Format
   compress?: boolean
   force?: boolean
+  encrypt?: boolean
+  newSecretFile?: string
 }
 
 const READABLE = DISK_FORMATS.filter((format): format is Format => format !== 'auto')
@@ -39,8 +46,9 @@ export function mediaCommand(finish: (status: number) => void): Command {
 everything as it was. Sizes are in bytes, or with K, M, G or T.
 
 ${MAKABLE.map(({ format, variants }) => `  ${format.padEnd(6)} ${variants.join(', ')}`).join('\n')}
-VHDX and Parallels images are read.`,
+VHDX and Parallels images are read. Passphrases of encrypted images (qcow2 and luks) come from files, or are asked for.`,
   )
+  command.hook('preAction', async (_, action) => unlock(media, action))
 
   add('info', '<file>', 'what an image is, and what it builds on').action((file: string, options: Common) =>
     show(media.info(file, sourceOf(options)), options),
@@ -52,15 +60,17 @@ VHDX and Parallels images are read.`,
       const size = options.size === undefined ? null : parseSize('--size', options.size)
       if (size === null && options.backing === undefined)
         throw new UsageError('--size: give the size of the disk')
-      await carryOut(media.create(file, size, targetOf(file, options), sourceOf(options)))
-      show(media.info(file, { ...sourceOf(options), format: targetOf(file, options).format }), options)
+      const target = await targetOf(file, options)
+      await carryOut(media.create(file, size, target, sourceOf(options)))
+      showMade(file, target, options)
     })
 
   withTarget(add('convert', '<in> <out>', 'copy a disk into a new image of another format or variant'))
     .option('--compress', 'compress the clusters (qcow2; vmdk of the variant stream always does)')
     .action(async (from: string, to: string, options: Common & Target) => {
-      await carryOut(media.convert(from, to, targetOf(to, options), sourceOf(options)))
-      show(media.info(to, { ...sourceOf(options), format: targetOf(to, options).format }), options)
+      const target = await targetOf(to, options)
+      await carryOut(media.convert(from, to, target, sourceOf(options)))
+      showMade(to, target, options)
     })
 
   add('resize', '<file> <size>', 'give a disk another size')
@@ -112,7 +122,13 @@ VHDX and Parallels images are read.`,
         'a file outside of its folder that the image may build on; repeatable',
         collect,
       )
+      .option('--secret-file <FILE>', 'file with the passphrase of an encrypted image')
       .option('--json', 'print JSON')
+  }
+
+  function showMade(path: string, { format }: TargetOptions, options: Common): void {
+    const allowed = options.allow && { allowed: options.allow }
+    show(media.info(path, { format, ...allowed }), options)
   }
 
   return command
@@ -132,16 +148,44 @@ const withTarget = (command: Command): Command =>
     .option('--cluster <N>', 'size of the clusters (qcow2: 512 to 2M)')
     .option('--backing <FILE>', 'image that shows where the new one holds nothing')
     .addOption(new Option('--backing-format <FORMAT>', 'what the backing file is').choices(READABLE))
+    .option('--encrypt', 'encrypt the new image (qcow2; luks always is)')
+    .option('--new-secret-file <FILE>', 'file with the passphrase that it is to have')
     .option('--force', 'replace a file of the same name')
 
-function sourceOf({ from, allow }: Common): SourceOptions {
-  return { format: from, ...(allow && { allowed: allow }) }
+/** These look at what an image is, not at what is in it. */
+const LOCKED = new Set(['info', 'check', 'create'])
+
+/** Finds the passphrase of the image that a command is about: in a file, or by asking for it. */
+async function unlock(media: Media, command: Command): Promise<void> {
+  const options: Common = command.opts()
+  const { secretFile } = options
+  if (secretFile !== undefined)
+    command.setOptionValue('keyring', new Keyring(readSecret('--secret-file', secretFile)))
+  else if (canAsk() && !LOCKED.has(command.name()) && isEncrypted(media, command.args[0]!, options))
+    command.setOptionValue('keyring', new Keyring(await askSecret('Passphrase: ')))
 }
 
-function targetOf(path: string, options: Target): TargetOptions {
-  const { format, variant, cluster, backing, backingFormat, compress, force } = options
+function isEncrypted(media: Media, path: string, options: Common): boolean {
+  try {
+    for (let layer: MediaInfo | null = media.info(path, sourceOf(options)); layer; layer = layer.backing)
+      if (layer.encryption !== null) return true
+  } catch {
+    // The command itself says what is wrong with it.
+  }
+  return false
+}
+
+function sourceOf({ from, allow, keyring }: Common): SourceOptions {
+  return { format: from, ...(allow && { allowed: allow }), ...(keyring && { keyring }) }
+}
+
+async function targetOf(path: string, options: Target): Promise<TargetOptions> {
+  const { variant, cluster, backing, backingFormat, compress, force, encrypt, newSecretFile } = options
+  const format = formatOf(path, options.format)
+  const isEncrypted = encrypt || newSecretFile !== undefined || format === 'luks'
   return {
-    format: formatOf(path, format),
+    format,
+    keyring: isEncrypted ? await newKeyring('--new-secret-file', newSecretFile) : undefined,
     variant,
     clusterBytes: cluster === undefined ? undefined : parseSize('--cluster', cluster),
     backing: backing === undefined ? undefined : { path: backing, format: backingFormat },
@@ -157,6 +201,7 @@ function show(info: MediaInfo, { json }: Common): void {
     print(`  format    ${layer.format} (${layer.variant})`)
     print(`  disk      ${inBytes(layer.sizeBytes)} (${layer.sizeBytes} bytes)`)
     print(`  on host   ${inBytes(layer.storedBytes)}`)
+    if (layer.encryption !== null) print(`  encrypted ${layer.encryption}`)
     if (layer.clusterBytes !== null) print(`  clusters  ${inBytes(layer.clusterBytes)}`)
     for (const file of layer.files.slice(1)) print(`  extent    ${file}`)
     for (const { id, name, createdAt } of layer.snapshots)

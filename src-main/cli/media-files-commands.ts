@@ -69,7 +69,9 @@ export function addFileCommands(
     .option('--label <TEXT>', "name of the volume; the folder's when absent")
     .addOption(
       new Option('--format <FORMAT>', "what keeps a disk; by its name's ending when absent, or raw").choices(
-        makableFormats().map(({ format }) => format),
+        makableFormats()
+          .map(({ format }) => format)
+          .filter((format) => format !== 'luks'),
       ),
     )
     .option('--force', 'replace a file of the same name')

@@ -10,6 +10,7 @@ const BY_ENDING: Record<string, Format> = {
   '.vdi': 'vdi',
   '.vhd': 'vhd',
   '.vmdk': 'vmdk',
+  '.luks': 'luks',
 }
 
 /** The format of a new image: the one that is asked for, or by its name's ending, or raw. */

@@ -67,10 +67,11 @@ export function runCommand(finish: (status: number) => void): Command {
       'after',
       `
 After an image come its options: ,readonly ,ephemeral (writes are thrown away) ,bus=ide|virtio
-,format=raw|qcow2|vdi|vhd|vmdk|vhdx|parallels (told by the contents when absent; give it for a raw disk that
+,format=raw|qcow2|vdi|vhd|vmdk|luks|vhdx|parallels (told by the contents when absent; give it for a raw disk that
 guests write) ,geometry=C/H/S (what a disk reports)
 ,allow=FILE (a backing file outside of the image's folder that may be read)
-,overlay=FILE (a qcow2 image that takes the writes; made when missing, and emptied with ,ephemeral).
+,overlay=FILE (a qcow2 image that takes the writes; made when missing, and emptied with ,ephemeral)
+,secret-file=FILE (a file with the passphrase of an encrypted disk).
 A comma in a file name is written twice; --floppy none and --cdrom none are empty drives.
 
 ${STEP_HELP}

@@ -41,6 +41,19 @@ describe('options of a run', () => {
     expect(config.boot).toEqual(['disk', 'floppy'])
   })
 
+  it('name the file with the passphrase of a disk, and no passphrase', () => {
+    const { config, secretFiles } = plan({
+      drives: [
+        { kind: 'disk', text: 'a.qcow2,secret-file=one,,two' },
+        { kind: 'disk', text: 'b.luks,format=luks' },
+      ],
+    })
+    expect(secretFiles).toEqual(['one,two'])
+    expect(JSON.stringify(config)).not.toContain('one')
+    expect(refusal(floppy('a.img,secret-file=x'))).toContain('is not one of')
+    expect(refusal({ drives: [{ kind: 'disk', text: 'a,secret=x' }] })).toContain('is not one of')
+  })
+
   it('put a mouse on a serial port, which nothing else can have then', () => {
     expect(plan().config.mouse).toBe('ps2')
     expect(plan({ mouse: 'com2', serial: ['file:log'] }).config.mouse).toBe('com2')

@@ -52,6 +52,8 @@ export interface DriveArgument {
 
 export interface RunPlan {
   config: MachineConfig
+  /** Files with passphrases of encrypted disks. */
+  secretFiles: string[]
   serial: SerialTarget[]
   gdb: GdbAddress | null
   waitGdb: boolean
@@ -86,6 +88,7 @@ export function planRun(raw: RawRunOptions): RunPlan {
     throw new UsageError(`--serial: COM${taken + 1} has the mouse; its target can only be none`)
   return {
     config,
+    secretFiles: raw.drives.flatMap(({ text }) => partsOf(text).flatMap(secretFileIn)),
     serial,
     gdb: raw.gdb === undefined ? null : parseGdb(raw.gdb),
     waitGdb: raw.waitGdb ?? false,
@@ -190,9 +193,18 @@ function positive(option: string, text: string): number {
   return number
 }
 
-/** `FILE[,readonly][,ephemeral][,bus=…][,format=…][,allow=…][,overlay=…]`; a comma in a file name is written twice. */
+/** What commas divide; a comma in a file name is written twice. */
+const partsOf = (text: string): string[] =>
+  text.split(/(?<!,),(?!,)/).map((part) => part.replaceAll(',,', ','))
+
+const SECRET_FILE = 'secret-file='
+
+const secretFileIn = (option: string, index: number): string[] =>
+  index > 0 && option.startsWith(SECRET_FILE) ? [option.slice(SECRET_FILE.length)] : []
+
+/** `FILE[,readonly][,ephemeral][,bus=…][,format=…][,allow=…][,overlay=…][,secret-file=…]`. */
 function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInput['drives']>[number] {
-  const [path = '', ...options] = text.split(/(?<!,),(?!,)/).map((part) => part.replaceAll(',,', ','))
+  const [path = '', ...options] = partsOf(text)
   const wrong = (reason: string) => new UsageError(`--${kind} ${text}: ${reason}`)
   if (!path) throw wrong('the file name is missing')
   const drive: NonNullable<MachineConfigInput['drives']>[number] = {
@@ -210,9 +222,10 @@ function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInp
       drive.geometry = { cylinders, heads, sectors }
     } else if (name === 'overlay' && value) drive.overlay = value
     else if (name === 'allow' && value) drive.allowed = [...(drive.allowed ?? []), value]
+    else if (name === 'secret-file' && value && kind === 'disk') continue
     else
       throw wrong(
-        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, geometry=C/H/S, allow=FILE, overlay=FILE`,
+        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, geometry=C/H/S, allow=FILE, overlay=FILE, secret-file=FILE`,
       )
   }
   return drive

@@ -13,6 +13,7 @@ import { checkInputFile, checkOutputFile, readStateFile } from './input-file.ts'
 import { encodePng } from '../../engine/service/png.ts'
 import { GdbServer } from './gdb-server.ts'
 import { inputFiles, outputFiles, type RunPlan } from './run-options.ts'
+import { readSecret } from './secret.ts'
 import { openSerial } from './serial.ts'
 import type { Step } from './steps.ts'
 import type { WebDisplay } from './web-display.ts'
@@ -28,8 +29,9 @@ export async function run(plan: RunPlan): Promise<number> {
   const worker = prepareWorker(bundled('main', 'machine-worker.js'))
   for (const file of inputFiles(plan)) await checkInputFile(file)
   for (const file of outputFiles(plan)) await checkOutputFile(file)
+  const secrets = plan.secretFiles.map((file) => readSecret('secret-file', file))
   const state = plan.restoreState === null ? null : await readStateFile(plan.restoreState)
-  return new Run(plan).run(worker, state)
+  return new Run(plan).run(worker, state, secrets)
 }
 
 class Run {
@@ -49,7 +51,7 @@ class Run {
 
   constructor(private readonly plan: RunPlan) {}
 
-  async run(worker: Worker, state: Uint8Array | null): Promise<number> {
+  async run(worker: Worker, state: Uint8Array | null, secrets: readonly string[]): Promise<number> {
     const { plan } = this
     this.#thread = new MachineThread(
       worker,
@@ -64,7 +66,7 @@ class Run {
         onDebuggerClosed: () => this.#gdb?.hangUp(),
         onFault: (fault) => this.#onFault(fault),
       },
-      { state, allowChangedMedia: plan.allowChangedMedia, waitForDebugger: plan.waitGdb },
+      { state, secrets, allowChangedMedia: plan.allowChangedMedia, waitForDebugger: plan.waitGdb },
     )
     this.#views.attach(this.#thread, await this.#thread.ready)
     this.#tellAccelerator()

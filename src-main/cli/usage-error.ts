@@ -13,6 +13,10 @@ export function errorLine(error: unknown): string {
     switch (error.code) {
       case 'file-unusable':
         return `${String(path)}: ${String(reason)}`
+      case 'passphrase-missing':
+        return `${String(path)}: it is encrypted; give a file with its passphrase (secret-file)`
+      case 'passphrase-wrong':
+        return `${String(path)}: the passphrase is wrong`
       case 'option-invalid':
         return `${String(option)}: ${String(reason)}`
       case 'accelerator-unusable':

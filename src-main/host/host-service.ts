@@ -64,6 +64,8 @@ export class HostService<P extends VmProcess> {
   #lastLogged = new Map<string, string>()
   /** Machines whose writes are thrown away at the end of their run. */
   #disposable = new Set<string>()
+  /** Passphrases of encrypted disks of machines that run; they are nowhere else. */
+  #secrets = new Map<string, readonly string[]>()
   /** Of each machine that was started: when its lock has been given back. */
   #locks = new Map<string, Promise<void>>()
   #purges = new Map<string, NodeJS.Timeout>()
@@ -91,7 +93,8 @@ export class HostService<P extends VmProcess> {
     this.#snapshots = new SnapshotDesk(library, this.supervisor, {
       exclusively: (id, change) => this.#exclusively(id, change),
       lockIsFree: (id) => this.#locks.get(id) ?? Promise.resolve(),
-      start: (id) => this.#start(id),
+      start: (id, secrets) => this.#start(id, false, secrets),
+      secrets: (id) => this.#secrets.get(id) ?? [],
       saveState: (id) => this.#saveState(id),
       isDisposable: (id) => this.#disposable.has(id),
       changed: (id) => this.#changed(id),
@@ -233,7 +236,7 @@ export class HostService<P extends VmProcess> {
       this.#purges.delete(id)
       return this.#tellOf(id)
     },
-    start: ({ id, disposable }) => this.#start(id, disposable),
+    start: ({ id, disposable, secrets }) => this.#start(id, disposable, secrets),
     pause: ({ id }) => this.supervisor.client(id).call('pause', undefined),
     resume: ({ id }) => this.supervisor.client(id).call('resume', undefined),
     reset: ({ id }) => this.supervisor.client(id).call('reset', undefined),
@@ -285,7 +288,7 @@ export class HostService<P extends VmProcess> {
     return this.#tellOf(id)
   }
 
-  async #start(id: string, disposable = false): Promise<void> {
+  async #start(id: string, disposable: boolean, secrets: readonly string[]): Promise<void> {
     const record = await this.library.get(id)
     if (record.template) throw new RpcError('vm-template', { id })
     const { state } = this.supervisor.status(id)
@@ -299,8 +302,10 @@ export class HostService<P extends VmProcess> {
       const { memoryMiB, cpuModel, accel } = config
       this.#log.note(id, 'info', `starts: ${memoryMiB} MiB, processor ${cpuModel}, accelerator ${accel}`)
       const serial = record.serial.map((target) => this.#linkTarget(id, target))
-      await this.supervisor.start(id, { config, serial, execution: record.execution, ...from })
+      const order = { config, serial, execution: record.execution, secrets: [...secrets], ...from }
+      await this.supervisor.start(id, order)
       await machine.begun()
+      if (secrets.length > 0) this.#secrets.set(id, secrets)
       if (disposable) this.#disposable.add(id)
       await this.#automatic.arm(id)
       const control = await this.#serveControl(id)
@@ -311,13 +316,14 @@ export class HostService<P extends VmProcess> {
           control?.close()
           this.#disposable.delete(id)
           await lock.release()
-          this.#snapshots.settle(id)
+          this.#snapshots.settle(id, this.#secrets.get(id))
+          this.#secrets.delete(id)
         }),
       )
     } catch (error) {
       await machine.failed()
       await lock.release()
-      this.#log.note(id, 'error', `it could not be started: ${textOf(error)}`)
+      if (!isAsking(error)) this.#log.note(id, 'error', `it could not be started: ${textOf(error)}`)
       throw error
     }
   }
@@ -550,3 +556,6 @@ async function addDemo(library: VmLibrary): Promise<void> {
   const record = v.parse(VmRecord, { version: 1, name: 'Vitrine diagnostics', icon: 'lab', machine })
   await library.create(record, { 'diagnostic.img': image })
 }
+
+/** Nothing went wrong: somebody has to give a passphrase first. */
+const isAsking = (error: unknown): boolean => error instanceof RpcError && error.code === 'passphrase-missing'

@@ -134,7 +134,7 @@ async function describe(id: string, path: string): Promise<ImageChoice> {
     ? 'disk'
     : new Media().isDisc(path) || (await isIso(path))
       ? 'cdrom'
-      : size <= LARGEST_FLOPPY
+      : size <= LARGEST_FLOPPY || new Media().isFloppyArchive(path)
         ? 'floppy'
         : 'disk'
   return { id, name: basename(path), bytes: size, kind, usedMs: null }

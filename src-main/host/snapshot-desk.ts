@@ -31,7 +31,9 @@ interface Host {
   exclusively<T>(id: string, change: () => Promise<T>): Promise<T>
   /** Settles when the lock of a machine that ran has been given back. */
   lockIsFree(id: string): Promise<void>
-  start(id: string): Promise<void>
+  start(id: string, secrets: readonly string[]): Promise<void>
+  /** Passphrases of a machine that runs. */
+  secrets(id: string): readonly string[]
   /** Writes its state and ends it. */
   saveState(id: string): Promise<void>
   /** Whether what it writes is thrown away. */
@@ -65,12 +67,13 @@ export class SnapshotDesk<P extends VmProcess> {
     restoreSnapshot: async ({ id, snapshot, saveAs }) => {
       const wish = saveAs === null ? null : { name: saveAs, notes: '' }
       await this.#snapshots.of(id).machineAt(snapshot) // nothing is ended for one that cannot be used
+      const secrets = this.host.secrets(id)
       const goesOn = await this.#end(id, wish !== null)
       try {
         await this.whileOff(id, () => this.#snapshots.of(id).restore(snapshot, wish))
       } finally {
         // From there; or, where that failed, from where it was.
-        if (goesOn) await this.host.start(id)
+        if (goesOn) await this.host.start(id, secrets)
       }
       this.host.note(
         id,
@@ -182,21 +185,24 @@ export class SnapshotDesk<P extends VmProcess> {
     return result
   }
 
-  /** Merges in the background, until it is done or the machine is wanted. */
-  settle(id: string): void {
+  /**
+   * Merges in the background, until it is done or the machine is wanted.
+   * @param secrets for encrypted disks; what they do not open is merged another time
+   */
+  settle(id: string, secrets: readonly string[] = []): void {
     if (this.#settling.has(id) || this.supervisor.process(id)) return
     const settling: Settling = { stop: false, done: Promise.resolve() }
-    settling.done = this.#settle(id, settling).finally(() => {
+    settling.done = this.#settle(id, settling, secrets).finally(() => {
       if (this.#settling.get(id) === settling) this.#settling.delete(id)
     })
     this.#settling.set(id, settling)
   }
 
-  async #settle(id: string, settling: Settling): Promise<void> {
+  async #settle(id: string, settling: Settling, secrets: readonly string[]): Promise<void> {
     try {
       const lock = await VmLock.take(this.library.folderOf(id), id)
       try {
-        const problems = await this.#snapshots.settle(id, () => !settling.stop)
+        const problems = await this.#snapshots.settle(id, () => !settling.stop, secrets)
         for (const problem of problems) this.host.note(id, 'warning', `not merged: ${problem}`)
       } finally {
         await lock.release()

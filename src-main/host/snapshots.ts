@@ -2,7 +2,7 @@ import { basename, isAbsolute, join } from 'node:path'
 import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
-import { Media } from '../../engine/service/media/media.ts'
+import { Keyring, Media } from '../../engine/service/media/media.ts'
 import { hostSnapshots } from '../../engine/service/snapshots/host-snapshots.ts'
 import type { SnapshotStore } from '../../engine/service/snapshots/snapshot-store.ts'
 import { keptFile, treeOf, withLayer } from '../../engine/service/snapshots/tree.ts'
@@ -32,11 +32,12 @@ export class LibrarySnapshots {
   async settle(
     id: string,
     goesOn: (progress: { done: number; total: number }) => boolean = () => true,
+    secrets: readonly string[] = [],
   ): Promise<string[]> {
     const store = this.of(id)
     const ids = new Set((await this.library.list()).map((entry) => entry.id))
     await store.keepClones((clone) => ids.has(clone))
-    const work = store.settle()
+    const work = store.settle(secrets.length > 0 ? new Keyring(secrets) : null)
     for (let step = await work.next(); ; step = await work.next()) {
       if (step.done) return step.value
       if (!goesOn(step.value)) {

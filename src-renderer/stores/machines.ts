@@ -7,6 +7,7 @@ import { faultText } from '../i18n/fault-text.ts'
 import { transport } from '../transport/index.ts'
 import { useLocale } from './locale.ts'
 import { useNotices } from './notices.ts'
+import { usePassphrases } from './passphrases.ts'
 
 const RETRY_MS = 1500
 
@@ -18,6 +19,7 @@ export const useMachines = defineStore('machines', () => {
   /** False until the first list has come. */
   const loaded = ref(false)
   let client: RpcClient<HostContract> | null = null
+  const passphrases = usePassphrases()
 
   const list = computed(() => [...byId.value.values()].toSorted((a, b) => a.name.localeCompare(b.name)))
   const selected = computed(() => byId.value.get(selectedId.value ?? '') ?? null)
@@ -67,19 +69,26 @@ export const useMachines = defineStore('machines', () => {
   }
 
   const on =
-    (
-      name:
-        | 'start'
-        | 'pause'
-        | 'resume'
-        | 'reset'
-        | 'powerButton'
-        | 'powerOff'
-        | 'saveState'
-        | 'discardState',
-    ) =>
+    (name: 'pause' | 'resume' | 'reset' | 'powerButton' | 'powerOff' | 'saveState' | 'discardState') =>
     async (id: string): Promise<void> =>
       host().call(name, { id })
+
+  /** Starts a machine, asking for the passphrases of its encrypted disks; without one, nothing is started. */
+  async function start(id: string, disposable: boolean): Promise<void> {
+    const given = new Map<string, string>()
+    for (;;) {
+      try {
+        return await host().call('start', { id, disposable, secrets: [...new Set(given.values())] })
+      } catch (error) {
+        const code = error instanceof RpcError ? error.code : ''
+        if (code !== 'passphrase-missing' && code !== 'passphrase-wrong') throw error
+        const path = String((error as RpcError).details['path'])
+        const secret = await passphrases.ask(path, given.has(path))
+        if (secret === null) return
+        given.set(path, secret)
+      }
+    }
+  }
 
   /** Shows a machine that has just come to be. */
   function reveal(machine: VmSummary): void {
@@ -104,9 +113,9 @@ export const useMachines = defineStore('machines', () => {
     host,
     reveal,
     create,
-    start: on('start'),
+    start: (id: string) => start(id, false),
     /** What it writes is thrown away when it ends. */
-    startDisposable: async (id: string) => host().call('start', { id, disposable: true }),
+    startDisposable: (id: string) => start(id, true),
     pause: on('pause'),
     resume: on('resume'),
     reset: on('reset'),

@@ -81,6 +81,25 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('media and import, %s'
     expect(front.errors).toEqual([])
   })
 
+  it('the account of a machine is in German where the window is', async () => {
+    const work = await newFolder()
+    const config = join(work, 'server.xml')
+    await writeFile(config, DOMAIN)
+    await open({ picks: config })
+    await button('Language').click()
+    await front.page.getByRole('menuitemradio', { name: 'Deutsch' }).click()
+    await button('Maschine übernehmen…').click()
+    await give(kind === 'web' ? 'Hochladen…' : 'Wählen…', config)
+    const row = (outcome: string, text: string) =>
+      dialog().locator(`[data-outcome="${outcome}"]`, { hasText: text })
+    await row('dropped', 'network user e1000').getByText('Netzwerkkarten gibt es noch nicht').waitFor()
+    await row('substituted', '2 vCPU').getByText('ein Prozessor').waitFor()
+    await row('substituted', '2 vCPU').getByText('eine Maschine hat hier einen').waitFor()
+    await row('mapped', '48').getByText('48 MiB', { exact: true }).waitFor()
+    await front.screenshot('import-german')
+    expect(front.errors).toEqual([])
+  })
+
   it('what is no machine of any program is refused in words', async () => {
     const work = await newFolder()
     await writeFile(join(work, 'letter.txt'), 'Dear Sir or Madam')

@@ -1,5 +1,6 @@
 import type { MachineConfigInput } from '../../protocol/machine-config.ts'
-import { type ImportDraft, OTHER_CONTROLLER } from './draft.ts'
+import type { ImportDraft } from './draft.ts'
+import { plain } from './phrases.ts'
 
 /** Families of 86Box's processors by what comes nearest. */
 const MODELS: [RegExp, NonNullable<MachineConfigInput['cpuModel']>][] = [
@@ -16,17 +17,12 @@ export function read86Box(text: string, draft: ImportDraft): string | null {
   if (!machine) return 'it has no section [Machine]'
   draft.name = '86Box machine'
   const board = machine.get('machine') ?? ''
-  draft.substituted(`machine ${board}`, 'a 440FX PC', 'it is the one board here')
+  draft.substituted(`machine ${board}`, 'pc-440fx', 'one-board')
   const memory = machine.get('mem_size')
   if (memory) draft.setMemory(`mem_size ${memory} KB`, Number(memory) / 1024)
   const family = machine.get('cpu_family') ?? ''
   draft.cpuModel = MODELS.find(([pattern]) => pattern.test(family))?.[1] ?? '386'
-  if (family)
-    draft.substituted(
-      `processor ${family}`,
-      draft.cpuModel,
-      'its speed is that of this computer, unless it is capped',
-    )
+  if (family) draft.substituted(`processor ${family}`, plain(draft.cpuModel), 'own-speed')
   const drives = new Map(
     [...sections].filter(([name]) => /drives|disks/i.test(name)).flatMap(([, values]) => [...values]),
   )
@@ -77,13 +73,13 @@ function readDisk(number: number, values: Values, draft: ImportDraft): void {
   const [sectors, heads, cylinders, , bus = ''] = parameters.split(',').map((part) => part.trim())
   const path = values.get(`${key}_fn`) || null
   const item = `hard disk ${number} (${bus})`
-  if (path === null) return draft.dropped(item, 'it has no image')
+  if (path === null) return draft.dropped(item, 'no-image')
   const geometry = { cylinders: Number(cylinders), heads: Number(heads), sectors: Number(sectors) }
   const fits = geometry.cylinders <= 65_535 && geometry.heads <= 16 && geometry.sectors <= 63
   draft.addDrive(
     item,
     { kind: 'disk', path, ...(fits && { geometry }) },
-    bus === 'ide' ? null : OTHER_CONTROLLER,
+    bus === 'ide' ? null : 'other-controller',
   )
 }
 
@@ -95,6 +91,6 @@ function readCdrom(number: number, values: Values, draft: ImportDraft): void {
   draft.addDrive(
     `CD-ROM ${number}`,
     { kind: 'cdrom', path },
-    /atapi|ide/.test(parameters) ? null : OTHER_CONTROLLER,
+    /atapi|ide/.test(parameters) ? null : 'other-controller',
   )
 }

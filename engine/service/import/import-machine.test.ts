@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findIssue, MachineConfig } from '../../protocol/machine-config.ts'
 import { Media } from '../media/media.ts'
 import { importFiles, isConfiguration, planImport, type ImportPlan } from './import-machine.ts'
+import { inEnglish } from './phrases.ts'
 import { shellWords } from './qemu-command.ts'
 
 let folder: string
@@ -245,7 +246,8 @@ qemu-system-i386 -name "my dos" -m 1G -cpu pentium2 \\
     const text = `qemu-system-i386 -hda ${outside} -hdb gone.img -cdrom ../x.iso`
     const made = plan(text)
     expect(drives(made)).toEqual(['cdrom empty'])
-    expect(made.items.filter(({ outcome }) => outcome === 'dropped').map(({ reason }) => reason)).toEqual([
+    const dropped = made.items.map(inEnglish).filter(({ outcome }) => outcome === 'dropped')
+    expect(dropped.map(({ reason }) => reason)).toEqual([
       expect.stringMatching(/not in its folder; confirm \/etc\/hostname/),
       expect.stringMatching(/is missing/),
       expect.stringMatching(/not in its folder/),

@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
 import type { MachineConfigInput } from '../../protocol/machine-config.ts'
+import type { ImportItem } from '../../protocol/media.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import { childPath } from '../../storage/formats/child-path.ts'
 import { readUpTo } from '../../storage/formats/fields.ts'
@@ -9,9 +10,10 @@ import { unusable } from '../../storage/host-file.ts'
 import { HostImageFiles, type ImageFiles } from '../../storage/image-files.ts'
 import { openMedium } from '../media/open-medium.ts'
 import { read86Box } from './box86.ts'
-import { ImportDraft, type ImportItem } from './draft.ts'
+import { ImportDraft } from './draft.ts'
 import { readLibvirt } from './libvirt.ts'
 import { readOvf } from './ovf.ts'
+import { plain } from './phrases.ts'
 import { OvaFiles } from './ova.ts'
 import { readQemuCommand } from './qemu-command.ts'
 import { readUtm } from './utm.ts'
@@ -167,13 +169,13 @@ function placeFiles(
         throw unusable(place, 'it lies in the archive; take it out with tar')
       if (drive.kind === 'disk' && (onlyReads(files, place) || isInArchive)) {
         converted.push(kept.length)
-        const why = isInArchive ? 'it lies in the archive' : 'its format can only be read'
-        draft.substituted(drive.path, 'a copy in qcow2', why)
+        const why = isInArchive ? 'in-archive' : 'read-only-format'
+        draft.substituted(drive.path, 'copy-in-qcow2', why)
       }
       kept.push({ ...drive, path: place })
     } catch (error) {
       if (!(error instanceof EngineError && 'reason' in error.details)) throw error
-      draft.dropped(drive.path, error.details.reason)
+      draft.dropped(drive.path, plain(error.details.reason))
       missing.add(drive.path)
       // The drive itself stays where it has a meaning without a medium.
       if (drive.kind !== 'disk') kept.push({ ...drive, path: null })
@@ -185,7 +187,7 @@ function placeFiles(
 
 /** Throws `file-unusable` for an image that cannot be opened at all. */
 function onlyReads(files: ImageFiles, path: string): boolean {
-  const image = openMedium(files, path, {}, false)
+  const image = openMedium(files, path, {}, { writable: false, isLocked: true })
   try {
     const { format, variant } = image.details
     return format === 'vhdx' || format === 'parallels' || variant === 'stream'

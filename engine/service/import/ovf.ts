@@ -1,4 +1,4 @@
-import { type ImportDraft, OTHER_CONTROLLER } from './draft.ts'
+import type { ImportDraft } from './draft.ts'
 import { elementsAt, attributeOf, type XmlElement } from './xml.ts'
 
 /** Resource types of CIM_ResourceAllocationSettingData. */
@@ -26,8 +26,7 @@ export function readOvf(envelope: XmlElement, draft: ImportDraft): string | null
   ]
   const [system] = systems
   if (!system) return 'it has no virtual system'
-  if (systems.length > 1)
-    draft.dropped(`${systems.length - 1} more virtual systems`, 'one machine is made, of the first')
+  if (systems.length > 1) draft.dropped(`${systems.length - 1} more virtual systems`, 'first-system')
   draft.name = elementsAt(system, 'Name')[0]?.text.trim() || attributeOf(system, 'id')
   draft.notes = elementsAt(system, 'AnnotationSection', 'Annotation')[0]?.text.trim() ?? ''
   const files = new Map(
@@ -85,7 +84,7 @@ function readItem(
     case TYPE.graphics:
       return draft.setDisplay(name)
     case TYPE.usb:
-      return draft.dropped(name, 'USB is not there yet')
+      return draft.dropped(name, 'no-usb')
     case TYPE.floppy:
     case TYPE.cd:
     case TYPE.dvd:
@@ -94,13 +93,13 @@ function readItem(
       const resource = value(item, 'HostResource').replace(/^ovf:\/?/, '')
       const [, of, id = ''] = /^\/?(disk|file)\/(.+)$/.exec(resource) ?? []
       const path = (of === 'disk' ? disks.get(id) : files.get(id)) ?? null
-      if (kind === 'disk' && path === null) return draft.dropped(name, 'the package has no file for it')
+      if (kind === 'disk' && path === null) return draft.dropped(name, 'no-file-in-package')
       const parent = byId.get(value(item, 'Parent'))
       const isKnown = kind === 'floppy' || !parent || Number(value(parent, 'ResourceType')) === TYPE.ide
-      return draft.addDrive(name, { kind, path }, isKnown ? null : OTHER_CONTROLLER)
+      return draft.addDrive(name, { kind, path }, isKnown ? null : 'other-controller')
     }
     default:
-      draft.dropped(name, 'there is no such device here')
+      draft.dropped(name, 'no-such-device')
   }
 }
 

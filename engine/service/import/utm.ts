@@ -1,4 +1,5 @@
-import { type ImportDraft, OTHER_CONTROLLER } from './draft.ts'
+import type { ImportDraft } from './draft.ts'
+import { say } from './phrases.ts'
 import { type PlistDictionary, readPlist } from './plist.ts'
 import type { XmlElement } from './xml.ts'
 
@@ -30,44 +31,35 @@ export function readUtm(root: XmlElement, draft: ImportDraft): string | null {
   const serial = config.list('Serial').length
   if (serial > 0) {
     draft.serialPorts = Math.min(serial, 4)
-    draft.mapped(`${serial} serial ports`, `${draft.serialPorts} serial ports with a console`)
+    draft.mapped(`${serial} serial ports`, say('serial-ports', { count: draft.serialPorts }))
   }
   const emulator = config.dictionary('QEMU')
-  if (emulator.isOn('UEFIBoot')) draft.dropped('firmware EFI', 'only a BIOS is here')
+  if (emulator.isOn('UEFIBoot')) draft.dropped('firmware EFI', 'bios-only')
   const more = emulator.texts('AdditionalArguments').concat(config.texts('Arguments'))
-  if (more.length > 0) draft.dropped(`arguments ${more.join(' ')}`.slice(0, 200), 'they are QEMU’s own')
+  if (more.length > 0) draft.dropped(`arguments ${more.join(' ')}`.slice(0, 200), 'arguments-of-qemu')
   if (
     config
       .dictionary('Sharing')
       .text('DirectoryShareMode')
       .match(/^(WebDAV|VirtFS)$/)
   )
-    draft.dropped('shared folder', 'make an image of it: vitrine media from-folder')
+    draft.dropped('shared folder', 'image-of-folder')
   return null
 }
 
 function readSystem(system: PlistDictionary, draft: ImportDraft): void {
   const architecture = system.text('Architecture')
   if (architecture && architecture !== 'i386')
-    draft.substituted(
-      `architecture ${architecture}`,
-      'a 32-bit PC',
-      'a system of 64 bits or of another processor will not start',
-    )
+    draft.substituted(`architecture ${architecture}`, 'pc-32-bit', 'no-other-processor')
   const target = system.text('Target')
   if (target && !/^pc(-i440fx.*)?$/.test(target))
-    draft.substituted(`machine ${target}`, 'a 440FX PC', 'it is the one board here')
+    draft.substituted(`machine ${target}`, 'pc-440fx', 'one-board')
   const memory = system.text('MemorySize') || system.text('Memory')
   if (memory) draft.setMemory(`memory ${memory} MiB`, Number(memory))
   const processors = Number(system.text('CPUCount') || 1)
   if (processors > 0) draft.setProcessors(`${processors} CPU`, processors)
   const model = system.text('CPU')
-  if (model && model !== 'default')
-    draft.substituted(
-      `processor ${model}`,
-      'the most that is here',
-      'processors up to the Pentium III are here',
-    )
+  if (model && model !== 'default') draft.substituted(`processor ${model}`, 'most-here', 'processors-here')
 }
 
 function readDrive(index: number, drive: PlistDictionary, isOld: boolean, draft: ImportDraft): void {
@@ -76,13 +68,13 @@ function readDrive(index: number, drive: PlistDictionary, isOld: boolean, draft:
   const bus = drive.text(isOld ? 'InterfaceType' : 'Interface').toLowerCase() || 'ide'
   const item = `drive ${index + 1} (${type}, ${bus})`
   const kind = bus === 'floppy' ? 'floppy' : KINDS[type.toLowerCase()]
-  if (!kind) return draft.dropped(item, 'there is no such drive here')
-  if (name === '' && kind === 'disk') return draft.dropped(item, 'it has no image')
+  if (!kind) return draft.dropped(item, 'no-such-drive')
+  if (name === '' && kind === 'disk') return draft.dropped(item, 'no-image')
   const isVirtio = bus === 'virtio' && kind === 'disk'
   const path = name === '' ? null : `${isOld ? 'Images' : 'Data'}/${name}`
   draft.addDrive(
     item,
     { kind, path, readonly: drive.isOn('ReadOnly'), ...(isVirtio && { bus: 'virtio' as const }) },
-    INTERFACES[bus] && (bus !== 'virtio' || isVirtio) ? null : OTHER_CONTROLLER,
+    INTERFACES[bus] && (bus !== 'virtio' || isVirtio) ? null : 'other-controller',
   )
 }

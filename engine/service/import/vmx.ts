@@ -1,4 +1,4 @@
-import { type ImportDraft, OTHER_CONTROLLER } from './draft.ts'
+import type { ImportDraft } from './draft.ts'
 
 const SLOT = /^(ide|scsi|sata|nvme)(\d+):(\d+)$/
 
@@ -17,9 +17,8 @@ export function readVmx(text: string, draft: ImportDraft): string | null {
   draft.notes = get('annotation').replaceAll('|0A', '\n')
   if (get('memsize')) draft.setMemory(`memsize ${get('memsize')}`, Number(get('memsize')))
   if (get('numvcpus')) draft.setProcessors(`numvcpus ${get('numvcpus')}`, Number(get('numvcpus')))
-  if (get('guestos'))
-    draft.dropped(`guestOS ${get('guestos')}`, 'it sets nothing here; a preset can be taken by hand')
-  if (get('firmware') === 'efi') draft.dropped('firmware efi', 'only a BIOS is here')
+  if (get('guestos')) draft.dropped(`guestOS ${get('guestos')}`, 'sets-nothing')
+  if (get('firmware') === 'efi') draft.dropped('firmware efi', 'bios-only')
   const devices = new Set([...values.keys()].map((name) => name.split('.')[0]!))
   for (const device of [...devices].toSorted()) {
     if (get(`${device}.present`) && !isOn(`${device}.present`)) continue
@@ -34,7 +33,7 @@ export function readVmx(text: string, draft: ImportDraft): string | null {
         kind: isCd ? ('cdrom' as const) : ('disk' as const),
         path: isImage && file ? file : null,
       }
-      draft.addDrive(`${device}${type ? ` (${type})` : ''}`, drive, bus === 'ide' ? null : OTHER_CONTROLLER)
+      draft.addDrive(`${device}${type ? ` (${type})` : ''}`, drive, bus === 'ide' ? null : 'other-controller')
     } else if (/^floppy\d$/.test(device)) {
       const isFile = get(`${device}.filetype`) === 'file'
       draft.addDrive(device, { kind: 'floppy', path: isFile && file ? file : null })
@@ -42,10 +41,9 @@ export function readVmx(text: string, draft: ImportDraft): string | null {
       draft.setNetwork(`${device} ${get(`${device}.virtualdev`)}`.trim())
     else if (device === 'sound') draft.setSound(`sound ${get('sound.virtualdev')}`.trim())
     else if (device === 'svga') draft.setDisplay('svga')
-    else if (/^(usb|ehci|usb_xhci)$/.test(device)) draft.dropped(device, 'USB is not there yet')
-    else if (/^serial\d$/.test(device)) draft.dropped(device, 'set where its port leads by hand')
-    else if (/^(parallel|sharedfolder)\d*$/.test(device))
-      draft.dropped(device, 'there is no such device here')
+    else if (/^(usb|ehci|usb_xhci)$/.test(device)) draft.dropped(device, 'no-usb')
+    else if (/^serial\d$/.test(device)) draft.dropped(device, 'port-by-hand')
+    else if (/^(parallel|sharedfolder)\d*$/.test(device)) draft.dropped(device, 'no-such-device')
   }
   return null
 }

@@ -107,7 +107,7 @@ function openSide({ path, partition, options }: Compared, files: ImageFiles): Si
       })),
       close: () => {},
     }
-  const image = openMedium(files, path, options, false)
+  const image = openMedium(files, path, options, { writable: false })
   try {
     const volume = chooseVolume(image, partition)
     return {

@@ -21,7 +21,7 @@ export function* copyDisk(source: DiskImage, target: DiskImage): Generator<Progr
   const below = new Uint8Array(PIECE_SECTORS * SECTOR_BYTES)
   for (let done = 0; done < total;) {
     const { sectors, holds } = shownExtent(source, done, Math.min(total - done, 2 ** 31))
-    if (holds !== 'data' && !target.backing) {
+    if (holds !== 'data' && !target.backing && !target.beginsAsNoise) {
       done += sectors
       yield { done, total }
       continue
@@ -36,7 +36,19 @@ export function* copyDisk(source: DiskImage, target: DiskImage): Generator<Progr
       yield { done, total }
     }
   }
+  if (target.beginsAsNoise) yield* writeZeros(target, total, bytes.fill(0))
   target.flush()
+}
+
+/** What a larger disk has more than what was copied. */
+function* writeZeros(target: DiskImage, from: number, zeros: Uint8Array): Generator<Progress, void> {
+  const total = target.sectorCount
+  for (let done = from; done < total;) {
+    const count = Math.min(CHUNK_SECTORS, total - done)
+    target.write(done, count, zeros.subarray(0, count * SECTOR_BYTES))
+    done += count
+    yield { done, total }
+  }
 }
 
 /** What a disk shows from a sector on, whichever layer has it. */
@@ -70,6 +82,7 @@ function* differing(
 }
 
 function isShown(target: DiskImage, sector: number, piece: Uint8Array, below: Uint8Array): boolean {
+  if (target.beginsAsNoise) return false
   if (!target.backing) return isAllZero(piece)
   target.read(sector, piece.length / SECTOR_BYTES, below)
   return Buffer.compare(piece, below) === 0

@@ -110,7 +110,7 @@ export class ImageBrowser {
     target: string,
     options: BrowseOptions & { replaces: boolean },
   ): Generator<CopyProgress, { left: string[] }> {
-    const image = openMedium(this.files, path, options, false)
+    const image = openMedium(this.files, path, options, { writable: false })
     try {
       const volume = chooseVolume(image, options.partition)
       const entry = find(path, volume, inside)
@@ -178,7 +178,7 @@ export class ImageBrowser {
     options: BrowseOptions & { replaces: boolean },
   ): Generator<CopyProgress> {
     const entries = sources.flatMap((source) => hostFiles(source))
-    const image = openMedium(this.files, path, options, true)
+    const image = openMedium(this.files, path, options, { writable: true })
     try {
       const volume = chooseVolume(image, options.partition)
       if (!(volume instanceof FatVolume))
@@ -196,7 +196,7 @@ export class ImageBrowser {
   }
 
   #with<T>(path: string, options: SourceOptions, writable: boolean, look: (image: DiskImage) => T): T {
-    const image = openMedium(this.files, path, options, writable)
+    const image = openMedium(this.files, path, options, { writable })
     try {
       return look(image)
     } catch (error) {

@@ -16,15 +16,19 @@ import {
   SECTOR_BYTES,
 } from '../../storage/formats/disk-image.ts'
 import { formatNamed, formatOfFile } from '../../storage/formats/formats.ts'
+import type { Keyring } from '../../storage/formats/luks/keyring.ts'
 import { openDisk } from '../../storage/formats/open-disk.ts'
-import { unusable } from '../../storage/host-file.ts'
+import { readUpTo } from '../../storage/formats/fields.ts'
+import { floppyFormatOf } from '../../storage/formats/floppy-archive.ts'
+import { type HostFile, unusable } from '../../storage/host-file.ts'
 import { HostImageFiles, type ImageFiles } from '../../storage/image-files.ts'
 import type { Progress } from './copy-disk.ts'
 import { makeImage } from './new-image.ts'
-import { openMedium, type SourceOptions } from './open-medium.ts'
+import { type Access, openMedium, type SourceOptions } from './open-medium.ts'
 
 export type { Progress } from './copy-disk.ts'
 export type { SourceOptions } from './open-medium.ts'
+export { Keyring } from '../../storage/formats/luks/keyring.ts'
 
 /** What there is to know of an image, for `vitrine media info --json` and the media manager. */
 export interface MediaInfo {
@@ -36,6 +40,8 @@ export interface MediaInfo {
   /** Space that its files take on the host. */
   storedBytes: number
   clusterBytes: number | null
+  /** How it is encrypted, such as `LUKS aes-xts-plain64`; null when it is not. */
+  encryption: string | null
   files: string[]
   snapshots: InternalSnapshot[]
   /** What it builds on; null when it stands alone. */
@@ -50,6 +56,8 @@ export interface TargetOptions {
   /** Whether a file of the name is replaced. */
   replaces?: boolean | undefined
   backing?: { path: string; format?: FormatName | undefined } | undefined
+  /** The new image is encrypted, and its passphrase opens it. */
+  keyring?: Keyring | undefined
 }
 
 /** Work on images that no machine uses. All throw `file-unusable`, leaving every file as it was. */
@@ -57,7 +65,7 @@ export class Media {
   constructor(private readonly files: ImageFiles = new HostImageFiles()) {}
 
   info(path: string, options: SourceOptions = {}): MediaInfo {
-    const image = this.#open(path, options, false)
+    const image = this.#open(path, options, { writable: false, isLocked: true })
     try {
       return describe(image)
     } finally {
@@ -82,10 +90,19 @@ export class Media {
 
   /** Whether a file describes a disc with tracks, by its contents; false for one that cannot be read now. */
   isDisc(path: string): boolean {
+    return this.#looksLike(path, (file) => discFormatOf(file) !== null)
+  }
+
+  /** Whether a file is an archive of a floppy, by its contents; false for one that cannot be read now. */
+  isFloppyArchive(path: string): boolean {
+    return this.#looksLike(path, (file) => floppyFormatOf(readUpTo(file, 0, SECTOR_BYTES)) !== null)
+  }
+
+  #looksLike(path: string, look: (file: HostFile) => boolean): boolean {
     try {
       const file = this.files.open(path, false)
       try {
-        return discFormatOf(file) !== null
+        return look(file)
       } finally {
         file.close()
       }
@@ -118,7 +135,7 @@ export class Media {
     target: TargetOptions,
     options: SourceOptions = {},
   ): Generator<Progress, void> {
-    const source = this.#open(from, options, false)
+    const source = this.#open(from, options, { writable: false })
     try {
       const backing = target.backing ? this.#backing(to, target.backing, options) : undefined
       try {
@@ -143,13 +160,13 @@ export class Media {
   ): Generator<Progress, void> {
     if (sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0 || sizeBytes > MAX_DISK_BYTES)
       throw unusable(path, `a disk of ${sizeBytes} bytes: it has to be a multiple of 512, up to 2 TiB`)
-    const image = this.#open(path, options, true)
+    const image = this.#open(path, options, { writable: true })
     try {
       const now = image.sectorCount * SECTOR_BYTES
       if (sizeBytes < now && !mayCut)
         throw unusable(path, `it has ${now} bytes: making it smaller loses its end; say that it may be cut`)
       if (sizeBytes === now || image.resize?.(sizeBytes)) return
-      yield* this.#rewrite(path, image, sizeBytes, false)
+      yield* this.#rewrite(path, image, sizeBytes, false, options)
     } finally {
       image.close()
     }
@@ -157,16 +174,16 @@ export class Media {
 
   /** Writes an image anew without what reads as zeros or as its backing file anyway. */
   *compact(path: string, compress: boolean, options: SourceOptions = {}): Generator<Progress, void> {
-    const image = this.#open(path, options, !compress)
+    const image = this.#open(path, options, { writable: !compress })
     try {
-      yield* this.#rewrite(path, image, image.sectorCount * SECTOR_BYTES, compress)
+      yield* this.#rewrite(path, image, image.sectorCount * SECTOR_BYTES, compress, options)
     } finally {
       image.close()
     }
   }
 
   check(path: string, repair: boolean, options: SourceOptions = {}): CheckReport {
-    const image = this.#open(path, options, repair, true)
+    const image = this.#open(path, options, { writable: repair, repairing: true, isLocked: true })
     try {
       return image.check(repair)
     } finally {
@@ -174,29 +191,38 @@ export class Media {
     }
   }
 
-  #open(path: string, options: SourceOptions, writable: boolean, repairing = false): DiskImage {
-    return openMedium(this.files, path, options, writable, repairing)
+  #open(path: string, options: SourceOptions, access: Access): DiskImage {
+    return openMedium(this.files, path, options, access)
   }
 
   *#make(
     path: string,
     sizeBytes: number,
-    { format, variant, clusterBytes, compress = false, replaces = false }: TargetOptions,
+    { format, variant, clusterBytes, compress = false, replaces = false, keyring }: TargetOptions,
     backing: BackingReference | undefined,
     source: DiskImage | null,
-    { allowed = [] }: SourceOptions,
+    { allowed = [], keyring: sourceKeyring }: SourceOptions,
   ): Generator<Progress, void> {
+    if (keyring && backing?.image.details.encryption)
+      throw unusable(path, 'what it is over is encrypted, and it takes the same passphrase')
     const image = {
       format,
-      request: { sizeBytes, variant, clusterBytes, backing },
+      request: { sizeBytes, variant, clusterBytes, backing, encryption: keyring?.newArea() },
       compress: compress || variant === 'stream',
       confirmed: allowed,
+      keyring: keyring ?? sourceKeyring,
     }
     yield* makeImage(this.files, path, image, source, replaces)
   }
 
   /** The same image again, with another size or without what it need not hold. */
-  *#rewrite(path: string, image: DiskImage, sizeBytes: number, compress: boolean): Generator<Progress, void> {
+  *#rewrite(
+    path: string,
+    image: DiskImage,
+    sizeBytes: number,
+    compress: boolean,
+    { keyring }: SourceOptions,
+  ): Generator<Progress, void> {
     const { details, backing } = image
     const { format } = details
     if (!isDiskFormat(format))
@@ -217,9 +243,10 @@ export class Media {
       variant: details.variant,
       clusterBytes: details.clusterBytes ?? undefined,
       backing: reference,
+      encryption: details.encryption?.copy(),
     }
     const confirmed = backing ? [backing.name] : []
-    yield* makeImage(this.files, path, { format, request, compress, confirmed }, image, true)
+    yield* makeImage(this.files, path, { format, request, compress, confirmed, keyring }, image, true)
   }
 
   /** The backing file by the name that an image at `path` gives it. */
@@ -229,7 +256,13 @@ export class Media {
     options: SourceOptions,
   ): BackingReference {
     const { allowed: confirmed = [] } = options
-    const image = openDisk(this.files, backingPath, { format: format ?? 'auto', writable: false, confirmed })
+    const image = openDisk(this.files, backingPath, {
+      format: format ?? 'auto',
+      writable: false,
+      confirmed,
+      keyring: options.keyring,
+      isLocked: options.keyring === undefined,
+    })
     const folder = this.files.realPath(dirname(resolve(path))) ?? dirname(resolve(path))
     const name = relative(folder, this.files.realPath(backingPath) ?? resolve(backingPath))
     return { name, format: diskFormatOf(image), image }
@@ -246,7 +279,7 @@ function diskFormatOf({ name, details }: DiskImage): FormatName {
 }
 
 function describe(image: DiskImage): MediaInfo {
-  const { format, variant, clusterBytes, files, snapshots } = image.details
+  const { format, variant, clusterBytes, files, snapshots, encryption } = image.details
   return {
     path: image.name,
     format,
@@ -254,6 +287,7 @@ function describe(image: DiskImage): MediaInfo {
     sizeBytes: image.sectorCount * SECTOR_BYTES,
     storedBytes: files.reduce((sum, file) => sum + storedBytes(file), 0),
     clusterBytes,
+    encryption: encryption ? `LUKS aes-${encryption.header.mode}` : null,
     files: [...files],
     snapshots: [...snapshots],
     backing: image.backing && describe(image.backing),
@@ -267,7 +301,7 @@ function storedBytes(path: string): number {
 
 /** Formats that images can be made in, with their variants, the usual one first. */
 export function makableFormats(): { format: FormatName; variants: readonly string[] }[] {
-  return (['raw', 'qcow2', 'vdi', 'vhd', 'vmdk'] as const).map((format) => ({
+  return (['raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'luks'] as const).map((format) => ({
     format,
     variants: formatNamed(format).variants,
   }))

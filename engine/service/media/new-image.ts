@@ -10,6 +10,7 @@ import {
 } from '../../storage/formats/disk-image.ts'
 import { isAllZero } from '../../storage/formats/fields.ts'
 import { formatNamed } from '../../storage/formats/formats.ts'
+import type { Keyring } from '../../storage/formats/luks/keyring.ts'
 import { openDisk } from '../../storage/formats/open-disk.ts'
 import { unusable } from '../../storage/host-file.ts'
 import type { ImageFiles } from '../../storage/image-files.ts'
@@ -22,6 +23,8 @@ export interface NewImage {
   compress: boolean
   /** Files outside of the image's folder that it may build on. */
   confirmed: readonly string[]
+  /** What opens it, where it is encrypted. */
+  keyring: Keyring | undefined
 }
 
 /**
@@ -49,8 +52,8 @@ export function* makeImage(
     else {
       createDisk(files, temporary, image.format, request)
       if (source) {
-        const { format, confirmed } = image
-        const target = openDisk(files, temporary, { format, writable: true, confirmed })
+        const { format, confirmed, keyring } = image
+        const target = openDisk(files, temporary, { format, writable: true, confirmed, keyring })
         made = target.details.files
         try {
           yield* copyDisk(source, target)

@@ -4,6 +4,7 @@ import { openDisc } from '../../storage/discs/open-disc.ts'
 import { type DiskImage, type FormatName, SECTOR_BYTES } from '../../storage/formats/disk-image.ts'
 import { readUpTo } from '../../storage/formats/fields.ts'
 import { floppyFormatOf, unpackFloppy } from '../../storage/formats/floppy-archive.ts'
+import type { Keyring } from '../../storage/formats/luks/keyring.ts'
 import { openDisk } from '../../storage/formats/open-disk.ts'
 import { unusable } from '../../storage/host-file.ts'
 import type { ImageFiles } from '../../storage/image-files.ts'
@@ -13,19 +14,30 @@ export interface SourceOptions {
   format?: FormatName | undefined
   /** Files outside of an image's folder that it may build on. */
   allowed?: readonly string[]
+  /** What opens it where it is encrypted. */
+  keyring?: Keyring | undefined
+}
+
+/** What is to be done with an image. */
+export interface Access {
+  writable: boolean
+  repairing?: boolean
+  /** Nobody asks for its contents: it is opened without its passphrase as well. */
+  isLocked?: boolean
 }
 
 /** Opens an image of any kind: a disk, an archive of a floppy that is to be read, a CD as its sectors. Throws `file-unusable`. */
 export function openMedium(
   files: ImageFiles,
   path: string,
-  { format, allowed = [] }: SourceOptions,
-  writable: boolean,
-  repairing = false,
+  { format, allowed = [], keyring }: SourceOptions,
+  { writable, repairing = false, isLocked = false }: Access,
 ): DiskImage {
   const other =
     format === undefined && !writable ? (openArchive(files, path) ?? openTracks(files, path, allowed)) : null
-  return other ?? openDisk(files, path, { format: format ?? 'auto', writable, repairing, confirmed: allowed })
+  if (other) return other
+  const access = { writable, repairing, isLocked: isLocked && !keyring }
+  return openDisk(files, path, { format: format ?? 'auto', ...access, confirmed: allowed, keyring })
 }
 
 /** The data of a disc with tracks; null when the file describes none. */

@@ -13,6 +13,7 @@ import {
 import type { SnapshotComparison } from '../../protocol/snapshot-comparison.ts'
 import type { VmRecord } from '../../protocol/vm.ts'
 import { DiskError } from '../../storage/block-image.ts'
+import type { Keyring } from '../../storage/formats/luks/keyring.ts'
 import { isEmptyLayer, makeLayer, mergeLayer, rebaseLayer } from '../../storage/formats/merge-layer.ts'
 import type { ImageFiles } from '../../storage/image-files.ts'
 import type { Progress } from '../media/copy-disk.ts'
@@ -201,11 +202,20 @@ export class SnapshotStore {
     })
   }
 
-  /** Deletes a snapshot; what others build on stays. Throws `snapshot-unknown`. */
+  /**
+   * Deletes a snapshot; what others build on stays. Its memory and its picture go at once, its disks when the machine
+   * is off. Throws `snapshot-unknown`.
+   */
   async delete(id: string): Promise<void> {
     const record = await this.keeper.read()
     this.#find(record, id)
     await this.keeper.write(deleted(record, id))
+    for (const file of [stateName(id), pictureName(id)])
+      try {
+        this.files.remove(this.#place(file))
+      } catch {
+        // Somebody has it open: the record knows that it is to go, and it goes with the rest.
+      }
   }
 
   /** Throws `snapshot-unknown`. */
@@ -261,9 +271,10 @@ export class SnapshotStore {
   /**
    * Finishes what earlier changes left to do, the machine being off: undoes snapshots whose memory was never written,
    * writes layers that nothing names down into the one below, removes what is not needed. Can stop at any point.
+   * Encrypted layers that nothing opens wait for another time.
    * @returns why layers could not be merged, one line for each
    */
-  async *settle(): AsyncGenerator<{ done: number; total: number }, string[]> {
+  async *settle(keyring: Keyring | null = null): AsyncGenerator<{ done: number; total: number }, string[]> {
     const problems: string[] = []
     const left = new Set<string>()
     await this.#undoIncomplete()
@@ -272,11 +283,12 @@ export class SnapshotStore {
       const merge = nextMerge(record, left)
       if (!merge) break
       try {
-        yield* this.#merge(record, merge)
+        yield* this.#merge(record, merge, keyring)
       } catch (error) {
         if (!(error instanceof EngineError || error instanceof DiskError)) throw error
         left.add(merge.lower.file)
-        problems.push(error.message)
+        if (!(error instanceof EngineError && error.code === 'passphrase-missing'))
+          problems.push(error.message)
       }
     }
     await this.sweep()
@@ -290,11 +302,16 @@ export class SnapshotStore {
       await this.keeper.write(incomplete.reduce((now, { id }) => deleted(now, id), record))
   }
 
-  async *#merge(record: VmRecord, merge: Merge): AsyncGenerator<{ done: number; total: number }, void> {
+  async *#merge(
+    record: VmRecord,
+    merge: Merge,
+    keyring: Keyring | null,
+  ): AsyncGenerator<{ done: number; total: number }, void> {
     const { lower, upper, above } = merge
     const place = this.#place(lower.file)
     const confirmed = this.#allowed(record)
-    yield* mergeLayer(this.files, this.#place(upper.file), { path: place, format: lower.format, confirmed })
+    const below = { path: place, format: lower.format, confirmed, keyring }
+    yield* mergeLayer(this.files, this.#place(upper.file), below)
     if (lower.format === 'auto')
       throw new EngineError('file-unusable', { path: place, reason: 'its format is unknown' })
     for (const { file } of above)

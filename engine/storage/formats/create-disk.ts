@@ -7,7 +7,13 @@ import { formatNamed } from './formats.ts'
 /** 2^32 sectors: the most that partition tables and firmware of the time can name. */
 export const MAX_DISK_BYTES = 2 ** 32 * SECTOR_BYTES
 
-/** Makes an empty disk in a new file. Throws `file-unusable`, leaving nothing. */
+/** Formats that can be encrypted. */
+export const ENCRYPTED_FORMATS: readonly FormatName[] = ['qcow2', 'luks']
+
+/**
+ * Makes an empty disk in a new file. Throws `file-unusable`, leaving nothing. What is over an encrypted image is
+ * encrypted as well: else what a guest writes would lie beside it in clear.
+ */
 export function createDisk(
   files: ImageFiles,
   path: string,
@@ -22,9 +28,13 @@ export function createDisk(
     throw unusable(path, `${format} has no variant "${variant}"; there are ${variants.join(', ')}`)
   if (sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0 || sizeBytes > MAX_DISK_BYTES)
     throw unusable(path, `a disk of ${sizeBytes} bytes: it has to be a multiple of 512, up to 2 TiB`)
+  const isBelow = request.backing?.image.details.encryption !== undefined
+  if ((request.encryption || isBelow) && !ENCRYPTED_FORMATS.includes(format))
+    throw unusable(path, `${format} images are not encrypted; take qcow2${isBelow ? '' : ' or luks'}`)
   const file = files.create(path)
   try {
-    made.create(file, request, files)
+    const encryption = request.encryption ?? request.backing?.image.details.encryption?.copy()
+    made.create(file, { ...request, encryption }, files)
     file.sync()
   } catch (error) {
     files.remove(path)

@@ -1,13 +1,15 @@
 import type { BlockImage } from '../block-image.ts'
 import type { HostFile } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
+import type { Keyring } from './luks/keyring.ts'
+import type { Encryption, LuksArea } from './luks/luks.ts'
 
 /** Formats that hold a disk, by the names that the command line and the configuration use. */
-export const FORMAT_NAMES = ['raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'vhdx', 'parallels'] as const
+export const FORMAT_NAMES = ['raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'luks', 'vhdx', 'parallels'] as const
 export type FormatName = (typeof FORMAT_NAMES)[number]
 
 /** Formats that archive a floppy sector by sector; they are read only. */
-export type FloppyArchiveName = 'imd' | 'td0' | 'copyqm'
+export type FloppyArchiveName = 'imd' | 'td0' | 'copyqm' | '86f'
 
 /** Formats of discs with tracks; they are read only. */
 export type DiscFormatName = 'cue' | 'mds' | 'bin' | 'chd'
@@ -17,6 +19,8 @@ export interface DiskImage extends BlockImage {
   readonly details: ImageDetails
   /** What shows through where this image holds nothing. */
   readonly backing: DiskImage | null
+  /** What was never written is not zeros. */
+  readonly beginsAsNoise?: boolean
   /** How many of the sectors from `sector` on are alike, at most `limit`, and what this layer has of them. */
   extentAt(sector: number, limit: number): Extent
   /** Looks for damage and, when `repair` is set, mends what can be mended. Throws `DiskError`. */
@@ -48,6 +52,7 @@ export interface ImageDetails {
   readonly snapshots: readonly InternalSnapshot[]
   /** All files that the layer is made of, the image first. */
   readonly files: readonly string[]
+  readonly encryption?: Encryption | undefined
 }
 
 /** A snapshot that an image holds inside. */
@@ -77,6 +82,10 @@ export interface OpenContext {
   readonly repairing: boolean
   /** Files outside of the image's folder that the user allowed the image to use. */
   readonly confirmed: readonly string[]
+  /** What opens encrypted images; null where no passphrase was given. */
+  readonly keyring: Keyring | null
+  /** Without a passphrase an encrypted image is opened as well, for what there is to tell about it. */
+  readonly isLocked: boolean
   /**
    * Opens what the image names as its backing file, read-only. Throws `file-unusable`.
    * @param format what the image says that it is; told by content when null
@@ -93,6 +102,8 @@ export interface CreateRequest {
   readonly variant?: string | undefined
   readonly clusterBytes?: number | undefined
   readonly backing?: BackingReference | undefined
+  /** What the image is encrypted by; by the same as its backing file when absent. */
+  readonly encryption?: LuksArea | undefined
 }
 
 export interface BackingReference {

@@ -1,6 +1,7 @@
 import { checkRange, DiskError } from '../block-image.ts'
 import { FLOPPY_GEOMETRIES, type FloppyGeometry } from '../floppy-geometry.ts'
 import { type HostFile, unusable } from '../host-file.ts'
+import { f86 } from './86f/86f.ts'
 import { copyQm } from './copyqm/copyqm.ts'
 import {
   type CheckReport,
@@ -14,8 +15,8 @@ import type { FloppyFormat, StoredSector } from './floppy-format.ts'
 import { imd } from './imd/imd.ts'
 import { td0 } from './td0/td0.ts'
 
-const FORMATS: readonly FloppyFormat[] = [imd, td0, copyQm]
-/** More than an archive of any floppy has. */
+const FORMATS: readonly FloppyFormat[] = [imd, td0, copyQm, f86]
+/** More than an archive of any floppy has that keeps no more than its sectors. */
 const MAX_BYTES = 8 * 1024 ** 2
 
 /** The format of an archive that starts so, or null. */
@@ -26,7 +27,8 @@ export function floppyFormatOf(start: Uint8Array): FloppyFormat | null {
 /** A floppy out of an archive: unpacked in memory, and read only. Takes over the file. Throws `file-unusable`. */
 export function unpackFloppy(file: HostFile, format: FloppyFormat): UnpackedFloppy {
   const { path, size } = file
-  if (size > MAX_BYTES) throw unusable(path, `it is larger than an archive of a floppy can be`)
+  if (size > (format.maxBytes ?? MAX_BYTES))
+    throw unusable(path, `it is larger than an archive of a floppy can be`)
   const sectors = format.decode(path, readUpTo(file, 0, size))
   return new UnpackedFloppy(file, format.name, geometryOf(path, sectors), sectors)
 }

@@ -15,6 +15,8 @@ export interface StoredSector {
 /** A format that keeps a floppy sector by sector, to be read. */
 export interface FloppyFormat {
   readonly name: FloppyArchiveName
+  /** More than an archive of any floppy has; 8 MiB when absent. */
+  readonly maxBytes?: number
   /** Whether a file that starts with these bytes is of this format. */
   recognises(start: Uint8Array): boolean
   /** All sectors of the floppy, in the order of the file. Throws `file-unusable`. */

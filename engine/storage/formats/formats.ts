@@ -1,6 +1,7 @@
 import type { HostFile } from '../host-file.ts'
 import { type DiskFormat, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { readUpTo } from './fields.ts'
+import { luks } from './luks/luks.ts'
 import { qcow2 } from './qcow2/qcow2.ts'
 import { parallels } from './parallels/parallels.ts'
 import { raw } from './raw/raw.ts'
@@ -10,7 +11,7 @@ import { vhdx } from './vhdx/vhdx.ts'
 import { vmdk } from './vmdk/vmdk.ts'
 
 /** All formats, in the order in which a file is asked whether it is one; raw is what is left. */
-export const FORMATS: readonly DiskFormat[] = [qcow2, vdi, vhd, vmdk, vhdx, parallels, raw]
+export const FORMATS: readonly DiskFormat[] = [qcow2, vdi, vhd, vmdk, luks, vhdx, parallels, raw]
 
 export function formatNamed(name: FormatName): DiskFormat {
   return FORMATS.find((format) => format.name === name) ?? raw

@@ -162,7 +162,8 @@ export class MappedImage implements DiskImage {
         run = { where: ABSENT, from: done + bytes, to: done + bytes }
       } else {
         const position = owned >= 0 ? owned : this.#place(cluster, finish)
-        const isFresh = owned >= 0 || bytes === this.clusterBytes || position >= this.file.size
+        const isHole = position >= this.file.size && !this.file.holesAreNoise
+        const isFresh = owned >= 0 || bytes === this.clusterBytes || isHole
         if (!isFresh) {
           finish()
           this.#fill(cluster, position, at, from.subarray(done, done + bytes))

@@ -3,6 +3,7 @@ import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 import { type DiskImage, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { isAllZero } from './fields.ts'
+import type { Keyring } from './luks/keyring.ts'
 import { openDisk } from './open-disk.ts'
 import { createOverlay } from './overlay.ts'
 import { qcow2, qemuName } from './qcow2/qcow2.ts'
@@ -16,6 +17,8 @@ interface LowerLayer {
   format: FormatName | 'auto'
   /** Files outside of its folder that it may build on. */
   confirmed?: readonly string[]
+  /** What opens both where they are encrypted. */
+  keyring?: Keyring | null | undefined
 }
 
 /** Sectors of the disk gone through so far, of how many. */
@@ -38,10 +41,11 @@ export function* mergeLayer(
     format: lower.format,
     writable: true,
     confirmed: lower.confirmed ?? [],
+    keyring: lower.keyring,
   })
   let layer: DiskImage
   try {
-    layer = openAlone(files, layerPath, below)
+    layer = openAlone(files, layerPath, below, lower.keyring)
   } catch (error) {
     below.close()
     throw error
@@ -58,7 +62,12 @@ export function* mergeLayer(
 }
 
 /** The layer over an image that is open already. */
-function openAlone(files: ImageFiles, path: string, below: DiskImage): DiskImage {
+function openAlone(
+  files: ImageFiles,
+  path: string,
+  below: DiskImage,
+  keyring: Keyring | null = null,
+): DiskImage {
   const file = files.open(path, false)
   try {
     return qcow2.open(file, {
@@ -66,6 +75,8 @@ function openAlone(files: ImageFiles, path: string, below: DiskImage): DiskImage
       writable: false,
       repairing: false,
       confirmed: [],
+      keyring,
+      isLocked: keyring === null,
       openBacking: () => below,
     })
   } catch (error) {
@@ -104,7 +115,7 @@ function readsAsZeros(image: DiskImage, sector: number, into: Uint8Array): boole
   return isAllZero(into)
 }
 
-/** A qcow2 layer without what it is over, for what it holds itself. Throws `file-unusable`. */
+/** A qcow2 layer without what it is over, for what it holds itself, but for contents where it is encrypted. Throws `file-unusable`. */
 export function openLayerAlone(files: ImageFiles, path: string): DiskImage {
   return openAlone(files, path, NOTHING)
 }
@@ -129,7 +140,7 @@ export function makeLayer(
   const image =
     format === 'qcow2'
       ? openLayerAlone(files, path)
-      : openDisk(files, path, { format, writable: false, confirmed: allowed })
+      : openDisk(files, path, { format, writable: false, confirmed: allowed, isLocked: true })
   try {
     createOverlay(files, image, name, layerPath)
   } finally {

@@ -107,6 +107,7 @@ describe('what an image may name', () => {
       l1Position: 3 * 65536,
       refcountTablePosition: 65536,
       backing: { name, format },
+      encryption: null,
     })
     const bytes = new Uint8Array(4 * 65536)
     bytes.set(header)
@@ -184,6 +185,7 @@ describe('a raw disk told by its contents', () => {
       l1Position: 512,
       refcountTablePosition: 1024,
       backing: { name: '/etc/passwd', format: 'raw' },
+      encryption: null,
     }).slice(0, 512)
 
   it('cannot be made another format by what its guest writes', () => {

@@ -6,6 +6,7 @@ import { packedFormat } from '../packed-format.ts'
 import { type DiskImage, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { readUpTo } from './fields.ts'
 import { formatNamed, formatOfFile } from './formats.ts'
+import type { Keyring } from './luks/keyring.ts'
 import { GuardedImage } from './guarded-image.ts'
 
 export interface OpenDiskOptions {
@@ -18,12 +19,19 @@ export interface OpenDiskOptions {
   repairing?: boolean
   /** Files outside of an image's folder that the user allowed images to use. */
   confirmed?: readonly string[]
+  /** What opens encrypted images. */
+  keyring?: Keyring | null | undefined
+  /** Encrypted images are opened without it too, though not for their contents. */
+  isLocked?: boolean
 }
 
 /** Images in a chain of backing files at most: more than a machine may have snapshots in a row. */
 const MAX_CHAIN = 512
 
-/** Opens a disk in any format, with what it builds on. Throws `file-unusable`. */
+/**
+ * Opens a disk in any format, with what it builds on. Throws `file-unusable`, and `passphrase-missing` or
+ * `passphrase-wrong` for what is encrypted.
+ */
 export function openDisk(files: ImageFiles, path: string, options: OpenDiskOptions): DiskImage {
   return openLayer(files, path, options, [])
 }
@@ -35,7 +43,7 @@ function openLayer(
   options: OpenDiskOptions,
   above: readonly string[],
 ): DiskImage {
-  const { writable, repairing = false, confirmed = [] } = options
+  const { writable, repairing = false, confirmed = [], keyring = null, isLocked = false } = options
   const file = files.open(path, writable)
   try {
     if (above.includes(file.identity)) throw unusable(path, 'it is its own backing file, over others')
@@ -55,11 +63,13 @@ function openLayer(
       writable,
       repairing,
       confirmed,
+      keyring,
+      isLocked,
       openBacking: (name, backingFormat) =>
         openLayer(
           files,
           childPath(files, path, name, 'backing file', confirmed),
-          { format: backingFormat ?? 'auto', writable: false, confirmed },
+          { format: backingFormat ?? 'auto', writable: false, confirmed, keyring, isLocked },
           [...above, file.identity],
         ),
     })

@@ -5,7 +5,7 @@ import { createDisk } from './create-disk.ts'
 import { type DiskImage, FORMAT_NAMES, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { openDisk, type OpenDiskOptions } from './open-disk.ts'
 
-export interface OverlayOptions extends Pick<OpenDiskOptions, 'format' | 'confirmed'> {
+export interface OverlayOptions extends Pick<OpenDiskOptions, 'format' | 'confirmed' | 'keyring'> {
   /** What the overlay holds from earlier is thrown away. */
   isFresh: boolean
 }
@@ -18,13 +18,18 @@ export function openOverlay(
   files: ImageFiles,
   path: string,
   overlayPath: string,
-  { format, confirmed = [], isFresh }: OverlayOptions,
+  { format, confirmed = [], keyring, isFresh }: OverlayOptions,
 ): DiskImage {
   if (isFresh || files.realPath(overlayPath) === null)
-    makeOverlay(files, path, overlayPath, { format, confirmed })
+    makeOverlay(files, path, overlayPath, { format, confirmed, keyring })
   // Whoever asks for the overlay has chosen the disk below it, wherever that lies.
   const allowed = [...confirmed, resolve(path)]
-  const overlay = openDisk(files, overlayPath, { format: 'qcow2', writable: true, confirmed: allowed })
+  const overlay = openDisk(files, overlayPath, {
+    format: 'qcow2',
+    writable: true,
+    confirmed: allowed,
+    keyring,
+  })
   const below = overlay.backing?.name
   if (below !== undefined && files.realPath(below) === files.realPath(path)) return overlay
   overlay.close()
@@ -38,9 +43,9 @@ function makeOverlay(
   files: ImageFiles,
   path: string,
   overlayPath: string,
-  { format, confirmed }: Pick<OpenDiskOptions, 'format' | 'confirmed'>,
+  { format, confirmed, keyring }: Pick<OpenDiskOptions, 'format' | 'confirmed' | 'keyring'>,
 ): void {
-  const image = openDisk(files, path, { format, writable: false, ...(confirmed && { confirmed }) })
+  const image = openDisk(files, path, { format, writable: false, keyring, ...(confirmed && { confirmed }) })
   try {
     createOverlay(files, image, relative(dirname(resolve(overlayPath)), resolve(path)), overlayPath)
   } finally {

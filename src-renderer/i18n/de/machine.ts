@@ -213,6 +213,15 @@ export const machine: Record<keyof typeof english, string> = {
   'error.state.aborted': 'nicht an: sie brach ab',
   'error.state.inaccessible': 'nicht benutzbar',
   'error.file-unusable': 'Die Datei {path} ist nicht benutzbar: {reason}.',
+  'error.passphrase-missing':
+    'Das Abbild {path} ist verschlüsselt. Nach seiner Passphrase wird beim Start der Maschine gefragt; hier ist es nicht lesbar.',
+  'error.passphrase-wrong': 'Das ist nicht die Passphrase von {path}.',
+  'passphrase.title': 'Verschlüsselte Platte',
+  'passphrase.text':
+    'Die Platte {file} ist verschlüsselt. Ohne ihre Passphrase startet die Maschine nicht; sie wird nicht aufbewahrt.',
+  'passphrase.label': 'Passphrase',
+  'passphrase.wrong': 'Das ist nicht die Passphrase. Nichts wurde gestartet.',
+  'passphrase.start': 'Starten',
   'error.option-invalid': 'Die Einstellung „{option}“ ist nicht benutzbar: {reason}.',
   'error.accelerator-unusable': 'Die Maschine kann nicht mit {accelerator} laufen: {reason}.',
   'error.state-invalid': 'Der gesicherte Zustand ist nicht benutzbar: {reason}.',

@@ -209,6 +209,15 @@ export const machine = {
   'error.state.aborted': 'not running: it failed',
   'error.state.inaccessible': 'not usable',
   'error.file-unusable': 'The file {path} cannot be used: {reason}.',
+  'error.passphrase-missing':
+    'The image {path} is encrypted. Its passphrase is asked for when the machine starts; here it cannot be read.',
+  'error.passphrase-wrong': 'That is not the passphrase of {path}.',
+  'passphrase.title': 'Encrypted disk',
+  'passphrase.text':
+    'The disk {file} is encrypted. Its passphrase is needed to start the machine, and is not kept.',
+  'passphrase.label': 'Passphrase',
+  'passphrase.wrong': 'That is not the passphrase. Nothing was started.',
+  'passphrase.start': 'Start',
   'error.option-invalid': 'The setting “{option}” cannot be used: {reason}.',
   'error.accelerator-unusable': 'The machine cannot run under {accelerator}: {reason}.',
   'error.state-invalid': 'The saved state cannot be used: {reason}.',

@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { EngineError } from '../../../engine/base/errors.ts'
 import { DiskError } from '../../../engine/storage/block-image.ts'
 import type { DiskImage } from '../../../engine/storage/formats/disk-image.ts'
+import { createDisk } from '../../../engine/storage/formats/create-disk.ts'
+import { Keyring } from '../../../engine/storage/formats/luks/keyring.ts'
 import { openDisk } from '../../../engine/storage/formats/open-disk.ts'
 import { Mutator } from '../../support/storage/mutations.ts'
 import { qemuImgMissing } from '../../support/storage/qemu-img.ts'
@@ -31,10 +33,34 @@ const SEEDS: [format: string, options: string][] = [
   ['vmdk', 'subformat=twoGbMaxExtentSparse'],
   ['vhdx', 'block_size=1M'],
   ['parallels', ''],
+  ['luks', ''],
+  ['qcow2', 'encrypted'],
 ]
+
+/** What damage may make a passphrase take to try is bounded; the bound is lower here, for the sake of the number of cases. */
+const KEYRING = { newIterations: 1000, maxIterations: 100_000 }
+const PASSPHRASE = 'a passphrase'
+
+/** An encrypted image; QEMU's own take long to make, and the tests of interchange have shown that they are alike. */
+function encryptedSeed(format: 'luks' | 'qcow2'): SimulatedDisk {
+  const disk = new SimulatedDisk()
+  const keyring = new Keyring(PASSPHRASE, KEYRING)
+  createDisk(disk, '/seed/image', format, { sizeBytes: 3 * 1024 ** 2, encryption: keyring.newArea() })
+  const image = openDisk(disk, '/seed/image', { format, writable: true, keyring })
+  for (const [at, sectors] of [
+    [0, 8],
+    [2048, 400],
+    [5800, 16],
+  ] as const)
+    image.write(at, sectors, new Uint8Array(sectors * 512).fill(at))
+  image.flush()
+  image.close()
+  return disk
+}
 
 /** The disk with one seed's files, some of it written, and a backing file and a snapshot where there can be. */
 function seedDisk(format: string, options: string): SimulatedDisk {
+  if (format === 'luks' || (format === 'qcow2' && options === 'encrypted')) return encryptedSeed(format)
   const folder = fs.mkdtempSync(join(tmpdir(), 'vitrine-seed-'))
   try {
     const run = (...args: string[]) => execFileSync(args[0]!, args.slice(1), { cwd: folder, stdio: 'ignore' })
@@ -65,8 +91,10 @@ function seedDisk(format: string, options: string): SimulatedDisk {
 function use(disk: SimulatedDisk, path: string, writable: boolean, random: Random): string {
   let image: DiskImage
   try {
-    image = openDisk(disk, path, { format: 'auto', writable })
+    const keyring = new Keyring(PASSPHRASE, KEYRING)
+    image = openDisk(disk, path, { format: 'auto', writable, keyring })
   } catch (error) {
+    if (error instanceof EngineError && error.code === 'passphrase-wrong') return 'wrong passphrase'
     if (error instanceof EngineError && error.code === 'file-unusable') {
       expect(error.message).not.toMatch(/\n/)
       return 'refused'

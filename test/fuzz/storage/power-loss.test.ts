@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createDisk } from '../../../engine/storage/formats/create-disk.ts'
 import type { DiskImage, FormatName } from '../../../engine/storage/formats/disk-image.ts'
 import { Media } from '../../../engine/service/media/media.ts'
+import { Keyring } from '../../../engine/storage/formats/luks/keyring.ts'
 import { openDisk } from '../../../engine/storage/formats/open-disk.ts'
 import { type CrashPoint, crashPoints } from '../../support/storage/power-loss.ts'
 import { Random } from '../../support/storage/random.ts'
@@ -17,7 +18,11 @@ interface Kind {
   clusterBytes?: number
   /** Over another image that has contents. */
   backed?: boolean
+  encrypted?: boolean
 }
+
+/** Keys that were found once are found at once: each point opens the image anew. */
+const KEYRING = new Keyring('a passphrase', { newIterations: 1000 })
 
 const KINDS: Kind[] = [
   { format: 'raw' },
@@ -25,6 +30,8 @@ const KINDS: Kind[] = [
   { format: 'qcow2', clusterBytes: 512 },
   { format: 'qcow2', variant: 'v2', clusterBytes: 4096 },
   { format: 'qcow2', clusterBytes: 4096, backed: true },
+  { format: 'qcow2', encrypted: true },
+  { format: 'qcow2', clusterBytes: 4096, backed: true, encrypted: true },
   { format: 'vdi' },
   { format: 'vdi', backed: true },
   { format: 'vhd' },
@@ -80,26 +87,27 @@ const baseTag = (backed: boolean, sector: number): number =>
 const tagged = (count: number, tag: number): Uint8Array =>
   new Uint8Array(new Uint32Array((count * 512) / 4).fill(tag).buffer)
 
-function newDisk({ format, variant, clusterBytes, backed }: Kind): SimulatedDisk<Note> {
+function newDisk({ format, variant, clusterBytes, backed, encrypted }: Kind): SimulatedDisk<Note> {
   const disk = new SimulatedDisk<Note>()
   const sizeBytes = SECTORS * 512
+  const encryption = encrypted ? KEYRING.newArea() : undefined
   let base: DiskImage | null = null
   if (backed) {
-    createDisk(disk, BASE, format, { sizeBytes, clusterBytes })
-    const image = openDisk(disk, BASE, { format, writable: true })
+    createDisk(disk, BASE, format, { sizeBytes, clusterBytes, encryption })
+    const image = openDisk(disk, BASE, { format, writable: true, keyring: KEYRING })
     for (let sector = 0; sector < SECTORS; sector += 7)
       image.write(sector, 1, tagged(1, baseTag(true, sector)))
     image.flush()
     image.close()
-    base = openDisk(disk, BASE, { format, writable: false })
+    base = openDisk(disk, BASE, { format, writable: false, keyring: KEYRING })
   }
   const backing = base ? { name: 'base', format, image: base } : undefined
-  createDisk(disk, PATH, format, { sizeBytes, variant, clusterBytes, backing })
+  createDisk(disk, PATH, format, { sizeBytes, variant, clusterBytes, backing, encryption })
   return disk.copy()
 }
 
 const open = (disk: SimulatedDisk<Note>, { format }: Kind): DiskImage =>
-  openDisk(disk, PATH, { format, writable: true })
+  openDisk(disk, PATH, { format, writable: true, keyring: KEYRING })
 
 /** Writes here and there, some of it over what was written before, and flushes now and then. */
 function runProgram(disk: SimulatedDisk<Note>, kind: Kind, random: Random, oracle: Oracle): void {
@@ -189,8 +197,14 @@ function expectRepairable(kind: Kind, point: CrashPoint<Note>, random: Random, o
   return tried
 }
 
-const title = ({ format, variant, clusterBytes, backed }: Kind): string =>
-  [format, variant, clusterBytes && `in clusters of ${clusterBytes}`, backed && 'over another']
+const title = ({ format, variant, clusterBytes, backed, encrypted }: Kind): string =>
+  [
+    encrypted && 'encrypted',
+    format,
+    variant,
+    clusterBytes && `in clusters of ${clusterBytes}`,
+    backed && 'over another',
+  ]
     .filter(Boolean)
     .join(' ')
 
@@ -235,8 +249,8 @@ describe('the power fails', () => {
       image.close()
       const disk = start.copy()
       const media = new Media(disk)
-      for (const _ of media.compact(PATH, false));
-      for (const _ of media.convert(PATH, '/disk/b', { format: 'qcow2' }));
+      for (const _ of media.compact(PATH, false, { keyring: KEYRING }));
+      for (const _ of media.convert(PATH, '/disk/b', { format: 'qcow2' }, { keyring: KEYRING }));
       let tried = 0
       for (const { disk: after } of crashPoints(start.copy(), disk.log, random, 1)) {
         if (tried++ % 5 !== 0) continue
@@ -245,7 +259,7 @@ describe('the power fails', () => {
           ['/disk/b', 'qcow2'],
         ] as const) {
           if (after.realPath(path) === null) continue
-          const found = openDisk(after, path, { format, writable: false })
+          const found = openDisk(after, path, { format, writable: false, keyring: KEYRING })
           expect(Buffer.compare(readAll(found), contents)).toBe(0)
           found.close()
         }

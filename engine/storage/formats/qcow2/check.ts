@@ -47,6 +47,7 @@ export function checkQcow2(parts: Parts, repair: boolean): CheckReport {
     useTables(viewOf(table))
   }
   if (header.snapshotTable) use(header.snapshotTable.position, header.snapshotTable.bytes)
+  if (header.encryption) use(header.encryption.position, header.encryption.bytes)
   use(header.l1Position, Math.max(1, l1.byteLength))
   useTables(l1)
 

@@ -1,6 +1,7 @@
 import { type HostFile, unusable } from '../../host-file.ts'
 import type { InternalSnapshot } from '../disk-image.ts'
 import { asciiAt, readPart, readU64, readUpTo, viewOf } from '../fields.ts'
+import { MAX_LUKS_AREA_BYTES } from '../luks/header.ts'
 
 /** The header of a qcow2 file, checked. Source: QEMU, docs/interop/qcow2.txt. */
 export interface Qcow2Header {
@@ -21,6 +22,8 @@ export interface Qcow2Header {
   backingFile: string | null
   backingFormat: string | null
   snapshots: SnapshotEntry[]
+  /** Where the header of its encryption lies, as LUKS has it; null when it is not encrypted. */
+  encryption: { position: number; bytes: number } | null
   /** Where their table lies, if there are any. */
   snapshotTable: { position: number; bytes: number } | null
 }
@@ -46,6 +49,9 @@ const INCOMPATIBLE: [bit: bigint, what: string][] = [
   [16n, 'has subclusters (extended L2 entries)'],
 ]
 export const BACKING_FORMAT_EXTENSION = 0xe2792aca
+/** Full disk encryption header pointer. */
+export const ENCRYPTION_EXTENSION = 0x0537be77
+const METHOD_LUKS = 2
 
 /** Throws `file-unusable`. */
 export function readQcow2Header(file: HostFile): Qcow2Header {
@@ -65,8 +71,12 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
     if (value % clusterBytes !== 0) throw wrong(`${what} at ${value}, which is within a cluster`)
     return value
   }
-  if (view.getUint32(32) !== 0)
-    throw unusable(file.path, 'it is encrypted; decrypt it with qemu-img convert first')
+  const method = view.getUint32(32)
+  if (method !== 0 && method !== METHOD_LUKS)
+    throw unusable(
+      file.path,
+      'it is encrypted by the old method of QEMU, which is not safe; convert it with qemu-img',
+    )
   const sizeBytes = readU64(file, view, 24, false, 'its disk size')
   const l1Entries = view.getUint32(36)
   const l1Needed = Math.ceil(sizeBytes / (clusterBytes * (clusterBytes / 8)))
@@ -104,6 +114,7 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
     hasAutoclearFeatures: version === 3 && view.getBigUint64(88) !== 0n,
     backingFile: readBackingFile(file, view, clusterBytes),
     backingFormat: readBackingFormat(file, headerBytes, clusterBytes),
+    encryption: method === METHOD_LUKS ? readEncryption(file, headerBytes, clusterBytes) : null,
     ...readSnapshots(file, view, clusterBytes),
   }
 }
@@ -117,8 +128,32 @@ function readBackingFile(file: HostFile, view: DataView, clusterBytes: number): 
   return Buffer.from(readPart(file, at, length, 'backing file name')).toString('utf8')
 }
 
-/** Extensions follow the header: type, length, data padded to 8 bytes; type 0 ends them. */
 function readBackingFormat(file: HostFile, start: number, clusterBytes: number): string | null {
+  const data = readExtension(file, start, clusterBytes, BACKING_FORMAT_EXTENSION)
+  return data && asciiAt(data, 0, Math.min(data.length, 64))
+}
+
+function readEncryption(
+  file: HostFile,
+  start: number,
+  clusterBytes: number,
+): { position: number; bytes: number } {
+  const data = readExtension(file, start, clusterBytes, ENCRYPTION_EXTENSION)
+  if (data?.length !== 16) throw unusable(file.path, 'it is encrypted, and where its keys lie is missing')
+  const position = readU64(file, viewOf(data), 0, false, 'the position of its keys')
+  const bytes = readU64(file, viewOf(data), 8, false, 'the size of its keys')
+  if (position % clusterBytes !== 0 || bytes > MAX_LUKS_AREA_BYTES || position + bytes > file.size)
+    throw unusable(file.path, 'the place of its keys is damaged')
+  return { position, bytes }
+}
+
+/** Extensions follow the header: type, length, data padded to 8 bytes; type 0 ends them. */
+function readExtension(
+  file: HostFile,
+  start: number,
+  clusterBytes: number,
+  wanted: number,
+): Uint8Array | null {
   const area = readUpTo(file, 0, Math.min(clusterBytes, 65536))
   const view = viewOf(area)
   for (let at = start; at + 8 <= area.length;) {
@@ -126,7 +161,7 @@ function readBackingFormat(file: HostFile, start: number, clusterBytes: number):
     const length = view.getUint32(at + 4)
     if (type === 0) break
     if (length > area.length - at - 8) throw unusable(file.path, 'a header extension is cut short')
-    if (type === BACKING_FORMAT_EXTENSION) return asciiAt(area, at + 8, Math.min(length, 64))
+    if (type === wanted) return area.subarray(at + 8, at + 8 + length)
     at += 8 + Math.ceil(length / 8) * 8
   }
   return null
@@ -179,6 +214,7 @@ export interface NewHeader {
   l1Position: number
   refcountTablePosition: number
   backing: { name: string; format: string } | null
+  encryption: { position: number; bytes: number } | null
 }
 
 /** The first cluster of a new image, with reference counts of 16 bits. */
@@ -198,6 +234,14 @@ export function encodeHeader(header: NewHeader): Uint8Array {
     view.setUint32(96, 4)
     view.setUint32(100, V3_HEADER_BYTES)
     at = V3_HEADER_BYTES
+  }
+  if (header.encryption) {
+    view.setUint32(32, METHOD_LUKS)
+    view.setUint32(at, ENCRYPTION_EXTENSION)
+    view.setUint32(at + 4, 16)
+    view.setBigUint64(at + 8, BigInt(header.encryption.position))
+    view.setBigUint64(at + 16, BigInt(header.encryption.bytes))
+    at += 24
   }
   if (!header.backing) return bytes
   const format = Buffer.from(header.backing.format, 'latin1')

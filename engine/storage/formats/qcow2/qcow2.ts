@@ -8,7 +8,9 @@ import {
   type OpenContext,
   SECTOR_BYTES,
 } from '../disk-image.ts'
-import { viewOf } from '../fields.ts'
+import { readPadded, viewOf } from '../fields.ts'
+import { LUKS_HEADER_BYTES, type LuksHeader, readLuksHeader } from '../luks/header.ts'
+import { encryptionOf, unlock } from '../luks/luks.ts'
 import { MappedImage } from '../mapped-image.ts'
 import { Qcow2Map } from './cluster-map.ts'
 import { encodeHeader, MAX_L1_BYTES, type Qcow2Header, QCOW2_MAGIC, readQcow2Header } from './header.ts'
@@ -24,7 +26,7 @@ export const qcow2: DiskFormat = {
 
   open: (file, context) => openQcow2(file, context).image,
 
-  create(file, { sizeBytes, variant, clusterBytes = DEFAULT_CLUSTER_BYTES, backing }) {
+  create(file, { sizeBytes, variant, clusterBytes = DEFAULT_CLUSTER_BYTES, backing, encryption }) {
     const clusterBits = Math.log2(clusterBytes)
     if (!Number.isInteger(clusterBits) || clusterBits < 9 || clusterBits > 21)
       throw unusable(
@@ -33,12 +35,14 @@ export const qcow2: DiskFormat = {
       )
     const l1Entries = Math.max(1, Math.ceil(sizeBytes / (clusterBytes * (clusterBytes / 8))))
     const l1Clusters = Math.ceil((l1Entries * 8) / clusterBytes)
-    // Header, refcount table, blocks of counts of 16 bits, L1 table.
+    const keyClusters = Math.ceil((encryption?.area.length ?? 0) / clusterBytes)
+    // Header, refcount table, blocks of counts of 16 bits, L1 table, keys.
     let blocks = 1
-    while (blocks * (clusterBytes / 2) < 2 + blocks + l1Clusters) blocks++
+    while (blocks * (clusterBytes / 2) < 2 + blocks + l1Clusters + keyClusters) blocks++
     if (l1Entries * 8 > MAX_L1_BYTES || blocks > clusterBytes / 8)
       throw unusable(file.path, 'the disk is too large for clusters of this size; take larger ones')
-    const total = 2 + blocks + l1Clusters
+    const keysAt = (2 + blocks + l1Clusters) * clusterBytes
+    const total = 2 + blocks + l1Clusters + keyClusters
     const tableAt = clusterBytes
     const blockAt = 2 * clusterBytes
     const start = new Uint8Array(total * clusterBytes)
@@ -52,19 +56,24 @@ export const qcow2: DiskFormat = {
         l1Position: (2 + blocks) * clusterBytes,
         refcountTablePosition: tableAt,
         backing: backing ? { name: backing.name, format: qemuName(backing.format) } : null,
+        encryption: encryption ? { position: keysAt, bytes: encryption.area.length } : null,
       }),
     )
     for (let block = 0; block < blocks; block++)
       view.setBigUint64(tableAt + block * 8, BigInt(blockAt + block * clusterBytes))
     for (let cluster = 0; cluster < total; cluster++) view.setUint16(blockAt + cluster * 2, 1)
+    if (encryption) start.set(encryption.area, keysAt)
     file.writeAt(0, start)
   },
 
   compressor(file, request, files) {
+    if (request.encryption) throw unusable(file.path, 'an image is either compressed or encrypted')
     this.create!(file, request, files)
     const { image, map, header } = openQcow2(file, {
       writable: true,
       repairing: false,
+      keyring: null,
+      isLocked: false,
       openBacking: () => {
         throw unusable(file.path, 'a compressed image stands alone')
       },
@@ -89,18 +98,20 @@ export const qcow2: DiskFormat = {
 
 function openQcow2(
   file: HostFile,
-  context: Pick<OpenContext, 'writable' | 'repairing' | 'openBacking'>,
+  context: Pick<OpenContext, 'writable' | 'repairing' | 'openBacking' | 'keyring' | 'isLocked'>,
 ): { image: DiskImage; map: Qcow2Map; header: Qcow2Header } {
   const header = readQcow2Header(file)
   if (header.sizeBytes % SECTOR_BYTES !== 0)
     throw unusable(file.path, `its disk size of ${header.sizeBytes} bytes is not a multiple of 512`)
   if (context.writable && header.isCorrupt && !context.repairing)
     throw unusable(file.path, 'its tables were found damaged; check it with repair, or open it read-only')
+  const keys = header.encryption && readKeys(file, header.encryption)
+  const data = keys ? unlock(file, keys.header, { position: keys.position, start: 0 }, context) : file
   const map = new Qcow2Map(file, header)
   const { backingFile, backingFormat } = header
   const backing = backingFile === null ? null : context.openBacking(backingFile, formatOf(backingFormat))
   const image = new MappedImage(
-    file,
+    data,
     map,
     header.sizeBytes / SECTOR_BYTES,
     2 ** header.clusterBits,
@@ -117,6 +128,7 @@ function openQcow2(
         stateBytes,
       })),
       files: [file.path],
+      encryption: keys ? encryptionOf(file, keys.header, keys) : undefined,
     },
     backing,
   )
@@ -126,6 +138,16 @@ function openQcow2(
     throw unusable(file.path, 'it was not closed properly and cannot be repaired; open it read-only')
   }
   return { image, map, header }
+}
+
+/** Sectors are encrypted by their place in the file, so that all that an image needs to know lies in clear. */
+function readKeys(
+  file: HostFile,
+  { position, bytes }: { position: number; bytes: number },
+): { header: LuksHeader; position: number; bytes: number } {
+  const start = new Uint8Array(Math.min(bytes, LUKS_HEADER_BYTES))
+  readPadded(file, position, start)
+  return { header: readLuksHeader(file.path, start), position, bytes }
 }
 
 /** What QEMU calls a format. */

@@ -1,6 +1,6 @@
 import { type HostFile, unusable } from '../../host-file.ts'
 import { readUpTo, viewOf } from '../fields.ts'
-import { BACKING_FORMAT_EXTENSION, readQcow2Header } from './header.ts'
+import { BACKING_FORMAT_EXTENSION, ENCRYPTION_EXTENSION, readQcow2Header } from './header.ts'
 
 /** One write of a sector is on a disk whole or not at all. */
 const SECTOR = 512
@@ -20,8 +20,7 @@ export function rebaseQcow2(file: HostFile, backing: { name: string; format: str
   const view = viewOf(sector)
   const start = header.version === 3 ? view.getUint32(100) : 72
   if (2 ** header.clusterBits < 4096) throw unusable(file.path, 'its clusters are too small for another name')
-  const oldFormatBytes = view.getUint32(start) === BACKING_FORMAT_EXTENSION ? view.getUint32(start + 4) : 0
-  const end = start + (oldFormatBytes ? 8 + Math.ceil(oldFormatBytes / 8) * 8 : 0)
+  const { end, encryption } = knownExtensions(sector, start)
   if (end + 8 > SECTOR || view.getUint32(end) !== 0)
     throw unusable(file.path, 'its header was written by another program')
   const name = Buffer.from(backing.name, 'utf8')
@@ -36,11 +35,28 @@ export function rebaseQcow2(file: HostFile, backing: { name: string; format: str
   file.sync()
 
   sector.fill(0, start)
-  view.setUint32(start, BACKING_FORMAT_EXTENSION)
-  view.setUint32(start + 4, format.length)
-  sector.set(format, start + 8)
+  sector.set(encryption, start)
+  const formatAt = start + encryption.length
+  view.setUint32(formatAt, BACKING_FORMAT_EXTENSION)
+  view.setUint32(formatAt + 4, format.length)
+  sector.set(format, formatAt + 8)
   view.setBigUint64(8, BigInt(place))
   view.setUint32(16, name.length)
   file.writeAt(0, sector)
   file.sync()
+}
+
+/** Where the extensions that this program writes end, and the one that says where the keys lie. */
+function knownExtensions(sector: Uint8Array, start: number): { end: number; encryption: Uint8Array } {
+  const view = viewOf(sector)
+  let encryption: Uint8Array = new Uint8Array(0)
+  let end = start
+  while (end + 8 <= SECTOR) {
+    const type = view.getUint32(end)
+    if (type !== BACKING_FORMAT_EXTENSION && type !== ENCRYPTION_EXTENSION) break
+    const next = end + 8 + Math.ceil(view.getUint32(end + 4) / 8) * 8
+    if (type === ENCRYPTION_EXTENSION) encryption = sector.slice(end, next)
+    end = next
+  }
+  return { end, encryption }
 }
