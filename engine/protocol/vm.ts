@@ -108,6 +108,8 @@ export const VmSummary = v.object({
   group: v.string(),
   tags: v.array(v.string()),
   notes: v.string(),
+  /** Its folder, of a machine that was added where it is. */
+  elsewhere: v.optional(v.string()),
   template: v.boolean(),
   display: VmDisplay,
   execution: VmExecution,

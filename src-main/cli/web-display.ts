@@ -104,6 +104,8 @@ export class WebDisplay {
         writeDriveFile: never,
         planImport: never,
         importMachine: never,
+        planFolder: never,
+        addFolder: never,
         planExport: never,
         exportMachine: never,
         beginFolder: never,

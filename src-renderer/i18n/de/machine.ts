@@ -226,6 +226,13 @@ export const machine: Record<keyof typeof english, string> = {
   'error.vm-inaccessible': 'Die Maschine ist nicht benutzbar: {reason}.',
   'error.vm-busy': 'Die Maschine ist {state}.',
   'error.vm-locked': 'Ein anderes Programm betreibt diese Maschine: {holder}.',
+  'error.machine-folder-unusable': 'Das ist kein Ordner einer Maschine, der benutzbar wäre: {reason}.',
+  'error.machine-folder-known': 'Diese Maschine ist schon in der Bibliothek: {name}.',
+  'error.machine-folder-inside':
+    '{path} liegt innerhalb der Bibliothek; nur eine Kopie davon lässt sich aufnehmen.',
+  'error.machine-folder-outside':
+    'Sie benutzt {path}, das nicht in ihrem Ordner ist. Nehmen Sie sie an ihrem Ort auf oder legen Sie die Datei in den Ordner.',
+  'error.machine-folder-elsewhere': 'Der Ordner, den Sie gegeben haben, liegt nicht unter {path}.',
   'error.image-unknown': 'Dieses Abbild ist nicht mehr da. Bitte neu wählen.',
   'error.file-not-chosen': 'Die Datei {path} wurde nicht hier gewählt. Bitte neu wählen.',
   'error.not-in-library':

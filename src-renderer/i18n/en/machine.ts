@@ -222,6 +222,12 @@ export const machine = {
   'error.vm-inaccessible': 'The machine cannot be used: {reason}.',
   'error.vm-busy': 'The machine is {state}.',
   'error.vm-locked': 'Another program runs this machine: {holder}.',
+  'error.machine-folder-unusable': 'It is no folder of a machine that can be used: {reason}.',
+  'error.machine-folder-known': 'This machine is in the library already: {name}.',
+  'error.machine-folder-inside': '{path} lies inside of the library; only a copy of it can be added.',
+  'error.machine-folder-outside':
+    'It uses {path}, which is not in its folder. Add it where it is, or put the file into the folder.',
+  'error.machine-folder-elsewhere': 'The folder that you gave does not lie at {path}.',
   'error.image-unknown': 'This image is no longer there. Please choose it again.',
   'error.file-not-chosen': 'The file {path} was not chosen here. Please choose it again.',
   'error.not-in-library': 'This machine was started from the command line and is in no library.',
