@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { DriveContents, DriveEntry, DrivePlace, DriveTree, FilePiece } from './drive-files.ts'
+import { HostActivity } from './host-activity.ts'
 import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB } from './machine-config.ts'
 import { FolderReport, FolderSource, FolderWish } from './machine-folder.ts'
 import {
@@ -87,6 +88,8 @@ export const hostContract = {
     images: { params: nothing, result: v.array(ImageChoice) },
     presets: { params: nothing, result: v.array(Preset) },
     host: { params: nothing, result: HostInfo },
+    /** What it and the machines that run are busy with. */
+    activity: { params: nothing, result: HostActivity },
     create: { params: NewVm, result: VmSummary },
     settings: { params: one, result: VmSettings },
     /**

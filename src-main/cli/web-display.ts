@@ -74,6 +74,7 @@ export class WebDisplay {
         images: () => [],
         presets: () => [],
         host: never,
+        activity: never,
         create: never,
         settings: never,
         change: never,

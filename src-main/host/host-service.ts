@@ -28,6 +28,7 @@ import { ExportDesk, type ExportCall } from './export-desk.ts'
 import { faultText } from './fault-text.ts'
 import { FilesDesk, type FilesCall } from './files-desk.ts'
 import { FolderDesk, type FolderCall } from './folder-desk.ts'
+import { hostActivity } from './host-activity.ts'
 import { Images } from './images.ts'
 import { ImportDesk, type ImportCall } from './import-desk.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
@@ -222,6 +223,7 @@ export class HostService<P extends VmProcess> {
       processors: cpus().length,
       platform: process.platform,
     }),
+    activity: () => hostActivity(this.supervisor),
     create: (wish) => this.#create(wish),
     settings: async ({ id }) => {
       const { version: _, snapshots: __, ...settings } = await this.library.get(id)

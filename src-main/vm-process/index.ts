@@ -37,6 +37,10 @@ async function openSerial(
 
 const priority = new ProcessPriority()
 const host: VmHost = {
+  usage() {
+    const { user, system } = process.cpuUsage()
+    return { cpuMs: (user + system) / 1000, memoryBytes: process.memoryUsage.rss() }
+  },
   openSerial,
   readFile,
   writeFile: writeFileAtomically,
