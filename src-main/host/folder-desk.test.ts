@@ -26,13 +26,17 @@ let client: RpcClient<HostContract>
 beforeEach(async () => {
   root = await realpath(await mkdtemp(join(tmpdir(), 'vitrine-folders-')))
   library = join(root, 'library')
+  await openHost()
+})
+
+async function openHost(): Promise<void> {
   host = await HostService.open(library, () => {
     throw new Error('no machine is started here')
   })
   const [near, far] = channelPair()
   host.serve(far)
   client = new RpcClient<HostContract>(hostContract, near)
-})
+}
 afterEach(async () => {
   await host.close()
   await rm(root, { recursive: true })
@@ -81,10 +85,13 @@ describe('the folder of a machine', () => {
     await client.call('change', { id: vm.id, settings: { ...settings, notes: 'changed' } })
     expect(await readFile(join(folder, 'vm.json'), 'utf8')).toContain('changed')
     await client.call('remove', { id: vm.id, files: 'delete' })
-    await host.close() // which is when what was removed would go for good, at the latest
-    expect((await readdir(folder)).toSorted()).toEqual(['.lock.old', 'disk.img', 'logs', 'vm.json'])
     await client.call('putBack', { id: vm.id })
     expect((await client.call('list', undefined)).map(({ id }) => id)).toContain('old-games')
+    await client.call('remove', { id: vm.id, files: 'delete' })
+    await host.close()
+    await openHost() // which deletes for good what was removed
+    expect(await readdir(join(library, 'removed'))).toEqual([])
+    expect((await readdir(folder)).toSorted()).toEqual(['.lock.old', 'disk.img', 'logs', 'vm.json'])
   })
 
   it('is listed with the reason while it is not there', async () => {
