@@ -14,6 +14,7 @@ const SOURCES = [
   'tools',
   'resources',
   'docs/user-guide.md',
+  'docs/user-guide.de.md',
   'electron.vite.config.ts',
   'package.json',
 ]

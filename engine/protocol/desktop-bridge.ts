@@ -12,6 +12,10 @@ export interface DesktopBridge {
   pickImage(purpose: ImagePurpose): Promise<BridgeAnswer>
   /** Takes in a file that was dropped on the window. The value is an image. */
   dropImage(file: unknown): Promise<BridgeAnswer>
+  /** Shows the system's dialog for a folder. The value is its id, or null when the user chose none. */
+  pickFolder(): Promise<BridgeAnswer>
+  /** Takes in a folder that was dropped on the window. The value is its id. */
+  dropFolder(file: unknown): Promise<BridgeAnswer>
 }
 
 export type BridgeAnswer = { value: unknown } | { error: { code: string; details: Record<string, unknown> } }

@@ -1,6 +1,8 @@
 import * as v from 'valibot'
 import { DriveContents, DriveEntry, DrivePlace, DriveTree, FilePiece } from './drive-files.ts'
+import { HostActivity } from './host-activity.ts'
 import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB, Secrets } from './machine-config.ts'
+import { FolderReport, FolderSource, FolderWish } from './machine-folder.ts'
 import {
   EXPORT_PLANS,
   ExportPlan,
@@ -14,7 +16,6 @@ import {
   ImportSource,
   ImportWish,
   MediaComparison,
-  TaskProgress,
 } from './media.ts'
 import { Preset } from './preset.ts'
 import type { Contract } from './rpc.ts'
@@ -87,6 +88,8 @@ export const hostContract = {
     images: { params: nothing, result: v.array(ImageChoice) },
     presets: { params: nothing, result: v.array(Preset) },
     host: { params: nothing, result: HostInfo },
+    /** What it and the machines that run are busy with. */
+    activity: { params: nothing, result: HostActivity },
     create: { params: NewVm, result: VmSummary },
     settings: { params: one, result: VmSettings },
     /**
@@ -165,6 +168,10 @@ export const hostContract = {
     /** What a machine of another program would become; nothing is written. Throws `file-unusable`. */
     planImport: { params: ImportSource, result: ImportReport },
     importMachine: { params: ImportWish, result: VmSummary },
+    /** What is in the folder of a machine; nothing is written. Throws `machine-folder-unusable`, `machine-folder-known`. */
+    planFolder: { params: FolderSource, result: FolderReport },
+    /** Puts such a folder into the library: a copy of it, or where it is. */
+    addFolder: { params: FolderWish, result: VmSummary },
     /** What another program would not have in the same way; nothing is written. Throws `vm-busy`. */
     planExport: {
       params: v.strictObject({ id: VmId, kind: v.picklist(EXPORT_PLANS) }),
@@ -188,8 +195,6 @@ export const hostContract = {
   },
   notices: {},
   events: {
-    /** Of a call that was given the name of a task; a few times a second at most. */
-    progress: TaskProgress,
     changed: VmSummary,
     removed: one,
     /** A file of the host failed a machine that runs. The same one is told once a minute at most. */

@@ -5,11 +5,6 @@ import { VmId, VmName } from './vm.ts'
 
 export const ImageId = v.pipe(v.string(), v.maxLength(300))
 const name = v.pipe(v.string(), v.nonEmpty(), v.maxLength(4096), v.excludes('\0'))
-/** By which the caller knows what is told of the progress of a call. */
-const TaskName = v.pipe(v.string(), v.regex(/^[\w-]{1,40}$/))
-
-/** How far a call is, 0 to 1. */
-export const TaskProgress = v.object({ task: v.string(), part: v.number() })
 
 /** A configuration of another program as an image, and images for files that it names and does not have beside it. */
 export const ImportSource = v.strictObject({
@@ -18,7 +13,7 @@ export const ImportSource = v.strictObject({
 })
 export type ImportSource = v.InferOutput<typeof ImportSource>
 
-export const ImportWish = v.strictObject({ source: ImportSource, name: VmName, task: TaskName })
+export const ImportWish = v.strictObject({ source: ImportSource, name: VmName })
 
 /** What an account of an import may say: why something is not what it was, or what it is here. */
 const IMPORT_PHRASES = [
@@ -130,7 +125,7 @@ export const ExportPlan = v.object({
 })
 export type ExportPlan = v.InferOutput<typeof ExportPlan>
 
-export const ExportWish = v.strictObject({ id: VmId, kind: v.picklist(EXPORT_KINDS), task: TaskName })
+export const ExportWish = v.strictObject({ id: VmId, kind: v.picklist(EXPORT_KINDS) })
 
 export const ExportResult = v.object({
   /** On the host. */
@@ -141,7 +136,7 @@ export const ExportResult = v.object({
 export type ExportResult = v.InferOutput<typeof ExportResult>
 
 /** A folder of the user's that is on its way to the host, by the id that the host gave it. */
-const FolderId = v.pipe(v.string(), v.regex(/^[0-9a-f]{24}$/))
+export const FolderId = v.pipe(v.string(), v.regex(/^[0-9a-f]{24}$/))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))
 
 /** A piece of a file in a folder that is on its way; the pieces of one come in order. */
@@ -177,7 +172,6 @@ export const FolderMedium = v.strictObject({
   label: v.pipe(v.string(), v.maxLength(80)),
   /** Of a disk; as large as it takes and half as much again when null. */
   sizeMiB: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(131_072))),
-  task: TaskName,
 })
 export type FolderMedium = v.InferOutput<typeof FolderMedium>
 
@@ -197,7 +191,6 @@ export const MediaComparison = v.strictObject({
   after: MediumSide,
   /** Of each, by number; null where there is only one volume. */
   partition: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))),
-  task: TaskName,
 })
 
 export const FileChanges = v.object({

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { TimeScale, VmExecution } from './execution.ts'
 import { LAYOUT_NAMES } from './keyboard-layouts.ts'
+import { VmUsage } from './host-activity.ts'
 import { DiskLayer, MachineConfig, Secrets } from './machine-config.ts'
 import type { Contract } from './rpc.ts'
 import { SerialLinkTarget } from './serial-target.ts'
@@ -57,6 +58,8 @@ export const vmContract = {
     thaw: { params: nothing, result: nothing },
     /** Writes the state that was noted last to a file, while the machine may run. Says how long it stood. */
     keepState: { params: v.strictObject({ path: v.string() }), result: v.object({ stoodMs: v.number() }) },
+    /** What it takes of the host, and what it does. */
+    usage: { params: nothing, result: VmUsage },
     /** A small picture of the screen as PNG, in base64. */
     thumbnail: { params: nothing, result: v.string() },
     insert: { params: v.strictObject({ drive, path: v.string(), readonly: v.boolean() }), result: nothing },

@@ -108,6 +108,8 @@ export const VmSummary = v.object({
   group: v.string(),
   tags: v.array(v.string()),
   notes: v.string(),
+  /** Its folder, of a machine that was added where it is. */
+  elsewhere: v.optional(v.string()),
   template: v.boolean(),
   display: VmDisplay,
   execution: VmExecution,
@@ -167,9 +169,13 @@ export const VmStats = v.object({
   /** Over the last second. */
   instructionsPerSecond: count,
   guestNs: count,
+  /** When this was so, by a clock of the host that only goes forward: rates go by it, not by when a report arrives. */
+  hostNs: count,
   /** Part of the last second in which the guest did not sleep, 0 to 1. */
   busy: count,
   framesPerSecond: count,
+  /** Frames drawn for windows, since it was started. */
+  frames: count,
   exits: counters,
   interrupts: counters,
   lines: counters,

@@ -321,10 +321,13 @@ export class MachineLoop {
   #stats(): VmStats {
     const stats = this.machine.stats()
     const last = this.#lastStats
-    const spanNs = Math.max(1, this.host.nowNs() - last.atNs)
+    const hostNs = this.host.nowNs()
+    const spanNs = Math.max(1, hostNs - last.atNs)
     const perSecond = (count: number) => Math.max(0, (count * 1e9) / spanNs)
     return {
       ...stats,
+      hostNs,
+      frames: this.#frames,
       instructionsPerSecond: perSecond(stats.instructions - last.instructions),
       busy: Math.min(1, Math.max(0, 1 - (this.#sleptNs - last.sleptNs) / spanNs)),
       framesPerSecond: perSecond(this.#frames - last.frames),

@@ -130,6 +130,7 @@ const HOST: VmHost = {
   readFile: () => Promise.reject(new Error('there is no such file')),
   writeFile: () => Promise.reject(new Error('nothing is written here')),
   setPriority: () => {},
+  usage: () => ({ cpuMs: 0, memoryBytes: 0 }),
 }
 
 describe('vm service', () => {

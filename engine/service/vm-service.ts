@@ -29,6 +29,8 @@ export interface VmHost {
   begin(): void
   /** Throws `option-invalid`. Null for a port that leads nowhere. */
   openSerial(target: SerialLinkTarget, toGuest: (bytes: Uint8Array) => void): Promise<SerialLink | null>
+  /** Processor time that the process has taken, and memory that it holds. */
+  usage(): { cpuMs: number; memoryBytes: number }
   /** Ranks the process for the host's scheduler. Throws `priority-refused`. */
   setPriority(priority: VmExecution['priority']): void
   readFile(path: string): Promise<Uint8Array>
@@ -150,6 +152,19 @@ export class VmService {
         this.#capture = null
         await this.host.writeFile(path, await packCapture(capture, task))
         return { stoodMs: this.#stoodMs }
+      },
+      usage: async () => {
+        const { frames, instructions, lines, drives } = await this.#running.ask('stats')
+        const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0)
+        return {
+          ...this.host.usage(),
+          atMs: performance.now(),
+          bytesRead: sum(drives.map(({ bytesRead }) => bytesRead)),
+          bytesWritten: sum(drives.map(({ bytesWritten }) => bytesWritten)),
+          frames,
+          interrupts: sum(Object.values(lines)),
+          instructions,
+        }
       },
       thumbnail: async () => thumbnail(await this.#running.ask('picture')).toString('base64'),
       insert: ({ drive, path, readonly }) => this.#running.ask('insert', drive, path, { readonly }),

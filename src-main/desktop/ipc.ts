@@ -90,6 +90,21 @@ export function answerWindow(host: HostService<UtilityVmProcess>): void {
     return host.images.pick(path)
   })
 
+  handle('folder:drop', async (_event, path): Promise<string> => {
+    if (typeof path !== 'string' || !isAbsolute(path)) throw new RpcError('refused')
+    return host.folders.pick(path)
+  })
+
+  handle('folder:pick', async (event): Promise<string | null> => {
+    const window = BrowserWindow.fromWebContents(event.sender)
+    if (!window) return null
+    const { filePaths } = await dialog.showOpenDialog(window, {
+      title: 'Choose the folder of a machine',
+      properties: ['openDirectory'],
+    })
+    return filePaths[0] === undefined ? null : host.folders.pick(filePaths[0])
+  })
+
   handle('image:pick', async (event, purpose): Promise<ImageChoice | null> => {
     const window = BrowserWindow.fromWebContents(event.sender)
     if (!window) return null

@@ -61,7 +61,7 @@ describe('a machine of another program', () => {
 
   it('becomes one, with the images that were given for what it lacks', async () => {
     const given = [{ name: '/elsewhere/hd.img', image: 'media:hd.img' }]
-    const { id } = await client.call('importMachine', { source: source(given), name: 'New name', task: 't' })
+    const { id } = await client.call('importMachine', { source: source(given), name: 'New name' })
     const text = await readFile(join(folder, 'machines', id, 'vm.json'), 'utf8')
     const record = JSON.parse(text) as VmRecord
     expect(record.name).toBe('New name')
@@ -85,7 +85,7 @@ describe('a folder', () => {
 
   it.each(['cdrom', 'floppy', 'disk'] as const)('becomes a %s', async (kind) => {
     const sent = await send(['sub', 'a.txt'], 'hello there')
-    const wish = { folder: sent, kind, label: 'My folder!', sizeMiB: null, task: 't' }
+    const wish = { folder: sent, kind, label: 'My folder!', sizeMiB: null }
     const image = await client.call('mediumOfFolder', wish)
     expect(image.kind).toBe(kind)
     expect(image.name).toBe(`My_folder.${kind === 'cdrom' ? 'iso' : 'img'}`)
@@ -116,11 +116,11 @@ describe('two media', () => {
       await client.call('addToFolder', { ...piece, path: ['same.txt'], data: base64('same') })
       await client.call('addToFolder', { ...piece, path: ['changed.txt'], data: base64(text) })
       await client.call('addToFolder', { ...piece, path: [`${text.slice(0, 5)}.txt`], data: base64('x') })
-      const wish = { folder: sent, kind: 'floppy', label: 'x', sizeMiB: null, task: 't' } as const
+      const wish = { folder: sent, kind: 'floppy', label: 'x', sizeMiB: null } as const
       images.push((await client.call('mediumOfFolder', wish)).id)
     }
     const [before, after] = images.map((image) => ({ of: 'image', image }) as const)
-    const wish = { before: before!, after: after!, partition: null, task: 't' }
+    const wish = { before: before!, after: after!, partition: null }
     expect(await client.call('compareMedia', wish)).toEqual({
       changes: [
         { path: 'after.txt', change: 'added' },

@@ -16,7 +16,6 @@ interface Host {
   /** Has a machine that is off to itself meanwhile. Throws `vm-busy`, `vm-locked`. */
   whileOff<T>(id: string, work: () => Promise<T>): Promise<T>
   note(id: string, level: LogEntry['level'], text: string): void
-  tellProgress(task: string, part: number): void
 }
 
 /** Answers windows that give machines to other programs. What is written lies in a folder of the library. */
@@ -34,7 +33,7 @@ export class ExportDesk {
       const { words, differences } = qemuCommand(name, config)
       return { command: asShellCommand(words), differences }
     },
-    exportMachine: async ({ id, kind, task }, { signal }) => {
+    exportMachine: async ({ id, kind }, { signal, progress }) => {
       const { name, notes } = await this.library.get(id)
       const folder = this.library.exportsFolder
       await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -43,7 +42,7 @@ export class ExportDesk {
       const { files } = await this.host.whileOff(id, async () => {
         const config = await this.library.machineConfig(id)
         const work = exportMachine(place, { kind, name, notes, config, nowMs: Date.now() })
-        return inTurns(work, signal, (part) => this.host.tellProgress(task, part))
+        return inTurns(work, signal, progress)
       })
       this.host.note(id, 'info', `exported to ${place}`)
       return { place, files: kind === 'ova' ? files : files.map((file) => `${own}/${file}`) }

@@ -58,6 +58,16 @@ function startProcess(): VmProcess {
         await writeFile(path, 'state')
         return { stoodMs: 1 }
       },
+      usage: () => ({
+        atMs: performance.now(),
+        cpuMs: 250,
+        memoryBytes: 1 << 20,
+        bytesRead: 512,
+        bytesWritten: 0,
+        frames: 3,
+        interrupts: 18,
+        instructions: 1e6,
+      }),
       thumbnail: () => 'picture',
       insert: ({ drive, path }) => note(`insert ${drive} ${path}`),
       eject: ({ drive }) => note(`eject ${drive}`),
@@ -346,6 +356,17 @@ describe('host service', () => {
       'here',
     ])
     expect(await client.call('list', undefined)).toMatchObject([{ state: 'running' }])
+  })
+
+  it('says what it and the machines that run are busy with', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Busy' })
+    expect(await client.call('activity', undefined)).toMatchObject({ machines: [] })
+    await client.call('start', { id })
+    const { processors, busyMs, machines } = await client.call('activity', undefined)
+    expect(processors).toBeGreaterThan(0)
+    expect(busyMs).toBeGreaterThan(0)
+    expect(machines).toMatchObject([{ id, usage: { cpuMs: 250, bytesRead: 512, frames: 3, interrupts: 18 } }])
   })
 
   it('keeps a log of what happened to a machine', async () => {

@@ -27,6 +27,8 @@ import { exists } from './exists.ts'
 import { ExportDesk, type ExportCall } from './export-desk.ts'
 import { faultText } from './fault-text.ts'
 import { FilesDesk, type FilesCall } from './files-desk.ts'
+import { FolderDesk, type FolderCall } from './folder-desk.ts'
+import { hostActivity } from './host-activity.ts'
 import { Images } from './images.ts'
 import { ImportDesk, type ImportCall } from './import-desk.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
@@ -51,6 +53,7 @@ const UNDO_MS = 10 * 60_000
 /** The library and its machines, served to any number of windows and pages. */
 export class HostService<P extends VmProcess> {
   readonly images: Images
+  readonly folders: FolderDesk
   readonly supervisor: Supervisor<P>
   readonly #log: VmLog
   readonly #presets: Preset[] = loadPresets()
@@ -87,9 +90,6 @@ export class HostService<P extends VmProcess> {
       },
       (id, fault) => this.#tellFault(id, fault),
     )
-    const tellProgress = (task: string, part: number): void => {
-      for (const client of this.#clients) client.emit('progress', { task, part })
-    }
     this.#snapshots = new SnapshotDesk(library, this.supervisor, {
       exclusively: (id, change) => this.#exclusively(id, change),
       lockIsFree: (id) => this.#locks.get(id) ?? Promise.resolve(),
@@ -114,12 +114,10 @@ export class HostService<P extends VmProcess> {
       note: (id, level, text) => this.#log.note(id, level, text),
     })
     this.#imports = new ImportDesk(library, this.images, {
-      tellProgress,
       tellOf: (id) => this.#tellOf(id),
       noteImport: (id, kind) => this.#log.note(id, 'info', `made after a machine of ${kind}`),
     })
     this.#exports = new ExportDesk(library, {
-      tellProgress,
       stateOf,
       whileOff: (id, work) => this.#snapshots.whileOff(id, work),
       note: (id, level, text) => this.#log.note(id, level, text),
@@ -137,8 +135,13 @@ export class HostService<P extends VmProcess> {
       failed: (id, error) => this.#log.note(id, 'warning', `no automatic snapshot: ${textOf(error)}`),
     })
     this.#media = new MediaDesk(this.images, {
-      tellProgress,
       driveSource: (id, drive) => this.#files.source(id, drive),
+    })
+    this.folders = new FolderDesk(library, {
+      sentPlace: (folder) => this.#media.placeOf(folder),
+      dropSent: (folder) => this.#media.drop(folder),
+      tellOf: (id) => this.#tellOf(id),
+      note: (id, text) => this.#log.note(id, 'info', text),
     })
   }
 
@@ -166,6 +169,7 @@ export class HostService<P extends VmProcess> {
         ...this.#imports.calls,
         ...this.#exports.calls,
         ...this.#media.calls,
+        ...this.folders.calls,
       },
       {},
       () => this.#clients.delete(client),
@@ -210,7 +214,7 @@ export class HostService<P extends VmProcess> {
 
   readonly #calls: Omit<
     CallHandlers<HostContract>,
-    SnapshotCall | FilesCall | ImportCall | ExportCall | MediaCall
+    SnapshotCall | FilesCall | ImportCall | ExportCall | MediaCall | FolderCall
   > = {
     list: () => this.list(),
     images: () => this.images.list(),
@@ -222,6 +226,7 @@ export class HostService<P extends VmProcess> {
       processors: cpus().length,
       platform: process.platform,
     }),
+    activity: () => hostActivity(this.supervisor),
     create: (wish) => this.#create(wish),
     settings: async ({ id }) => {
       const { version: _, snapshots: __, ...settings } = await this.library.get(id)
@@ -482,7 +487,9 @@ export class HostService<P extends VmProcess> {
 
   async #summary(entry: LibraryEntry): Promise<VmSummary> {
     const { id } = entry
-    if ('problem' in entry) return { ...INACCESSIBLE, id, name: id, reason: entry.problem }
+    const place = await this.library.elsewhere(id)
+    const elsewhere = place === null ? {} : { elsewhere: place }
+    if ('problem' in entry) return { ...INACCESSIBLE, ...elsewhere, id, name: id, reason: entry.problem }
     const { name, icon, group, tags, notes, template, display, execution, machine } = entry.record
     const status = this.supervisor.status(id)
     const saved = join(this.library.folderOf(id), savedStateName(entry.record))
@@ -494,6 +501,7 @@ export class HostService<P extends VmProcess> {
       group,
       tags,
       notes,
+      ...elsewhere,
       template,
       display,
       execution,

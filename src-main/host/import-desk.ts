@@ -15,7 +15,6 @@ export type ImportCall = 'planImport' | 'importMachine'
 interface Host {
   tellOf(id: string): Promise<VmSummary>
   noteImport(id: string, kind: string): void
-  tellProgress(task: string, part: number): void
 }
 
 /** Answers windows that bring machines of other programs. Files are named by the ids of images, as everywhere. */
@@ -28,12 +27,12 @@ export class ImportDesk {
 
   readonly calls: Pick<CallHandlers<HostContract>, ImportCall> = {
     planImport: async (source) => reportOf((await this.#plan(source)).plan),
-    importMachine: async ({ source, name, task }, { signal }) => {
+    importMachine: async ({ source, name }, { signal, progress }) => {
       const { path, plan } = await this.#plan(source)
       const machine = importedMachine(path, plan, name)
       if (typeof machine === 'string') throw new RpcError('file-unusable', { path, reason: machine })
       const id = await this.library.create(machine.record, {}, (folder) =>
-        inTurns(machine.copies(folder), signal, (part) => this.host.tellProgress(task, part)),
+        inTurns(machine.copies(folder), signal, progress),
       )
       this.host.noteImport(id, plan.kind)
       return this.host.tellOf(id)

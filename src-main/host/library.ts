@@ -1,31 +1,26 @@
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, extname, isAbsolute, join, parse as parsePath } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { Media } from '../../engine/service/media/media.ts'
-import {
-  findIssue,
-  withFiles,
-  type DriveConfig,
-  type MachineConfig,
-} from '../../engine/protocol/machine-config.ts'
+import { withFiles, type DriveConfig, type MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
-import { VmId, VmRecord } from '../../engine/protocol/vm.ts'
+import { VmId, type VmRecord } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { copyFile } from './copy-file.ts'
 import { exists } from './exists.ts'
+import { readRecord, RECORD } from './machine-record.ts'
 import { partOf, UNWATCHED } from './task.ts'
-
-const RECORD = 'vm.json'
-/** A record is a few hundred bytes and a thousand for each snapshot; more than this is no record. */
-const MAX_RECORD_BYTES = 16 << 20
 
 export type LibraryEntry =
   | { id: string; record: VmRecord }
   /** A folder whose record cannot be used. It is listed, and never written to. */
   | { id: string; problem: string }
 
-/** The virtual machines on disk: one folder each below `machines`, with its record in vm.json. */
+/**
+ * The virtual machines on disk: one folder each below `machines`, with its record in vm.json; or a link to such a
+ * folder, of a machine that was added where it is.
+ */
 export class VmLibrary {
   readonly #machines: string
   /** Machines that were removed: `kept` for good, `deleted` until they are purged. */
@@ -56,26 +51,35 @@ export class VmLibrary {
 
   async list(): Promise<LibraryEntry[]> {
     const names = await readdir(this.#machines, { withFileTypes: true })
-    const ids = names.filter((name) => name.isDirectory() && v.is(VmId, name.name)).map(({ name }) => name)
+    const folders = names.filter((name) => name.isDirectory() || name.isSymbolicLink())
+    const ids = folders.map(({ name }) => name).filter((name) => v.is(VmId, name))
     const entries = await Promise.all(ids.map((id) => this.read(id)))
     return entries.filter((entry) => entry !== null).toSorted((a, b) => label(a).localeCompare(label(b)))
   }
 
   /** Null when there is no such folder. */
   async read(id: string): Promise<LibraryEntry | null> {
-    if (!v.is(VmId, id) || !(await exists(this.#path(id)))) return null
-    try {
-      const path = this.#path(id, RECORD)
-      if ((await stat(path)).size > MAX_RECORD_BYTES) return { id, problem: `${RECORD} is far too large` }
-      const json: unknown = JSON.parse(await readFile(path, 'utf8'))
-      const newer = newerVersion(json)
-      if (newer !== null)
-        return { id, problem: `${RECORD} was written by a newer version of Vitrine (format ${newer})` }
-      const issue = findIssue(VmRecord, json)
-      return issue === null ? { id, record: v.parse(VmRecord, json) } : { id, problem: `${RECORD}: ${issue}` }
-    } catch (error) {
-      return { id, problem: describeProblem(error) }
-    }
+    if (!v.is(VmId, id)) return null
+    if (await exists(this.#path(id))) return { id, ...(await readRecord(this.#path(id))) }
+    const elsewhere = await this.elsewhere(id)
+    return elsewhere === null ? null : { id, problem: `its folder ${elsewhere} is not there` }
+  }
+
+  /** Where a machine lies that was added where it is; null of those that lie in the library. */
+  async elsewhere(id: string): Promise<string | null> {
+    return readlink(this.#path(id)).catch(() => null)
+  }
+
+  /** The machine whose folder this is, by its real path; null when it is none. */
+  async idAt(place: string): Promise<string | null> {
+    for (const { id } of await this.list())
+      if ((await realpath(this.#path(id)).catch(() => null)) === place) return id
+    return null
+  }
+
+  /** Adds a machine whose folder stays where it is. */
+  async adopt(place: string, name: string): Promise<string> {
+    return this.#newPlace(name, (path) => symlink(place, path, 'junction'))
   }
 
   /**
@@ -97,7 +101,7 @@ export class VmLibrary {
 
   /** @param prepare fills the folder and says what the machine is then */
   async #create(record: VmRecord, prepare: (folder: string) => Promise<MachineConfig>): Promise<string> {
-    const id = await this.#newFolder(record.name)
+    const id = await this.#newPlace(record.name, (path) => mkdir(path, { mode: 0o700 }))
     try {
       const machine = await prepare(this.#path(id))
       await this.#write(id, { ...record, machine })
@@ -155,7 +159,7 @@ export class VmLibrary {
     await this.#write(id, record)
   }
 
-  /** Moves a machine's folder out of the library. @returns its new place */
+  /** Moves a machine's folder out of the library; of one that lies elsewhere, the link to it. @returns its new place */
   async remove(id: string, files: 'keep' | 'delete' = 'delete'): Promise<string> {
     if (!(await this.read(id))) throw new RpcError('vm-unknown', { id })
     const place = this.#removedPath(files, id)
@@ -211,8 +215,8 @@ export class VmLibrary {
     await writeFileAtomically(this.#path(id, RECORD), JSON.stringify({ ...record, machine }, null, 2) + '\n')
   }
 
-  /** A folder that reads like the name, and is nobody else's. */
-  async #newFolder(name: string): Promise<string> {
+  /** A folder that reads like the name, and is nobody else's. @param make fails with EEXIST where something is */
+  async #newPlace(name: string, make: (path: string) => Promise<void>): Promise<string> {
     const base = name
       .normalize('NFKD')
       .toLowerCase()
@@ -223,7 +227,7 @@ export class VmLibrary {
       const suffix = attempt || !base ? randomBytes(3).toString('hex') : ''
       const id = [base, suffix].filter(Boolean).join('-')
       try {
-        await mkdir(this.#path(id), { mode: 0o700 })
+        await make(this.#path(id))
         return id
       } catch (error) {
         if (!isCode(error, 'EEXIST') || attempt > 20) throw error
@@ -268,23 +272,10 @@ function freeName(name: string, taken: Set<string>): string {
   return free
 }
 
-/** The format of a record that this version does not know yet; null when it does. */
-function newerVersion(json: unknown): number | null {
-  const version = typeof json === 'object' && json !== null && 'version' in json ? json.version : null
-  return typeof version === 'number' && version > 1 ? version : null
-}
-
 const label = (entry: LibraryEntry): string => ('record' in entry ? entry.record.name : entry.id)
 
 const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code
-
-function describeProblem(error: unknown): string {
-  if (isCode(error, 'ENOENT')) return `${RECORD} is missing`
-  if (isCode(error, 'EACCES')) return `${RECORD} may not be read`
-  if (error instanceof SyntaxError) return `${RECORD} is damaged: ${error.message}`
-  return error instanceof Error ? error.message : String(error)
-}
 
 /**
  * Notes what each disk's file is while its contents are still the user's: a guest can make a raw disk look like

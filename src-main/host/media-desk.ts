@@ -28,7 +28,6 @@ const LEAST_DISK_BYTES = 8 * 2 ** 20
 interface Host {
   /** The image in a drive of a machine that is off. Throws `vm-busy`. */
   driveSource(id: string, drive: number): Promise<{ path: string; options: SourceOptions }>
-  tellProgress(task: string, part: number): void
 }
 
 /** A folder that is on its way from a window. */
@@ -48,13 +47,13 @@ export class MediaDesk {
   ) {}
 
   async close(): Promise<void> {
-    await Promise.all([...this.#incoming.keys()].map((id) => this.#drop(id)))
+    await Promise.all([...this.#incoming.keys()].map((id) => this.drop(id)))
   }
 
   readonly calls: Pick<CallHandlers<HostContract>, MediaCall> = {
     beginFolder: async () => {
       // A window that went away leaves its folder; the oldest one makes room.
-      if (this.#incoming.size >= MAX_FOLDERS) await this.#drop([...this.#incoming.keys()][0]!)
+      if (this.#incoming.size >= MAX_FOLDERS) await this.drop([...this.#incoming.keys()][0]!)
       const id = randomBytes(12).toString('hex')
       const place = await mkdtemp(join(tmpdir(), 'vitrine-folder-'))
       this.#incoming.set(id, { place, files: new Set(), bytes: 0 })
@@ -76,8 +75,8 @@ export class MediaDesk {
       await appendFile(place, bytes)
       await utimes(place, new Date(), new Date(modifiedMs))
     },
-    dropFolder: ({ folder }) => this.#drop(folder),
-    mediumOfFolder: async (wish, { signal }) => {
+    dropFolder: ({ folder }) => this.drop(folder),
+    mediumOfFolder: async (wish, { signal, progress }) => {
       const { place } = this.#of(wish.folder)
       const label = labelOf(wish.label)
       try {
@@ -85,19 +84,19 @@ export class MediaDesk {
           inTurns(
             imageOfFolder(place, path, { ...optionsOf(wish), label, replaces: false, nowMs: Date.now() }),
             signal,
-            (part) => this.host.tellProgress(wish.task, part),
+            progress,
           ),
         )
       } finally {
-        await this.#drop(wish.folder)
+        await this.drop(wish.folder)
       }
     },
-    compareMedia: async ({ before, after, partition, task }, { signal }) => {
+    compareMedia: async ({ before, after, partition }, { signal, progress }) => {
       const [left, right] = [await this.#side(before), await this.#side(after)]
       const changes = await inTurns(
         compareFiles({ ...left, partition }, { ...right, partition }),
         signal,
-        (part) => this.host.tellProgress(task, part),
+        progress,
       )
       return listed(changes)
     },
@@ -108,13 +107,19 @@ export class MediaDesk {
     return { path: (await this.images.find(side.image)).path, options: {} }
   }
 
+  /** Where what has come of a folder lies. */
+  placeOf(id: string): string {
+    return this.#of(id).place
+  }
+
   #of(id: string): Incoming {
     const incoming = this.#incoming.get(id)
     if (!incoming) throw refused('there is no such folder on its way')
     return incoming
   }
 
-  async #drop(id: string): Promise<void> {
+  /** Forgets a folder that is on its way, and removes what came of it. */
+  async drop(id: string): Promise<void> {
     const incoming = this.#incoming.get(id)
     this.#incoming.delete(id)
     if (incoming) await rm(incoming.place, { recursive: true, force: true })

@@ -43,6 +43,10 @@ const priority = new ProcessPriority()
 const host: VmHost = {
   // What users see in their list of processes, apart from one that waits.
   begin: () => void (process.title = 'vitrine machine'),
+  usage() {
+    const { user, system } = process.cpuUsage()
+    return { cpuMs: (user + system) / 1000, memoryBytes: process.memoryUsage.rss() }
+  },
   openSerial,
   readFile,
   writeFile: writeFileAtomically,

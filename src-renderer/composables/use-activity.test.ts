@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest'
+import { effectScope, nextTick, shallowRef } from 'vue'
 import type { VmStats } from '../../engine/protocol/vm.ts'
-import { activityCsv, activityOf } from './use-activity.ts'
+import { activityCsv, activityOf, useActivity } from './use-activity.ts'
 
 const report = (change: Partial<VmStats> = {}): VmStats => ({
   accelerator: { name: 'jit', reason: 'there is no "/dev/kvm"' },
   instructions: 1000,
   instructionsPerSecond: 500,
   guestNs: 0,
+  hostNs: 0,
+  frames: 0,
   busy: 0.5,
   framesPerSecond: 60,
   exits: {},
@@ -23,9 +26,9 @@ const report = (change: Partial<VmStats> = {}): VmStats => ({
 
 describe('activity', () => {
   it('has the rate of each counter over the time between two reports', () => {
-    const before = report({ exits: { halt: 100 }, guestNs: 1e9 })
-    const now = report({ exits: { halt: 150, 'pio-read': 20 }, guestNs: 2e9 })
-    const { counters, clockRate } = activityOf(now, before, 2)
+    const before = report({ exits: { halt: 100 }, guestNs: 1e9, hostNs: 3e9 })
+    const now = report({ exits: { halt: 150, 'pio-read': 20 }, guestNs: 2e9, hostNs: 5e9 })
+    const { counters, clockRate } = activityOf(now, before)
     expect(counters.exits).toEqual([
       { name: 'halt', total: 150, perSecond: 25 },
       { name: 'pio-read', total: 20, perSecond: 10 },
@@ -34,17 +37,39 @@ describe('activity', () => {
   })
 
   it('has no rates yet with one report, and none below zero after a counter fell', () => {
-    expect(activityOf(report({ cpu: { liveRegions: 7 } }), null, 1).counters.cpu[0]!.perSecond).toBe(0)
-    const fallen = activityOf(report({ cpu: { liveRegions: 2 } }), report({ cpu: { liveRegions: 7 } }), 1)
+    expect(activityOf(report({ cpu: { liveRegions: 7 } }), null).counters.cpu[0]!.perSecond).toBe(0)
+    const fallen = activityOf(
+      report({ hostNs: 1e9, cpu: { liveRegions: 2 } }),
+      report({ cpu: { liveRegions: 7 } }),
+    )
     expect(fallen.counters.cpu[0]!.perSecond).toBe(0)
   })
 
+  it('goes by when reports were made: those that a busy window gets all at once are not fast', async () => {
+    const stats = shallowRef<VmStats | null>(null)
+    const scope = effectScope()
+    const activity = scope.run(() => useActivity(stats))!
+    const rates: number[] = []
+    for (const second of [1, 2, 3]) {
+      stats.value = report({ guestNs: second * 1e9, hostNs: second * 1e9, exits: { halt: 50 * second } })
+      await nextTick()
+      rates.push(activity.value!.clockRate)
+    }
+    expect(rates).toEqual([1, 1, 1])
+    expect(activity.value!.counters.exits[0]!.perSecond).toBe(50)
+    // The same report again, or one of a machine that was started anew, has no rates.
+    stats.value = report({ guestNs: 9e9, hostNs: 3e9 })
+    await nextTick()
+    expect(activity.value!.clockRate).toBe(1)
+    scope.stop()
+  })
+
   it('writes a table that spreadsheets read', () => {
-    const csv = activityCsv(activityOf(report({ accesses: { 'pic-master 20h': 3 } }), null, 1))
+    const csv = activityCsv(activityOf(report({ accesses: { 'pic-master 20h': 3 } }), null))
     expect(csv.split('\r\n')).toEqual([
       'group,name,per second,total',
-      'accesses,"pic-master 20h",0.0,3',
-      'processor,instructions,500.0,1000',
+      'accesses,pic-master 20h,0,3',
+      'processor,instructions,500,1000',
       'accelerator,"jit: there is no ""/dev/kvm""",,',
       '',
     ])

@@ -1,5 +1,6 @@
 import { ref, watch, type Ref } from 'vue'
 import type { VmStats } from '../../engine/protocol/vm.ts'
+import { csvOf } from './csv.ts'
 
 /** The groups of counters that a machine reports. */
 export const COUNTER_GROUPS = ['exits', 'accesses', 'lines', 'interrupts', 'cpu'] as const
@@ -20,8 +21,13 @@ export interface Activity {
   clockRate: number
 }
 
-/** @param seconds host time between the two reports */
-export function activityOf(stats: VmStats, before: VmStats | null, seconds: number): Activity {
+/**
+ * Rates go by the host's time at which the reports were made: they may arrive at once when a window was busy, and
+ * their distance then says nothing.
+ */
+export function activityOf(stats: VmStats, earlier: VmStats | null): Activity {
+  const before = earlier && earlier.hostNs < stats.hostNs ? earlier : null
+  const seconds = before ? (stats.hostNs - before.hostNs) / 1e9 : 1
   const rows = (group: CounterGroup): Counter[] =>
     Object.entries(stats[group]).map(([name, total]) => {
       const grown = before ? total - (before[group][name] ?? 0) : 0
@@ -43,34 +49,24 @@ export function activityOf(stats: VmStats, before: VmStats | null, seconds: numb
 /** Follows a machine's reports, also while nobody looks: rates are always those of the last second. */
 export function useActivity(stats: Ref<VmStats | null>): Ref<Activity | null> {
   const activity = ref<Activity | null>(null)
-  let beforeMs = performance.now()
-  watch(
-    stats,
-    (now) => {
-      const nowMs = performance.now()
-      const seconds = Math.max(0.001, (nowMs - beforeMs) / 1000)
-      beforeMs = nowMs
-      activity.value = now && activityOf(now, activity.value?.stats ?? null, seconds)
-    },
-    { immediate: true },
-  )
+  watch(stats, (now) => (activity.value = now && activityOf(now, activity.value?.stats ?? null)), {
+    immediate: true,
+  })
   return activity
 }
 
 /** All counters as comma-separated values, one a line. */
 export function activityCsv({ stats, counters }: Activity): string {
-  const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`
-  const lines = COUNTER_GROUPS.flatMap((group) =>
-    counters[group].map(({ name, perSecond, total }) =>
-      [group, quoted(name), perSecond.toFixed(1), total].join(','),
-    ),
+  const counted = COUNTER_GROUPS.flatMap((group) =>
+    counters[group].map(({ name, perSecond, total }) => [group, name, rounded(perSecond), total]),
   )
   const { name, reason } = stats.accelerator
-  return [
-    'group,name,per second,total',
-    ...lines,
-    `processor,instructions,${stats.instructionsPerSecond.toFixed(1)},${stats.instructions}`,
-    `accelerator,${quoted(`${name}: ${reason}`)},,`,
-    '',
-  ].join('\r\n')
+  return csvOf([
+    ['group', 'name', 'per second', 'total'],
+    ...counted,
+    ['processor', 'instructions', rounded(stats.instructionsPerSecond), stats.instructions],
+    ['accelerator', `${name}: ${reason}`, '', ''],
+  ])
 }
+
+const rounded = (rate: number): number => Number(rate.toFixed(1))

@@ -1,7 +1,14 @@
 import { onScopeDispose, ref, type Ref } from 'vue'
+import { isFolder } from '../files/folder-files.ts'
 
-/** Takes files that are dropped anywhere on the window. @returns whether one is being dragged over it */
-export function useFileDrop(take: (file: File) => Promise<void>): Ref<boolean> {
+/**
+ * Takes files and folders that are dropped anywhere on the window.
+ * @param take gets what was dropped, and its contents when it is a folder
+ * @returns whether something is being dragged over it
+ */
+export function useFileDrop(
+  take: (file: File, folder: FileSystemDirectoryEntry | null) => Promise<void>,
+): Ref<boolean> {
   const dragging = ref(false)
   const stop = new AbortController()
   const { signal } = stop
@@ -40,7 +47,9 @@ export function useFileDrop(take: (file: File) => Promise<void>): Ref<boolean> {
       const file = event.dataTransfer?.files[0]
       if (!file) return
       event.preventDefault()
-      void take(file)
+      // To be asked for now: the event's data are gone when it has been handled.
+      const entry = event.dataTransfer.items[0]?.webkitGetAsEntry() ?? null
+      void take(file, entry && isFolder(entry) ? entry : null)
     },
     { signal },
   )

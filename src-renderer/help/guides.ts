@@ -1,3 +1,4 @@
+import german from '../../docs/user-guide.de.md'
 import english from '../../docs/user-guide.md'
 import type { Locale } from '../i18n/messages.ts'
 
@@ -8,10 +9,8 @@ export interface GuideChapter {
   html: string
 }
 
-/** The user guide in the languages that it is in. */
-export const GUIDES: { en: readonly GuideChapter[] } & Partial<Record<Locale, readonly GuideChapter[]>> = {
-  en: english,
-}
+/** The user guide in every language, which has the same chapters in each. */
+export const GUIDES: Record<Locale, readonly GuideChapter[]> = { en: english, de: german }
 
 /** Chapters of the guide, by what they are called in its English addresses; each language has them in that order. */
 export const HELP_TOPICS = [

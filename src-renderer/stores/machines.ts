@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia'
-import { computed, ref } from 'vue'
+import { computed, ref, watch } from 'vue'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
 import { RpcClient, RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { HostFault, VmSettings, VmSummary } from '../../engine/protocol/vm.ts'
@@ -15,6 +15,9 @@ const RETRY_MS = 1500
 export const useMachines = defineStore('machines', () => {
   const byId = ref(new Map<string, VmSummary>())
   const selectedId = ref<string | null>(null)
+  /** What all machines do is shown instead of one of them. */
+  const overview = ref(false)
+  watch(selectedId, (id) => (overview.value &&= id === null))
   const connected = ref(false)
   /** False until the first list has come. */
   const loaded = ref(false)
@@ -59,13 +62,18 @@ export const useMachines = defineStore('machines', () => {
   async function refresh(): Promise<void> {
     const machines = await host().call('list', undefined)
     byId.value = new Map(machines.map((machine) => [machine.id, machine]))
-    if (!selected.value) selectedId.value = list.value[0]?.id ?? null
+    if (!selected.value && !overview.value) selectedId.value = list.value[0]?.id ?? null
   }
 
   /** The host, for stores of a part of it. */
   function host(): RpcClient<HostContract> {
     if (!client) throw new RpcError('disconnected')
     return client
+  }
+
+  function showOverview(): void {
+    selectedId.value = null
+    overview.value = true
   }
 
   const on =
@@ -106,6 +114,8 @@ export const useMachines = defineStore('machines', () => {
     list,
     selected,
     selectedId,
+    overview,
+    showOverview,
     connected,
     loaded,
     connect,
@@ -131,6 +141,7 @@ export const useMachines = defineStore('machines', () => {
     putBack: async (id: string) => reveal(await host().call('putBack', { id })),
     presets: async () => host().call('presets', undefined),
     hostInfo: async () => host().call('host', undefined),
+    activity: async () => host().call('activity', undefined),
     log: async (id: string) => host().call('log', { id }),
     thumbnail: async (id: string) => host().call('thumbnail', { id }),
     images: async () => host().call('images', undefined),

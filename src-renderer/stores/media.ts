@@ -22,19 +22,6 @@ export type ExportChoice = (typeof EXPORT_PLANS)[number]
 export const useMedia = defineStore('media', () => {
   const machines = useMachines()
 
-  /** Does what the host tells the progress of. @param work gets the name under which it does */
-  async function followed<T>(task: CallTask, work: (name: string) => Promise<T>): Promise<T> {
-    const name = crypto.randomUUID()
-    const stop = machines
-      .host()
-      .on('progress', (told) => void (told.task === name && task.progress(told.part)))
-    try {
-      return await work(name)
-    } finally {
-      stop()
-    }
-  }
-
   /** Sends a folder to the host. @returns its id there */
   async function send(files: readonly FolderFile[], task: CallTask): Promise<string> {
     const host = machines.host()
@@ -62,23 +49,17 @@ export const useMedia = defineStore('media', () => {
   }
 
   return {
+    send,
     plan: async (source: ImportSource): Promise<ImportReport> => machines.host().call('planImport', source),
     importMachine: async (source: ImportSource, name: string, task: CallTask): Promise<void> =>
-      machines.reveal(
-        await followed(task, (of) =>
-          machines.host().call('importMachine', { source, name, task: of }, { signal: task.signal }),
-        ),
-      ),
+      machines.reveal(await machines.host().call('importMachine', { source, name }, task)),
     planExport: async (id: string, kind: ExportChoice): Promise<ExportPlan> =>
       machines.host().call('planExport', { id, kind }),
     exportMachine: async (
       id: string,
       kind: Exclude<ExportChoice, 'qemu'>,
       task: CallTask,
-    ): Promise<ExportResult> =>
-      followed(task, (of) =>
-        machines.host().call('exportMachine', { id, kind, task: of }, { signal: task.signal }),
-      ),
+    ): Promise<ExportResult> => machines.host().call('exportMachine', { id, kind }, task),
     mediumOf: async (
       files: readonly FolderFile[],
       wish: Pick<FolderMedium, 'kind' | 'label' | 'sizeMiB'>,
@@ -90,15 +71,9 @@ export const useMedia = defineStore('media', () => {
         progress: (part) => task.progress(start + part / 2),
       })
       const folder = await send(files, half(0))
-      return followed(half(0.5), (of) =>
-        machines.host().call('mediumOfFolder', { ...wish, folder, task: of }, { signal: task.signal }),
-      )
+      return machines.host().call('mediumOfFolder', { ...wish, folder }, half(0.5))
     },
     compare: async (before: MediumSide, after: MediumSide, task: CallTask): Promise<FileChanges> =>
-      followed(task, (of) =>
-        machines
-          .host()
-          .call('compareMedia', { before, after, partition: null, task: of }, { signal: task.signal }),
-      ),
+      machines.host().call('compareMedia', { before, after, partition: null }, task),
   }
 })

@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
-import type { CallTask } from '../../engine/protocol/rpc.ts'
+import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import { errorText } from '../i18n/error-text.ts'
 import { useLocale } from './locale.ts'
 
@@ -8,8 +8,11 @@ export interface Notice {
   id: number
   title: string
   text: string
-  /** A `task` stays until it is done, a `fault` until it is dismissed: nobody may have looked when it happened. */
-  tone: 'bad' | 'good' | 'fault' | 'task'
+  /**
+   * A `task` stays until it is done; a `fault`, and what came of a task (`result`), until it is dismissed: nobody may
+   * have looked when it happened.
+   */
+  tone: 'bad' | 'good' | 'fault' | 'task' | 'result'
   /** How much of a task is done, 0 to 1; null when that cannot be told. */
   progress: number | null
   /** What a button on it does, for instance undo. */
@@ -42,6 +45,11 @@ export const useNotices = defineStore('notices', () => {
     notices.value.push({ id: nextId++, title, text, tone: 'good', progress: null, action })
   }
 
+  /** Something that took long is done. */
+  function report(title: string, text: string): void {
+    notices.value.push({ id: nextId++, title, text, tone: 'result', progress: null, action: null })
+  }
+
   function dismiss(id: number): void {
     notices.value = notices.value.filter((notice) => notice.id !== id)
   }
@@ -58,15 +66,16 @@ export const useNotices = defineStore('notices', () => {
   }
 
   /**
-   * Carries out what may take long: a notice shows how far it is and lets the user cancel it.
-   * @param failure what is said when it fails @returns its result; null when it failed or was cancelled
+   * Awaits what may take long: a notice shows how far it is and lets the user cancel it.
+   * @param unwanted cancels it as well @returns its result; throws what it throws, and `cancelled`
    */
-  async function carryOut<T>(
+  async function follow<T>(
     title: string,
-    failure: string,
     work: (task: CallTask) => Promise<T>,
-  ): Promise<T | null> {
+    unwanted: AbortSignal | null = null,
+  ): Promise<T> {
     const stop = new AbortController()
+    const signal = unwanted ? AbortSignal.any([stop.signal, unwanted]) : stop.signal
     const id = nextId++
     const action = { label: locale.t('app.cancel'), run: () => stop.abort() }
     let part: number | null = null
@@ -76,7 +85,7 @@ export const useNotices = defineStore('notices', () => {
     )
     try {
       return await work({
-        signal: stop.signal,
+        signal,
         progress: (done) => {
           part = done
           const shown = notices.value.find((notice) => notice.id === id)
@@ -84,13 +93,30 @@ export const useNotices = defineStore('notices', () => {
         },
       })
     } catch (error) {
-      if (!stop.signal.aborted) show(failure, errorText(error, locale.t))
-      return null
+      throw signal.aborted ? new RpcError('cancelled') : error
     } finally {
       clearTimeout(timer)
       dismiss(id)
     }
   }
 
-  return { notices, carryOut, show, warn, tell, dismiss, attempt }
+  /**
+   * Follows what no dialog waits for.
+   * @param failure what is said when it fails @returns its result; null when it failed or was cancelled
+   */
+  async function carryOut<T>(
+    title: string,
+    failure: string,
+    work: (task: CallTask) => Promise<T>,
+  ): Promise<T | null> {
+    try {
+      return await follow(title, work)
+    } catch (error) {
+      const isCancelled = error instanceof RpcError && error.code === 'cancelled'
+      if (!isCancelled) show(failure, errorText(error, locale.t))
+      return null
+    }
+  }
+
+  return { notices, follow, carryOut, show, warn, tell, report, dismiss, attempt }
 })

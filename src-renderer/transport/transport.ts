@@ -26,4 +26,9 @@ export interface Transport {
    * @returns null when the user chose none
    */
   chooseImage(file: File | null, task?: CallTask, purpose?: ImagePurpose): Promise<ImageChoice | null>
+  /**
+   * The host's id of a folder's place: of one that was dropped, or that the user chooses in the system's dialog when it is
+   * null. Null in a browser, which tells what is in a folder and never where it lies.
+   */
+  readonly placeOf: ((file: File | null) => Promise<string | null>) | null
 }

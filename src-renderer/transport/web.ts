@@ -63,4 +63,5 @@ export const webTransport: Transport = {
     return { channel, frames: (view) => ({ kind: 'stream', url: url(view) }) }
   },
   chooseImage: (file, task) => (file ? upload(file, task) : Promise.resolve(null)),
+  placeOf: null,
 }

@@ -1,3 +1,4 @@
+import { keptIn } from './furnished-library.ts'
 import type { Front } from './fronts.ts'
 
 /** A page, dialog or menu: how to get there, and how to get away. */
@@ -10,6 +11,7 @@ export interface Stop {
 /** All that the application shows, in an order in which one leads to the next. The library is a furnished one. */
 export function stopsOf(front: Front): Stop[] {
   const { page } = front
+  const keptMachine = keptIn(front.home)
   const button = (name: string | RegExp) =>
     page.getByRole('button', { name, exact: typeof name === 'string' })
   const tab = (name: string) => page.getByRole('tab', { name, exact: true }).click()
@@ -104,6 +106,17 @@ export function stopsOf(front: Front): Stop[] {
     opens('remove', () => more('Remove…')),
     opens('export', () => more('Export…')),
     opens('import', () => button('Import a machine…').click()),
+    {
+      name: 'add-machine',
+      enter: async () => {
+        const asked = page.waitForEvent('filechooser')
+        await button('Import a machine…').click()
+        await button('Choose its folder…').click()
+        await (await asked).setFiles(keptMachine)
+        await page.getByRole('heading', { name: 'Add Kept games' }).waitFor()
+      },
+      leave: escape,
+    },
     opens('media', () => button('Media…').click()),
     opens('create', () => page.getByTestId('new').click()),
     {
@@ -171,6 +184,15 @@ export function stopsOf(front: Front): Stop[] {
         await page.getByTestId('activity').getByText('pio-read').waitFor()
         await page.waitForTimeout(4000)
       },
+    },
+    {
+      name: 'host-activity',
+      enter: async () => {
+        await page.getByTestId('overview').click()
+        await page.locator('[data-row=vitrine-diagnostics]').waitFor()
+        await page.waitForTimeout(3000)
+      },
+      leave: () => select('vitrine-diagnostics'),
     },
     { name: 'log', enter: () => tab('Log') },
     {

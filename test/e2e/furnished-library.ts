@@ -6,6 +6,9 @@ import { PROJECT } from './fronts.ts'
 
 const run = promisify(execFile)
 
+/** The folder of a machine that somebody keeps beside the library. */
+export const keptIn = (library: string): string => join(library, '..', 'Kept games')
+
 /** Fills a library as if somebody had used it for a while: groups, notes, snapshots, a template, a damaged machine. */
 export async function furnish(library: string): Promise<void> {
   const env = { ...process.env, VITRINE_HOME: library }
@@ -41,4 +44,9 @@ export async function furnish(library: string): Promise<void> {
   const damaged = join(library, 'machines', 'old-server')
   await mkdir(damaged)
   await writeFile(join(damaged, 'vm.json'), '{"version": 1, "name": ')
+  const kept = keptIn(library)
+  await mkdir(kept)
+  const drives = [{ kind: 'floppy', path: '/srv/boot.img' }]
+  const machine = { version: 1, memoryMiB: 16, drives }
+  await writeFile(join(kept, 'vm.json'), JSON.stringify({ version: 1, name: 'Kept games', machine }))
 }

@@ -281,6 +281,20 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     expect(front.errors).toEqual([])
   })
 
+  it('shows another machine while one runs that was started here, and comes back to its screen', async () => {
+    const { page } = front
+    await create('Second')
+    await start()
+    await page.locator('[data-machine=vitrine-diagnostics]').click()
+    await page.getByRole('heading', { name: DEMO }).waitFor()
+    await start()
+    await page.locator('[data-machine=second]').click()
+    await page.getByRole('heading', { name: 'Second' }).waitFor()
+    await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+    await seeText(TESTED)
+    expect(front.errors).toEqual([])
+  })
+
   it('saves the state and goes on from there', async () => {
     const { page } = front
     await start()

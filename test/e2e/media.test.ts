@@ -1,12 +1,17 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { source as axe } from 'axe-core'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
 import { planImport } from '../../engine/service/import/import-machine.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
-import { FRONTS, missing, type Front, type FrontOptions } from './fronts.ts'
+import { FRONTS, missing, PROJECT, until, type Front, type FrontOptions } from './fronts.ts'
+
+const run = promisify(execFile)
 
 const reason = missing()
 if (reason) process.stderr.write(`skipped: end-to-end tests of media and import: ${reason}\n`)
@@ -153,6 +158,43 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('media and import, %s'
     expect(await dialog().getByLabel('Command').inputValue()).toMatch(/^qemu-system-i386 /)
     expect(front.errors).toEqual([])
   })
+
+  it('what takes long goes on without its dialog, and is cancelled in the notification area', async () => {
+    await open()
+    const { page, home } = front
+    const disk = join(home, 'media', 'large.img')
+    await writeFile(disk, randomBytes(160 << 20))
+    const env = { ...process.env, VITRINE_HOME: home }
+    await run(process.execPath, [join(PROJECT, 'out/cli/index.js'), 'create', 'Large', '--disk', disk], {
+      env,
+    })
+    await page.reload()
+    await page.locator('[data-machine=large]').click()
+    const begin = async (): Promise<void> => {
+      await page.getByTestId('more').click()
+      await page.getByRole('menuitem', { name: 'Export…' }).click()
+      await dialog().getByRole('button', { name: 'Export' }).click()
+      await dialog().getByRole('button', { name: 'Go on in the background' }).click()
+      await dialog().waitFor({ state: 'detached' })
+    }
+    const notice = page.getByTestId('notice')
+    await begin()
+    await notice.getByText('Large is exported…').waitFor()
+    await page.locator('[data-testid=notice] progress[value]:not([value="0"])').waitFor()
+    await front.screenshot('export-task')
+    expect(await faults()).toEqual([])
+    await notice.getByRole('button', { name: 'Cancel' }).click()
+    await notice.waitFor({ state: 'detached' })
+    await until(
+      async () => ((await readdir(join(home, 'exports'))).length ? null : true),
+      'what is half done to go',
+    )
+    await begin()
+    await notice.getByText('Large is exported', { exact: true }).waitFor({ timeout: 60_000 })
+    await notice.getByText(`It lies in ${join(home, 'exports', 'Large.ova')}`).waitFor()
+    expect(await readdir(join(home, 'exports'))).toEqual(['Large.ova'])
+    expect(front.errors).toEqual([])
+  }, 120_000)
 
   it('media are made of folders, and compared', async () => {
     const work = await newFolder()

@@ -188,7 +188,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the window of a machi
       const save = (name: string) => downloaded(() => page.getByRole('button', { name }).click())
       const csv = (await save('Save as CSV')).toString()
       expect(csv).toMatch(/^group,name,per second,total\r\n/)
-      expect(csv).toMatch(/exits,"pio-read",[\d.]+,\d+/)
+      expect(csv).toMatch(/exits,pio-read,[\d.]+,\d+/)
       expect(JSON.parse((await save('Save as JSON')).toString())).toMatchObject({
         accelerator: { name: expect.any(String), reason: expect.any(String) },
         exits: expect.objectContaining({ 'pio-read': expect.any(Number) }),

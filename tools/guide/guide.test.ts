@@ -30,8 +30,15 @@ describe('the guide in the application', () => {
     })
   })
 
+  it('has the same chapters in every language, with as much to see in each', () => {
+    const [english, german] = ['user-guide.md', 'user-guide.de.md'].map((name) => guideChapters(guide(name)))
+    const shapeOf = (html: string) =>
+      ['<p>', '<li>', '<tr>', '<pre', '<code>'].map((tag) => [tag, html.split(tag).length - 1])
+    expect(german!.map(({ html }) => shapeOf(html))).toEqual(english!.map(({ html }) => shapeOf(html)))
+  })
+
   it('leaves no mark of Markdown in the user guide', () => {
-    for (const name of ['user-guide.md']) {
+    for (const name of ['user-guide.md', 'user-guide.de.md']) {
       const chapters = guideChapters(guide(name))
       expect(chapters.length).toBeGreaterThan(8)
       for (const { title, html } of chapters) {

@@ -162,6 +162,19 @@ export const machine: Record<keyof typeof english, string> = {
   'activity.clock': 'Uhr des Gastes',
   'activity.none': 'Noch nichts.',
   'activity.waiting': 'Die ersten Zahlen kommen gleich…',
+  'hostActivity.title': 'Aktivität aller Maschinen',
+  'hostActivity.machine': 'Maschine',
+  'hostActivity.cpu': 'Prozessor',
+  'hostActivity.memory': 'Speicher, MiB',
+  'hostActivity.read': 'KiB/s gelesen',
+  'hostActivity.written': 'KiB/s geschrieben',
+  'hostActivity.interrupts': 'Interrupts/s',
+  'hostActivity.instructions': 'MIPS',
+  'hostActivity.hostCpu': 'Prozessoren dieses Rechners',
+  'hostActivity.hostMemory': 'Sein Speicher',
+  'hostActivity.none': 'Keine Maschine läuft.',
+  'hostActivity.about':
+    'Prozessor und Speicher sind die des Prozesses der Maschine: 100 % sind ein Prozessor dieses Rechners. Bilder werden gezeichnet, während ein Fenster die Maschine zeigt.',
   'counter.tlbMisses': 'TLB-Fehlgriffe',
   'counter.tlbFlushes': 'TLB-Leerungen',
   'counter.decoded': 'Dekodierte Befehle',
@@ -235,6 +248,13 @@ export const machine: Record<keyof typeof english, string> = {
   'error.vm-inaccessible': 'Die Maschine ist nicht benutzbar: {reason}.',
   'error.vm-busy': 'Die Maschine ist {state}.',
   'error.vm-locked': 'Ein anderes Programm betreibt diese Maschine: {holder}.',
+  'error.machine-folder-unusable': 'Das ist kein Ordner einer Maschine, der benutzbar wäre: {reason}.',
+  'error.machine-folder-known': 'Diese Maschine ist schon in der Bibliothek: {name}.',
+  'error.machine-folder-inside':
+    '{path} liegt innerhalb der Bibliothek; nur eine Kopie davon lässt sich aufnehmen.',
+  'error.machine-folder-outside':
+    'Sie benutzt {path}, das nicht in ihrem Ordner ist. Nehmen Sie sie an ihrem Ort auf oder legen Sie die Datei in den Ordner.',
+  'error.machine-folder-elsewhere': 'Der Ordner, den Sie gegeben haben, liegt nicht unter {path}.',
   'error.image-unknown': 'Dieses Abbild ist nicht mehr da. Bitte neu wählen.',
   'error.file-not-chosen': 'Die Datei {path} wurde nicht hier gewählt. Bitte neu wählen.',
   'error.not-in-library':

@@ -104,8 +104,11 @@ export function preloadWorld(key, secret) {
     }
   }
   const electron = {
-    // A browser does not tell where a file lies; tests give it that place as its name.
-    webUtils: { getPathForFile: (file) => file.name },
+    // A browser does not tell where a file lies; tests give it that place as its name, or say in which folder it is.
+    webUtils: {
+      getPathForFile: (file) =>
+        [document.documentElement.dataset.filesIn, file.name].filter(Boolean).join('/'),
+    },
     contextBridge: {
       exposeInMainWorld(name, api) {
         apis.set(name, api)
