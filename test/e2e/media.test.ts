@@ -51,7 +51,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('media and import, %s'
   /** Gives a file where the front asks for one: by the system's dialog, whose answer is fixed, or as an upload. */
   async function give(name: string, path: string): Promise<void> {
     const asked = kind === 'web' ? front.page.waitForEvent('filechooser') : null
-    await dialog().getByRole('button', { name }).click()
+    await dialog().getByRole('button', { name, exact: true }).click()
     await (await asked)?.setFiles(path)
   }
 

@@ -97,16 +97,22 @@ function draw({ client, frames }: Viewer): () => number {
   return () => count
 }
 
+/** What a process that has got its machine calls itself. */
+const MACHINE = 'vitrine machine'
+
 /** Memory of the host and of its machine's process, in MiB. */
 async function memory(): Promise<number[]> {
   const children = await readFile(`/proc/${host.pid}/task/${host.pid}/children`, 'utf8')
-  const pids = [host.pid!, ...children.trim().split(' ').filter(Boolean).map(Number)]
-  return Promise.all(
-    pids.map(async (pid) => {
+  const found = await Promise.all(
+    [String(host.pid), ...children.trim().split(' ').filter(Boolean)].map(async (pid) => {
       const status = await readFile(`/proc/${pid}/status`, 'utf8')
-      return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024
+      // A process that waits for a machine is not one that has it.
+      const counts =
+        Number(pid) === host.pid || (await readFile(`/proc/${pid}/cmdline`, 'utf8')).startsWith(MACHINE)
+      return counts ? [Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024] : []
     }),
   )
+  return found.flat()
 }
 
 describe.skipIf(reason)('a viewer of a machine', () => {
