@@ -19,6 +19,8 @@ const VICTIMS = ['machine', 'host', 'browser'] as const
 /** How long after the death of what they belong to processes may live. */
 const ORPHAN_MS = 5000
 const DEMO = 'vitrine-diagnostics'
+/** What a process calls itself that has got its machine; one that waits for one does not. */
+const MACHINE = 'vitrine machine'
 
 /** A generator of numbers from 0 to 1 (Park and Miller's). */
 function dice(seed: number): () => number {
@@ -57,7 +59,7 @@ async function processesOf(library: string): Promise<{ pid: number; isMachine: b
     pids.map(async (pid) => {
       const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')
       if (!(await read('environ')).includes(`VITRINE_HOME=${library}\0`)) return null
-      return { pid: Number(pid), isMachine: /vm-process|vitrine machine/.test(await read('cmdline')) }
+      return { pid: Number(pid), isMachine: (await read('cmdline')).startsWith(MACHINE) }
     }),
   )
   return found.filter((entry) => entry !== null)
