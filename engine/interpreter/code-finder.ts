@@ -17,6 +17,11 @@ import { AddressSpaces } from './address-spaces.ts'
 import type { CodeCache, CodeVariant } from './code-cache.ts'
 import { codeKeyAddress, jumpCacheIndex } from './jump-cache.ts'
 
+/** Words of a jump cache entry, by index; its EIP is the first. */
+const KEY = JumpEntry.KEY / 4
+const RECORD = JumpEntry.RECORD / 4
+const EIP_BASE = JumpEntry.EIP_BASE / 4
+const SLOT = JumpEntry.SLOT / 4
 const GENERATIONS = 1 << 15
 const FIRST_CODE_ID = FLAT_SUPERVISOR + 1
 /** Two are made at a time at most. */
@@ -114,9 +119,9 @@ export class CodeFinder {
     this.settleMode()
     const cache = this.#jumpCache
     const entry = jumpCacheIndex(eip, this.state.word(State.JUMP_KEY))
-    if (cache[entry] === (eip | 0) && cache[entry + 1] === this.state.word(State.JUMP_KEY)) {
-      this.state.setWord(State.EIP_BASE, cache[entry + 3]!)
-      return cache[entry + 2]!
+    if (cache[entry] === (eip | 0) && cache[entry + KEY] === this.state.word(State.JUMP_KEY)) {
+      this.state.setWord(State.EIP_BASE, cache[entry + EIP_BASE]!)
+      return cache[entry + RECORD]!
     }
     return this.#findNew(eip, entry)
   }
@@ -131,10 +136,10 @@ export class CodeFinder {
     state.setWord(State.EIP_BASE, eipBase)
     const cache = this.#jumpCache
     cache[entry] = eip
-    cache[entry + 1] = state.word(State.JUMP_KEY)
-    cache[entry + 2] = record
-    cache[entry + 3] = eipBase
-    cache[entry + 4] = 0
+    cache[entry + KEY] = state.word(State.JUMP_KEY)
+    cache[entry + RECORD] = record
+    cache[entry + EIP_BASE] = eipBase
+    cache[entry + SLOT] = 0
     if (!this.#fetchGlobal && state.cpl !== 3 && this.#localCount < MAX_LOCAL_ENTRIES)
       this.#localEntries[this.#localCount++] = entry
     return record
@@ -167,7 +172,7 @@ export class CodeFinder {
     this.settleMode()
     const entry = jumpCacheIndex(eip, this.state.word(State.JUMP_KEY))
     const cache = this.#jumpCache
-    if (cache[entry] !== (eip | 0) || cache[entry + 1] !== this.state.word(State.JUMP_KEY)) return null
+    if (cache[entry] !== (eip | 0) || cache[entry + KEY] !== this.state.word(State.JUMP_KEY)) return null
     return this.look(eip)
   }
 
@@ -201,19 +206,19 @@ export class CodeFinder {
   /** Places of regions in the table may be used again. */
   forgetSlots(): void {
     const cache = this.#jumpCache
-    for (let slot = JumpEntry.SLOT / 4; slot < cache.length; slot += JUMP_ENTRY_BYTES / 4) cache[slot] = 0
+    for (let entry = 0; entry < cache.length; entry += JUMP_ENTRY_BYTES / 4) cache[entry + SLOT] = 0
   }
 
   /** The code at an EIP may have changed. */
   forget(eip: number): void {
-    this.#jumpCache[jumpCacheIndex(eip, this.state.word(State.JUMP_KEY)) + 1] = NO_KEY
+    this.#jumpCache[jumpCacheIndex(eip, this.state.word(State.JUMP_KEY)) + KEY] = NO_KEY
   }
 
   /** Another address space: what lies in global pages stays, which is the kernel of most systems. */
   forgetLocal(): void {
     if (this.#localCount === MAX_LOCAL_ENTRIES) return this.forgetAll()
     this.#fetchPage = -1
-    for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + 1] = NO_KEY
+    for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + KEY] = NO_KEY
     this.#localCount = 0
     this.#forgetCodeKeys()
     this.code.forgetLocal()

@@ -71,15 +71,9 @@ export function buildMemoryAccess(
 function besideFunction(): FunctionBuilder {
   const [linear, entry, place] = [3, 4, 5]
   const fn = new FunctionBuilder(3, Array<typeof I32>(6).fill(I32))
-  const [offset, segment, size] = [local(0), local(1), local(2)]
+  const [segment, size] = [local(1), local(2)]
   const slow = fn.block()
-  fn.set(linear, offset)
-  fn.if(segment)
-  fn.branchIf(slow, geU(offset, load(segment, 4, Segment.WRITE_COUNT)))
-  fn.set(linear, add(offset, load(segment, 4, Segment.BASE)))
-  fn.end()
-  fn.branchIf(slow, gtU(add(and(local(linear), i32(0xfff)), size), i32(0x1000)))
-  fn.set(entry, tlbEntry(local(linear)))
+  findPage(fn, { linear, entry }, load(segment, 4, Segment.WRITE_COUNT), size, slow)
   const checked = shl(load(i32(State.WRITE_BIT), 4), i32(TLB_CHECKED_SHIFT))
   fn.branchIf(slow, eqz(and(local(entry), checked)))
   returnBesideCode(fn, place, add(local(linear), and(local(entry), i32(-0x1000))), size, slow)
@@ -92,20 +86,14 @@ function accessFunction(): FunctionBuilder {
   const names = 'linear entry wanted write directoryAt directory leafAt leaf page count'.split(' ')
   const at = Object.fromEntries(names.map((name, i) => [name, PARAMETERS + i])) as unknown as WalkLocals
   const fn = new FunctionBuilder(PARAMETERS, Array<typeof I32>(PARAMETERS + names.length).fill(I32))
-  const [offset, segment, kind] = [local(0), local(1), local(2)]
+  const [segment, kind] = [local(1), local(2)]
   const [linear, entry] = [local(at.linear), local(at.entry)]
   const [wanted, write] = [local(at.wanted), local(at.write)]
   const size = and(kind, i32(0xff))
   const slow = fn.block()
   fn.set(at.write, and(kind, i32(WRITE)))
-  fn.set(at.linear, offset)
-  fn.if(segment)
   const count = select(write, load(segment, 4, Segment.WRITE_COUNT), load(segment, 4, Segment.READ_COUNT))
-  fn.branchIf(slow, geU(offset, count))
-  fn.set(at.linear, add(offset, load(segment, 4, Segment.BASE)))
-  fn.end()
-  fn.branchIf(slow, gtU(add(and(linear, i32(0xfff)), size), i32(0x1000)))
-  fn.set(at.entry, tlbEntry(linear))
+  findPage(fn, at, count, size, slow)
   fn.set(at.wanted, select(write, load(i32(State.WRITE_BIT), 4), load(i32(State.READ_BIT), 4)))
   // While operands are checked for alignment.
   fn.branchIf(slow, eqz(wanted))
@@ -116,6 +104,27 @@ function accessFunction(): FunctionBuilder {
   fn.end()
   fn.push(callOf(0, I32, ...Array.from({ length: PARAMETERS }, (_, i) => local(i))))
   return fn
+}
+
+/**
+ * Sets the linear address, and its entry of the TLB, of an access by the parameters offset and segment. What lies beyond the
+ * segment's count, or in two pages, is slow.
+ */
+function findPage(
+  fn: FunctionBuilder,
+  at: Pick<WalkLocals, 'linear' | 'entry'>,
+  count: Expr,
+  size: Expr,
+  slow: Label,
+): void {
+  const [offset, segment, linear] = [local(0), local(1), local(at.linear)]
+  fn.set(at.linear, offset)
+  fn.if(segment)
+  fn.branchIf(slow, geU(offset, count))
+  fn.set(at.linear, add(offset, load(segment, 4, Segment.BASE)))
+  fn.end()
+  fn.branchIf(slow, gtU(add(and(linear, i32(0xfff)), size), i32(0x1000)))
+  fn.set(at.entry, tlbEntry(linear))
 }
 
 /** Returns the place of a write, which is known to be allowed, unless it hits decoded code. */

@@ -24,6 +24,9 @@ export function missing({ browser = true } = {}): string | null {
   return null
 }
 
+/** What a process calls itself that has got its machine; one that waits for one does not. */
+export const MACHINE = 'vitrine machine'
+
 /** One front of the application on a library of its own. */
 export interface Front {
   page: Page
@@ -137,7 +140,7 @@ async function childrenOf(pid: number): Promise<number[]> {
   const commands = await Promise.all(
     pids.map((child) => readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')),
   )
-  return pids.filter((_, index) => commands[index]!.startsWith('vitrine machine'))
+  return pids.filter((_, index) => commands[index]!.startsWith(MACHINE))
 }
 
 function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {

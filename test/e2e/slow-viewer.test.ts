@@ -13,7 +13,7 @@ import { RpcClient } from '../../engine/protocol/rpc.ts'
 import { viewContract, type ViewContract } from '../../engine/protocol/vm-contract.ts'
 import { socketChannel } from '../../src-main/host/socket-channel.ts'
 import { bootSector } from '../support/boot-sector.ts'
-import { gone, missing, PROJECT, until } from './fronts.ts'
+import { gone, MACHINE, missing, PROJECT, until } from './fronts.ts'
 
 const noProc = process.platform === 'linux' ? null : 'not on this machine: it has no /proc'
 const reason = missing({ browser: false }) ?? noProc
@@ -96,9 +96,6 @@ function draw({ client, frames }: Viewer): () => number {
   })
   return () => count
 }
-
-/** What a process that has got its machine calls itself. */
-const MACHINE = 'vitrine machine'
 
 /** Memory of the host and of its machine's process, in MiB. */
 async function memory(): Promise<number[]> {

@@ -7,7 +7,7 @@ import { chromium, type BrowserServer } from 'playwright-core'
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import { VmRecord } from '../../engine/protocol/vm.ts'
-import { CHROMIUM, FLAGS, gone, missing, PROJECT, until } from './fronts.ts'
+import { CHROMIUM, FLAGS, gone, MACHINE, missing, PROJECT, until } from './fronts.ts'
 
 const reason = missing() ?? (process.platform === 'linux' ? null : 'not on this machine: it has no /proc')
 if (reason) process.stderr.write(`skipped: tests of sudden ends: ${reason}\n`)
@@ -19,8 +19,6 @@ const VICTIMS = ['machine', 'host', 'browser'] as const
 /** How long after the death of what they belong to processes may live. */
 const ORPHAN_MS = 5000
 const DEMO = 'vitrine-diagnostics'
-/** What a process calls itself that has got its machine; one that waits for one does not. */
-const MACHINE = 'vitrine machine'
 
 /** A generator of numbers from 0 to 1 (Park and Miller's). */
 function dice(seed: number): () => number {

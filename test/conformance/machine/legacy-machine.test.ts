@@ -304,6 +304,26 @@ const PROTECTED_CALLER = `
     dq 0x00409b0f0000ffff
 `
 
+/** Goes to `protected` in flat 32-bit segments, which FLAT_SEGMENTS has. */
+const ENTER_FLAT = `
+    cli
+    lgdt [gdtr]
+    mov eax, cr0
+    or al, 1
+    mov cr0, eax
+    jmp dword 0x08:protected
+`
+const FLAT_SEGMENTS = `
+  gdtr:
+    dw 0x17
+    dd gdt
+  gdt:
+    dq 0
+    dq 0x00cf9b000000ffff
+    dq 0x00cf93000000ffff
+    bits 16
+`
+
 /**
  * Copies the video BIOS's code for protected mode, calls its three functions, and ends with the number of the one that
  * failed: 2 the window, 3 the start of the display, 4 the palette.
@@ -331,13 +351,7 @@ const VBE_CALLER = `
     cld
     rep movsb
     mov ds, ax
-    cli
-    lgdt [gdtr]
-    mov eax, cr0
-    or al, 1
-    mov cr0, eax
-    jmp dword 0x08:protected
-  failed:
+${ENTER_FLAT}  failed:
     mov al, [step]
     out 0xf4, al
     hlt
@@ -418,25 +432,11 @@ const VBE_CALLER = `
     db 30, 20, 10, 0, 1, 2, 3, 0
   step:
     db 0
-  gdtr:
-    dw 0x17
-    dd gdt
-  gdt:
-    dq 0
-    dq 0x00cf9b000000ffff
-    dq 0x00cf93000000ffff
-    bits 16
-`
+${FLAT_SEGMENTS}`
 
 /** Changes an entry of a page table without invalidating it, works for a while, and ends with what the page holds then. */
 const STALE_READER = `
-    cli
-    lgdt [gdtr]
-    mov eax, cr0
-    or al, 1
-    mov cr0, eax
-    jmp dword 0x08:protected
-    bits 32
+${ENTER_FLAT}    bits 32
   protected:
     mov ax, 0x10
     mov ds, ax
@@ -466,15 +466,7 @@ const STALE_READER = `
     mov eax, [0x60000]
     out 0xf4, al
     hlt
-  gdtr:
-    dw 0x17
-    dd gdt
-  gdt:
-    dq 0
-    dq 0x00cf9b000000ffff
-    dq 0x00cf93000000ffff
-    bits 16
-`
+${FLAT_SEGMENTS}`
 
 /** Tells on COM1 how the mouse on COM2 calls itself, and ends with 1 when it has moved as the test moves it. */
 const MOUSE_DRIVER = `
