@@ -13,6 +13,9 @@ export interface PortRange {
 interface Claim extends PortRange {
   width: AccessSize
   device: BusDevice
+  /** The device's own, bound: to look for a method in objects of thirty shapes costs more than most answers. */
+  read: BusDevice['read']
+  write: BusDevice['write']
 }
 
 /** Handle of a claimed range: moving or releasing it is how a BAR changes. */
@@ -29,7 +32,9 @@ export class PortMap {
 
   /** Claims a range of ports. Throws `bus-overlap` when one of them is taken. */
   map(range: PortRange, device: BusDevice): PortClaim {
-    const claim: Claim = { ...range, width: range.width ?? 1, device }
+    const { name, base, length, width = 1 } = range
+    const [read, write] = [device.read.bind(device), device.write.bind(device)]
+    const claim: Claim = { name, base, length, width, device, read, write }
     const end = range.base + range.length
     for (let port = range.base; port < end; port++) {
       const taken = this.#claims[port]
@@ -84,7 +89,7 @@ export class PortMap {
     const claim = this.#claims[port]
     if (!claim && size === 1) return 0xff
     if (claim && size <= claim.width && port - claim.base + size <= claim.length)
-      return claim.device.read(port - claim.base, size)
+      return claim.read(port - claim.base, size)
     if (size === 1) return floating(1)
     const half = (size >> 1) as AccessSize
     return (this.#read(port, half) | (this.#read((port + half) & 0xffff, half) << (8 * half))) >>> 0
@@ -106,7 +111,7 @@ export class PortMap {
   #write(port: number, value: number, size: AccessSize): void {
     const claim = this.#claims[port]
     if (claim && size <= claim.width && port - claim.base + size <= claim.length)
-      return claim.device.write(port - claim.base, value, size)
+      return claim.write(port - claim.base, value, size)
     if (size === 1) return
     const half = (size >> 1) as AccessSize
     this.#write(port, half === 1 ? value & 0xff : value & 0xffff, half)

@@ -51,6 +51,22 @@ describe('time of a running guest', () => {
     expect(clock.behindNs).toBe(0)
   })
 
+  it('stands still for devices for a few instructions, and never for who asks exactly', () => {
+    const { host, clock } = clockOf(true)
+    clock.start()
+    host.ns += 1000
+    host.instructions += 3
+    expect(clock.nowNs).toBe(1000)
+    host.ns += 500
+    host.instructions += 3
+    expect(clock.nowNs).toBe(1000)
+    expect(clock.exactNs).toBe(1500)
+    expect(clock.nowNs).toBe(1500)
+    host.ns += 500
+    host.instructions += 16
+    expect(clock.nowNs).toBe(2000)
+  })
+
   it('says how far it is behind', () => {
     const { host, clock } = clockOf(true)
     clock.start()

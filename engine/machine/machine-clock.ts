@@ -9,6 +9,11 @@ const MAX_STEP_NS = 1_000_000
 /** What a look at the clock may take, and an instruction at the most, unless the host was busy elsewhere. */
 const MIN_STEP_NS = 30_000
 const NS_PER_INSTRUCTION = 100
+/**
+ * Devices that are asked again within so few instructions answer for the same time: to ask the host costs more than a
+ * simple device's answer, and programs ask the same port again and again.
+ */
+const SAME_TIME_INSTRUCTIONS = 16
 /** Share of running time by which guest time may catch up with what was held back. */
 const CATCH_UP = 1 / 10
 
@@ -21,10 +26,14 @@ const CATCH_UP = 1 / 10
 export class MachineClock implements Clock {
   readonly timers = new TimerQueue()
   #guestNs = 0
-  /** Host time that #guestNs belongs to, null while time stands still. */
-  #sinceHostNs: number | null = null
+  /** False while time stands still. */
+  #passes = false
+  /** Host time that #guestNs belongs to. */
+  #sinceHostNs = 0
   #heldBackNs = 0
   #lastInstructions = 0
+  /** Instructions up to which devices answer for #guestNs. */
+  #sameTimeUntil = 0
   #stoppedAtHostNs: number | null = null
   #allowedGapNs = 0
   #wasIdle = false
@@ -72,33 +81,41 @@ export class MachineClock implements Clock {
     return Math.max(1, this.#scale)
   }
 
+  /** Guest time as devices see it: the same for a few instructions. */
   get nowNs(): number {
-    this.#advance()
+    if (this.#passes) {
+      const instructions = this.progress()
+      if (instructions === null || instructions >= this.#sameTimeUntil) this.#advance(instructions)
+    }
     return Math.floor(this.#guestNs)
   }
 
-  #advance(): void {
-    if (this.#sinceHostNs !== null) {
-      const host = this.#hostNs()
-      const passed = host - this.#sinceHostNs
-      this.#sinceHostNs = host
-      const instructions = this.progress()
-      if (instructions === null) {
-        this.#guestNs += passed
-        return
-      }
-      const done = Math.max(0, instructions - this.#lastInstructions)
-      const plausible = (MIN_STEP_NS + done * NS_PER_INSTRUCTION) * this.#room
-      this.#lastInstructions = instructions
-      let step = Math.min(passed, plausible, MAX_STEP_NS * this.#room)
-      this.#heldBackNs += passed - step
-      if (this.#heldBackNs > 0) {
-        const made = Math.min(this.#heldBackNs, step * CATCH_UP)
-        this.#heldBackNs -= made
-        step += made
-      }
-      this.#guestNs += step
+  /** Guest time at this moment. */
+  get exactNs(): number {
+    if (this.#passes) this.#advance(this.progress())
+    return Math.floor(this.#guestNs)
+  }
+
+  #advance(instructions: number | null): void {
+    const host = this.#hostNs()
+    const passed = host - this.#sinceHostNs
+    this.#sinceHostNs = host
+    if (instructions === null) {
+      this.#guestNs += passed
+      return
     }
+    const done = Math.max(0, instructions - this.#lastInstructions)
+    const plausible = (MIN_STEP_NS + done * NS_PER_INSTRUCTION) * this.#room
+    this.#lastInstructions = instructions
+    this.#sameTimeUntil = instructions + SAME_TIME_INSTRUCTIONS
+    let step = Math.min(passed, plausible, MAX_STEP_NS * this.#room)
+    this.#heldBackNs += passed - step
+    if (this.#heldBackNs > 0) {
+      const made = Math.min(this.#heldBackNs, step * CATCH_UP)
+      this.#heldBackNs -= made
+      step += made
+    }
+    this.#guestNs += step
   }
 
   createTimer(fire: () => void): Timer {
@@ -125,12 +142,14 @@ export class MachineClock implements Clock {
       }
     }
     this.#sinceHostNs = now
+    this.#sameTimeUntil = 0
+    this.#passes = true
   }
 
   /** A run ends. @param idleNs how long an idle guest asked to sleep, in guest time; 0 when it is busy */
   stop(idleNs: number): void {
-    this.#advance()
-    this.#sinceHostNs = null
+    if (this.#passes) this.#advance(this.progress())
+    this.#passes = false
     this.#wasIdle = idleNs > 0
     this.#stoppedAtHostNs = this.#hostNs()
     this.#allowedGapNs = idleNs + MAX_GAP_NS * this.#room
@@ -141,6 +160,7 @@ export class MachineClock implements Clock {
     this.#guestNs = guestNs
     this.#heldBackNs = 0
     this.#stoppedAtHostNs = null
-    if (this.#sinceHostNs !== null) this.#sinceHostNs = this.#hostNs()
+    this.#sameTimeUntil = 0
+    this.#sinceHostNs = this.#hostNs()
   }
 }

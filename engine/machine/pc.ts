@@ -146,11 +146,11 @@ class Pc implements Machine {
       isDue: () => this.#loop.isDue,
       timeLeftNs: () => this.#loop.timeLeftNs,
       readTimeStamp: () => {
-        const ticks = Math.floor(this.#clock.nowNs * TSC_GHZ) + this.#tscOffset
+        const ticks = Math.floor(this.#clock.exactNs * TSC_GHZ) + this.#tscOffset
         return { low: ticks >>> 0, high: Math.floor(ticks / 2 ** 32) >>> 0 }
       },
       writeTimeStamp: ({ low, high }) => {
-        this.#tscOffset = high * 2 ** 32 + low - Math.floor(this.#clock.nowNs * TSC_GHZ)
+        this.#tscOffset = high * 2 ** 32 + low - Math.floor(this.#clock.exactNs * TSC_GHZ)
       },
       ...(apic
         ? { apicBase: { read: () => this.#apicBase, write: (value: number) => this.#setApicBase(value) } }
@@ -210,9 +210,9 @@ class Pc implements Machine {
     this.#clock.start()
     let idleNs = 0
     try {
-      const end = this.#clock.nowNs + sliceNs * this.#clock.scale
+      const end = this.#clock.exactNs + sliceNs * this.#clock.scale
       for (;;) {
-        const exit = this.#loop.run(Math.max(0, end - this.#clock.nowNs))
+        const exit = this.#loop.run(Math.max(0, end - this.#clock.exactNs))
         switch (exit.kind) {
           case 'slice':
             return { kind: 'slice' }
@@ -284,7 +284,7 @@ class Pc implements Machine {
     return {
       accelerator: this.#accelerator,
       instructions: this.#cpu.retired,
-      guestNs: this.#clock.nowNs,
+      guestNs: this.#clock.exactNs,
       capPercent: this.#loop.cap.percent,
       timeScale: this.#clock.scale,
       behindNs: this.#clock.behindNs,
@@ -371,8 +371,8 @@ class Pc implements Machine {
     this.#bays.readable(() => this.#bays.deliver())
     this.#stalled = null
     this.#clock.start()
-    const untilNs = this.#clock.nowNs + FIRMWARE_NS
-    while (this.#firmware?.busy && !this.#pending && !this.#stalled && this.#clock.nowNs < untilNs)
+    const untilNs = this.#clock.exactNs + FIRMWARE_NS
+    while (this.#firmware?.busy && !this.#pending && !this.#stalled && this.#clock.exactNs < untilNs)
       this.#loop.run(FIRMWARE_SLICE_NS)
     this.#clock.stop(0)
     if (this.#firmware?.busy)

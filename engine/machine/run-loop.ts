@@ -69,15 +69,15 @@ export class RunLoop {
 
   /** What is left of the run under way, in ns. */
   get timeLeftNs(): number {
-    return this.#deadlineNs - this.clock.nowNs
+    return this.#deadlineNs - this.clock.exactNs
   }
 
   /** Runs for at most `sliceNs` of guest time. */
   run(sliceNs: number): LoopExit {
     const { clock, cpu } = this
-    const end = clock.nowNs + sliceNs
+    const end = clock.exactNs + sliceNs
     for (;;) {
-      const now = clock.nowNs
+      const now = clock.exactNs
       if (clock.timers.earliestNs <= now) clock.timers.runDue(now)
       if (this.hasEvent()) return { kind: 'event' }
       if (now >= end) return { kind: 'slice' }
@@ -97,12 +97,12 @@ export class RunLoop {
         Math.max(MIN_BUDGET, Math.floor(stretch * Math.min(this.#rate, this.instructionsPerSecond / 1e9))),
       )
       this.#deadlineNs = Infinity
-      const passedNs = clock.nowNs - now
+      const passedNs = clock.exactNs - now
       this.cap.ran(passedNs)
       this.#measure(cpu.retired - before, passedNs)
       if (exit === 'shutdown' || exit === 'breakpoint') return { kind: exit }
       if (exit === 'halt' && !this.hasEvent()) {
-        const wakeNs = clock.timers.earliestNs - clock.nowNs
+        const wakeNs = clock.timers.earliestNs - clock.exactNs
         if (wakeNs > MIN_SLEEP_NS) return { kind: 'idle', wakeNs, held: false }
       }
     }
