@@ -26,6 +26,7 @@ export interface CodeGuard {
 export class SlowAccess {
   #pending: Bounce[] = []
   #slot = 0
+  #refused = false
   deviceReads = 0
   deviceWrites = 0
   /** Asked before an access is begun: true when its instruction must be run by itself instead. */
@@ -51,7 +52,8 @@ export class SlowAccess {
       segmentAddress === 0
         ? offset >>> 0
         : this.segmentation.check((segmentAddress - State.SEGMENTS) / SEGMENT_BYTES, offset, size, write)
-    if (this.stopsAt(linear, size, write)) return 0
+    this.#refused = this.stopsAt(linear, size, write)
+    if (this.#refused) return 0
     const user = this.state.cpl === 3
     if (user) this.mmu.checkAligned(linear, size)
     if ((linear & 0xfff) + size <= 0x1000) {
@@ -106,6 +108,13 @@ export class SlowAccess {
         done += piece
       }
     this.drop()
+  }
+
+  /** True when the access that gave up its instruction last was one that `stopsAt` refused; told once. */
+  takeRefusal(): boolean {
+    const refused = this.#refused
+    this.#refused = false
+    return refused
   }
 
   /** Forgets writes of an instruction that did not complete. */

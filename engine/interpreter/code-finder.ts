@@ -14,7 +14,8 @@ import { CpuFault, generalProtection } from '../vcpu/fault.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
 import type { Segmentation } from '../vcpu/segmentation.ts'
 import { AddressSpaces } from './address-spaces.ts'
-import type { CodeCache, CodeVariant } from './code-cache.ts'
+import type { CodeCache } from './code-cache.ts'
+import type { CodeVariant } from './code-variant.ts'
 import { codeKeyAddress, jumpCacheIndex } from './jump-cache.ts'
 
 /** Words of a jump cache entry, by index; its EIP is the first. */
@@ -130,7 +131,7 @@ export class CodeFinder {
     const { code, state } = this
     const place = this.place(eip)
     if (place.hostPage < 0) return 0
-    if (code.nearlyFull) code.flush()
+    if (code.records.nearlyFull) code.flush()
     const record = code.entryAt(place.hostPage, place.offset, place.variant)
     const eipBase = (eip - place.offset) | 0
     state.setWord(State.EIP_BASE, eipBase)

@@ -1,7 +1,6 @@
 import {
   type Expr,
   I32,
-  type ValueType,
   add,
   and,
   callOf,
@@ -16,87 +15,29 @@ import {
   ltU,
   ne,
   or,
-  shl,
   shrU,
   sub,
   xor,
 } from '../wasm/expression.ts'
-import type { FunctionBuilder } from '../wasm/function-builder.ts'
-import { type Label } from '../wasm/function-builder.ts'
+import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
-import { GP, type Operand, Semantics } from '../isa/semantics.ts'
-import { Attention, BOUNCE_LIMIT, CS, DS, EAX, SS, Segment, State, gprAt, segmentAt } from '../isa/state.ts'
+import { GP, Semantics } from '../isa/semantics.ts'
+import { Attention, CS, DS, EAX, SS, Segment, State, gprAt, segmentAt } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
+import { FLAT, type Frame, Import, Local } from './handler-locals.ts'
+import { type Access, emitAccess } from './inline-access.ts'
 import { codeKeyEntry, entryWord, isCodeKey, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
 import { RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
-import { missesTlb, tlbEntry } from './tlb-look.ts'
-
-/** Parameters and locals of the generated functions, hot and cold alike. */
-export const Local = {
-  /** Parameter: the record being executed. */
-  REC: 0,
-  /** Parameter: the budget, less what has been retired before START. */
-  BUDGET: 1,
-  /** First record of the straight run that REC is in. */
-  START: 2,
-  LINEAR: 3,
-  ENTRY: 4,
-  HOST: 5,
-  WHY: 6,
-  /** The record whose link is being followed. */
-  FROM: 7,
-  READ_BIT: 8,
-  WRITE_BIT: 9,
-  JUMP_KEY: 10,
-  /** Non-zero while a bounce buffer waits to be written back. */
-  BOUNCED: 11,
-  COUNT: 12,
-} as const
-export const LOCAL_TYPES: ValueType[] = Array<ValueType>(Local.COUNT).fill(I32)
-
-/** Functions that generated code imports, by index; helpers of the FPU module follow. */
-export const Import = {
-  /** (effective address, segment cache or 0 for flat, size | write << 8 | read-modify-write << 9, record, budget, start): linear-memory address, 0 for a fault. */
-  ACCESS: 0,
-  /** Writes bounce buffers back; the result is taken off the budget, so that a device can end the run. */
-  WRITE_BACK: 1,
-  /** (operation, a, b): 0 to go on with the next record. */
-  SYSTEM: 2,
-  /** (operation, size | addressSize << 8 | repeat << 16, segment cache): repetitions done. */
-  BULK: 3,
-  /** (port, size): the value. */
-  READ_PORT: 4,
-  /** (port, value, size): 0. */
-  WRITE_PORT: 5,
-  /** (EIP): its record, or 0. */
-  FIND: 6,
-  /** Called before and after a region that is timed; the result means nothing. */
-  CLOCK: 7,
-  /** Sets EDX:EAX to the time-stamp counter; the result means nothing. */
-  TIME_STAMP: 8,
-  COUNT: 9,
-} as const
-
-/** Flat accesses name no segment. */
-const FLAT = 0
-
-/** Where the pieces of the surrounding function are. */
-export interface Frame {
-  /** Branching here leaves the function with WHY. */
-  out: Label
-  /** Loop that dispatches REC; null in a cold function, which returns instead. */
-  top: Label | null
-  /** Index of a function of the FPU module by name. */
-  helperIndex(name: string): number
-}
+import { RecordOperands } from './record-operands.ts'
 
 /** Builds the code of one handler from the meaning of its form (or of two, fused). */
 export class HandlerBuilder extends Semantics {
   #form!: Form
   /** Distance of the current instruction's record from REC, for the second of a fused pair. */
   #offset = 0
+  readonly #operands: RecordOperands
   #flags: Flags | null = null
   #skip: Label | null = null
   /** End of the shortcut under way. */
@@ -110,6 +51,12 @@ export class HandlerBuilder extends Semantics {
     private readonly frame: Frame,
   ) {
     super(fn)
+    this.#operands = new RecordOperands({
+      fn,
+      field: (offset, size) => this.#field(offset, size),
+      later: (value, put) => this.later(value, put),
+      access: (access) => this.#access(access),
+    })
   }
 
   /** Emits the whole handler, ending with a jump to the next record or out. */
@@ -130,7 +77,7 @@ export class HandlerBuilder extends Semantics {
         split: form.split,
       })
       this.#unitCheck()
-      form.description.meaning(this, ...this.#operands())
+      form.description.meaning(this, ...this.#operands.of(form))
       if (!this.#ended) this.finish()
     })
     if (this.#skip !== null) this.fn.end()
@@ -210,53 +157,18 @@ export class HandlerBuilder extends Semantics {
 
   memory(segment: Expr, address: Expr, size: number, write: boolean, modify = false): Expr {
     const flat = isConst(segment) && segment.value === FLAT
-    return this.#access(flat ? null : this.let(segment), address, size, write, modify)
+    return this.#access({ segment: flat ? null : this.let(segment), address, size, write, modify })
   }
 
   stack(address: Expr, size: number, write: boolean): Expr {
-    return this.#access(this.#form.flat ? null : i32(segmentAt(SS)), address, size, write)
+    return this.#access({ segment: this.#form.flat ? null : i32(segmentAt(SS)), address, size, write })
   }
 
-  /** The TLB in line; all that it does not answer goes to the host. */
-  #access(segment: Expr | null, address: Expr, size: number, write: boolean, modify = false): Expr {
-    const { fn } = this
-    const effective = this.let(address)
-    const bit = local(write ? Local.WRITE_BIT : Local.READ_BIT)
-    const slow = fn.block()
-    const fast = fn.block()
-    if (segment) {
-      fn.branchIf(fast, geU(effective, load(segment, 4, write ? Segment.WRITE_COUNT : Segment.READ_COUNT)))
-      fn.set(Local.LINEAR, add(effective, load(segment, 4, Segment.BASE)))
-    } else fn.set(Local.LINEAR, effective)
-    const linear = local(Local.LINEAR)
-    fn.set(Local.ENTRY, tlbEntry(linear))
-    fn.branchIf(fast, missesTlb(local(Local.ENTRY), bit, linear, size))
-    fn.set(Local.HOST, add(linear, and(local(Local.ENTRY), i32(-0x1000))))
-    fn.branch(slow)
-    fn.end()
+  #access(access: Access): Expr {
     const record = add(local(Local.REC), i32(this.#offset))
-    fn.set(
-      Local.HOST,
-      callOf(
-        Import.ACCESS,
-        I32,
-        effective,
-        segment ?? i32(FLAT),
-        i32(size | (write ? 0x100 : 0) | (modify ? 0x200 : 0)),
-        record,
-        local(Local.BUDGET),
-        local(Local.START),
-      ),
-    )
-    fn.if(eqz(local(Local.HOST)))
-    this.#leaveAt(Why.FAULT)
-    fn.end()
-    if (write) {
-      fn.set(Local.BOUNCED, or(local(Local.BOUNCED), ltU(local(Local.HOST), i32(BOUNCE_LIMIT))))
-      this.#wrote = true
-    }
-    fn.end()
-    return this.let(local(Local.HOST))
+    const host = emitAccess(this.fn, access, record, () => this.#leaveAt(Why.FAULT))
+    if (access.write) this.#wrote = true
+    return host
   }
 
   /** Leaves with REC at the current instruction, which has had no effect yet. */
@@ -521,93 +433,6 @@ export class HandlerBuilder extends Semantics {
     fn.branchIf(this.frame.out, local(Local.WHY))
     fn.end()
   }
-
-  #operands(): Operand[] {
-    let registers = 0
-    let immediates = 0
-    return [...this.#form.shape].map((kind, i): Operand => {
-      const size = this.#form.sizes[i]!
-      switch (kind) {
-        case 'r':
-          return this.#registerOperand(Record.REGISTERS[registers++]!, size)
-        case 'm':
-        case 'x':
-        case 'g':
-          return this.#memoryOperand(kind, size)
-        default:
-          return this.#immediateOperand(
-            kind === 's' ? -1 : immediates++ === 0 ? Record.IMMEDIATE : Record.LINK,
-            size,
-          )
-      }
-    })
-  }
-
-  #registerOperand(field: number, size: number): Operand {
-    let known: Expr | null = null
-    const at = (): Expr => (known ??= this.let(this.#field(field, 2)))
-    const read = (): Expr => this.let(load(at(), size))
-    return {
-      size,
-      isRegister: true,
-      read,
-      readForWrite: read,
-      write: (value) => this.later(value, (v) => this.fn.store(at(), v, size)),
-      registerAddress: at,
-      readPart: (bytes, offset) => this.let(load(at(), bytes, offset)),
-      readReal: missing,
-      writePart: (value, bytes, offset) => this.later(value, (v) => this.fn.store(at(), v, bytes, offset)),
-      address: missing,
-      segment: missing,
-    }
-  }
-
-  #memoryOperand(kind: 'm' | 'x' | 'g', size: number): Operand {
-    const address = (): Expr => {
-      let e = load(this.#field(Record.BASE, 2), 4)
-      if (kind !== 'm') e = add(e, shl(load(this.#field(Record.INDEX, 2), 4), this.#field(Record.SCALE, 1)))
-      e = add(e, this.#field(Record.DISPLACEMENT, 4))
-      return kind === 'g' ? and(e, this.#field(Record.LINK, 4)) : e
-    }
-    const segment = (): Expr => (kind === 'g' ? this.let(this.#field(Record.SEGMENT, 2)) : i32(FLAT))
-    const host = (write: boolean, modify = false): Expr =>
-      this.#access(kind === 'g' ? segment() : null, address(), size, write, modify)
-    let translated: Expr | null = null
-    return {
-      size,
-      isRegister: false,
-      read: () => this.let(load(host(false), size)),
-      readForWrite: () => this.let(load((translated = host(true, true)), size)),
-      write: (value) => this.fn.store(translated ?? host(true), value, size),
-      address,
-      segment,
-      registerAddress: missing,
-      readPart: missing,
-      readReal: missing,
-      writePart: missing,
-    }
-  }
-
-  #immediateOperand(field: number, size: number): Operand {
-    const read = (): Expr => (field < 0 ? missing() : this.let(this.#field(field, 4)))
-    return {
-      size,
-      isRegister: false,
-      read,
-      readForWrite: read,
-      write: missing,
-      address: missing,
-      segment: missing,
-      registerAddress: missing,
-      readPart: missing,
-      readReal: missing,
-      writePart: missing,
-    }
-  }
 }
 
 const codeLimit = (): Expr => load(i32(segmentAt(CS)), 4, Segment.LIMIT)
-
-function missing(): never {
-  throw new Error('this operand has no such part')
-}

@@ -41,6 +41,9 @@ export const Record = {
 export const RECORD_BYTES = 32
 export const RECORD_SHIFT = 5
 
+/** Key of a crossing or a guard that must be looked at again; never a JUMP_KEY. */
+export const NO_KEY = -1
+
 /** The record that unresolved links point at. */
 export const LINK_STUB = RECORDS
 

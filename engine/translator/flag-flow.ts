@@ -1,5 +1,5 @@
 import { formKey, formOf } from '../interpreter/form.ts'
-import type { CodeVariant } from '../interpreter/code-cache.ts'
+import type { CodeVariant } from '../interpreter/code-variant.ts'
 import { STORED } from './flag-kind.ts'
 import { type Block, type Region, type Step, successorsOf } from './region.ts'
 import { nowhere } from './nowhere.ts'

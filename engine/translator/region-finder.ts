@@ -1,4 +1,5 @@
-import type { CodeCache, CodeVariant } from '../interpreter/code-cache.ts'
+import type { CodeCache } from '../interpreter/code-cache.ts'
+import type { CodeVariant } from '../interpreter/code-variant.ts'
 import type { Instruction } from '../isa/decoder.ts'
 import type { Unit } from '../isa/description.ts'
 import {
@@ -155,7 +156,7 @@ class RegionFinder {
     if (step.instruction.operands.some(({ kind }) => kind === 'relative'))
       return this.#follows(step) ? branchTarget(step) : null
     if (!hasUsualTarget(step.instruction)) return null
-    const { eip, lead } = this.code.usualTarget(siteOf(step))
+    const { eip, lead } = this.code.branches.usualTarget(siteOf(step))
     const target = (eip - this.entry.eipBase) | 0
     if (eip === 0 || lead < this.limits.exitsToFollow) return null
     this.#targets.set(step.offset, [target])
@@ -165,9 +166,9 @@ class RegionFinder {
   /** Whether the region goes on where a branch leads: it has been taken, and often if it is what leads to its page. */
   #follows(step: Step): boolean {
     if (!this.#keepsEip(step)) return false
-    const exits = this.code.exitsBy(siteOf(step))
+    const exits = this.code.branches.exitsBy(siteOf(step))
     return this.#pages.has(pageDelta(branchTarget(step)))
-      ? step.instruction.description.name === 'JMP' || exits > 0 || this.code.wasTaken(step.record)
+      ? step.instruction.description.name === 'JMP' || exits > 0 || this.code.branches.wasTaken(step.record)
       : exits >= this.limits.exitsToFollow
   }
 

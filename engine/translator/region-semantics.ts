@@ -17,7 +17,7 @@ import {
   or,
   sub,
 } from '../wasm/expression.ts'
-import type { CodeVariant } from '../interpreter/code-cache.ts'
+import type { CodeVariant } from '../interpreter/code-variant.ts'
 import type { DecodedOperand, Instruction } from '../isa/decoder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'

@@ -1,4 +1,4 @@
-import type { CodeCache } from '../interpreter/code-cache.ts'
+import type { Heads } from '../interpreter/heads.ts'
 import { MAX_SLOTS } from '../isa/state.ts'
 import { type Region, instructionsOf } from './region.ts'
 
@@ -54,7 +54,7 @@ const MAX_INSTRUCTION = 15
 
 /** Translated regions by page, and their places in the table that the interpreter calls through. */
 export class RegionStore {
-  readonly #heads = new Map<number, RegionEntry>()
+  readonly #byHead = new Map<number, RegionEntry>()
   readonly #pages = new Map<number, Set<RegionEntry>>()
   /** How often code of a page has been thrown away, by page. */
   readonly #rewrites = new Map<number, number>()
@@ -68,7 +68,7 @@ export class RegionStore {
   evicted = 0
 
   constructor(
-    private readonly code: CodeCache,
+    private readonly heads: Heads,
     private readonly table: FunctionTable,
     private readonly finder: PageFinder,
     private readonly options: StoreOptions,
@@ -79,12 +79,12 @@ export class RegionStore {
   }
 
   at(head: number): RegionEntry | undefined {
-    return this.#heads.get(head)
+    return this.#byHead.get(head)
   }
 
   /** A region has been made for a head, instead of the one that is there. */
   install(head: number, region: Region, run: () => number): void {
-    const before = this.#heads.get(head)
+    const before = this.#byHead.get(head)
     if (before) this.#drop(before, NEVER)
     if (this.#size >= this.options.maxRegions) this.#evict()
     const { mode, eipBase, pages } = region
@@ -96,7 +96,7 @@ export class RegionStore {
       growths: before ? before.growths + 1 : 0,
       slot,
     }
-    this.#heads.set(head, entry)
+    this.#byHead.set(head, entry)
     for (const { hostPage } of pages) {
       let entries = this.#pages.get(hostPage)
       if (!entries) this.#pages.set(hostPage, (entries = new Set()))
@@ -105,7 +105,7 @@ export class RegionStore {
     this.table.table.set(slot, run)
     this.#size++
     const { exitsUntilGrown } = this.options
-    this.code.setRegion(
+    this.heads.setRegion(
       head,
       slot,
       exitsUntilGrown === null ? NEVER : exitsUntilGrown * GROWTH_FACTOR ** entry.growths,
@@ -114,7 +114,7 @@ export class RegionStore {
 
   /** Back to a region that cannot grow. */
   settle({ head, slot }: RegionEntry): void {
-    this.code.setRegion(head, slot, NEVER)
+    this.heads.setRegion(head, slot, NEVER)
   }
 
   /** Bytes [start, end) of a page have changed: regions that were made from one of them go. */
@@ -140,8 +140,8 @@ export class RegionStore {
   /** Back to counting `entries` of the head. */
   #drop(entry: RegionEntry, entries: number): void {
     const { head, region } = entry
-    this.code.setHead(head, entries)
-    this.#heads.delete(head)
+    this.heads.count(head, entries)
+    this.#byHead.delete(head)
     this.#local.delete(head)
     for (const { hostPage } of region.pages) {
       const others = this.#pages.get(hostPage)
@@ -153,8 +153,8 @@ export class RegionStore {
 
   /** Those go that have not been entered for longest. */
   #evict(): void {
-    const live = [...this.#heads.values()]
-      .map((entry) => ({ entry, last: this.code.lastEntered(entry.slot) }))
+    const live = [...this.#byHead.values()]
+      .map((entry) => ({ entry, last: this.heads.lastEntered(entry.slot) }))
       .sort((a, b) => a.last - b.last)
     const count = Math.ceil(live.length * EVICTED)
     for (const { entry } of live.slice(0, count)) this.#drop(entry, this.options.entriesUntilHot)
@@ -168,14 +168,14 @@ export class RegionStore {
    * translations change. A region whose pages have been moved apart is dropped.
    */
   guard(head: number, eipBase: number): boolean {
-    const entry = this.#heads.get(head)
+    const entry = this.#byHead.get(head)
     if (!entry) return false
     const global = this.#pagesStand(entry, eipBase)
     if (global === null) {
       this.#drop(entry, this.options.pausesWhenRewritten ? FIRST_PAUSE : 0)
       return false
     }
-    this.code.setGuard(head, eipBase, this.finder.key())
+    this.heads.setGuard(head, eipBase, this.finder.key())
     if (!global) this.#local.add(head)
     return true
   }
@@ -195,19 +195,19 @@ export class RegionStore {
   }
 
   forgetLocal(): void {
-    for (const head of this.#local) this.code.dropGuard(head)
+    for (const head of this.#local) this.heads.dropGuard(head)
     this.#local.clear()
   }
 
   forgetKeys(): void {
-    for (const head of this.#heads.keys()) this.code.dropGuard(head)
+    for (const head of this.#byHead.keys()) this.heads.dropGuard(head)
     this.#local.clear()
   }
 
   /** Heads are gone: so is what stood behind them. */
   flush(): void {
-    for (const entry of this.#heads.values()) this.#release(entry)
-    this.#heads.clear()
+    for (const entry of this.#byHead.values()) this.#release(entry)
+    this.#byHead.clear()
     this.#pages.clear()
     this.#rewrites.clear()
     this.#local.clear()

@@ -1,4 +1,4 @@
-import type { CodeVariant } from '../interpreter/code-cache.ts'
+import type { CodeVariant } from '../interpreter/code-variant.ts'
 import { RECORD_BYTES } from '../interpreter/record.ts'
 import type { Instruction } from '../isa/decoder.ts'
 import { State } from '../isa/state.ts'

@@ -1,4 +1,4 @@
-import type { HotPlace, Translator, TranslatorHost } from '../interpreter/soft-vcpu.ts'
+import type { HotPlace, Translator, TranslatorHost } from '../interpreter/translator-host.ts'
 import { USUAL, USUAL_MASK } from '../isa/sse-native.ts'
 import { REGION_RETIRED, State } from '../isa/state.ts'
 import { exitCounts } from './exit-reason.ts'
@@ -73,7 +73,7 @@ export class RegionTranslator implements Translator {
     this.#limits = limits
     this.#grownLimits = grownLimits
     this.#grows = exitsUntilGrown !== null
-    this.#store = new RegionStore(host.code, host, host, {
+    this.#store = new RegionStore(host.code.heads, host, host, {
       entriesUntilHot,
       exitsUntilGrown,
       pausesWhenRewritten,
@@ -87,12 +87,12 @@ export class RegionTranslator implements Translator {
     if (before) return this.#grow(before, place)
     const waits = !this.#waiting.has(head)
     this.#waiting.set(head, place)
-    if (waits && this.#waiting.size < this.#regionsAtOnce) return code.setHead(head, this.#patience)
+    if (waits && this.#waiting.size < this.#regionsAtOnce) return code.heads.count(head, this.#patience)
     this.#makeWaiting()
   }
 
   #grow(before: RegionEntry, place: HotPlace): void {
-    const region = this.#host.code.nearlyFull ? null : this.#find(place, before)
+    const region = this.#host.code.records.nearlyFull ? null : this.#find(place, before)
     if (region === null || instructionsOf(region) <= before.instructions) return this.#store.settle(before)
     this.#make([{ head: before.head, region }])
     this.#stats.grownRegions++
@@ -105,9 +105,9 @@ export class RegionTranslator implements Translator {
     for (const [head, place] of this.#waiting) {
       const { hostPage, offset, mode } = place
       // The page has been decoded anew since: another head stands for this place.
-      if (code.nearlyFull || code.headAt(hostPage, offset, mode) !== head) continue
+      if (code.records.nearlyFull || code.headAt(hostPage, offset, mode) !== head) continue
       const region = this.#find(place, undefined)
-      if (region === null) code.setHead(head, NEVER)
+      if (region === null) code.heads.count(head, NEVER)
       else regions.push({ head, region })
     }
     this.#waiting.clear()

@@ -37,3 +37,9 @@ export class NewTaskFault extends CpuFault {}
 
 export const generalProtection = (errorCode = 0): CpuFault => new CpuFault(Vector.GP, errorCode)
 export const invalidOpcode = (): CpuFault => new CpuFault(Vector.UD)
+
+/** What was thrown, where that must be a fault of the guest; anything else is thrown on. */
+export function asFault(thrown: unknown): CpuFault {
+  if (thrown instanceof CpuFault) return thrown
+  throw thrown
+}

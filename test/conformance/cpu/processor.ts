@@ -8,7 +8,7 @@ import { describeAll } from '../../../engine/isa/index.ts'
 import { GuestMemory } from '../../../engine/memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../../../engine/memory/layout.ts'
 import { CPU_MODELS, type CpuModel } from '../../../engine/vcpu/model.ts'
-import type { FpuExports, TranslatorHost } from '../../../engine/interpreter/soft-vcpu.ts'
+import type { FpuExports, TranslatorHost } from '../../../engine/interpreter/translator-host.ts'
 import { RegionTranslator, type TranslatorOptions } from '../../../engine/translator/translator.ts'
 
 const RAM_MIB = 16

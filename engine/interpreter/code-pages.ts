@@ -1,0 +1,169 @@
+import { CODE_MAP, CODE_MAP_SHIFT } from '../memory/layout.ts'
+import type { CodeVariant } from './code-variant.ts'
+import type { RecordStore } from './record-store.ts'
+
+const GRANULE_SHIFT = CODE_MAP_SHIFT
+/** A fused pair reaches two instructions of 15 bytes far. */
+const MAX_EXTENT = 30
+
+/** A page's code as it is decoded in one mode. */
+export interface PageVariant {
+  mode: CodeVariant
+  page: CodePage
+  /** Record by page offset, 0 for none. */
+  index: Int32Array
+  /** Heads by the page offset that they stand before. */
+  heads: Map<number, number>
+}
+
+export interface CodePage {
+  hostPage: number
+  variants: Map<number, PageVariant>
+  /** One bit per 64 bytes that some record covers: the page's part of the code map. */
+  granules: Uint32Array
+  /** Bytes at the start of this page that belong to instructions of the page before, by CROSS record. */
+  tails: Map<number, number>
+}
+
+/** False when certainly no instruction lies in these bytes of the page. */
+function covered(page: CodePage, start: number, end: number): boolean {
+  for (let g = start >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
+    if (page.granules[g >> 5]! & (1 << (g & 31))) return true
+  return false
+}
+
+/** True when some record covers a byte of the page. */
+const holdsAny = ({ granules }: CodePage): boolean => (granules[0]! | granules[1]!) !== 0
+
+/** Which bytes of linear memory the records stand for, by page; what is written to them makes the records stale. */
+export class CodePages {
+  readonly #pages = new Map<number, CodePage>()
+  readonly #holdsCode: Uint8Array
+  /** The variant that was asked for last: most look-ups stay in their page. */
+  #lastVariant: PageVariant | null = null
+  #lastKey = 0
+  /** Records made stale, for statistics. */
+  invalidated = 0
+  /** Called when a page gets its first code, so that writes to it are watched. */
+  onCodePage: (hostPage: number) => void = () => {}
+
+  /** @param memoryBytes length of linear memory */
+  constructor(
+    private readonly records: RecordStore,
+    memoryBytes: number,
+  ) {
+    this.#holdsCode = new Uint8Array(memoryBytes / 4096)
+  }
+
+  /**
+   * True while writes to a page must be noticed. A page whose last instruction has been overwritten is forgotten
+   * here, which is at the write after that: code that is patched and run again is not lost and found each time.
+   */
+  holdsCode(hostPage: number): boolean {
+    if (this.#holdsCode[hostPage] === 0) return false
+    const page = this.#pages.get(hostPage)!
+    if (holdsAny(page)) return true
+    this.#forget(page)
+    return false
+  }
+
+  /** The page, if any code of it is decoded. */
+  get(hostPage: number): CodePage | undefined {
+    return this.#pages.get(hostPage)
+  }
+
+  page(hostPage: number): CodePage {
+    let page = this.#pages.get(hostPage)
+    if (!page) {
+      const granules = new Uint32Array(this.records.view.buffer, CODE_MAP + hostPage * 8, 2)
+      page = { hostPage, variants: new Map(), granules, tails: new Map() }
+      this.#pages.set(hostPage, page)
+      this.#holdsCode[hostPage] = 1
+    }
+    return page
+  }
+
+  variant(hostPage: number, mode: CodeVariant): PageVariant {
+    const key =
+      (mode.code32 ? 1 : 0) |
+      (mode.stack32 ? 2 : 0) |
+      (mode.flat ? 4 : 0) |
+      ((mode.limitedFrom >> 2) << 3) |
+      (mode.low << 5) |
+      (mode.high << 18)
+    const last = this.#lastVariant
+    if (last?.page.hostPage === hostPage && this.#lastKey === key) return last
+    const page = this.page(hostPage)
+    let variant = page.variants.get(key)
+    if (!variant) {
+      variant = { mode: { ...mode }, page, index: new Int32Array(4096), heads: new Map() }
+      page.variants.set(key, variant)
+    }
+    this.#lastVariant = variant
+    this.#lastKey = key
+    return variant
+  }
+
+  /** An instruction lies in these bytes of the page from now on. */
+  cover(page: CodePage, offset: number, length: number): void {
+    if (!holdsAny(page)) this.onCodePage(page.hostPage)
+    for (let g = offset >> GRANULE_SHIFT; g <= (offset + length - 1) >> GRANULE_SHIFT; g++)
+      page.granules[g >> 5]! |= 1 << (g & 31)
+  }
+
+  /** True when an instruction lies in bytes [start, end) of the page. */
+  hits(page: CodePage, start: number, end: number): boolean {
+    if (!covered(page, start, end)) return false
+    for (const tail of page.tails.values()) if (tail > start) return true
+    for (const { index } of page.variants.values())
+      for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++)
+        if (this.#reaches(index[offset]!, offset, start)) return true
+    return false
+  }
+
+  /** Bytes [start, end) of the page have changed, whose tails have been dropped. */
+  drop(page: CodePage, start: number, end: number): void {
+    if (end - start === 4096) this.#dropPage(page)
+    else if (covered(page, start, end)) this.#dropRange(page, start, end)
+  }
+
+  clear(): void {
+    for (const { granules } of this.#pages.values()) granules.fill(0)
+    this.#pages.clear()
+    this.#lastVariant = null
+    this.#holdsCode.fill(0)
+  }
+
+  /** True when there is a record at an offset, and what it stands for reaches `start` or begins behind it. */
+  #reaches(record: number, offset: number, start: number): boolean {
+    return record !== 0 && (offset >= start || offset + this.records.extentOf(record) > start)
+  }
+
+  #dropRange(page: CodePage, start: number, end: number): void {
+    for (const { index } of page.variants.values())
+      for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++)
+        if (this.#reaches(index[offset]!, offset, start)) this.#makeStale(index, offset)
+    for (let g = start >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
+      if (!this.hits(page, g << GRANULE_SHIFT, (g + 1) << GRANULE_SHIFT))
+        page.granules[g >> 5]! &= ~(1 << (g & 31))
+  }
+
+  #dropPage(page: CodePage): void {
+    for (const { index } of page.variants.values())
+      for (let offset = 0; offset < 4096; offset++) if (index[offset] !== 0) this.#makeStale(index, offset)
+    page.granules.fill(0)
+    this.#forget(page)
+  }
+
+  #makeStale(index: Int32Array, offset: number): void {
+    this.records.makeStale(index[offset]!)
+    index[offset] = 0
+    this.invalidated++
+  }
+
+  #forget({ hostPage }: CodePage): void {
+    this.#pages.delete(hostPage)
+    this.#lastVariant = null
+    this.#holdsCode[hostPage] = 0
+  }
+}

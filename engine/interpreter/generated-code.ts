@@ -1,0 +1,48 @@
+import type { AccessSize } from '../bus/bus-device.ts'
+import type { Interpreter } from './generator.ts'
+import { buildMemoryAccess } from './memory-access.ts'
+import type { RuntimeCalls } from './runtime-calls.ts'
+import type { FpuExports, TranslatorHost } from './translator-host.ts'
+
+/** Runs from a record on until something comes up, which the result names (see Why). */
+export type Run = (record: number, budget: number) => number
+
+/** The generated interpreter, ready to run. */
+export interface GeneratedCode extends Pick<TranslatorHost, 'table' | 'chain' | 'gone' | 'beside'> {
+  run: Run
+}
+
+/** Ties the generated module to the memory and the calls of one processor. */
+export function instantiate(
+  interpreter: Interpreter,
+  memory: WebAssembly.Memory,
+  fpu: FpuExports,
+  calls: RuntimeCalls,
+): GeneratedCode {
+  const { access, beside } = buildMemoryAccess(memory, (offset, segment, kind, record, budget, start) =>
+    calls.access(offset, segment, kind, record, budget, start),
+  )
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(interpreter.wasm), {
+    env: { memory },
+    runtime: {
+      access,
+      writeBack: (): number => calls.writeBack(),
+      system: (op: number, a: number, b: number): number => calls.system(op, a, b),
+      bulk: (op: number, kind: number, segment: number): number => calls.bulk(op, kind, segment),
+      find: (eip: number): number => calls.find(eip),
+      readPort: (port: number, size: AccessSize): number => calls.readPort(port, size),
+      writePort: (port: number, value: number, size: AccessSize): number =>
+        calls.writePort(port, value, size),
+      clock: (): number => calls.clock(),
+      timeStamp: (): number => calls.timeStamp(),
+    },
+    fpu,
+  })
+  return {
+    run: exports['run'] as Run,
+    table: exports['table'] as WebAssembly.Table,
+    chain: exports['chain'] as TranslatorHost['chain'],
+    gone: exports['gone'] as TranslatorHost['gone'],
+    beside,
+  }
+}
