@@ -1,4 +1,5 @@
 import { EngineError } from '../base/errors.ts'
+import { OpenParts } from '../base/open-parts.ts'
 import { parseSaved } from '../base/saved-state.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
@@ -58,6 +59,7 @@ export class KvmVcpu implements Vcpu {
   readonly retired = 0
   readonly retiredNow = null
   readonly debug = null
+  readonly #opened = new OpenParts()
   readonly #vm: VirtualMachine
   readonly #cpu: VirtualCpu
   readonly #slots: MemorySlots
@@ -98,17 +100,17 @@ export class KvmVcpu implements Vcpu {
       setNoExecute: () => {},
       setSysenter: () => {},
     })
-    this.#vm = kvm.createVm()
+    this.#vm = this.#opened.add(kvm.createVm())
     try {
       this.#cpu = this.#vm.createCpu(0)
       this.#slots = new MemorySlots(this.#vm, memory, kvm.calls.address(memory.memory.bytes))
-      this.#kicker = new Kicker(kvm.calls)
+      this.#kicker = this.#opened.add(new Kicker(kvm.calls))
       this.#cpu.acceptKicks()
       this.#cpu.setCpuid(cpuidTable(model, config.leafLimit ?? Infinity, config.apicBase !== undefined))
       if (kvm.extension('TSC_CONTROL') > 0) this.#cpu.tryRequest('SET_TSC_KHZ', TSC_KHZ)
       this.reset()
     } catch (error) {
-      this.#vm.close()
+      this.#opened.close()
       throw error
     }
     memory.observe(this.#slots)
@@ -354,8 +356,7 @@ export class KvmVcpu implements Vcpu {
   }
 
   close(): void {
-    this.#kicker.close()
-    this.#vm.close()
+    this.#opened.close()
   }
 
   // What cannot go on.

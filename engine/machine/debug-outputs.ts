@@ -1,3 +1,4 @@
+import { OpenParts } from '../base/open-parts.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import type { HostFault } from '../protocol/vm.ts'
@@ -6,38 +7,40 @@ import { DebugFile } from './debug-file.ts'
 
 /** Files that take what the guest says on port E9h, to the printer and on logged ports, each in the order of the writes. */
 export class DebugOutputs {
-  readonly #files: DebugFile[] = []
+  readonly #files = new OpenParts()
 
-  /** Throws `file-unusable`. */
+  /** Opens all of them or none. Throws `file-unusable`. */
   constructor(
     { console: path, parallel, portLogs }: MachineConfig['debug'],
     board: Board,
     ports: PortMap,
     private readonly onFault: (fault: HostFault) => void,
   ) {
-    if (path !== undefined) {
-      const file = this.#open(path, 'fresh')
-      board.debugConsole.onOutput((bytes) => file.write(bytes))
-    }
-    if (parallel !== undefined) {
-      const file = this.#open(parallel, 'append')
-      board.parallel.onOutput((bytes) => file.write(bytes))
-    }
-    for (const log of portLogs) {
-      const file = this.#open(log.path, 'append')
-      ports.onWrite(log.port, (byte) => file.write(Uint8Array.of(byte)))
-    }
+    this.#files.fill(() => {
+      if (path !== undefined) {
+        const file = this.#open(path, 'fresh')
+        board.debugConsole.onOutput((bytes) => file.write(bytes))
+      }
+      if (parallel !== undefined) {
+        const file = this.#open(parallel, 'append')
+        board.parallel.onOutput((bytes) => file.write(bytes))
+      }
+      for (const log of portLogs) {
+        const file = this.#open(log.path, 'append')
+        ports.onWrite(log.port, (byte) => file.write(Uint8Array.of(byte)))
+      }
+    })
   }
 
   close(): void {
-    for (const file of this.#files) file.close()
+    this.#files.close()
   }
 
   #open(path: string, mode: 'fresh' | 'append'): DebugFile {
-    const file = new DebugFile(path, mode, ({ kind, reason }) =>
-      this.onFault({ drive: null, operation: 'write', path, kind, reason }),
+    return this.#files.add(
+      new DebugFile(path, mode, ({ kind, reason }) =>
+        this.onFault({ drive: null, operation: 'write', path, kind, reason }),
+      ),
     )
-    this.#files.push(file)
-    return file
   }
 }

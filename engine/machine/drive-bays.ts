@@ -1,5 +1,6 @@
 import { EngineError } from '../base/errors.ts'
 import { FLOPPY_DRIVE_TYPES, type FloppyDriveType, driveTypeFor } from '../devices/fdc/floppy-drive.ts'
+import { OpenParts } from '../base/open-parts.ts'
 import type { Fdc } from '../devices/fdc/fdc.ts'
 import type { AtaDisk } from '../devices/ide/ata-disk.ts'
 import type { AtapiCdrom } from '../devices/ide/atapi-cdrom.ts'
@@ -363,10 +364,13 @@ export class DriveBays {
 
   /** The guest may have ejected a CD by itself: the tray is open, the file still known. */
   close(): void {
+    const media = new OpenParts()
     for (const bay of this.#bays) {
-      if (bay.medium) shut(bay.medium)
+      const { medium } = bay
+      if (medium) media.add({ close: () => shut(medium) })
       bay.medium = null
     }
+    media.close()
   }
 
   #removable(id: string): Bay {

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { EngineError } from '../base/errors.ts'
 import { CpuTarget } from '../debugger/cpu-target.ts'
 import type { Line } from '../base/line.ts'
+import { OpenParts } from '../base/open-parts.ts'
 import { MemoryMap } from '../bus/memory-map.ts'
 import { PortMap } from '../bus/port-map.ts'
 import type { Firmware } from '../firmware/firmware.ts'
@@ -55,7 +56,8 @@ export interface MachineOptions {
  * `option-invalid`, leaving nothing open.
  */
 export function createMachine(config: MachineConfig, options: MachineOptions = {}): Machine {
-  return new Pc(config, options)
+  const opened = new OpenParts()
+  return opened.fill(() => new Pc(config, options, opened))
 }
 
 /** What devices ask the machine for in the middle of an access; done once the processor has stopped. */
@@ -72,7 +74,6 @@ class Pc implements Machine {
   readonly #config: MachineConfig
   readonly #accelerator: Accelerator
   readonly #bays: DriveBays
-  readonly #debugOutputs: DebugOutputs
   readonly #debugTarget: CpuTarget | null
   #tscOffset = 0
   #firmware: Firmware | null = null
@@ -82,7 +83,12 @@ class Pc implements Machine {
   #onFault: (fault: HostFault) => void = () => {}
   #apicBase = APIC_BASE_AFTER_RESET
 
-  constructor(config: MachineConfig, { restores = false, secrets = [], hostNs }: MachineOptions) {
+  /** @param opened takes what must be closed, also when this throws */
+  constructor(
+    config: MachineConfig,
+    { restores = false, secrets = [], hostNs }: MachineOptions,
+    private readonly opened: OpenParts,
+  ) {
     this.#config = config
     this.#clock = new MachineClock(
       hostNs ? () => hostNs(this.#cpu.retiredNow ?? 0) : () => performance.now() * 1e6,
@@ -102,11 +108,13 @@ class Pc implements Machine {
     loadRoms(rom, config)
     const model = CPU_MODELS[config.cpuModel]
     const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
-    this.#bays = new DriveBays(
-      config,
-      this.#diskFault,
-      { keepsOverlays: restores, keyring: secrets.length > 0 ? new Keyring(secrets) : undefined },
-      ({ error }) => this.#stall(error),
+    this.#bays = opened.add(
+      new DriveBays(
+        config,
+        this.#diskFault,
+        { keepsOverlays: restores, keyring: secrets.length > 0 ? new Keyring(secrets) : undefined },
+        ({ error }) => this.#stall(error),
+      ),
     )
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
     this.#board = new Board(
@@ -157,7 +165,7 @@ class Pc implements Machine {
         : {}),
       ferr: (high) => this.#board.isa[13]!.set(high),
     })
-    this.#cpu = cpu
+    this.#cpu = opened.add(cpu)
     this.#accelerator = accelerator
     this.#debugTarget = cpu.debug && new CpuTarget(cpu.debug, this.#memory)
     this.#loop = new RunLoop(
@@ -168,9 +176,7 @@ class Pc implements Machine {
       config.knobs.smallTlb ? () => cpu.forgetTranslations() : undefined,
     )
     this.#bays.attach(this.#board.fdc, this.#board.ide)
-    this.#debugOutputs = new DebugOutputs(config.debug, this.#board, this.#ports, (fault) =>
-      this.#onFault(fault),
-    )
+    opened.add(new DebugOutputs(config.debug, this.#board, this.#ports, (fault) => this.#onFault(fault)))
     mapBackdoor(this.#ports, cpu, this.#board.mouse)
     this.#board.rtc.fillCmos(cmosOf(config, this.#bays))
     if (config.firmware) this.#board.devices.unshift(mapFwCfg(config, this.#ports, this.#memory))
@@ -407,9 +413,7 @@ class Pc implements Machine {
     for (const uart of this.#board.uarts) uart.flush()
     this.#board.debugConsole.flush()
     this.#board.parallel.flush()
-    this.#debugOutputs.close()
-    this.#cpu.close()
-    this.#bays.close()
+    this.opened.close()
   }
 
   // Parts.

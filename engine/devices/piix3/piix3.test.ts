@@ -66,6 +66,26 @@ describe('reset control register', () => {
     expect(resets).toEqual(['machine'])
   })
 
+  it('resets the machine by 06h alone, as the ACPI tables tell systems to, and is clear again afterwards', () => {
+    const { bridge, resets } = powerOn()
+
+    bridge.resetControl.write(1, 0x06, 1)
+    bridge.reset()
+    expect(bridge.resetControl.read(1, 1)).toBe(0)
+    bridge.resetControl.write(1, 0x06, 1)
+
+    expect(resets).toEqual(['machine', 'machine'])
+  })
+
+  it('keeps the kind of reset for the write that asks for one, and no reserved bits', () => {
+    const { bridge, resets } = powerOn()
+
+    bridge.resetControl.write(1, 0xfb, 1)
+
+    expect([bridge.resetControl.read(1, 1), resets]).toEqual([0x02, []])
+    expect(bridge.resetControl.read(0, 1)).toBe(0xff)
+  })
+
   it('resets only the processor without the hard bit, and only on the rising edge', () => {
     const { bridge, resets } = powerOn()
 

@@ -211,13 +211,17 @@ describe.each(MODES)('programs of loops in $name', (mode) => {
       },
     })
     const random = new Random(SEED)
+    let blocks = 0
     for (let made = 0; made < PROGRAMS; made++) {
       const program = new LoopProgramBuilder(random, mode).build()
       const expected = interpreted.run(program, random)
       expect(expected).toMatchObject({ ended: true })
       expect(translated.run(program, random), `program ${made}`).toEqual(expected)
       expect(growing.run(program, random), `program ${made}, growing`).toEqual(expected)
+      blocks += program.blocks
     }
+    const { retired } = interpreted.processor.vcpu
+    console.log(`${mode.name}: ${PROGRAMS} programs of ${blocks} blocks, ${retired} instructions`)
     const stats = translated.processor.vcpu.translatorStats()
     expect(stats['regions']).toBeGreaterThan(PROGRAMS)
     expect(stats['translatedInstructions']).toBeGreaterThan(translated.processor.vcpu.retired / 2)

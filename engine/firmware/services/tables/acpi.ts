@@ -10,6 +10,10 @@ const OEM = 'VITRIN'
 const SCI = 9
 /** What the power management function's command port takes: see devices/acpi-pm. */
 const SMI_COMMAND = { port: 0xb2, enable: 0xf1, disable: 0xf0 } as const
+/** PIIX3's reset control register, and the value that resets the whole machine: see devices/piix3. */
+const RESET_CONTROL = { port: 0xcf9, reset: 0x06 } as const
+/** A register among the ports, in a generic address structure. @see ACPI 2.0, section 5.2.3.1 */
+const SYSTEM_IO = 1
 const LOCAL_APIC = 0xfee00000
 const IO_APIC = 0xfec00000
 
@@ -43,6 +47,11 @@ function table(signature: string, revision: number, body: Uint8Array): Uint8Arra
   return bytes
 }
 
+/**
+ * Revision 2 is that of 1.0b with the reset register behind it, as boards of 2000 have it: Linux takes the flags of the
+ * PC's legacy devices, which are not told here, for real from revision 3 on.
+ * @see ACPI 1.0b, section 5.2.5; ACPI 2.0, sections 4.7.3.6 and 5.2.8 (RESET_REG, RESET_VALUE)
+ */
 function fadt(facs: number, dsdt: number): Uint8Array {
   const { base } = ACPI_PORTS
   const packer = new Packer()
@@ -84,9 +93,19 @@ function fadt(facs: number, dsdt: number): Uint8Array {
     .u8(0)
     .u8(0)
     .u8(0)
-    // WBINVD, C1 on all processors, no sleep button, RTC wakes from S4; bit 15 is what old Windows looks for.
-    .u32((1 << 0) | (1 << 2) | (1 << 5) | (1 << 7) | (1 << 15))
-  return table('FACP', 1, packer.bytes)
+    // WBINVD, C1 on all processors, no sleep button, RTC wakes from S4, reset register; bit 15 is what old Windows looks for.
+    .u32((1 << 0) | (1 << 2) | (1 << 5) | (1 << 7) | (1 << 10) | (1 << 15))
+    .u8(SYSTEM_IO)
+    .u8(8) // bits wide
+    .u8(0) // from bit 0 on
+    .u8(0)
+    .u32(RESET_CONTROL.port)
+    .u32(0)
+    .u8(RESET_CONTROL.reset)
+    .u8(0)
+    .u8(0)
+    .u8(0)
+  return table('FACP', 2, packer.bytes)
 }
 
 function facs(): Uint8Array {

@@ -82,6 +82,15 @@ describe('ACPI', () => {
     expect(view(fadt).getUint32(112, true) & 0x8000).toBe(0x8000)
   })
 
+  it('names the reset control register in the FADT, with the value that resets the whole machine', () => {
+    const fadt = find('FACP')!.bytes
+    expect([fadt[8], view(fadt).getUint32(4, true), fadt.length]).toEqual([2, 132, 132])
+    expect(view(fadt).getUint32(112, true) & (1 << 10)).toBe(1 << 10) // RESET_REG_SUP
+    // Among the ports, 8 bits from bit 0 on, at CF9h
+    expect([...fadt.subarray(116, 128)]).toEqual([1, 8, 0, 0, 0xf9, 0x0c, 0, 0, 0, 0, 0, 0])
+    expect(fadt[128]).toBe(0x06)
+  })
+
   it('makes IRQ 9 level and active high in the MADT', () => {
     const madt = find('APIC')!.bytes
     const overrides: number[][] = []
