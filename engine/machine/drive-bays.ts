@@ -7,11 +7,13 @@ import type { AtapiCdrom } from '../devices/ide/atapi-cdrom.ts'
 import { checkGeometry, type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.ts'
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
-import type { DiskLayer, DriveConfig, MachineConfig } from '../protocol/machine-config.ts'
+import type { DiskLayer, DriveConfig, LayerMerge, MachineConfig } from '../protocol/machine-config.ts'
 import { asDiskError, type BlockImage, DiskError, type DiskFaultListener } from '../storage/block-image.ts'
 import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
 import type { Keyring } from '../storage/formats/luks/keyring.ts'
-import { makeLayer } from '../storage/formats/merge-layer.ts'
+import { type DiskImage, isDiskImage } from '../storage/formats/disk-image.ts'
+import { LiveMerge } from '../storage/formats/live-merge.ts'
+import { makeLayer, type MergeProgress } from '../storage/formats/merge-layer.ts'
 import { HostImageFiles } from '../storage/image-files.ts'
 import { EphemeralImage } from '../storage/ephemeral-image.ts'
 import { identify, type MediumIdentity, sampleOf } from '../storage/medium-identity.ts'
@@ -74,6 +76,8 @@ export class DriveBays {
   #nextSettleMs = 0
   /** What was laid over disks last. */
   #layers: { id: string; medium: Medium; layer: DiskLayer }[] = []
+  /** Two layers of a disk that are being merged. */
+  #merge: { medium: Medium; work: LiveMerge } | null = null
 
   /**
    * Throws `file-unusable`, `passphrase-missing`, `passphrase-wrong` or `option-invalid`.
@@ -277,6 +281,7 @@ export class DriveBays {
 
   /** Lays new files over disks, all or none. Throws `file-unusable`, `option-invalid`. */
   layOver(layers: readonly DiskLayer[]): void {
+    if (this.#merge) throw new EngineError('option-invalid', MERGING)
     this.#layers = []
     try {
       for (const layer of layers) {
@@ -308,6 +313,53 @@ export class DriveBays {
       this.#goBack(id, medium, layer)
     }
     this.#layers = []
+  }
+
+  /**
+   * Begins to merge two layers of a disk, one merge at a time: `mergeStep` writes the upper one down into the lower one
+   * piece by piece while the disk is used, `settleMerge` brings it to the host's disk, `endMerge` ends it.
+   * Throws `file-unusable`, `option-invalid`, leaving every disk as it was.
+   * @returns the files that the merge writes to
+   */
+  beginMerge({ allowed, ...pair }: LayerMerge): readonly string[] {
+    if (this.#merge) throw new EngineError('option-invalid', MERGING)
+    const files = new HostImageFiles(undefined, true)
+    const place = files.realPath(pair.upper)
+    const isOver = (image: DiskImage | null): boolean =>
+      image !== null && (files.realPath(image.name) === place || isOver(image.backing))
+    for (const { medium } of this.#bays) {
+      if (!medium || !isDiskImage(medium.opened) || !isOver(medium.opened)) continue
+      medium.patient.deliver()
+      const opening = { confirmed: allowed, keyring: this.opening.keyring ?? null }
+      const work = new LiveMerge(files, medium.opened, pair, opening)
+      medium.patient.goOnWith(work.shown)
+      this.#merge = { medium, work }
+      return work.written
+    }
+    throw new EngineError('option-invalid', { option: pair.upper, reason: 'no drive has it' })
+  }
+
+  /** Writes one piece down. Throws `file-unusable`. @returns how far it is; null when all is written */
+  mergeStep(): MergeProgress | null {
+    return this.#merging.work.step()
+  }
+
+  /** Brings what was written down to the host's disk. Throws `file-unusable`. */
+  settleMerge(): void {
+    this.#merging.work.settle()
+  }
+
+  /** @param isMerged the lower layer is the disk from now on; else all is as it was before the merge */
+  endMerge(isMerged: boolean): void {
+    const { medium, work } = this.#merging
+    medium.opened = work.end(isMerged)
+    medium.patient.goOnWith(medium.opened)
+    this.#merge = null
+  }
+
+  get #merging(): { medium: Medium; work: LiveMerge } {
+    if (!this.#merge) throw new EngineError('option-invalid', { option: 'merge', reason: 'none was begun' })
+    return this.#merge
   }
 
   /** Takes a medium out. Throws `option-invalid` when the drive is none with removable media. */
@@ -398,6 +450,8 @@ export class DriveBays {
     return drive?.kind === 'cdrom' ? drive : undefined
   }
 }
+
+const MERGING = { option: 'merge', reason: 'two layers of a disk are being merged' }
 
 /** As it is when it is opened, with the format of a floppy. */
 function openFile(

@@ -1,6 +1,7 @@
 import type { DebugTarget } from '../debugger/target.ts'
-import type { DiskLayer } from '../protocol/machine-config.ts'
+import type { DiskLayer, LayerMerge } from '../protocol/machine-config.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
+import type { MergeProgress } from '../storage/formats/merge-layer.ts'
 import type { Accelerator, HostFault } from '../protocol/vm.ts'
 import type { Display } from '../devices/display.ts'
 import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
@@ -105,6 +106,16 @@ export interface Machine {
   freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture
   /** Takes those files off again; nothing has run meanwhile. */
   thaw(): void
+  /**
+   * Merges two layers of a disk while the machine runs: `mergeStep` writes a piece down and says how far it is, null when
+   * all is written; `settleMerge` brings it to the host's disk; `endMerge` goes on with the lower layer, or without the
+   * merge. Each throws `file-unusable` or `option-invalid`, and the disk is as it was.
+   * @returns the files that are written to
+   */
+  beginMerge(layers: LayerMerge): readonly string[]
+  mergeStep(): MergeProgress | null
+  settleMerge(): void
+  endMerge(isMerged: boolean): void
   /**
    * Throws `state-invalid`, `state-too-new`, or `medium-changed` for an image that is another one or was written
    * since, changing nothing. @param insists take such images all the same

@@ -10,10 +10,11 @@ import type { Firmware } from '../firmware/firmware.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import { clearMemory } from '../memory/zero-pages.ts'
-import { type DiskLayer, type MachineConfig, mousePort } from '../protocol/machine-config.ts'
+import { type DiskLayer, type LayerMerge, type MachineConfig, mousePort } from '../protocol/machine-config.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import { DiskError, type DiskFaultListener } from '../storage/block-image.ts'
 import { Keyring } from '../storage/formats/luks/keyring.ts'
+import type { MergeProgress } from '../storage/formats/merge-layer.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
@@ -337,6 +338,22 @@ class Pc implements Machine {
 
   thaw(): void {
     this.#bays.takeOff()
+  }
+
+  beginMerge(layers: LayerMerge): readonly string[] {
+    return this.#bays.readable(() => this.#bays.beginMerge(layers))
+  }
+
+  mergeStep(): MergeProgress | null {
+    return this.#bays.mergeStep()
+  }
+
+  settleMerge(): void {
+    this.#bays.settleMerge()
+  }
+
+  endMerge(isMerged: boolean): void {
+    this.#bays.endMerge(isMerged)
   }
 
   restore(state: Uint8Array, insists = false): void {

@@ -136,7 +136,7 @@ export const hostContract = {
       params: v.strictObject({ id: VmId, snapshot: SnapshotId, saveAs: v.nullable(SnapshotName) }),
       result: nothing,
     },
-    /** What others build on stays; its files are merged when the machine is off. */
+    /** What others build on stays; its files are merged in the background, by the machine itself while it runs. */
     deleteSnapshot: { params: snapshotOf, result: nothing },
     editSnapshot: {
       params: v.strictObject({ id: VmId, snapshot: SnapshotId, ...described }),
@@ -151,6 +151,10 @@ export const hostContract = {
     startFrom: { params: v.strictObject({ id: VmId, snapshot: v.nullable(SnapshotId) }), result: nothing },
     /** What differs between two snapshots; their pictures are asked for apart. */
     compareSnapshots: { params: snapshotPair, result: SnapshotComparison },
+    /** Lets the merging of a machine's files rest where it is, until it may go on. */
+    holdMerge: { params: v.strictObject({ id: VmId, isHeld: v.boolean() }), result: nothing },
+    /** Ends it; it begins anew after the next change of the snapshots, or when the machine starts or ends. */
+    stopMerge: { params: one, result: nothing },
     /** The screen at a snapshot as PNG in base64; null when there is none. */
     snapshotPicture: { params: snapshotOf, result: v.nullable(v.string()) },
     /** The file systems on the drives of a machine that is off. Throws `vm-busy` when it is not. */
@@ -197,6 +201,11 @@ export const hostContract = {
   events: {
     changed: VmSummary,
     removed: one,
+    /**
+     * How far the merging of what deleted snapshots left is: `part`, of the file that is being merged, 0 to 1; null when it
+     * has ended.
+     */
+    merging: v.object({ id: VmId, part: v.nullable(v.number()), isHeld: v.boolean() }),
     /** A file of the host failed a machine that runs. The same one is told once a minute at most. */
     fault: v.object({ id: VmId, fault: HostFault }),
   },

@@ -6,17 +6,8 @@ export const CPU_MODELS = ['386', '486', 'pentium', 'pentium2', 'pentium3', 'max
 export const ACCELERATORS = ['auto', 'jit', 'interpreter', 'kvm'] as const
 export const DRIVE_KINDS = ['floppy', 'disk', 'cdrom'] as const
 export const DISK_BUSES = ['ide', 'virtio'] as const
-export const DISK_FORMATS = [
-  'auto',
-  'raw',
-  'qcow2',
-  'vdi',
-  'vhd',
-  'vmdk',
-  'luks',
-  'vhdx',
-  'parallels',
-] as const
+const IMAGE_FORMATS = ['raw', 'qcow2', 'vdi', 'vhd', 'vmdk', 'luks', 'vhdx', 'parallels'] as const
+export const DISK_FORMATS = ['auto', ...IMAGE_FORMATS] as const
 
 /** What kind of mouse there is: one on the PS/2 port, or one of Microsoft's protocol on a serial port. */
 export const MICE = ['ps2', 'com1', 'com2', 'com3', 'com4'] as const
@@ -87,6 +78,19 @@ export const DiskLayer = v.strictObject({
   allowed: v.pipe(v.array(path), v.maxLength(64)),
 })
 export type DiskLayer = v.InferOutput<typeof DiskLayer>
+
+/** Two layers of a disk, one over the other, of which the upper one is to go into the lower one. */
+export const LayerMerge = v.strictObject({
+  upper: path,
+  lower: path,
+  format: v.picklist(IMAGE_FORMATS),
+  /** As layers are to call the lower one. */
+  name: path,
+  /** Layers over the upper one, which are to be over the lower one. */
+  above: v.pipe(v.array(path), v.maxLength(1024)),
+  allowed: v.pipe(v.array(path), v.maxLength(1024)),
+})
+export type LayerMerge = v.InferOutput<typeof LayerMerge>
 
 /** A kernel that the firmware's loader starts instead of a drive: Linux boot protocol or Multiboot 1, by its header. */
 export const KernelConfig = v.strictObject({

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { TimeScale, VmExecution } from './execution.ts'
 import { LAYOUT_NAMES } from './keyboard-layouts.ts'
 import { VmUsage } from './host-activity.ts'
-import { DiskLayer, MachineConfig, Secrets } from './machine-config.ts'
+import { DiskLayer, LayerMerge, MachineConfig, Secrets } from './machine-config.ts'
 import type { Contract } from './rpc.ts'
 import { SerialLinkTarget } from './serial-target.ts'
 import { HostFault, ScreenText, VmStats } from './vm.ts'
@@ -58,6 +58,16 @@ export const vmContract = {
     thaw: { params: nothing, result: nothing },
     /** Writes the state that was noted last to a file, while the machine may run. Says how long it stood. */
     keepState: { params: v.strictObject({ path: v.string() }), result: v.object({ stoodMs: v.number() }) },
+    /**
+     * Writes a layer of a disk down into the one below it while the machine runs. When it answers, either of the two has
+     * all that was flushed, until `endMerge` says which one the disk is. Throws `file-unusable`, `cancelled`; the disk is
+     * then as it was.
+     */
+    mergeLayers: { params: LayerMerge, result: nothing },
+    /** Lets a merge rest where it is, this one and later ones, until it may go on. */
+    holdMerge: { params: v.strictObject({ isHeld: v.boolean() }), result: nothing },
+    /** `isMerged`: the lower layer is the disk from now on. */
+    endMerge: { params: v.strictObject({ isMerged: v.boolean() }), result: nothing },
     /** What it takes of the host, and what it does. */
     usage: { params: nothing, result: VmUsage },
     /** A small picture of the screen as PNG, in base64. */

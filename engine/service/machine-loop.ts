@@ -237,6 +237,10 @@ export class MachineLoop {
     lookAt: (bay) => this.machine.lookAt(bay),
     freeze: (layers, room) => this.machine.freeze(layers, room),
     thaw: () => this.machine.thaw(),
+    beginMerge: (layers) => this.machine.beginMerge(layers),
+    mergeStep: () => this.machine.mergeStep(),
+    settleMerge: () => this.machine.settleMerge(),
+    endMerge: (isMerged) => this.machine.endMerge(isMerged),
   }
 
   #picture(): Picture {

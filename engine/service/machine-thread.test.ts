@@ -129,6 +129,7 @@ const HOST: VmHost = {
   openSerial: () => Promise.resolve(null),
   readFile: () => Promise.reject(new Error('there is no such file')),
   writeFile: () => Promise.reject(new Error('nothing is written here')),
+  syncFile: () => Promise.resolve(),
   setPriority: () => {},
   usage: () => ({ cpuMs: 0, memoryBytes: 0 }),
 }

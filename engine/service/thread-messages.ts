@@ -1,7 +1,8 @@
 import type { DriveStatus } from '../machine/machine.ts'
-import type { DiskLayer, MachineConfig } from '../protocol/machine-config.ts'
+import type { DiskLayer, LayerMerge, MachineConfig } from '../protocol/machine-config.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
+import type { MergeProgress } from '../storage/formats/merge-layer.ts'
 import type { Accelerator, HostFault, ScreenText, VmStats } from '../protocol/vm.ts'
 
 /** The picture at one moment, for screenshots. */
@@ -36,6 +37,10 @@ export interface Requests {
   lookAt: { args: [bay: number]; answer: boolean }
   freeze: { args: [layers: readonly DiskLayer[], room: Uint8Array]; answer: MachineCapture }
   thaw: { args: []; answer: void }
+  beginMerge: { args: [layers: LayerMerge]; answer: readonly string[] }
+  mergeStep: { args: []; answer: MergeProgress | null }
+  settleMerge: { args: []; answer: void }
+  endMerge: { args: [isMerged: boolean]; answer: void }
 }
 export type RequestName = keyof Requests
 

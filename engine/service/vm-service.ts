@@ -7,8 +7,10 @@ import { vmContract, type MachineState, type VmContract } from '../protocol/vm-c
 import type { HostFault, VmStats } from '../protocol/vm.ts'
 import { hostFailure } from '../storage/host-file.ts'
 import { packCapture, roomFor, type MachineCapture } from '../snapshot/capture.ts'
+import { mergeLayers } from './merge-layers.ts'
 import { MachineThread, type MachineListener } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
+import { Hold } from './hold.ts'
 import { thumbnail } from './thumbnail.ts'
 
 /** How long a machine gets to close its images once its host has gone. */
@@ -36,6 +38,8 @@ export interface VmHost {
   readFile(path: string): Promise<Uint8Array>
   /** Puts the file in place whole or not at all. */
   writeFile(path: string, contents: Uint8Array): Promise<void>
+  /** Returns when what any program wrote to the file is on the host's disk; others get their turn meanwhile. */
+  syncFile(path: string): Promise<void>
 }
 
 /** Serves one machine to its host over the control channel; windows get at it through `views`. */
@@ -45,6 +49,7 @@ export class VmService {
   #links: (SerialLink | null)[] = []
   /** What was noted for a snapshot and is not written yet. */
   #capture: MachineCapture | null = null
+  #mergeHold = new Hold()
   #stoppedAtMs = 0
   /** How long the guest stood for it. */
   #stoodMs = 0
@@ -153,6 +158,10 @@ export class VmService {
         await this.host.writeFile(path, await packCapture(capture, task))
         return { stoodMs: this.#stoodMs }
       },
+      mergeLayers: (layers, task) =>
+        mergeLayers(this.#running, layers, (path) => this.host.syncFile(path), this.#mergeHold, task),
+      holdMerge: ({ isHeld }) => this.#mergeHold.set(isHeld),
+      endMerge: ({ isMerged }) => this.#running.ask('endMerge', isMerged),
       usage: async () => {
         const { frames, instructions, lines, drives } = await this.#running.ask('stats')
         const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0)

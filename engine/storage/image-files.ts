@@ -25,8 +25,14 @@ const MAX_SIBLINGS = 1000
 
 /** The files of the host. */
 export class HostImageFiles implements ImageFiles {
-  /** @param lockFolder where lock notes are kept; see image-lock.ts */
-  constructor(private readonly lockFolder?: string) {}
+  /**
+   * @param lockFolder where lock notes are kept; see image-lock.ts
+   * @param besideOwn files that this process has open can be opened once more: it sees to itself that they stay whole
+   */
+  constructor(
+    private readonly lockFolder?: string,
+    private readonly besideOwn = false,
+  ) {}
 
   open(path: string, writable: boolean): HostFile {
     return this.#locked(openHostFile(path, writable))
@@ -38,7 +44,8 @@ export class HostImageFiles implements ImageFiles {
 
   #locked(file: HostFile): HostFile {
     try {
-      return new LockedFile(file, lockImage(file, file.writable ? 'exclusive' : 'shared', this.lockFolder))
+      const mode = file.writable ? 'exclusive' : 'shared'
+      return new LockedFile(file, lockImage(file, mode, this.lockFolder, this.besideOwn))
     } catch (error) {
       file.close()
       throw error

@@ -33,8 +33,15 @@ interface Note {
  * looks for others that conflict; so of two that try at once at least one sees the other. A note whose process
  * is gone (killed, or its id given to a later process) counts for nothing and is removed: a crash leaves no lock.
  * Throws `file-unusable` when the file is in use.
+ *
+ * @param besideOwn this process knows what it has open itself: only others are in the way
  */
-export function lockImage(file: HostFile, mode: LockMode, folder = defaultLockFolder()): ImageLock {
+export function lockImage(
+  file: HostFile,
+  mode: LockMode,
+  folder = defaultLockFolder(),
+  besideOwn = false,
+): ImageLock {
   const prefix = `${file.identity}.`
   let own: string
   try {
@@ -46,7 +53,10 @@ export function lockImage(file: HostFile, mode: LockMode, folder = defaultLockFo
     throw unusable(file.path, `it cannot be locked: ${folder} cannot be written; open it read-only`, error)
   }
   const other = readNotes(folder, prefix).find(
-    (note) => note.file !== own && (mode === 'exclusive' || note.mode === 'exclusive'),
+    (note) =>
+      note.file !== own &&
+      (mode === 'exclusive' || note.mode === 'exclusive') &&
+      !(besideOwn && note.pid === process.pid),
   )
   const release = () => fs.rmSync(join(folder, own), { force: true })
   if (!other) return { release }

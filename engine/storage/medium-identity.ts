@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto'
 import * as fs from 'node:fs'
 import type { BlockImage } from './block-image.ts'
 import { DiscImage } from './discs/disc-image.ts'
-import type { DiskImage } from './formats/disk-image.ts'
+import { isDiskImage } from './formats/disk-image.ts'
 
 /** What tells a medium from another one, and from itself after it was written. */
 export interface MediumIdentity {
@@ -64,8 +64,6 @@ function hashPart(hash: Hash, image: BlockImage, sector: number, count: number):
   image.read(sector, count, bytes)
   hash.update(bytes)
 }
-
-const isDiskImage = (image: BlockImage): image is DiskImage => 'details' in image
 
 /** All files behind an image, in an order that its own make-up gives. */
 function filesOf(image: BlockImage): readonly string[] {

@@ -27,6 +27,11 @@ export class PatientImage extends ImageLayer {
     return this.#owed.size > 0 || this.#owesFlush
   }
 
+  /** Goes on with another image of the same disk, which gets what is owed. */
+  goOnWith(image: BlockImage): void {
+    this.image = image
+  }
+
   override read(sector: number, count: number, into: Uint8Array): void {
     super.read(sector, count, into)
     if (this.#owed.size === 0) return

@@ -98,6 +98,8 @@ export class WebDisplay {
         startFrom: never,
         snapshotPicture: () => null,
         compareSnapshots: never,
+        holdMerge: never,
+        stopMerge: never,
         driveContents: () => [],
         driveFiles: never,
         driveTree: never,

@@ -53,6 +53,9 @@ function startProcess(): VmProcess {
       saveState: ({ path }) => note(`save ${path.split('/').at(-1)}`),
       freeze: ({ layers }) => note(`freeze ${layers.length} disks`),
       thaw: () => note('thaw'),
+      mergeLayers: () => note('mergeLayers'),
+      holdMerge: () => {},
+      endMerge: () => note('endMerge'),
       keepState: async ({ path }) => {
         note('keep state')
         await writeFile(path, 'state')

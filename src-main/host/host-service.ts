@@ -98,6 +98,9 @@ export class HostService<P extends VmProcess> {
       saveState: (id) => this.#saveState(id),
       isDisposable: (id) => this.#disposable.has(id),
       changed: (id) => this.#changed(id),
+      merging: (id, state) => {
+        for (const client of this.#clients) client.emit('merging', { id, ...state })
+      },
       tellOf: (id) => this.#tellOf(id),
       note: (id, level, text) => this.#log.note(id, level, text),
     })
@@ -313,6 +316,7 @@ export class HostService<P extends VmProcess> {
       if (secrets.length > 0) this.#secrets.set(id, secrets)
       if (disposable) this.#disposable.add(id)
       await this.#automatic.arm(id)
+      this.#snapshots.settle(id)
       const control = await this.#serveControl(id)
       this.#locks.set(
         id,
@@ -367,7 +371,13 @@ export class HostService<P extends VmProcess> {
     if (this.#disposable.has(id)) throw new RpcError('vm-disposable', { id })
     const client = this.supervisor.client(id)
     const picture = await client.call('thumbnail', undefined)
-    await client.call('saveState', { path: await this.#savedState(id) })
+    await this.#snapshots.stopSettling(id)
+    try {
+      await client.call('saveState', { path: await this.#savedState(id) })
+    } catch (error) {
+      this.#snapshots.settle(id)
+      throw error
+    }
     await writeFileAtomically(await this.#savedPicture(id), Buffer.from(picture, 'base64'))
     this.#log.note(id, 'info', 'its state is saved')
     await this.supervisor.powerOff(id)

@@ -12,6 +12,8 @@ import { LiveSnapshot } from './live-snapshot.ts'
 import { LibrarySnapshots, type CloneKind } from './snapshots.ts'
 import type { Supervisor } from './supervisor.ts'
 import { VmLock } from './vm-lock.ts'
+import { LiveMerging } from './live-merging.ts'
+import { Settling, type MergeState } from './settling.ts'
 import type { VmProcess } from './vm-process.ts'
 
 export type SnapshotCall =
@@ -24,6 +26,8 @@ export type SnapshotCall =
   | 'startFrom'
   | 'snapshotPicture'
   | 'compareSnapshots'
+  | 'holdMerge'
+  | 'stopMerge'
 
 /** What the desk needs of the host that it belongs to. */
 interface Host {
@@ -39,19 +43,17 @@ interface Host {
   /** Whether what it writes is thrown away. */
   isDisposable(id: string): boolean
   changed(id: string): Promise<void>
+  /** Tells windows how far the merging of a machine's layers is. */
+  merging(id: string, state: MergeState): void
   tellOf(id: string): Promise<VmSummary>
   note(id: string, level: LogEntry['level'], text: string): void
-}
-
-interface Settling {
-  stop: boolean
-  done: Promise<void>
 }
 
 /** Answers what windows ask about snapshots, and merges in the background what was deleted. */
 export class SnapshotDesk<P extends VmProcess> {
   readonly #snapshots: LibrarySnapshots
-  #settling = new Map<string, Settling>()
+  /** What merges the layers of each machine, and when it has ended. */
+  #settling = new Map<string, { work: Settling; done: Promise<void> }>()
 
   constructor(
     private readonly library: VmLibrary,
@@ -88,7 +90,11 @@ export class SnapshotDesk<P extends VmProcess> {
       this.clone(id, snapshot, name, linked ? 'linked' : 'full', task),
     startFrom: ({ id, snapshot }) => this.#change(id, () => this.#snapshots.of(id).startFrom(snapshot)),
     compareSnapshots: async ({ id, before, after }, { signal, progress }) =>
-      inTurns(await this.#snapshots.of(id).compare(before, after), signal, progress),
+      this.#undisturbed(id, async () =>
+        inTurns(await this.#snapshots.of(id).compare(before, after), signal, progress),
+      ),
+    holdMerge: ({ id, isHeld }) => this.#settling.get(id)?.work.setHeld(isHeld),
+    stopMerge: ({ id }) => this.stopSettling(id),
     snapshotPicture: async ({ id, snapshot }) => {
       const path = join(this.library.folderOf(id), pictureName(snapshot))
       return readFile(path, 'base64').catch(() => null)
@@ -111,7 +117,9 @@ export class SnapshotDesk<P extends VmProcess> {
       this.supervisor.status(id).state === 'running',
       task,
     )
-    await this.host.exclusively(id, () => this.#snapshots.of(id).take(wish, live))
+    await this.#undisturbed(id, () =>
+      this.host.exclusively(id, () => this.#snapshots.of(id).take(wish, live)),
+    )
     this.host.note(id, 'info', `snapshot “${name}” is taken; the guest stood for ${live.stoodMs} ms`)
     await this.host.changed(id)
   }
@@ -140,7 +148,9 @@ export class SnapshotDesk<P extends VmProcess> {
     const work = () => this.#snapshots.clone(id, snapshot, name, kind, task)
     // What a snapshot holds stands still, whatever its machine does.
     const isApart = snapshot !== null && this.supervisor.process(id) !== null
-    const copy = await (isApart ? this.host.exclusively(id, work) : this.whileOff(id, work))
+    const copy = await (isApart
+      ? this.#undisturbed(id, () => this.host.exclusively(id, work))
+      : this.whileOff(id, work))
     this.host.note(copy, 'info', `made as a ${kind === 'linked' ? 'linked ' : ''}copy of ${id}`)
     return this.host.tellOf(copy)
   }
@@ -160,9 +170,21 @@ export class SnapshotDesk<P extends VmProcess> {
 
   /** Changes only the record, which may be done while the machine runs here. */
   async #change(id: string, change: () => Promise<void>): Promise<void> {
-    if (this.supervisor.process(id)) await this.host.exclusively(id, change)
-    else await this.whileOff(id, change)
-    await this.host.changed(id)
+    if (this.supervisor.process(id)) {
+      await this.host.exclusively(id, change)
+      await this.host.changed(id)
+      this.settle(id)
+    } else await this.whileOff(id, change)
+  }
+
+  /** Does something with layers while none of them is being merged, whether the machine runs or not. */
+  async #undisturbed<T>(id: string, work: () => Promise<T>): Promise<T> {
+    await this.stopSettling(id)
+    try {
+      return await work()
+    } finally {
+      this.settle(id)
+    }
   }
 
   /** Does something with a machine that is off, and has it to itself meanwhile. Throws `vm-busy`, `vm-locked`. */
@@ -186,39 +208,64 @@ export class SnapshotDesk<P extends VmProcess> {
   }
 
   /**
-   * Merges in the background, until it is done or the machine is wanted.
-   * @param secrets for encrypted disks; what they do not open is merged another time
+   * Merges in the background, until it is done or the machine is wanted otherwise.
+   * @param secrets for encrypted disks of a machine that is off; what they do not open is merged another time
    */
-  settle(id: string, secrets: readonly string[] = []): void {
-    if (this.#settling.has(id) || this.supervisor.process(id)) return
-    const settling: Settling = { stop: false, done: Promise.resolve() }
-    settling.done = this.#settle(id, settling, secrets).finally(() => {
+  settle(id: string, secrets: readonly string[] = this.host.secrets(id)): void {
+    const before = this.#settling.get(id)
+    const isWanted = before && !before.work.signal.aborted
+    const work = isWanted ? before.work : new Settling((state) => this.host.merging(id, state))
+    const done = (before?.done ?? Promise.resolve()).then(() => this.#settle(id, work, secrets))
+    const settling = { work, done }
+    this.#settling.set(id, settling)
+    void done.then(() => {
       if (this.#settling.get(id) === settling) this.#settling.delete(id)
     })
-    this.#settling.set(id, settling)
   }
 
-  async #settle(id: string, settling: Settling, secrets: readonly string[]): Promise<void> {
+  async #settle(id: string, work: Settling, secrets: readonly string[]): Promise<void> {
+    if (work.signal.aborted) return
+    const began = performance.now()
     try {
-      const lock = await VmLock.take(this.library.folderOf(id), id)
-      try {
-        const problems = await this.#snapshots.settle(id, () => !settling.stop, secrets)
-        for (const problem of problems) this.host.note(id, 'warning', `not merged: ${problem}`)
-      } finally {
-        await lock.release()
-      }
+      const problems = await (this.supervisor.process(id)
+        ? this.#settleBeside(id, work, secrets)
+        : this.#settleAlone(id, work, secrets))
+      for (const problem of problems) this.host.note(id, 'warning', `not merged: ${problem}`)
+      if (!work.hasMerged) return
+      const took = Math.round(performance.now() - began)
+      this.host.note(id, 'info', `what deleted snapshots left is merged, in ${took} ms`)
+      await this.host.changed(id)
     } catch (error) {
       // It is done another time: somebody else has the machine, or it is gone.
       if (!(error instanceof RpcError))
         this.host.note(id, 'warning', `snapshots: ${error instanceof Error ? error.message : String(error)}`)
+    } finally {
+      work.hasMerged = false
+      work.tell(null)
     }
+  }
+
+  async #settleAlone(id: string, work: Settling, secrets: readonly string[]): Promise<string[]> {
+    const lock = await VmLock.take(this.library.folderOf(id), id)
+    try {
+      return await this.#snapshots.settle(id, (part) => work.between(part), secrets)
+    } finally {
+      await lock.release()
+    }
+  }
+
+  async #settleBeside(id: string, work: Settling, secrets: readonly string[]): Promise<string[]> {
+    // What a disposable run writes lies over the layers as they are.
+    if (this.host.isDisposable(id)) return []
+    const exclusively = <T>(change: () => Promise<T>): Promise<T> => this.host.exclusively(id, change)
+    const live = new LiveMerging(this.supervisor.client(id), work, exclusively)
+    return this.#snapshots.settleBeside(id, live, secrets)
   }
 
   async stopSettling(id: string): Promise<void> {
     const settling = this.#settling.get(id)
-    if (!settling) return
-    settling.stop = true
-    await settling.done
+    settling?.work.stop()
+    await settling?.done
   }
 
   async close(): Promise<void> {

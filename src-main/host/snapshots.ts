@@ -4,6 +4,7 @@ import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
 import { Keyring, Media } from '../../engine/service/media/media.ts'
 import { hostSnapshots } from '../../engine/service/snapshots/host-snapshots.ts'
+import type { MergingMachine } from '../../engine/service/snapshots/layer-merges.ts'
 import type { SnapshotStore } from '../../engine/service/snapshots/snapshot-store.ts'
 import { keptFile, treeOf, withLayer } from '../../engine/service/snapshots/tree.ts'
 import type { VmLibrary } from './library.ts'
@@ -26,26 +27,37 @@ export class LibrarySnapshots {
 
   /**
    * Finishes what is left to do: merges, removals. The machine is off.
-   * @param goesOn asked now and then whether to go on; what is left is done another time
+   * @param between called after each piece; what it throws ends the work, and what is left is done another time
    * @returns what could not be merged and why, a line for each
    */
   async settle(
     id: string,
-    goesOn: (progress: { done: number; total: number }) => boolean = () => true,
+    between: (part: number) => Promise<void> = othersTurn,
     secrets: readonly string[] = [],
   ): Promise<string[]> {
     const store = this.of(id)
     const ids = new Set((await this.library.list()).map((entry) => entry.id))
     await store.keepClones((clone) => ids.has(clone))
     const work = store.settle(secrets.length > 0 ? new Keyring(secrets) : null)
-    for (let step = await work.next(); ; step = await work.next()) {
-      if (step.done) return step.value
-      if (!goesOn(step.value)) {
-        await work.return([])
-        return []
+    try {
+      for (let step = await work.next(); ; step = await work.next()) {
+        if (step.done) return step.value
+        await between(step.value.done / step.value.total)
       }
-      await new Promise((resolve) => setImmediate(resolve))
+    } finally {
+      await work.return([])
     }
+  }
+
+  /**
+   * The same while the machine runs.
+   * @returns what could not be merged and why, a line for each
+   */
+  async settleBeside(id: string, live: MergingMachine, secrets: readonly string[] = []): Promise<string[]> {
+    const store = this.of(id)
+    const ids = new Set((await this.library.list()).map((entry) => entry.id))
+    await live.exclusively(() => store.keepClones((clone) => ids.has(clone)))
+    return store.settleBeside(live, secrets.length > 0 ? new Keyring(secrets) : null)
   }
 
   /** A machine of its own, as another one was at a snapshot, or is now when that is null. */
@@ -121,11 +133,13 @@ export class LibrarySnapshots {
   }
 }
 
+const othersTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 async function inSteps(work: Generator<{ done: number; total: number }>, task: CallTask): Promise<void> {
   for (let step = work.next(); !step.done; step = work.next()) {
     if (task.signal.aborted) work.return(undefined)
     checkWanted(task)
     task.progress(step.value.done / step.value.total)
-    await new Promise((resolve) => setImmediate(resolve)) // a large disk must not hold up the windows
+    await othersTurn() // a large disk must not hold up the windows
   }
 }

@@ -52,6 +52,9 @@ class ObedientProcess implements VmProcess {
         saveState: () => undefined,
         freeze: () => undefined,
         thaw: () => undefined,
+        mergeLayers: () => undefined,
+        holdMerge: () => undefined,
+        endMerge: () => undefined,
         keepState: () => ({ stoodMs: 0 }),
         usage: () => ({
           atMs: performance.now(),

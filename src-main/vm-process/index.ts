@@ -9,6 +9,7 @@ import { bundled } from '../host/locations.ts'
 import { openFile, openPty, openTcp } from '../host/serial-links.ts'
 import { servePortView, type PortLike } from './port-view.ts'
 import { ProcessPriority } from './process-priority.ts'
+import { syncFile } from './sync-file.ts'
 import { serveViews } from './view-server.ts'
 
 /**
@@ -50,6 +51,7 @@ const host: VmHost = {
   openSerial,
   readFile,
   writeFile: writeFileAtomically,
+  syncFile,
   setPriority: (wanted) => priority.set(wanted),
 }
 

@@ -152,6 +152,18 @@ export class PatternMachine implements Machine {
   freeze = () => ({ state: {}, ram: this.save(), vram: new Uint8Array(0), writes: [] })
   thaw(): void {}
 
+  beginMerge(): never {
+    throw new Error('this machine has no disks')
+  }
+
+  mergeStep(): null {
+    return null
+  }
+
+  settleMerge(): void {}
+
+  endMerge(): void {}
+
   restore(state: Uint8Array): void {
     this.#lines = new TextDecoder().decode(state).split('\n')
   }

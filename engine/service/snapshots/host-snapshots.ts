@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs'
 import type { FileStamp } from '../../protocol/snapshot.ts'
 import { HostImageFiles } from '../../storage/image-files.ts'
-import { SnapshotStore, type RecordKeeper } from './snapshot-store.ts'
+import type { RecordKeeper } from './record-keeper.ts'
+import { SnapshotStore } from './snapshot-store.ts'
 
 /** The snapshots of a machine whose folder lies on the host's disk. */
 export const hostSnapshots = (folder: string, keeper: RecordKeeper): SnapshotStore =>

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
-import { EngineError } from '../../base/errors.ts'
+import { isAbsolute } from 'node:path'
 import type { DiskLayer, DriveConfig, MachineConfig } from '../../protocol/machine-config.ts'
 import { RpcError } from '../../protocol/rpc.ts'
 import {
@@ -12,23 +11,20 @@ import {
 } from '../../protocol/snapshot.ts'
 import type { SnapshotComparison } from '../../protocol/snapshot-comparison.ts'
 import type { VmRecord } from '../../protocol/vm.ts'
-import { DiskError } from '../../storage/block-image.ts'
 import type { Keyring } from '../../storage/formats/luks/keyring.ts'
-import { isEmptyLayer, makeLayer, mergeLayer, rebaseLayer } from '../../storage/formats/merge-layer.ts'
+import { makeLayer } from '../../storage/formats/merge-layer.ts'
 import type { ImageFiles } from '../../storage/image-files.ts'
 import type { Progress } from '../media/copy-disk.ts'
 import { compareSnapshots } from './compare-snapshots.ts'
+import { LayerMerges, type MergingMachine } from './layer-merges.ts'
 import { listed } from './listed.ts'
+import type { RecordKeeper } from './record-keeper.ts'
+import { nameIn, placeOf } from './tree-files.ts'
 import {
   chainLength,
   deleted,
-  isOfTree,
-  isUnfinished,
   keptDisks,
   layerName,
-  merged,
-  namedFiles,
-  nextMerge,
   pictureName,
   restored,
   savedPictureName,
@@ -36,16 +32,8 @@ import {
   stateName,
   taken,
   treeOf,
-  type Merge,
   type NewLayer,
 } from './tree.ts'
-
-/** The record of the machine. Whoever works on snapshots has the machine for himself. */
-export interface RecordKeeper {
-  read(): Promise<VmRecord>
-  /** Puts the record in place whole: after a power failure the old one is there, or this one. */
-  write(record: VmRecord): Promise<void>
-}
 
 /** A machine that runs while its snapshot is taken. */
 export interface LiveMachine {
@@ -75,6 +63,8 @@ const newId = (): string => randomBytes(6).toString('hex')
  * and only then removes what nothing names any more: a power failure leaves the state before or the one after.
  */
 export class SnapshotStore {
+  readonly #merges: LayerMerges
+
   /**
    * @param folder of the machine
    * @param stampOf size and time of change of a file, null when there is none
@@ -85,7 +75,9 @@ export class SnapshotStore {
     private readonly keeper: RecordKeeper,
     private readonly stampOf: (path: string) => FileStamp | null,
     private readonly nowMs: () => number = Date.now,
-  ) {}
+  ) {
+    this.#merges = new LayerMerges(files, folder, keeper, stampOf)
+  }
 
   async list(): Promise<SnapshotList> {
     return listed(await this.keeper.read(), (file) => this.stampOf(this.#place(file)))
@@ -176,7 +168,7 @@ export class SnapshotStore {
       if (!(await this.#stands((tree) => tree.generation === generation))) this.#removeAll(made)
       throw error
     }
-    await this.sweep()
+    await this.#merges.sweep()
   }
 
   /** Whether a record was put in place all the same: the failure may have come after that. */
@@ -268,106 +260,24 @@ export class SnapshotStore {
     await this.keeper.write({ ...record, snapshots: { ...tree, layers } })
   }
 
-  /**
-   * Finishes what earlier changes left to do, the machine being off: undoes snapshots whose memory was never written,
-   * writes layers that nothing names down into the one below, removes what is not needed. Can stop at any point.
-   * Encrypted layers that nothing opens wait for another time.
-   * @returns why layers could not be merged, one line for each
-   */
-  async *settle(keyring: Keyring | null = null): AsyncGenerator<{ done: number; total: number }, string[]> {
-    const problems: string[] = []
-    const left = new Set<string>()
-    await this.#undoIncomplete()
-    for (;;) {
-      const record = await this.keeper.read()
-      const merge = nextMerge(record, left)
-      if (!merge) break
-      try {
-        yield* this.#merge(record, merge, keyring)
-      } catch (error) {
-        if (!(error instanceof EngineError || error instanceof DiskError)) throw error
-        left.add(merge.lower.file)
-        if (!(error instanceof EngineError && error.code === 'passphrase-missing'))
-          problems.push(error.message)
-      }
-    }
-    await this.sweep()
-    return problems
+  /** Finishes what earlier changes left to do, the machine being off; see `LayerMerges`. */
+  settle(keyring: Keyring | null = null): AsyncGenerator<Progress, string[]> {
+    return this.#merges.settle(keyring)
   }
 
-  async #undoIncomplete(): Promise<void> {
-    const record = await this.keeper.read()
-    const incomplete = treeOf(record).snapshots.filter(({ isComplete }) => !isComplete)
-    if (incomplete.length > 0)
-      await this.keeper.write(incomplete.reduce((now, { id }) => deleted(now, id), record))
-  }
-
-  async *#merge(
-    record: VmRecord,
-    merge: Merge,
-    keyring: Keyring | null,
-  ): AsyncGenerator<{ done: number; total: number }, void> {
-    const { lower, upper, above } = merge
-    const place = this.#place(lower.file)
-    const confirmed = this.#allowed(record)
-    const below = { path: place, format: lower.format, confirmed, keyring }
-    yield* mergeLayer(this.files, this.#place(upper.file), below)
-    if (lower.format === 'auto')
-      throw new EngineError('file-unusable', { path: place, reason: 'its format is unknown' })
-    for (const { file } of above)
-      rebaseLayer(this.files, this.#place(file), { name: this.#nameIn(lower.file), format: lower.format })
-    await this.keeper.write(merged(await this.keeper.read(), merge, this.#stamp(lower.file)))
-    await this.sweep()
-  }
-
-  /** Removes the files that the record gave up, and empty layers that no record ever named. */
-  async sweep(): Promise<void> {
-    const record = await this.keeper.read()
-    const tree = treeOf(record)
-    for (const file of tree.discarded) if (isOwn(file)) this.files.remove(this.#place(file))
-    if (tree.discarded.length > 0)
-      await this.keeper.write({ ...record, snapshots: { ...tree, discarded: [] } })
-    const known = new Set([
-      ...namedFiles(record),
-      ...tree.layers.map(({ file }) => file),
-      ...tree.snapshots.flatMap(({ id }) => [stateName(id), pictureName(id)]),
-      savedStateName(record),
-      savedPictureName(record),
-    ])
-    for (const name of this.files.namesIn(this.folder)) {
-      if (isUnfinished(name)) this.files.remove(this.#place(name))
-      else if (isOfTree(name) && !known.has(name) && this.#isWorthless(name))
-        this.files.remove(this.#place(name))
-    }
-  }
-
-  /** A layer that holds something is left even when no record names it: the record may be an older one put back. */
-  #isWorthless(name: string): boolean {
-    if (!name.endsWith('.qcow2')) return true
-    try {
-      return isEmptyLayer(this.files, this.#place(name))
-    } catch {
-      return false
-    }
+  /** The same while the machine runs. */
+  settleBeside(live: MergingMachine, keyring: Keyring | null = null): Promise<string[]> {
+    return this.#merges.settleBeside(live, keyring)
   }
 
   // Files.
 
   #place(file: string): string {
-    return isAbsolute(file) ? file : join(this.folder, file)
+    return placeOf(this.folder, file)
   }
 
   #stamp(file: string): FileStamp | null {
     return this.stampOf(this.#place(file))
-  }
-
-  /** The name by which a layer in the folder calls a file. */
-  #nameIn(file: string): string {
-    return isAbsolute(file) ? file : relative(this.folder, resolve(this.folder, file))
-  }
-
-  #allowed({ machine }: VmRecord): string[] {
-    return machine.drives.flatMap(({ allowed = [] }) => allowed.map((file) => this.#place(file)))
   }
 
   #layersOver(machine: MachineConfig): NewLayer[] {
@@ -400,7 +310,7 @@ export class SnapshotStore {
     return {
       below: place,
       format,
-      name: this.#nameIn(below),
+      name: nameIn(this.folder, below),
       file: this.#place(file),
       allowed: isAbsolute(below) ? [...allowed, place] : allowed,
     }
@@ -451,6 +361,3 @@ export class SnapshotStore {
       throw new RpcError('snapshot-unusable', { name: found.name, reason: found.problem })
   }
 }
-
-/** In the machine's folder itself. */
-const isOwn = (file: string): boolean => !isAbsolute(file) && dirname(file) === '.'

@@ -205,6 +205,15 @@ export function namedFiles(record: VmRecord): Set<string> {
   )
 }
 
+/** Files that the disks of the machine as it is lie in. */
+export function filesInUse(record: VmRecord): Set<string> {
+  const parents = new Map(treeOf(record).layers.map((layer) => [layer.file, layer.parent]))
+  const inUse = new Set<string>()
+  for (const { file } of keptDisks(record.machine))
+    for (let at: string | null | undefined = file; at && !inUse.has(at); at = parents.get(at)) inUse.add(at)
+  return inUse
+}
+
 const childrenOf = (layers: readonly Layer[], file: string): Layer[] =>
   layers.filter(({ parent }) => parent === file)
 

@@ -19,6 +19,11 @@ export interface DiskImage extends BlockImage {
   readonly details: ImageDetails
   /** What shows through where this image holds nothing. */
   readonly backing: DiskImage | null
+  /**
+   * Goes on over another image, which shows the same where this one holds nothing; who closes the one before is the
+   * caller's to say. Absent where the format has no such images.
+   */
+  goOnOver?(backing: DiskImage | null): void
   /** What was never written is not zeros. */
   readonly beginsAsNoise?: boolean
   /** How many of the sectors from `sector` on are alike, at most `limit`, and what this layer has of them. */
@@ -31,6 +36,9 @@ export interface DiskImage extends BlockImage {
    */
   resize?(sizeBytes: number): boolean
 }
+
+/** Whether it is in one of the formats, and not sectors alone. */
+export const isDiskImage = (image: BlockImage): image is DiskImage => 'details' in image
 
 export interface Extent {
   sectors: number

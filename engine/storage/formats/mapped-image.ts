@@ -68,7 +68,7 @@ export class MappedImage implements DiskImage {
     readonly sectorCount: number,
     private readonly clusterBytes: number,
     readonly details: ImageDetails,
-    readonly backing: DiskImage | null,
+    public backing: DiskImage | null,
   ) {}
 
   get name(): string {
@@ -77,6 +77,10 @@ export class MappedImage implements DiskImage {
 
   get readonly(): boolean {
     return !this.file.writable
+  }
+
+  goOnOver(backing: DiskImage | null): void {
+    this.backing = backing
   }
 
   read(sector: number, count: number, into: Uint8Array): void {

@@ -9,8 +9,10 @@ import { createOverlay } from './overlay.ts'
 import { qcow2, qemuName } from './qcow2/qcow2.ts'
 import { rebaseQcow2 } from './qcow2/rebase.ts'
 
-/** Sectors that are written down at a time. */
-const PIECE_SECTORS = 2048
+/** Sectors that are written down at a time: 256 KiB, which keep nobody waiting. */
+const PIECE_SECTORS = 512
+/** Sectors at most whose tables are looked through at a time: 1 GiB. */
+const LOOK_SECTORS = 2 * 1024 ** 2
 
 interface LowerLayer {
   path: string
@@ -22,7 +24,7 @@ interface LowerLayer {
 }
 
 /** Sectors of the disk gone through so far, of how many. */
-interface MergeProgress {
+export interface MergeProgress {
   done: number
   total: number
 }
@@ -51,7 +53,7 @@ export function* mergeLayer(
     throw error
   }
   try {
-    yield* writeDown(layer, below)
+    yield* copyDown(layer, below)
     below.flush()
   } catch (error) {
     throw error instanceof DiskError ? unusable(error.path, error.reason, error) : error
@@ -85,28 +87,28 @@ function openAlone(
   }
 }
 
-function* writeDown(layer: DiskImage, below: DiskImage): Generator<MergeProgress, void> {
+/**
+ * Writes what a layer holds into an image that it is over, a piece at a time. What the layer holds is asked anew for each
+ * piece, so that it may be written in between; writes behind the progress that was told are the caller's to pass on.
+ */
+export function* copyDown(layer: DiskImage, below: DiskImage): Generator<MergeProgress, void> {
   const total = Math.min(layer.sectorCount, below.sectorCount)
   const bytes = new Uint8Array(PIECE_SECTORS * SECTOR_BYTES)
   for (let done = 0; done < total;) {
-    const { sectors, holds } = layer.extentAt(done, total - done)
+    const { sectors, holds } = layer.extentAt(done, Math.min(LOOK_SECTORS, total - done))
     if (holds === 'nothing') {
       done += sectors
       yield { done, total }
       continue
     }
-    for (const end = done + sectors; done < end;) {
-      const count = Math.min(PIECE_SECTORS, end - done)
-      const piece = bytes.subarray(0, count * SECTOR_BYTES)
-      if (holds === 'zeros' && readsAsZeros(below, done, piece)) {
-        done += count
-        continue
-      }
+    const count = Math.min(PIECE_SECTORS, sectors)
+    const piece = bytes.subarray(0, count * SECTOR_BYTES)
+    if (holds === 'data' || !readsAsZeros(below, done, piece)) {
       layer.read(done, count, piece)
       below.write(done, count, piece)
-      done += count
-      yield { done, total }
     }
+    done += count
+    yield { done, total }
   }
 }
 
@@ -160,7 +162,7 @@ export function isEmptyLayer(files: ImageFiles, path: string): boolean {
 }
 
 /** What lies below does not matter for what a layer itself holds. */
-const NOTHING: DiskImage = {
+export const NOTHING: DiskImage = {
   name: 'nothing',
   sectorBytes: SECTOR_BYTES,
   sectorCount: 0,

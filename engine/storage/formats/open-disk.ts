@@ -23,6 +23,8 @@ export interface OpenDiskOptions {
   keyring?: Keyring | null | undefined
   /** Encrypted images are opened without it too, though not for their contents. */
   isLocked?: boolean
+  /** Stands for what the image names as its backing file, which is not opened. */
+  backing?: DiskImage
 }
 
 /** Images in a chain of backing files at most: more than a machine may have snapshots in a row. */
@@ -66,6 +68,7 @@ function openLayer(
       keyring,
       isLocked,
       openBacking: (name, backingFormat) =>
+        options.backing ??
         openLayer(
           files,
           childPath(files, path, name, 'backing file', confirmed),

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { VmRecord } from '../../../engine/protocol/vm.ts'
-import { SnapshotStore, type RecordKeeper } from '../../../engine/service/snapshots/snapshot-store.ts'
+import type { RecordKeeper } from '../../../engine/service/snapshots/record-keeper.ts'
+import { SnapshotStore } from '../../../engine/service/snapshots/snapshot-store.ts'
 import { savedStateName, treeOf } from '../../../engine/service/snapshots/tree.ts'
 import type { DiskImage } from '../../../engine/storage/formats/disk-image.ts'
 import { openDisk } from '../../../engine/storage/formats/open-disk.ts'
@@ -10,10 +11,10 @@ export const FOLDER = '/vm'
 const RECORD = `${FOLDER}/vm.json`
 
 /** A machine's folder on a simulated disk: what a snapshot holds, and what the machine has now. */
-export class SnapshotMachine {
+export class SnapshotMachine<Note = never> {
   readonly store: SnapshotStore
 
-  constructor(readonly disk: SimulatedDisk) {
+  constructor(readonly disk: SimulatedDisk<Note>) {
     const keeper: RecordKeeper = {
       read: () => Promise.resolve(this.record()),
       write: (record) => Promise.resolve(putFile(disk, RECORD, JSON.stringify(record))),
@@ -27,14 +28,15 @@ export class SnapshotMachine {
     return v.parse(VmRecord, JSON.parse(Buffer.from(this.disk.take(RECORD)).toString()))
   }
 
-  #open(drive: VmRecord['machine']['drives'][number], writable: boolean): DiskImage {
+  /** A drive's disk as the machine opens it. */
+  open(drive: VmRecord['machine']['drives'][number], writable: boolean): DiskImage {
     const place = (file: string): string => (file.startsWith('/') ? file : `${FOLDER}/${file}`)
     const confirmed = (drive.allowed ?? []).map(place)
     return openDisk(this.disk, place(drive.path!), { format: drive.format, writable, confirmed })
   }
 
   write(drive: number, sector: number, count: number, tag: number): void {
-    const image = this.#open(this.record().machine.drives[drive]!, true)
+    const image = this.open(this.record().machine.drives[drive]!, true)
     image.write(sector, count, new Uint8Array(new Uint32Array(count * 128).fill(tag).buffer))
     image.flush()
     image.close()
@@ -67,7 +69,7 @@ export class SnapshotMachine {
 
   #disks(machine: VmRecord['machine']): Uint32Array[] {
     return machine.drives.map((drive) => {
-      const image = this.#open(drive, false)
+      const image = this.open(drive, false)
       const bytes = new Uint8Array(image.sectorCount * 512)
       image.read(0, image.sectorCount, bytes)
       image.close()
@@ -89,7 +91,7 @@ export interface MachineContents {
   generation: string
 }
 
-export function putFile(disk: SimulatedDisk, path: string, text: string): void {
+export function putFile<Note>(disk: SimulatedDisk<Note>, path: string, text: string): void {
   disk.remove(`${path}.part`)
   const file = disk.create(`${path}.part`)
   file.writeAt(0, Buffer.from(text))

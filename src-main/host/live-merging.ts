@@ -1,0 +1,43 @@
+import { RpcError, type RpcClient } from '../../engine/protocol/rpc.ts'
+import type { LayerMerge } from '../../engine/protocol/machine-config.ts'
+import type { VmContract } from '../../engine/protocol/vm-contract.ts'
+import type { MergingMachine } from '../../engine/service/snapshots/layer-merges.ts'
+import type { Settling } from './settling.ts'
+
+/** A machine that runs, while what deleted snapshots left of its disks is merged. */
+export class LiveMerging implements MergingMachine {
+  constructor(
+    private readonly client: RpcClient<VmContract>,
+    private readonly settling: Settling,
+    readonly exclusively: <T>(change: () => Promise<T>) => Promise<T>,
+  ) {}
+
+  async merge(layers: LayerMerge): Promise<void> {
+    const { client, settling } = this
+    const { signal } = settling
+    const hold = (): void => void client.call('holdMerge', { isHeld: settling.hold.isHeld }).catch(() => {}) // it may have ended
+    settling.onHold = hold
+    hold()
+    try {
+      await client.call('mergeLayers', layers, { signal, progress: (part) => settling.tell(part) })
+    } finally {
+      settling.onHold = () => {}
+    }
+    settling.hasMerged = true
+  }
+
+  async end(isMerged: boolean): Promise<void> {
+    try {
+      await this.client.call('endMerge', { isMerged })
+    } catch (error) {
+      // One that has ended has closed both layers.
+      if (!(error instanceof RpcError && ENDED.has(error.code))) throw error
+    }
+  }
+
+  async between({ done, total }: { done: number; total: number }): Promise<void> {
+    await this.settling.between(done / total)
+  }
+}
+
+const ENDED = new Set(['disconnected', 'not-running'])
