@@ -273,9 +273,7 @@ export class DriveBays {
     try {
       return action()
     } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      const { path, reason } = error
-      throw new EngineError('file-unusable', { path, reason }, { cause: error })
+      throw forUser(error)
     }
   }
 
@@ -452,6 +450,12 @@ export class DriveBays {
 }
 
 const MERGING = { option: 'merge', reason: 'two layers of a disk are being merged' }
+
+/** A failure of the host outside of the guest's sight is `file-unusable`. */
+export const forUser = (error: unknown): unknown =>
+  error instanceof DiskError
+    ? new EngineError('file-unusable', { path: error.path, reason: error.reason }, { cause: error })
+    : error
 
 /** As it is when it is opened, with the format of a floppy. */
 function openFile(

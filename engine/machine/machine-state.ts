@@ -4,13 +4,14 @@ import { EngineError } from '../base/errors.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { Device } from '../devices/device.ts'
 import { copyInto, type MachineCapture } from '../snapshot/capture.ts'
-import { packMemory, unpackMemory } from '../snapshot/memory-image.ts'
-import { readStateFile, writeStateFile } from '../snapshot/state-file.ts'
+import { packMemory, unpackMemory, unpackMemoryAside } from '../snapshot/memory-image.ts'
+import { readStateFile, readStateFileAside, type StateFile, writeStateFile } from '../snapshot/state-file.ts'
 import type { MachineClock } from './machine-clock.ts'
 import {
   checkMedia,
   describeMedia,
   type LoadedDrive,
+  type MediaWrites,
   packWrites,
   replaceWrites,
   SAVED_MEDIA,
@@ -89,13 +90,17 @@ function describe({ fingerprint, clock, memory, devices, cpu, board }: StatefulP
   }
 }
 
-/**
- * Takes a saved state, or throws `state-invalid`, `state-too-new` or `medium-changed` and leaves everything as it was.
- * @param insists take media that are not what they were, too
- */
-export function restoreMachine(parts: StatefulParts, bytes: Uint8Array, insists: boolean): void {
+/** What a state file says, found to fit the machine. */
+interface FittingState {
+  state: MachineState
+  packedRam: Uint8Array
+  packedVram: Uint8Array
+  writes: MediaWrites
+}
+
+/** Throws `state-invalid` or `medium-changed`. @param insists take media that are not what they were, too */
+function fitting(parts: StatefulParts, file: StateFile, insists: boolean): FittingState {
   const { drives } = parts
-  const file = readStateFile(bytes)
   const state = parseSaved('machine', MACHINE_STATE, file.state)
   for (const [name, value] of Object.entries(parts.fingerprint))
     if (state.fingerprint[name] !== value)
@@ -112,7 +117,16 @@ export function restoreMachine(parts: StatefulParts, bytes: Uint8Array, insists:
   const [packedRam, packedVram, ...packedWrites] = file.parts
   if (!packedRam || !packedVram)
     throw new EngineError('state-invalid', { device: 'memory', reason: 'it is missing' })
-  const writes = unpackWrites(drives, state.media, packedWrites)
+  return { state, packedRam, packedVram, writes: unpackWrites(drives, state.media, packedWrites) }
+}
+
+/**
+ * Takes a saved state, or throws `state-invalid`, `state-too-new` or `medium-changed` and leaves everything as it was.
+ * @param insists take media that are not what they were, too
+ */
+export function restoreMachine(parts: StatefulParts, bytes: Uint8Array, insists: boolean): void {
+  const { drives } = parts
+  const { state, packedRam, packedVram, writes } = fitting(parts, readStateFile(bytes), insists)
   const { ram, vram } = parts.memory.memory
   const before = describe(parts)
   const oldWrites = writesOf(drives)
@@ -128,6 +142,27 @@ export function restoreMachine(parts: StatefulParts, bytes: Uint8Array, insists:
     unpackMemory(oldVram, vram)
     replaceWrites(drives, oldWrites)
     apply(parts, before)
+    throw error
+  }
+}
+
+/**
+ * Takes a saved state into a machine that has just been built and is of no use when this fails: nothing is kept to go back
+ * to, and memory is unpacked in several threads while the file's checksum is computed. Throws as `restoreMachine` does.
+ */
+export async function beginMachine(parts: StatefulParts, bytes: Uint8Array, insists: boolean): Promise<void> {
+  const file = readStateFileAside(bytes)
+  try {
+    const { state, packedRam, packedVram, writes } = fitting(parts, file, insists)
+    const { ram, vram } = parts.memory.memory
+    await unpackMemoryAside(packedRam, ram)
+    await unpackMemoryAside(packedVram, vram)
+    await file.isWhole
+    replaceWrites(parts.drives, writes)
+    apply(parts, state)
+  } catch (error) {
+    // What a damaged file leads to says less than that it is damaged.
+    await file.isWhole
     throw error
   }
 }

@@ -121,6 +121,8 @@ export interface Machine {
    * since, changing nothing. @param insists take such images all the same
    */
   restore(state: Uint8Array, insists?: boolean): void
+  /** The same for a machine that has not run yet, and that is of no use when this fails; many times as fast. */
+  beginFrom(state: Uint8Array, insists?: boolean): Promise<void>
   /** Called when the host fails the machine: an image or a file that cannot be read or written. Replaces the listener. */
   onFault(listener: (fault: HostFault) => void): void
   /** Flushes and closes every image. */

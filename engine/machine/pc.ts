@@ -22,11 +22,17 @@ import { APIC_BASE_AFTER_RESET, Board } from './board.ts'
 import type { HostFault } from '../protocol/vm.ts'
 import { mapBackdoor } from './backdoor-port.ts'
 import { DebugOutputs } from './debug-outputs.ts'
-import { DriveBays } from './drive-bays.ts'
+import { DriveBays, forUser } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
-import { captureMachine, restoreMachine, saveMachine, type StatefulParts } from './machine-state.ts'
+import {
+  beginMachine,
+  captureMachine,
+  restoreMachine,
+  saveMachine,
+  type StatefulParts,
+} from './machine-state.ts'
 import { RomSpace } from './rom-space.ts'
 import { RunLoop } from './run-loop.ts'
 import { builtInFirmware, cmosOf, loadRoms, mapFwCfg, powerOnTimeMs } from './start-up.ts'
@@ -359,6 +365,15 @@ class Pc implements Machine {
   restore(state: Uint8Array, insists = false): void {
     this.#finishFirmwareCall()
     this.#bays.readable(() => restoreMachine(this.#stateful(), state, insists))
+  }
+
+  async beginFrom(state: Uint8Array, insists = false): Promise<void> {
+    this.#finishFirmwareCall()
+    try {
+      await beginMachine(this.#stateful(), state, insists)
+    } catch (error) {
+      throw forUser(error)
+    }
   }
 
   /** Nothing more of the guest runs until the host has room for what it wrote. */

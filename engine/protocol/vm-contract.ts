@@ -66,6 +66,8 @@ export const vmContract = {
     mergeLayers: { params: LayerMerge, result: nothing },
     /** Lets a merge rest where it is, this one and later ones, until it may go on. */
     holdMerge: { params: v.strictObject({ isHeld: v.boolean() }), result: nothing },
+    /** Ends a merge that is under way, as one that fails; `mergeLayers` says when it is over. */
+    stopMerge: { params: nothing, result: nothing },
     /** `isMerged`: the lower layer is the disk from now on. */
     endMerge: { params: v.strictObject({ isMerged: v.boolean() }), result: nothing },
     /** What it takes of the host, and what it does. */

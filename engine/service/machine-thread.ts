@@ -103,7 +103,9 @@ export class MachineThread {
     })
     const kick = this.#kick.buffer
     const start: ThreadStart = { config, state, allowChangedMedia, secrets, waitForDebugger, kick }
-    worker.postMessage(start)
+    // Handed over, not copied: it may be hundreds of MiB.
+    const isAlone = state?.byteLength === state?.buffer.byteLength
+    worker.postMessage(start, state && isAlone ? [state.buffer as ArrayBuffer] : [])
   }
 
   #endNow(): void {

@@ -48,7 +48,7 @@ class ThreadHost implements LoopHost {
   }
 }
 
-function main(port: MessagePort, start: ThreadStart): void {
+async function main(port: MessagePort, start: ThreadStart): Promise<void> {
   const { config, state, allowChangedMedia, secrets, waitForDebugger, kick } = start
   const host = new ThreadHost(port, kick)
   // Regions say which of their branches are seldom taken; V8 before 13 listens only when asked to.
@@ -56,7 +56,7 @@ function main(port: MessagePort, start: ThreadStart): void {
   try {
     const machine = createMachine(config, { restores: state !== null, secrets })
     try {
-      if (state) machine.restore(state, allowChangedMedia)
+      if (state) await machine.beginFrom(state, allowChangedMedia)
     } catch (error) {
       machine.close()
       throw error
@@ -71,4 +71,4 @@ function main(port: MessagePort, start: ThreadStart): void {
   port.close()
 }
 
-parentPort?.once('message', (start: ThreadStart) => main(parentPort!, start))
+parentPort?.once('message', (start: ThreadStart) => void main(parentPort!, start))

@@ -49,7 +49,8 @@ export class VmService {
   #links: (SerialLink | null)[] = []
   /** What was noted for a snapshot and is not written yet. */
   #capture: MachineCapture | null = null
-  #mergeHold = new Hold()
+  /** What lets the merge of layers rest, and ends it. */
+  #merging = { hold: new Hold(), stop: new AbortController() }
   #stoppedAtMs = 0
   /** How long the guest stood for it. */
   #stoodMs = 0
@@ -158,9 +159,16 @@ export class VmService {
         await this.host.writeFile(path, await packCapture(capture, task))
         return { stoodMs: this.#stoodMs }
       },
-      mergeLayers: (layers, task) =>
-        mergeLayers(this.#running, layers, (path) => this.host.syncFile(path), this.#mergeHold, task),
-      holdMerge: ({ isHeld }) => this.#mergeHold.set(isHeld),
+      mergeLayers: (layers, { progress }) => {
+        const stop = (this.#merging.stop = new AbortController())
+        const { hold } = this.#merging
+        return mergeLayers(this.#running, layers, (path) => this.host.syncFile(path), hold, {
+          signal: stop.signal,
+          progress,
+        })
+      },
+      holdMerge: ({ isHeld }) => this.#merging.hold.set(isHeld),
+      stopMerge: () => this.#merging.stop.abort(),
       endMerge: ({ isMerged }) => this.#running.ask('endMerge', isMerged),
       usage: async () => {
         const { frames, instructions, lines, drives } = await this.#running.ask('stats')

@@ -1,5 +1,5 @@
 import { promisify } from 'node:util'
-import { deflateRaw, deflateRawSync, inflateRawSync } from 'node:zlib'
+import { deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import { PAGE_SIZE } from '../memory/layout.ts'
@@ -91,8 +91,15 @@ function levelFor(raw: Uint8Array): 0 | 1 {
   return 0
 }
 
-/** What `packBlocks` was given. Throws `state-invalid`. @param blockCount numbers from this on are refused */
-export function* unpackBlocks(packed: Uint8Array, blockBytes: number, blockCount: number): Generator<Block> {
+/** A group as it lies in a file. */
+interface PackedGroup {
+  numbers: readonly number[]
+  /** Deflated. */
+  contents: Uint8Array
+}
+
+/** Throws `state-invalid`. @param blockCount numbers from this on are refused */
+function* packedGroups(packed: Uint8Array, blockBytes: number, blockCount: number): Generator<PackedGroup> {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength)
   for (let at = 0; at < packed.length;) {
     if (packed.length - at < 8) throw damaged('it ends in the middle of a group')
@@ -101,13 +108,20 @@ export function* unpackBlocks(packed: Uint8Array, blockBytes: number, blockCount
     const start = at + 8 + 4 * count
     if (count === 0 || count * blockBytes > GROUP_BYTES || start + bytes > packed.length)
       throw damaged('a group is too long')
-    const contents = inflate(packed.subarray(start, start + bytes), count * blockBytes)
-    for (let index = 0; index < count; index++) {
-      const number = view.getUint32(at + 8 + 4 * index, true)
-      if (number >= blockCount) throw damaged('it holds parts that this machine does not have')
-      yield [number, contents.subarray(index * blockBytes, (index + 1) * blockBytes)]
-    }
+    const numbers = Array.from({ length: count }, (_, index) => view.getUint32(at + 8 + 4 * index, true))
+    if (numbers.some((number) => number >= blockCount))
+      throw damaged('it holds parts that this machine does not have')
+    yield { numbers, contents: packed.subarray(start, start + bytes) }
     at = start + bytes
+  }
+}
+
+/** What `packBlocks` was given. Throws `state-invalid`. @param blockCount numbers from this on are refused */
+export function* unpackBlocks(packed: Uint8Array, blockBytes: number, blockCount: number): Generator<Block> {
+  for (const { numbers, contents } of packedGroups(packed, blockBytes, blockCount)) {
+    const blocks = inflate(contents, numbers.length * blockBytes)
+    for (const [index, number] of numbers.entries())
+      yield [number, blocks.subarray(index * blockBytes, (index + 1) * blockBytes)]
   }
 }
 
@@ -139,6 +153,40 @@ export function unpackMemory(packed: Uint8Array, memory: Uint8Array): void {
   for (const _ of pages()) void _
   clearMemory(memory)
   for (const [page, bytes] of pages()) memory.set(bytes, page * PAGE_SIZE)
+}
+
+/** Groups that are unpacked at once. */
+const UNPACKED_AT_ONCE = 4
+
+/**
+ * The same as `unpackMemory` in several threads of the host, once through the pages and not twice: when it fails, parts of
+ * the memory have been filled. Throws `state-invalid`.
+ */
+export async function unpackMemoryAside(packed: Uint8Array, memory: Uint8Array): Promise<void> {
+  const isThere = new Uint8Array(memory.length / PAGE_SIZE)
+  const groups = packedGroups(packed, PAGE_SIZE, isThere.length)
+  const unpack = async (): Promise<void> => {
+    for (const { numbers, contents } of groups) {
+      const pages = await inflateAside(contents, numbers.length * PAGE_SIZE)
+      for (const [index, page] of numbers.entries()) {
+        memory.set(pages.subarray(index * PAGE_SIZE, (index + 1) * PAGE_SIZE), page * PAGE_SIZE)
+        isThere[page] = 1
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: UNPACKED_AT_ONCE }, unpack))
+  for (let page = 0; page < isThere.length; page++)
+    if (!isThere[page] && !isZeroPage(memory, page)) memory.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+}
+
+const inflateRawAside = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(inflateRaw)
+
+async function inflateAside(bytes: Uint8Array, size: number): Promise<Uint8Array> {
+  const contents = await inflateRawAside(bytes, { maxOutputLength: size }).catch((cause: unknown) => {
+    throw damaged('a group cannot be unpacked', cause)
+  })
+  if (contents.length !== size) throw damaged('a group is too short')
+  return contents
 }
 
 function inflate(bytes: Uint8Array, size: number): Uint8Array {

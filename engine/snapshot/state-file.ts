@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, webcrypto } from 'node:crypto'
 import { EngineError } from '../base/errors.ts'
 import { decodeState, encodeState } from './encoding.ts'
 
@@ -46,6 +46,34 @@ export function writeStateFile({ state, parts }: StateFile): Uint8Array {
 
 /** Throws `state-invalid` or `state-too-new`. What is inside the parts is for their owners to check. */
 export function readStateFile(bytes: Uint8Array): StateFile {
+  const { covered, checksum, read } = openStateFile(bytes)
+  checkSum(createHash('sha256').update(covered).digest(), checksum)
+  return read()
+}
+
+/**
+ * The same for a large file, whose checksum is computed beside everything else.
+ * @returns `isWhole` rejects with `state-invalid` for a file that is damaged: nothing that comes of it may be used then
+ */
+export function readStateFileAside(bytes: Uint8Array): StateFile & { isWhole: Promise<void> } {
+  const { covered, checksum, read } = openStateFile(bytes)
+  const isWhole = webcrypto.subtle
+    .digest('SHA-256', covered)
+    .then((found) => checkSum(new Uint8Array(found), checksum))
+  isWhole.catch(() => {}) // whoever goes by it hears of it
+  return { ...read(), isWhole }
+}
+
+function checkSum(found: Uint8Array, meant: Uint8Array): void {
+  if (Buffer.compare(found, meant) !== 0) throw invalid('it is damaged: its checksum is wrong')
+}
+
+function openStateFile(bytes: Uint8Array): {
+  /** What the checksum is of. */
+  covered: Uint8Array
+  checksum: Uint8Array
+  read(): StateFile
+} {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (file.length < LENGTHS_AT + CHECKSUM_BYTES || !MAGIC.every((byte, i) => file[i] === byte))
     throw invalid('it is no saved state of Vitrine')
@@ -64,8 +92,10 @@ export function readStateFile(bytes: Uint8Array): StateFile {
     return file.subarray(start, end)
   })
   if (end + CHECKSUM_BYTES !== file.length) throw truncated()
-  const checksum = createHash('sha256').update(file.subarray(0, end)).digest()
-  if (!checksum.equals(file.subarray(end))) throw invalid('it is damaged: its checksum is wrong')
   const [state, ...bulk] = parts
-  return { state: decodeState(state!.toString('utf8')), parts: bulk }
+  return {
+    covered: file.subarray(0, end),
+    checksum: file.subarray(end),
+    read: () => ({ state: decodeState(state!.toString('utf8')), parts: bulk }),
+  }
 }

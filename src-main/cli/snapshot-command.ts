@@ -3,21 +3,22 @@ import type { SnapshotComparison } from '../../engine/protocol/snapshot-comparis
 import type { SnapshotList, SnapshotSummary } from '../../engine/protocol/snapshot.ts'
 import { SnapshotName, SnapshotNotes } from '../../engine/protocol/snapshot.ts'
 import { findIssue } from '../../engine/protocol/machine-config.ts'
-import { RpcError } from '../../engine/protocol/rpc.ts'
+import { RpcError, type RpcClient } from '../../engine/protocol/rpc.ts'
 import { VmName } from '../../engine/protocol/vm.ts'
+import { openControl, type ControlContract } from '../host/control-socket.ts'
 import type { VmLibrary } from '../host/library.ts'
 import { LibrarySnapshots } from '../host/snapshots.ts'
 import { carryOut } from './media-output.ts'
 import { openLibrary, print, whileLocked } from './library.ts'
 import { UsageError } from './usage-error.ts'
 
-/** `vitrine snapshot …`: the snapshots of a machine that nobody runs. */
+/** `vitrine snapshot …`: the snapshots of a machine, which may run for some of it. */
 export function snapshotCommand(): Command {
   const command = new Command('snapshot')
     .summary('take, list, restore, delete and clone snapshots of a machine')
     .description(
-      `Works on the snapshots of a machine that is off; the manager takes them of one that runs. A snapshot is given by its
-name, or by its id where several have the name. Each command happens whole or not at all.`,
+      `Works on the snapshots of a machine that is off; those of one that runs are listed, taken and deleted. A snapshot is given
+by its name, or by its id where several have the name. Each command happens whole or not at all.`,
     )
 
   command
@@ -37,7 +38,8 @@ name, or by its id where several have the name. Each command happens whole or no
     .option('--json', 'print JSON')
     .action(async (vm: string, name: string, options: { notes?: string; json?: boolean }) => {
       const wish = wishOf(name, options.notes)
-      const { id } = await change(vm, (snapshots) => snapshots.of(vm).take(wish))
+      const live = await ofRunning(vm, (control) => control.call('takeSnapshot', wish))
+      const { id } = live ?? (await change(vm, (snapshots) => snapshots.of(vm).take(wish)))
       print(options.json ? JSON.stringify({ id }) : id)
     })
 
@@ -66,11 +68,17 @@ name, or by its id where several have the name. Each command happens whole or no
 
   command
     .command('delete <vm> <snapshot>')
-    .summary('delete a snapshot; what others build on stays, and is merged')
+    .summary(
+      'delete a snapshot; what others build on stays, and is merged, beside the guest of a running machine',
+    )
     .action(async (vm: string, snapshot: string) => {
-      await change(vm, async (snapshots) => {
-        await snapshots.of(vm).delete(await idOf(snapshots, vm, snapshot))
+      const id = await idOf(new LibrarySnapshots(await openLibrary()), vm, snapshot)
+      const isDone = await ofRunning(vm, async (control) => {
+        await control.call('deleteSnapshot', { snapshot: id })
+        await merged((progress, signal) => control.call('mergeSnapshots', undefined, { progress, signal }))
+        return true
       })
+      if (!isDone) await change(vm, (snapshots) => snapshots.of(vm).delete(id))
     })
 
   command
@@ -122,10 +130,53 @@ async function change<T>(vm: string, work: (snapshots: LibrarySnapshots) => Prom
   const snapshots = new LibrarySnapshots(library)
   return whileLocked(library, vm, async () => {
     const result = await work(snapshots)
-    for (const problem of await snapshots.settle(vm))
-      process.stderr.write(`vitrine: not merged: ${problem}\n`)
+    const problems = await merged((progress, signal) =>
+      snapshots.settle(vm, async (part) => {
+        progress(part)
+        await new Promise((resolve) => setImmediate(resolve))
+        if (signal.aborted) throw new UsageError('stopped; what is left is merged another time')
+      }),
+    )
+    for (const problem of problems) process.stderr.write(`vitrine: not merged: ${problem}\n`)
     return result
   })
+}
+
+/** Shows on a terminal how far a merge is; Ctrl+C ends the waiting for it, or the merge where it is our own. */
+async function merged<T>(
+  work: (progress: (part: number) => void, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController()
+  const onSignal = (): void => stop.abort()
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+  const isTerminal = process.stderr.isTTY === true
+  let shown = -1
+  try {
+    return await work((part) => {
+      const percent = Math.floor(part * 100)
+      if (isTerminal && percent !== shown) process.stderr.write(`\rmerging: ${percent} %`)
+      shown = percent
+    }, stop.signal)
+  } finally {
+    if (isTerminal && shown >= 0) process.stderr.write('\r\x1b[K')
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  }
+}
+
+/** Asks whoever runs a machine. @returns null when nobody does */
+async function ofRunning<T>(
+  vm: string,
+  ask: (control: RpcClient<ControlContract>) => Promise<T>,
+): Promise<T | null> {
+  const library = await openLibrary()
+  await library.get(vm)
+  const control = await openControl(library.folderOf(vm))
+  if (!control) return null
+  try {
+    return await ask(control)
+  } finally {
+    control.close()
+  }
 }
 
 /** The snapshot of an id, or the only one of a name. Throws `snapshot-unknown`, `UsageError`. */

@@ -29,6 +29,9 @@ const handlers = (): ControlHandlers => ({
   powerButton: note('powerButton'),
   powerOff: note('powerOff'),
   saveState: note('saveState'),
+  takeSnapshot: () => ({ id: '0123456789ab' }),
+  deleteSnapshot: note('deleteSnapshot'),
+  mergeSnapshots: note('mergeSnapshots'),
 })
 
 describe.skipIf(process.platform === 'win32')('the control socket of a machine', () => {

@@ -11,6 +11,7 @@ import {
   type CallHandlers,
   type Contract,
 } from '../../engine/protocol/rpc.ts'
+import { SnapshotId, SnapshotName, SnapshotNotes } from '../../engine/protocol/snapshot.ts'
 import { VM_STATES } from '../../engine/protocol/vm.ts'
 
 const nothing = v.undefined()
@@ -29,6 +30,14 @@ export const controlContract = {
     powerButton: simple,
     powerOff: simple,
     saveState: simple,
+    /** Answers with its id. */
+    takeSnapshot: {
+      params: v.strictObject({ name: SnapshotName, notes: SnapshotNotes }),
+      result: v.object({ id: SnapshotId }),
+    },
+    deleteSnapshot: { params: v.strictObject({ snapshot: SnapshotId }), result: nothing },
+    /** Answers once what deleted snapshots left is merged, as far as it can be. */
+    mergeSnapshots: simple,
   },
   notices: {},
   events: {},

@@ -55,6 +55,7 @@ function startProcess(): VmProcess {
       thaw: () => note('thaw'),
       mergeLayers: () => note('mergeLayers'),
       holdMerge: () => {},
+      stopMerge: () => {},
       endMerge: () => note('endMerge'),
       keepState: async ({ path }) => {
         note('keep state')

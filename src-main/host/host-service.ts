@@ -132,8 +132,12 @@ export class HostService<P extends VmProcess> {
         if (!entry || 'problem' in entry || this.#disposable.has(id)) return null
         return { ...entry.record.autoSnapshots, ...(await this.#snapshots.automatic(id)) }
       },
-      take: (id) =>
-        this.#snapshots.take(id, { name: automaticName(), notes: '', isAutomatic: true }, UNWATCHED),
+      take: async (id) =>
+        void (await this.#snapshots.take(
+          id,
+          { name: automaticName(), notes: '', isAutomatic: true },
+          UNWATCHED,
+        )),
       remove: (id, snapshot) => this.#snapshots.remove(id, snapshot),
       failed: (id, error) => this.#log.note(id, 'warning', `no automatic snapshot: ${textOf(error)}`),
     })
@@ -347,6 +351,9 @@ export class HostService<P extends VmProcess> {
       powerButton: () => this.supervisor.client(id).call('powerButton', undefined),
       powerOff: () => this.supervisor.powerOff(id),
       saveState: () => this.#saveState(id),
+      takeSnapshot: async (wish, task) => ({ id: await this.#snapshots.take(id, wish, task) }),
+      deleteSnapshot: ({ snapshot }) => this.#snapshots.remove(id, snapshot),
+      mergeSnapshots: (_, task) => this.#snapshots.settled(id, task),
     }
     try {
       return await serveControl(this.library.folderOf(id), handlers)

@@ -14,13 +14,21 @@ export class LiveMerging implements MergingMachine {
 
   async merge(layers: LayerMerge): Promise<void> {
     const { client, settling } = this
-    const { signal } = settling
-    const hold = (): void => void client.call('holdMerge', { isHeld: settling.hold.isHeld }).catch(() => {}) // it may have ended
-    settling.onHold = hold
-    hold()
+    const { signal, hold } = settling
+    // It may have ended: then the merge ends as well.
+    const tell = (call: Promise<void>): void => void call.catch(() => {})
+    const stop = (): void => tell(client.call('stopMerge', undefined))
+    settling.tell(0)
+    settling.onHold = () => tell(client.call('holdMerge', { isHeld: hold.isHeld }))
+    settling.onHold()
+    signal.addEventListener('abort', stop)
     try {
-      await client.call('mergeLayers', layers, { signal, progress: (part) => settling.tell(part) })
+      // Not cancelled by its signal: it is over when the machine says so, and the disk is as it was.
+      const merging = client.call('mergeLayers', layers, { progress: (part) => settling.tell(part) })
+      if (signal.aborted) stop()
+      await merging
     } finally {
+      signal.removeEventListener('abort', stop)
       settling.onHold = () => {}
     }
     settling.hasMerged = true

@@ -25,6 +25,11 @@ export class Settling {
     return this.#stop.signal
   }
 
+  /** How much of the layer that is being merged is written down, 0 to 1; null when none is. */
+  get part(): number | null {
+    return this.#part
+  }
+
   stop(): void {
     this.#stop.abort()
   }

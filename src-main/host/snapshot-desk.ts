@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { HostContract } from '../../engine/protocol/host-contract.ts'
 import { RpcError, type CallHandlers, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { LogEntry } from '../../engine/protocol/host-contract.ts'
@@ -28,6 +29,9 @@ export type SnapshotCall =
   | 'compareSnapshots'
   | 'holdMerge'
   | 'stopMerge'
+
+/** How often whoever waits for a merge is told how far it is. */
+const LOOK_MS = 100
 
 /** What the desk needs of the host that it belongs to. */
 interface Host {
@@ -65,7 +69,7 @@ export class SnapshotDesk<P extends VmProcess> {
 
   readonly calls: Pick<CallHandlers<HostContract>, SnapshotCall> = {
     snapshots: ({ id }) => this.#snapshots.of(id).list(),
-    takeSnapshot: ({ id, name, notes }, task) => this.take(id, { name, notes }, task),
+    takeSnapshot: async ({ id, name, notes }, task) => void (await this.take(id, { name, notes }, task)),
     restoreSnapshot: async ({ id, snapshot, saveAs }) => {
       const wish = saveAs === null ? null : { name: saveAs, notes: '' }
       await this.#snapshots.of(id).machineAt(snapshot) // nothing is ended for one that cannot be used
@@ -101,15 +105,17 @@ export class SnapshotDesk<P extends VmProcess> {
     },
   }
 
+  /** @returns its id */
   async take(
     id: string,
     wish: { name: string; notes: string; isAutomatic?: boolean },
     task: CallTask,
-  ): Promise<void> {
+  ): Promise<string> {
     const { name } = wish
     if (!this.supervisor.process(id)) {
-      await this.whileOff(id, async () => void (await this.#snapshots.of(id).take(wish)))
-      return this.host.note(id, 'info', `snapshot “${name}” is taken`)
+      const taken = await this.whileOff(id, () => this.#snapshots.of(id).take(wish))
+      this.host.note(id, 'info', `snapshot “${name}” is taken`)
+      return taken.id
     }
     if (this.host.isDisposable(id)) throw new RpcError('vm-disposable', { id })
     const live = new LiveSnapshot(
@@ -117,11 +123,12 @@ export class SnapshotDesk<P extends VmProcess> {
       this.supervisor.status(id).state === 'running',
       task,
     )
-    await this.#undisturbed(id, () =>
+    const taken = await this.#undisturbed(id, () =>
       this.host.exclusively(id, () => this.#snapshots.of(id).take(wish, live)),
     )
     this.host.note(id, 'info', `snapshot “${name}” is taken; the guest stood for ${live.stoodMs} ms`)
     await this.host.changed(id)
+    return taken.id
   }
 
   /** What the schedule of a machine goes by. */
@@ -260,6 +267,14 @@ export class SnapshotDesk<P extends VmProcess> {
     const exclusively = <T>(change: () => Promise<T>): Promise<T> => this.host.exclusively(id, change)
     const live = new LiveMerging(this.supervisor.client(id), work, exclusively)
     return this.#snapshots.settleBeside(id, live, secrets)
+  }
+
+  /** Settles once nothing is being merged any more, or nobody waits for it. */
+  async settled(id: string, { signal, progress }: CallTask): Promise<void> {
+    for (let now = this.#settling.get(id); now && !signal.aborted; now = this.#settling.get(id)) {
+      progress(now.work.part ?? 0)
+      await Promise.race([now.done, delay(LOOK_MS)])
+    }
   }
 
   async stopSettling(id: string): Promise<void> {

@@ -54,6 +54,7 @@ class ObedientProcess implements VmProcess {
         thaw: () => undefined,
         mergeLayers: () => undefined,
         holdMerge: () => undefined,
+        stopMerge: () => undefined,
         endMerge: () => undefined,
         keepState: () => ({ stoodMs: 0 }),
         usage: () => ({

@@ -29,11 +29,14 @@ export const ALLOCATOR_ENVIRONMENT = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESH
 export class ForkedVmProcesses {
   readonly #folder = mkdtempSync(join(tmpdir(), 'vitrine-'))
 
+  /** @param script of a machine's process */
+  constructor(private readonly script = bundled('main', 'vm-process.js')) {}
+
   start = (): ForkedVmProcess => {
     const name = randomBytes(8).toString('hex')
     const viewSocket =
       process.platform === 'win32' ? `\\\\.\\pipe\\vitrine-${name}` : join(this.#folder, name)
-    const child = fork(bundled('main', 'vm-process.js'), [viewSocket], {
+    const child = fork(this.script, [viewSocket], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: { ...process.env, ...ALLOCATOR_ENVIRONMENT },
     })

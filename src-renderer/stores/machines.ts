@@ -6,6 +6,7 @@ import type { HostFault, VmSettings, VmSummary } from '../../engine/protocol/vm.
 import { faultText } from '../i18n/fault-text.ts'
 import { transport } from '../transport/index.ts'
 import { useLocale } from './locale.ts'
+import { MergeNotices } from './merges.ts'
 import { useNotices } from './notices.ts'
 import { usePassphrases } from './passphrases.ts'
 
@@ -23,6 +24,7 @@ export const useMachines = defineStore('machines', () => {
   const loaded = ref(false)
   let client: RpcClient<HostContract> | null = null
   const passphrases = usePassphrases()
+  const merges = new MergeNotices()
 
   const list = computed(() => [...byId.value.values()].toSorted((a, b) => a.name.localeCompare(b.name)))
   const selected = computed(() => byId.value.get(selectedId.value ?? '') ?? null)
@@ -50,6 +52,12 @@ export const useMachines = defineStore('machines', () => {
         if (selectedId.value === id) selectedId.value = list.value[0]?.id ?? null
       })
       client.on('fault', ({ id, fault }) => warnOf(id, fault))
+      client.on('merging', ({ id, ...state }) =>
+        merges.tell(id, byId.value.get(id)?.name ?? id, state, {
+          hold: (isHeld) => void host().call('holdMerge', { id, isHeld }),
+          stop: () => void host().call('stopMerge', { id }),
+        }),
+      )
       await refresh()
       connected.value = true
       loaded.value = true

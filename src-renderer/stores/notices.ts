@@ -15,8 +15,13 @@ export interface Notice {
   tone: 'bad' | 'good' | 'fault' | 'task' | 'result'
   /** How much of a task is done, 0 to 1; null when that cannot be told. */
   progress: number | null
-  /** What a button on it does, for instance undo. */
-  action: { label: string; run(): void } | null
+  /** What buttons on it do, for instance undo. */
+  actions: readonly NoticeAction[]
+}
+
+export interface NoticeAction {
+  label: string
+  run(): void
 }
 
 /** A task that ends sooner is not worth a word. */
@@ -30,24 +35,25 @@ export const useNotices = defineStore('notices', () => {
 
   /** Something went wrong. */
   function show(title: string, text = ''): void {
-    notices.value.push({ id: nextId++, title, text, tone: 'bad', progress: null, action: null })
+    notices.value.push({ id: nextId++, title, text, tone: 'bad', progress: null, actions: [] })
   }
 
   /** Something goes wrong by itself; told again, it stands there once. */
   function warn(title: string, text: string): void {
     const told = (notice: Notice) => notice.tone === 'fault' && notice.title === title && notice.text === text
     if (!notices.value.some(told))
-      notices.value.push({ id: nextId++, title, text, tone: 'fault', progress: null, action: null })
+      notices.value.push({ id: nextId++, title, text, tone: 'fault', progress: null, actions: [] })
   }
 
   /** Something is done. */
-  function tell(title: string, text = '', action: Notice['action'] = null): void {
-    notices.value.push({ id: nextId++, title, text, tone: 'good', progress: null, action })
+  function tell(title: string, text = '', action: NoticeAction | null = null): void {
+    const actions = action ? [action] : []
+    notices.value.push({ id: nextId++, title, text, tone: 'good', progress: null, actions })
   }
 
   /** Something that took long is done. */
   function report(title: string, text: string): void {
-    notices.value.push({ id: nextId++, title, text, tone: 'result', progress: null, action: null })
+    notices.value.push({ id: nextId++, title, text, tone: 'result', progress: null, actions: [] })
   }
 
   function dismiss(id: number): void {
@@ -77,10 +83,10 @@ export const useNotices = defineStore('notices', () => {
     const stop = new AbortController()
     const signal = unwanted ? AbortSignal.any([stop.signal, unwanted]) : stop.signal
     const id = nextId++
-    const action = { label: locale.t('app.cancel'), run: () => stop.abort() }
+    const actions = [{ label: locale.t('app.cancel'), run: () => stop.abort() }]
     let part: number | null = null
     const timer = setTimeout(
-      () => notices.value.push({ id, title, text: '', tone: 'task', progress: part, action }),
+      () => notices.value.push({ id, title, text: '', tone: 'task', progress: part, actions }),
       SHORT_MS,
     )
     try {
@@ -100,6 +106,17 @@ export const useNotices = defineStore('notices', () => {
     }
   }
 
+  /** Shows what goes on by itself, and can be held and ended: each time it is told of; null once it has ended. */
+  function showWork(id: number, work: Pick<Notice, 'title' | 'progress' | 'actions'> | null): void {
+    const shown = notices.value.find((notice) => notice.id === id)
+    if (!work) dismiss(id)
+    else if (shown) Object.assign(shown, work)
+    else notices.value.push({ id, text: '', tone: 'task', ...work })
+  }
+
+  /** An id for `showWork`. */
+  const newWork = (): number => nextId++
+
   /**
    * Follows what no dialog waits for.
    * @param failure what is said when it fails @returns its result; null when it failed or was cancelled
@@ -118,5 +135,5 @@ export const useNotices = defineStore('notices', () => {
     }
   }
 
-  return { notices, follow, carryOut, show, warn, tell, report, dismiss, attempt }
+  return { notices, follow, showWork, newWork, carryOut, show, warn, tell, report, dismiss, attempt }
 })

@@ -164,6 +164,10 @@ export class PatternMachine implements Machine {
 
   endMerge(): void {}
 
+  beginFrom(state: Uint8Array): Promise<void> {
+    return Promise.resolve(this.restore(state))
+  }
+
   restore(state: Uint8Array): void {
     this.#lines = new TextDecoder().decode(state).split('\n')
   }

@@ -234,6 +234,14 @@ qemu-system-i386 -name "my dos" -m 1G -cpu pentium2 \\
     expect(made.missing).toEqual(['away.iso'])
   })
 
+  it('says of a file that cannot be opened why not, in phrases', () => {
+    writeFileSync(file('empty.img'), '')
+    mkdirSync(file('folder.img'))
+    const made = plan('qemu-system-i386 -hda empty.img -hdb folder.img -hdc https://elsewhere/disk.img')
+    const keys = made.items.filter(({ outcome }) => outcome === 'dropped').map(({ reason }) => reason!.key)
+    expect(keys).toEqual(['file-empty', 'file-folder', 'file-address'])
+  })
+
   it('is told from a medium', () => {
     writeFileSync(file('machine'), 'qemu-system-i386 -hda disk.img')
     expect(isConfiguration(file('machine'))).toBe(true)
@@ -252,6 +260,9 @@ qemu-system-i386 -name "my dos" -m 1G -cpu pentium2 \\
       expect.stringMatching(/is missing/),
       expect.stringMatching(/not in its folder/),
     ])
+    // Not in English alone: each is a phrase that a window has in its own language.
+    const keys = made.items.filter(({ outcome }) => outcome === 'dropped').map(({ reason }) => reason!.key)
+    expect(keys).toEqual(['file-outside', 'file-not-there', 'file-outside'])
     expect(drives(plan(`qemu-system-i386 -cdrom ${file('setup.iso')}`))).toEqual(['cdrom setup.iso'])
   })
 

@@ -13,7 +13,7 @@ import { read86Box } from './box86.ts'
 import { ImportDraft } from './draft.ts'
 import { readLibvirt } from './libvirt.ts'
 import { readOvf } from './ovf.ts'
-import { plain } from './phrases.ts'
+import { whyNot } from './phrases.ts'
 import { OvaFiles } from './ova.ts'
 import { readQemuCommand } from './qemu-command.ts'
 import { readUtm } from './utm.ts'
@@ -175,7 +175,7 @@ function placeFiles(
       kept.push({ ...drive, path: place })
     } catch (error) {
       if (!(error instanceof EngineError && 'reason' in error.details)) throw error
-      draft.dropped(drive.path, plain(error.details.reason))
+      draft.dropped(drive.path, whyNot(error.details.reason))
       missing.add(drive.path)
       // The drive itself stays where it has a meaning without a medium.
       if (drive.kind !== 'disk') kept.push({ ...drive, path: null })

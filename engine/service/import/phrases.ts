@@ -39,6 +39,19 @@ const ENGLISH: Record<ImportPhraseKey, string> = {
   'port-by-hand': 'set where its port leads by hand',
   'in-archive': 'it lies in the archive',
   'read-only-format': 'its format can only be read',
+  'file-missing': 'there is no such file',
+  'file-folder': 'it is a folder; give an image file',
+  'file-device': 'it is a device or pipe; give an image file',
+  'file-empty': 'it is empty; give a file with contents or create it with its size',
+  'file-no-rights': 'you may not open it; change its permissions or open it read-only',
+  'file-being-written':
+    'it is being written by {holder}; close it there, or open both read-only or ephemeral',
+  'file-address': 'its image {name} is no file but an address, which is never opened',
+  'file-outside': 'its image {name} is not in its folder; confirm {path} to let it be read',
+  'file-not-there': 'its image {name} is missing: there is no {path}',
+  'file-link-outside':
+    'its image {name} is a link out of its folder to {target}; confirm {path} to let it be read',
+  'file-in-archive': 'it lies in the archive; take it out with tar',
   memory: '{MiB} MiB',
   'one-processor': 'one processor',
   'most-here': 'the most that is here',
@@ -63,6 +76,28 @@ export const say = (key: ImportPhraseKey, values: ImportPhrase['values'] = {}): 
 
 /** What is the same in every language: a name, a file, what the host says of one. */
 export const plain = (text: string): ImportPhrase => say('plain', { text })
+
+/** What the host or an image says of a file, in its own words where they are none of ours. */
+export function whyNot(reason: string): ImportPhrase {
+  for (const [key, pattern] of REASONS) {
+    const found = pattern.exec(reason)
+    if (found) return say(key, { ...found.groups })
+  }
+  return plain(reason)
+}
+
+/** The reasons of files as patterns whose groups are the gaps. */
+const REASONS = (Object.keys(ENGLISH) as ImportPhraseKey[])
+  .filter((key) => key.startsWith('file-'))
+  .map((key): [ImportPhraseKey, RegExp] => {
+    const parts = ENGLISH[key].split(/\{(\w+)\}/)
+    const pattern = parts.map((part, index) => (index % 2 ? `(?<${part}>.+)` : escaped(part)))
+    return [key, new RegExp(`^${pattern.join('')}$`)]
+  })
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+}
 
 /** An item of an account in English. */
 export function inEnglish({ becomes, reason, ...item }: ImportItem): EnglishItem {

@@ -38,6 +38,20 @@ export const imports = {
   'import.phrase.port-by-hand': 'wohin der Anschluss führt, stellen Sie von Hand ein',
   'import.phrase.in-archive': 'es liegt im Archiv',
   'import.phrase.read-only-format': 'sein Format ist nur lesbar',
+  'import.phrase.file-missing': 'diese Datei gibt es nicht',
+  'import.phrase.file-folder': 'das ist ein Ordner; geben Sie ein Abbild an',
+  'import.phrase.file-device': 'das ist ein Gerät oder eine Pipe; geben Sie ein Abbild an',
+  'import.phrase.file-empty': 'sie ist leer; geben Sie eine Datei mit Inhalt an',
+  'import.phrase.file-no-rights': 'Sie dürfen sie nicht öffnen; ändern Sie ihre Rechte',
+  'import.phrase.file-being-written': 'sie wird von {holder} beschrieben; schließen Sie sie dort',
+  'import.phrase.file-address':
+    'das Abbild {name} ist keine Datei, sondern eine Adresse; Adressen werden nie geöffnet',
+  'import.phrase.file-outside':
+    'das Abbild {name} liegt nicht im Ordner der Maschine; geben Sie {path} an, damit es gelesen wird',
+  'import.phrase.file-not-there': 'das Abbild {name} fehlt: {path} gibt es nicht',
+  'import.phrase.file-link-outside':
+    'das Abbild {name} ist ein Verweis aus dem Ordner der Maschine auf {target}; geben Sie {path} an, damit es gelesen wird',
+  'import.phrase.file-in-archive': 'sie liegt im Archiv; packen Sie sie mit tar aus',
   'import.phrase.memory': '{MiB} MiB',
   'import.phrase.one-processor': 'ein Prozessor',
   'import.phrase.most-here': 'das Höchste, was es hier gibt',

@@ -38,6 +38,11 @@ export const snapshots = {
   'snapshots.removeText':
     'Sie können nicht mehr dorthin zurück. Was spätere Sicherungspunkte enthalten, bleibt, wie es ist.',
   'snapshots.removeAction': 'Löschen',
+  'snapshots.merging': '{name}: Was gelöschte Sicherungspunkte hinterließen, wird zusammengelegt …',
+  'snapshots.mergeHeld': '{name}: Das Zusammenlegen gelöschter Sicherungspunkte ruht',
+  'snapshots.mergeHold': 'Anhalten',
+  'snapshots.mergeGoOn': 'Fortsetzen',
+  'snapshots.mergeLater': 'Später',
   'snapshots.taskTake': 'Sicherungspunkt anlegen',
   'snapshots.taskEdit': 'Name und Notizen',
   'snapshots.taskRestore': 'Zurück zu {name}',
@@ -62,7 +67,7 @@ export const snapshots = {
   'error.snapshot-unknown': 'Diesen Sicherungspunkt gibt es nicht mehr.',
   'error.snapshot-unusable': 'Der Sicherungspunkt {name} kann nicht verwendet werden: {reason}.',
   'error.snapshot-chain':
-    'Ihre Platte liegt in 500 Dateien übereinander. Fahren Sie die Maschine herunter, damit die gelöschter Sicherungspunkte zusammengelegt werden.',
+    'Ihre Platte liegt in 500 Dateien übereinander. Warten Sie, bis die gelöschter Sicherungspunkte zusammengelegt sind.',
   'error.snapshot-limit': 'Eine Maschine hat höchstens 500 Sicherungspunkte. Löschen Sie zuerst einige.',
   'error.vm-has-clones': 'Festplatten anderer Maschinen bauen auf dieser auf: {clones}.',
   'error.vm-disposable': 'Was dieser Lauf schreibt, wird verworfen; sein Zustand kann nicht bewahrt werden.',

@@ -1,0 +1,183 @@
+// The times of snapshot, restore and merge for a guest of 512 MiB: `node test/bench/state-times.mjs KERNEL INITRD [MIB]`,
+// after `npm run build`. The guest is Debian's kernel with a busybox (test/support/guest-images.ts, smallLinux); it fills its
+// memory with what programs are made of and writes a disk. A web host does all of it, as a window asks for it.
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { WebSocket } from 'ws'
+
+const [kernel, initrd, mib = '512'] = process.argv.slice(2)
+const memoryMiB = Number(mib)
+const project = join(import.meta.dirname, '../..')
+const folder = mkdtempSync(join(tmpdir(), 'vitrine-bench-state-'))
+const cli = join(project, 'out/cli/index.js')
+const env = { ...process.env, VITRINE_HOME: join(folder, 'library') }
+const vitrine = (...args) =>
+  execFileSync(process.execPath, [cli, ...args], { cwd: folder, env, encoding: 'utf8' })
+
+/** The guest's COM1: what it says, and what is said to it. */
+let said = ''
+let line = null
+const serial = createServer((socket) => {
+  line = socket
+  socket.setEncoding('latin1').on('data', (text) => (said += text))
+  socket.on('error', () => {})
+})
+await new Promise((resolve) => serial.listen(0, '127.0.0.1', resolve))
+const until = async (what, isSo, ms = 240_000) => {
+  for (const end = performance.now() + ms; !isSo();) {
+    if (performance.now() > end) throw new Error(`not in time: ${what}; it says ${said.slice(-300)}`)
+    await delay(2)
+  }
+}
+let commands = 0
+/** Has the guest's shell do something. @returns ms until it is done */
+async function guest(command) {
+  const mark = `done${commands++}`
+  const began = performance.now()
+  line.write(`${command}; echo ${mark.slice(0, 4)}""${mark.slice(4)}\n`)
+  await until(command, () => said.includes(mark))
+  return performance.now() - began
+}
+
+vitrine('media', 'create', 'disk.qcow2', '--size', '2G')
+const id = vitrine('create', 'Bench', '--disk', 'disk.qcow2', '--memory', String(memoryMiB)).trim()
+const machine = join(env.VITRINE_HOME, 'machines', id)
+const record = JSON.parse(readFileSync(join(machine, 'vm.json'), 'utf8'))
+record.serial = [
+  { kind: 'tcp', host: '127.0.0.1', port: serial.address().port },
+  { kind: 'console' },
+  { kind: 'console' },
+  { kind: 'console' },
+]
+record.machine.kernel = { path: kernel, initrd, append: 'console=ttyS0 quiet' }
+record.machine.drives = record.machine.drives.map((drive) =>
+  drive.kind === 'disk' ? { ...drive, bus: 'virtio' } : drive,
+)
+writeFileSync(join(machine, 'vm.json'), JSON.stringify(record))
+
+const host = spawn(process.execPath, [cli, 'serve'], {
+  cwd: folder,
+  env,
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
+try {
+  const address = new URL(
+    await new Promise((resolve) =>
+      host.stdout.on('data', (text) => resolve(/http:\S+/.exec(String(text))?.[0])),
+    ),
+  )
+  const login = await fetch(address, { redirect: 'manual' })
+  const headers = { cookie: login.headers.get('set-cookie').split(';')[0], origin: address.origin }
+  const socket = new WebSocket(`ws://${address.host}/host`, { headers })
+  await new Promise((resolve) => socket.once('open', resolve))
+  let next = 1
+  const call = (name, params) =>
+    new Promise((resolve, reject) => {
+      const callId = next++
+      const listen = (data) => {
+        const message = JSON.parse(String(data))
+        if (message.id !== callId || message.kind === 'progress') return
+        socket.off('message', listen)
+        if (message.kind === 'error') reject(new Error(JSON.stringify(message)))
+        else resolve(message.value)
+      }
+      socket.on('message', listen)
+      socket.send(JSON.stringify({ kind: 'call', id: callId, name, params }))
+    })
+  const log = () => readFileSync(join(machine, 'logs', 'machine.log'), 'utf8')
+  const timed = async (work) => {
+    const began = performance.now()
+    await work()
+    return Math.round(performance.now() - began)
+  }
+  const state = async () => (await call('list')).find((one) => one.id === id).state
+  const sizeOf = (end) =>
+    Math.round(
+      readdirSync(machine)
+        .filter((name) => name.endsWith(end))
+        .reduce((sum, name) => sum + statSync(join(machine, name)).size, 0) /
+        2 ** 20,
+    )
+  const layers = () => readdirSync(machine).filter((name) => name.startsWith('layer-')).length
+
+  await call('start', { id })
+  await until('a shell', () => /^\/ #/m.test(said))
+  await guest('for m in 0 1 2 3 4 5; do insmod /modules/$m; done')
+  const fillMiB = memoryMiB - 90
+  await guest(
+    `mount -t tmpfs -o size=${fillMiB}m none /mnt 2>/dev/null || mkdir /mnt && mount -t tmpfs -o size=${fillMiB}m none /mnt`,
+  )
+  await guest('while cat /bin/busybox /modules/* >> /mnt/f 2>/dev/null; do :; done; ls -l /mnt/f')
+  const writeDisk = () => guest('dd if=/mnt/f of=/dev/vda bs=64k count=3200 conv=fsync')
+
+  const stood = []
+  const took = []
+  for (let time = 0; time < 3; time++) {
+    await writeDisk()
+    took.push(await timed(() => call('takeSnapshot', { id, name: `number ${time}` })))
+  }
+  for (const [, ms] of log().matchAll(/the guest stood for (\d+) ms/g)) stood.push(Number(ms))
+  console.log(
+    `snapshot, ${memoryMiB} MiB: the guest stood for ${stood.join(', ')} ms; until it is on the disk ${took.join(', ')} ms; ${sizeOf('.state') / 3} MiB each`,
+  )
+
+  const { snapshots } = await call('snapshots', { id })
+  const restored = []
+  const answers = []
+  for (let time = 0; time < 3; time++) {
+    const began = performance.now()
+    restored.push(await timed(() => call('restoreSnapshot', { id, snapshot: snapshots[2].id, saveAs: null })))
+    await guest(':')
+    answers.push(Math.round(performance.now() - began))
+  }
+  console.log(
+    `back at it while the machine runs: ${restored.join(', ')} ms; the guest has answered after ${answers.join(', ')} ms`,
+  )
+  const fresh = []
+  for (let time = 0; time < 3; time++) {
+    await call('powerOff', { id })
+    await until('it to end', () => true)
+    while ((await state()) !== 'off') await delay(5)
+    await call('restoreSnapshot', { id, snapshot: snapshots[2].id, saveAs: null })
+    await delay(1500)
+    fresh.push(
+      await timed(async () => {
+        await call('start', { id })
+        await guest(':')
+      }),
+    )
+  }
+  console.log(`started from it: the guest has answered after ${fresh.join(', ')} ms`)
+
+  await writeDisk()
+  const dd = 'dd if=/dev/vda of=/dev/null bs=64k count=1600'
+  const alone = Math.round(await guest(dd))
+  await call('deleteSnapshot', { id, snapshot: snapshots[1].id })
+  const beside = Math.round(await guest(dd))
+  const merging = await timed(() => until('a merge', () => /is merged, in \d+ ms/.test(log())))
+  await call('deleteSnapshot', { id, snapshot: snapshots[2].id })
+  await until('a second merge', () => [...log().matchAll(/is merged, in \d+ ms/g)].length >= 2)
+  const merges = [...log().matchAll(/is merged, in (\d+) ms/g)].map(([, ms]) => ms)
+  console.log(
+    `merge beside the guest, 200 MiB of a frozen layer, then of the written one: ${merges.join(', ')} ms (waited ${merging}); the guest reads 100 MiB in ${alone} ms before and ${beside} ms meanwhile`,
+  )
+  await call('takeSnapshot', { id, name: 'last' })
+  await writeDisk()
+  await call('powerOff', { id })
+  while ((await state()) !== 'off') await delay(5)
+  const { snapshots: left } = await call('snapshots', { id })
+  await call('deleteSnapshot', { id, snapshot: left.at(-1).id })
+  const off = await timed(() => until('the layers to be merged', () => layers() <= 1))
+  console.log(`merge while it is off, 200 MiB: ${off} ms`)
+  if (log().includes('not merged')) console.log(log())
+} finally {
+  host.kill('SIGTERM')
+  await new Promise((resolve) => host.once('exit', resolve))
+  serial.close()
+  line?.destroy()
+  rmSync(folder, { recursive: true, force: true })
+}
