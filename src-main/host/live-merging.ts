@@ -1,3 +1,5 @@
+import { stat, statfs } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { RpcError, type RpcClient } from '../../engine/protocol/rpc.ts'
 import type { LayerMerge } from '../../engine/protocol/machine-config.ts'
 import type { VmContract } from '../../engine/protocol/vm-contract.ts'
@@ -13,6 +15,7 @@ export class LiveMerging implements MergingMachine {
   ) {}
 
   async merge(layers: LayerMerge): Promise<void> {
+    await checkRoom(layers)
     const { client, settling } = this
     const { signal, hold } = settling
     // It may have ended: then the merge ends as well.
@@ -46,6 +49,19 @@ export class LiveMerging implements MergingMachine {
   async between({ done, total }: { done: number; total: number }): Promise<void> {
     await this.settling.between(done / total)
   }
+}
+
+/** What is left to a guest when a merge has taken all that it may need. */
+const SPARE_BYTES = 64 * 2 ** 20
+
+/** A merge must not take the room that the guest needs. Throws `file-unusable`. */
+async function checkRoom({ upper, lower }: LayerMerge): Promise<void> {
+  const [{ size }, { bavail, bsize }] = await Promise.all([stat(upper), statfs(dirname(lower))])
+  if (bavail * bsize < size + SPARE_BYTES)
+    throw new RpcError('file-unusable', {
+      path: lower,
+      reason: `there is too little room on its disk to merge ${basename(upper)} into it`,
+    })
 }
 
 const ENDED = new Set(['disconnected', 'not-running'])

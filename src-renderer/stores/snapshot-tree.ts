@@ -41,22 +41,26 @@ export function treeRows({ snapshots }: SnapshotList): TreeRow[] {
     const depth = step.depth + (branches ? 1 : 0)
     waiting.push(...below.map((snapshot) => ({ snapshot, depth, branches, follows: !branches })).toReversed())
   }
-  /** Whether a branch still turns off from the line at a depth, below a row. */
-  const turnsOff = (from: number, depth: number): boolean => {
-    const next = steps.findIndex((step, at) => at > from && (step.depth <= depth || isBranchAt(step, depth)))
-    return next >= 0 && isBranchAt(steps[next]!, depth)
-  }
-  return steps.map(({ snapshot, depth, branches, follows }, row) => ({
-    snapshot,
-    depth,
-    guides: Array.from({ length: depth }, (_, at): Guide => {
-      const goesOn = turnsOff(row, at)
+  // From the bottom up: whether a branch still turns off from the line at each depth, below the row.
+  const turnsOff: boolean[] = []
+  const rows = steps.toReversed().map(({ snapshot, depth, branches, follows }): TreeRow => {
+    const guides = Array.from({ length: depth }, (_, at): Guide => {
+      const goesOn = turnsOff[at] ?? false
       if (branches && at === depth - 1) return goesOn ? 'turn' : 'last-turn'
       return goesOn ? 'pass' : 'none'
-    }),
-    above: follows,
-    below: children.has(snapshot.id),
-  }))
+    })
+    turnsOff.length = Math.min(turnsOff.length, depth)
+    if (branches) turnsOff[depth - 1] = true
+    return { snapshot, depth, guides, above: follows, below: children.has(snapshot.id) }
+  })
+  return rows.toReversed()
 }
 
-const isBranchAt = ({ branches, depth }: Step, above: number): boolean => branches && depth === above + 1
+/** The rows whose name or notes have a text in them, in any case, without the lines between them; all rows for no text. */
+export function rowsWith(rows: readonly TreeRow[], text: string): readonly TreeRow[] {
+  const sought = text.trim().toLowerCase()
+  if (sought === '') return rows
+  return rows
+    .filter(({ snapshot: { name, notes } }) => `${name}\n${notes}`.toLowerCase().includes(sought))
+    .map(({ snapshot }) => ({ snapshot, depth: 0, guides: [], above: false, below: false }))
+}

@@ -5,6 +5,8 @@ export const snapshots = {
   'snapshots.none': 'Es gibt noch keine Sicherungspunkte.',
   'snapshots.noneText':
     'Ein Sicherungspunkt bewahrt die Maschine, wie sie jetzt ist, damit Sie dorthin zurückkehren können.',
+  'snapshots.search': 'Sicherungspunkt suchen',
+  'snapshots.noneFound': 'Kein Sicherungspunkt hat das in Namen oder Notizen.',
   'snapshots.take': 'Sicherungspunkt anlegen…',
   'snapshots.here': 'jetzt hier',
   'snapshots.compare': 'Vergleichen…',

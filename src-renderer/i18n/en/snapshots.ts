@@ -4,6 +4,8 @@ export const snapshots = {
   'snapshots.list': 'Tree of snapshots',
   'snapshots.none': 'There are no snapshots yet.',
   'snapshots.noneText': 'A snapshot keeps the machine as it is now, so that you can come back to it.',
+  'snapshots.search': 'Find a snapshot',
+  'snapshots.noneFound': 'No snapshot has this in its name or notes.',
   'snapshots.take': 'Take a snapshot…',
   'snapshots.here': 'here now',
   'snapshots.compare': 'Compare…',
