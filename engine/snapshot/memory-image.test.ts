@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { clearMemory } from '../memory/zero-pages.ts'
-import { packBlocks, packMemory, packMemoryAside, unpackBlocks, unpackMemory } from './memory-image.ts'
+import {
+  packBlocks,
+  packMemory,
+  packMemoryAside,
+  unpackBlocks,
+  unpackMemory,
+  unpackMemoryAside,
+} from './memory-image.ts'
 
 const PAGE = 4096
 
@@ -35,6 +42,23 @@ describe('packed memory', () => {
     const after = new Uint8Array(before.length)
     unpackMemory(packed, after)
     expect(Buffer.compare(after, before)).toBe(0)
+  })
+
+  it('is unpacked aside to the same, whatever was there before', async () => {
+    const filled = Object.fromEntries(Array.from({ length: 900 }, (_, at) => [at * 2, (at % 255) + 1]))
+    const before = memoryOf(2000, filled)
+    const after = new Uint8Array(before.length).fill(0xaa)
+    await unpackMemoryAside(packMemory(before), after)
+    expect(Buffer.compare(after, before)).toBe(0)
+  })
+
+  it('is refused when damaged, aside as well', async () => {
+    const packed = packMemory(memoryOf(4, { 1: 9, 2: 9 }))
+    for (const damaged of [packed.subarray(0, -1), packed.subarray(0, 6), packed.fill(0xff, 4, 8)])
+      await expect(unpackMemoryAside(damaged, memoryOf(4))).rejects.toThrow('state-invalid')
+    await expect(unpackMemoryAside(packMemory(memoryOf(9, { 8: 1 })), memoryOf(4))).rejects.toThrow(
+      'parts that this machine does not have',
+    )
   })
 
   it('is refused when damaged, with memory left as it was', () => {

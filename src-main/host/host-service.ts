@@ -412,7 +412,7 @@ export class HostService<P extends VmProcess> {
 
   async #change(id: string, wanted: VmSettings): Promise<void> {
     await this.#snapshots.stopSettling(id)
-    return this.#exclusively(id, async () => {
+    const change = this.#exclusively(id, async () => {
       const record = await this.library.get(id)
       const names = new Set<string>()
       withFiles(wanted.machine, (path) => {
@@ -436,6 +436,7 @@ export class HostService<P extends VmProcess> {
         await this.supervisor.client(id).call('setExecution', changed.execution)
       if (isLive) await this.#automatic.arm(id)
     })
+    await change.finally(() => this.#snapshots.settle(id))
   }
 
   /** Keeps what lies in a drive for the next start. */

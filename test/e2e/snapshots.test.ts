@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { source as axe } from 'axe-core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -84,8 +84,51 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
       ['first', 'notes of one'],
       ['two', 'notes of two'],
     ])
+    await expectQuickWith(300)
     expect(front.errors).toEqual([])
   })
+
+  /** A list of so many snapshots, in a row with branches off it, is opened, scrolled, chosen from and searched at once. */
+  async function expectQuickWith(count: number): Promise<void> {
+    const { page } = front
+    const { snapshots, ...rest } = await record()
+    const id = (at: number) => at.toString(16).padStart(12, '0')
+    const many = Array.from({ length: count }, (_, at) => ({
+      id: id(at),
+      parent: at === 0 ? null : id(at % 10 === 9 ? at - 2 : at - 1),
+      name: `number ${at}`,
+      notes: at % 50 === 7 ? 'before the drivers' : '',
+      takenAtMs: 1_700_000_000_000 + at * 60_000,
+      machine: { ...rest.machine, drives: [] },
+      hasState: false,
+      hasPicture: false,
+    }))
+    const tree = { ...snapshots!, snapshots: many, current: id(count - 1), startFrom: null }
+    await page.getByRole('tab', { name: 'Details' }).click()
+    await writeFile(join(folder(), 'vm.json'), JSON.stringify({ ...rest, snapshots: tree }))
+    const took: Record<string, number> = {}
+    const timed = async (what: string, work: () => Promise<unknown>) => {
+      const began = performance.now()
+      await work()
+      took[what] = Math.round(performance.now() - began)
+    }
+    await timed('opened', async () => {
+      await page.getByRole('tab', { name: 'Snapshots' }).click()
+      await row(`number ${count - 1}`).waitFor()
+    })
+    await timed('scrolled', () => row(`number ${count - 1}`).scrollIntoViewIfNeeded())
+    await timed('chosen', async () => {
+      await row('number 150').click()
+      await page.getByRole('heading', { name: 'number 150', exact: true }).waitFor()
+    })
+    await timed('searched', async () => {
+      await page.getByLabel('Find a snapshot').fill('DRIVERS')
+      await row('number 8').waitFor({ state: 'detached' })
+    })
+    expect(await page.locator('[data-snapshot]').count()).toBe(count / 50)
+    console.log(`${count} snapshots: ${JSON.stringify(took)} ms`)
+    for (const ms of Object.values(took)) expect(ms).toBeLessThan(3000)
+  }
 
   it('become machines of their own, and are what every start goes back to', async () => {
     const { page } = front

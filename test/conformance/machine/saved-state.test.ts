@@ -114,6 +114,22 @@ function goOn(state: Uint8Array, drive: Partial<DriveConfig>, insists = false): 
   }
 }
 
+/** The same for a machine that is new, as the machine's process does it. */
+async function begin(
+  state: Uint8Array,
+  drive: Partial<DriveConfig>,
+  insists = false,
+): Promise<number | null> {
+  const machine = powerOn(drive, { restores: true })
+  try {
+    await machine.beginFrom(state, insists)
+    machine.serial[0]!.input(Uint8Array.of(0x20))
+    return runToExit(machine)
+  } finally {
+    shut(machine)
+  }
+}
+
 function shut(machine: Machine): void {
   machines.splice(machines.indexOf(machine), 1)
   machine.close()
@@ -143,6 +159,23 @@ describe('what a guest has written when its state is saved', () => {
   ])('is there after it is restored: %s', (_, options) => {
     const drive = { ...options }
     expect(goOn(saved(drive), drive)).toBe(SEES_IT)
+  })
+
+  it.each<Partial<DriveConfig>>([{}, { ephemeral: true }])(
+    'is there in a new machine that begins with it: %j',
+    async (drive) => {
+      expect(await begin(saved(drive), drive)).toBe(SEES_IT)
+    },
+  )
+
+  it('is refused by a new machine when a byte of it has changed, or its disk', async () => {
+    const state = saved({})
+    const damaged = state.slice()
+    damaged[damaged.length >> 1]! ^= 1
+    await expect(begin(damaged, {})).rejects.toThrow('its checksum is wrong')
+    await expect(begin(state.subarray(0, -40), {})).rejects.toThrow('state-invalid')
+    truncateSync(disk, 2 * DISK_BYTES)
+    await expect(begin(state, {})).rejects.toThrow('another image, of 33554432 bytes')
   })
 
   it('is in the state itself for an ephemeral disk, whose file stays as it was', () => {
