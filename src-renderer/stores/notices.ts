@@ -19,7 +19,7 @@ export interface Notice {
   actions: readonly NoticeAction[]
 }
 
-export interface NoticeAction {
+interface NoticeAction {
   label: string
   run(): void
 }

@@ -8,7 +8,7 @@ import { MirroredLayer } from './mirrored-layer.ts'
 import { openDisk } from './open-disk.ts'
 
 /** Two layers of a disk that is in use, one over the other, of which the upper one is to go. */
-export interface LayerPair {
+interface LayerPair {
   upper: string
   lower: string
   format: FormatName
