@@ -1,4 +1,5 @@
 import { BranchNovelty, countBranches } from './branch-novelty.ts'
+import type { Damage } from '../../support/storage/mutations.ts'
 import { Random } from '../../support/storage/random.ts'
 import { corpusOf, saveCorpus } from './corpus.ts'
 import { MAX_GROWTH_BYTES, retainedBytes } from '../retained-bytes.ts'
@@ -6,10 +7,12 @@ import { ParserFuzzer } from './parser-fuzzer.ts'
 import { PARSERS } from './parsers.ts'
 
 // One format's part of a long run, in a process of its own: long-run FORMAT SEED CASES MINUTES CORPUS; without arguments it prints
-// the formats. Throws what to repeat at the first failure. The build counts the branches of the readers.
+// the formats. Prints what repeats each failure, and goes on. The build counts the branches of the readers.
 
 /** In memory; those that only did something more often are not saved. */
 const MAX_KEPT = 1000
+/** After so many the format is given up. */
+const MAX_FAILURES = 20
 const REPORT_EVERY_MS = 60_000
 /** Cases after which the host's compiler is warm. */
 const WARM_CASES = 2000
@@ -44,11 +47,17 @@ function hammer(
     )
     saveCorpus(name, corpus, lasting)
   }
+  let failures = 0
   let settledBytes = 0
   let reportedAt = began
   while (fuzzer.cases < cases && performance.now() - began < minutes * 60_000) {
-    const { damages } = fuzzer.next()
+    const damages = attempt(fuzzer)
     const found = novelty.take()
+    if (!damages) {
+      failures++
+      if (failures === MAX_FAILURES) break
+      continue
+    }
     if (found && fuzzer.kept.length < MAX_KEPT) fuzzer.keep(damages)
     if (found === 'branch') lasting.push(damages)
     if (fuzzer.cases === WARM_CASES) settledBytes = retainedBytes()
@@ -57,8 +66,19 @@ function hammer(
     report()
   }
   report()
+  if (failures > 0) throw new Error(`${name}: ${failures} failures`)
   if (settledBytes > 0 && retainedBytes() - settledBytes >= MAX_GROWTH_BYTES) throw new Error(`${name} grows`)
   if (process.resourceUsage().maxRSS > MAX_RESIDENT_KIB) throw new Error(`${name} takes too much memory`)
+}
+
+/** The damage of the next case; null where it failed. */
+function attempt(fuzzer: ParserFuzzer): readonly Damage[] | null {
+  try {
+    return fuzzer.next().damages
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    return null
+  }
 }
 
 const [name, seed, cases, minutes, corpus] = process.argv.slice(2)

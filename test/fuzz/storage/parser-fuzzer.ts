@@ -60,29 +60,30 @@ export class ParserFuzzer {
   #run(base: readonly Damage[], random: Random | null): Case {
     const disk = this.seed.copy()
     const { path, name, use } = this.subject
+    const seed = random?.seed ?? base.length
     this.#mutator.apply(disk, base)
     const added = random && base.length < MAX_DAMAGES ? this.#mutator.mutate(disk, random) : []
     const damages = [...base, ...added]
     const began = performance.now()
     try {
-      const outcome = use(disk, random ?? new Random(damages.length))
-      if (performance.now() - began > MAX_CASE_MS) this.#checkTime(damages)
+      const outcome = use(disk, new Random(seed))
+      if (performance.now() - began > MAX_CASE_MS) this.#checkTime(damages, seed)
       this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1
       this.cases++
       return { outcome, damages }
     } catch (error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      const repeat = JSON.stringify({ damages, seed: random?.seed ?? damages.length })
+      const repeat = JSON.stringify({ damages, seed })
       throw new Error(`${name} (${path}), case ${this.cases}: ${text}\n${repeat}`, { cause: error })
     }
   }
 
   /** The clock says nothing about a program that had to wait for others: once more, by the processor's time. */
-  #checkTime(damages: readonly Damage[]): void {
+  #checkTime(damages: readonly Damage[], seed: number): void {
     const disk = this.seed.copy()
     this.#mutator.apply(disk, damages)
     const began = process.cpuUsage()
-    this.subject.use(disk, new Random(damages.length))
+    this.subject.use(disk, new Random(seed))
     const { user, system } = process.cpuUsage(began)
     if (user + system > MAX_CASE_MS * 1000) throw new Error(`it took ${(user + system) / 1000} ms`)
   }

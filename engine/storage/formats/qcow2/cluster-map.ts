@@ -146,7 +146,9 @@ export class Qcow2Map implements ClusterMap {
         this.#freed.push(cluster)
     } else {
       const position = positionAt(view, at)
-      if (position !== 0) this.#freed.push(position / this.#clusterBytes)
+      // Nothing reads where an entry of zeros points to: one within a cluster comes to light here only, and is left alone.
+      if (position !== 0 && position % this.#clusterBytes === 0)
+        this.#freed.push(position / this.#clusterBytes)
     }
   }
 
