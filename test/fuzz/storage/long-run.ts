@@ -6,7 +6,7 @@ import { MAX_GROWTH_BYTES, retainedBytes } from '../retained-bytes.ts'
 import { ParserFuzzer } from './parser-fuzzer.ts'
 import { PARSERS } from './parsers.ts'
 
-// One format's part of a long run, in a process of its own: long-run FORMAT SEED CASES MINUTES CORPUS; without arguments it prints
+// One format's part of a long run, in a process of its own: long-run FORMAT SEED CASES MINUTES CORPUS, minutes of the processor; without arguments it prints
 // the formats. Prints what repeats each failure, and goes on. The build counts the branches of the readers.
 
 /** In memory; those that only did something more often are not saved. */
@@ -50,7 +50,8 @@ function hammer(
   let failures = 0
   let settledBytes = 0
   let reportedAt = began
-  while (fuzzer.cases < cases && performance.now() - began < minutes * 60_000) {
+  // A busy host makes a run longer, not smaller.
+  while (fuzzer.cases < cases && process.cpuUsage().user < minutes * 60e6) {
     const damages = attempt(fuzzer)
     const found = novelty.take()
     if (!damages) {
