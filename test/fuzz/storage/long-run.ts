@@ -77,7 +77,7 @@ function attempt(fuzzer: ParserFuzzer): readonly Damage[] | null {
   try {
     return fuzzer.next().damages
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error)
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     return null
   }
 }

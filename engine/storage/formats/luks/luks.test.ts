@@ -110,7 +110,7 @@ describe.each(['luks', 'qcow2'] as const)('an encrypted disk (%s)', (format) => 
     make('disk', format)
     const bytes = randomBytes(512)
     written('disk', 9, bytes)
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       const image = openDisk(files, at('disk'), { format: 'auto', writable: true, isLocked: true })
       const [from, to] = [`${round}`, `${round + 1}`].map((word) =>
         quick(word === '0' ? 'open sesame' : word),
@@ -118,8 +118,8 @@ describe.each(['luks', 'qcow2'] as const)('an encrypted disk (%s)', (format) => 
       image.details.encryption!.changePassphrase(from!, to!)
       image.close()
     }
-    expect(Buffer.compare(contents(open('disk', '3'), 9, 1), bytes)).toBe(0)
-    for (const old of ['open sesame', '2']) expect(() => open('disk', old)).toThrow(/passphrase-wrong/)
+    expect(Buffer.compare(contents(open('disk', '2'), 9, 1), bytes)).toBe(0)
+    for (const old of ['open sesame', '1']) expect(() => open('disk', old)).toThrow(/passphrase-wrong/)
   })
 
   it(

@@ -29,4 +29,15 @@ describe('a qcow2 image', () => {
     image.read(0, 8, bytes)
     expect(bytes.every((byte) => byte === 2)).toBe(true)
   })
+
+  it('is refused where one of its tables would lie behind the end of its file', () => {
+    for (const at of [40, 48]) {
+      const disk = new SimulatedDisk()
+      createDisk(disk, '/image', 'qcow2', { sizeBytes: 1024 ** 2, clusterBytes: 4096 })
+      disk.patch('/image', at, Uint8Array.of(0, 0, 1, 0xff))
+      expect(() => openDisk(disk, '/image', { format: 'qcow2', writable: true })).toThrow(
+        /table behind the end of the file/,
+      )
+    }
+  })
 })
