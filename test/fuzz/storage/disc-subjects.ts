@@ -18,6 +18,32 @@ const chd = (codecs: string): ParserSubject =>
     }),
   )
 
+/** One that holds only what differs from another, which is beside it. */
+const childChd = (): ParserSubject =>
+  discSubject('child.chd', () =>
+    filesMadeBy((folder) => {
+      const changed = Buffer.from(discBin()).fill(3, 100, 900)
+      writeFileSync(join(folder, 'disc.cue'), CUE)
+      writeFileSync(join(folder, 'second.cue'), CUE.replaceAll('disc.bin', 'second.bin'))
+      writeFileSync(join(folder, 'disc.bin'), discBin())
+      writeFileSync(join(folder, 'second.bin'), changed)
+      runIn(folder, 'chdman', 'createcd', '-i', 'disc.cue', '-o', 'parent.chd', '-c', 'none')
+      runIn(
+        folder,
+        'chdman',
+        'createcd',
+        '-i',
+        'second.cue',
+        '-op',
+        'parent.chd',
+        '-o',
+        'child.chd',
+        '-c',
+        'cdzl',
+      )
+    }),
+  )
+
 function filesOf(files: Record<string, Uint8Array>): SimulatedDisk {
   const disk = new SimulatedDisk()
   for (const [name, bytes] of Object.entries(files)) disk.put(`/seed/${name}`, bytes)
@@ -47,7 +73,8 @@ function discSubject(name: string, seed: () => SimulatedDisk | null): ParserSubj
 }
 
 export const DISCS: readonly ParserSubject[] = [
-  ...['cdlz,cdzl,cdfl', 'cdfl', 'cdlz', 'none'].map(chd),
+  ...['cdlz,cdzl,cdfl', 'cdfl', 'cdlz', 'huff', 'none'].map(chd),
+  childChd(),
   discSubject('disc.cue', () => filesOf({ 'disc.cue': Buffer.from(CUE), 'disc.bin': discBin() })),
   discSubject('disc.mds', () => filesOf({ 'disc.mds': discMds().mds, 'disc.mdf': discMds().mdf })),
 ]

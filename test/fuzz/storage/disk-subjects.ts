@@ -12,6 +12,7 @@ const IMAGES: [format: string, options: string][] = [
   ['qcow2', 'cluster_size=4k'],
   ['qcow2', 'compat=0.10'],
   ['qcow2', 'cluster_size=512,refcount_bits=1'],
+  ['qcow2', 'compression_type=zstd'],
   ['vdi', 'static=off'],
   ['vpc', 'force_size=on'],
   ['vpc', 'subformat=fixed,force_size=on'],
@@ -47,21 +48,22 @@ function encryptedSeed(format: 'luks' | 'qcow2'): SimulatedDisk {
 function imageSeed(format: string, options: string): SimulatedDisk | null {
   return filesMadeBy((folder) => {
     const qemuImg = (...args: string[]) => runIn(folder, 'qemu-img', ...args)
-    const isStream = options.includes('stream')
-    const image = isStream ? 'plain' : 'image'
-    const [madeFormat, madeOptions] = isStream ? ['raw', ''] : [format, options]
+    const isPacked = options.includes('stream') || options.includes('compression')
+    const image = isPacked ? 'plain' : 'image'
+    const [madeFormat, madeOptions] = isPacked ? ['raw', ''] : [format, options]
     const given = madeOptions ? ['-o', madeOptions] : []
-    if (format === 'qcow2') {
+    if (madeFormat === 'qcow2') {
       qemuImg('create', '-q', '-f', 'raw', 'base', '3M')
       qemuImg('create', '-q', '-f', 'qcow2', ...given, '-b', 'base', '-F', 'raw', image, '3M')
     } else qemuImg('create', '-q', '-f', madeFormat, ...given, image, '3M')
     const writes = ['write -P 1 0 4k', 'write -P 2 1M 200k', 'write -P 3 2900k 8k']
     runIn(folder, 'qemu-io', '-f', madeFormat, ...writes.flatMap((write) => ['-c', write]), image)
-    if (format === 'qcow2' && !options.includes('refcount_bits=1')) {
+    if (madeFormat === 'qcow2' && !options.includes('refcount_bits=1')) {
       qemuImg('snapshot', '-c', 'one', image)
       runIn(folder, 'qemu-io', '-f', 'qcow2', '-c', 'write -P 4 1M 8k', image)
     }
-    if (isStream) qemuImg('convert', '-f', 'raw', '-O', format, '-o', options, image, 'image')
+    const how = format === 'qcow2' ? ['-c'] : []
+    if (isPacked) qemuImg('convert', '-f', 'raw', '-O', format, ...how, '-o', options, image, 'image')
   })
 }
 
