@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { realpathSync } from 'node:fs'
 import { basename, isAbsolute, join } from 'node:path'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import { type MachineConfig, withFiles } from '../../engine/protocol/machine-config.ts'
@@ -28,11 +29,12 @@ export interface KnownImage {
 
 /** All images that are known, with what builds on what; made for one question and thrown away. */
 export class KnownImages {
+  /** By their places without symbolic links: a chain names its files so. */
   readonly #byPath = new Map<string, KnownImage>()
 
   /** Images that the user put on the shelf. */
   addLoose(id: string, path: string, kind: ImageChoice['kind']): void {
-    this.#byPath.set(path, newImage(id, path, kind, true))
+    this.#byPath.set(realPath(path), newImage(id, path, kind, true))
   }
 
   /** The drives of a machine, as it is and as its snapshots have them. @param folder where it lies */
@@ -59,7 +61,7 @@ export class KnownImages {
   }
 
   #named(path: string, kind: ImageChoice['kind']): KnownImage {
-    const known = this.#byPath.get(path)
+    const known = this.#byPath.get(realPath(path))
     if (known) return known
     const image = newImage(
       `file:${createHash('sha256').update(path).digest('hex').slice(0, 24)}`,
@@ -67,7 +69,7 @@ export class KnownImages {
       kind,
       false,
     )
-    this.#byPath.set(path, image)
+    this.#byPath.set(realPath(path), image)
     return image
   }
 
@@ -101,7 +103,8 @@ export class KnownImages {
 
   /** Those right over an image. */
   over({ path }: KnownImage): KnownImage[] {
-    return this.all.filter(({ info }) => info?.backing?.path === path)
+    const place = realPath(path)
+    return this.all.filter(({ info }) => info?.backing && realPath(info.backing.path) === place)
   }
 
   shown(image: KnownImage): ShelfImage {
@@ -119,11 +122,20 @@ export class KnownImages {
         snapshots: info.snapshots.map(({ name }) => name),
       },
       problem: info ? null : problem,
-      below: (info?.backing && this.#byPath.get(info.backing.path)?.id) ?? null,
+      below: (info?.backing && this.#byPath.get(realPath(info.backing.path))?.id) ?? null,
       users: [...users].map(([user, name]) => ({ id: user, name })),
       fixed: this.over(image).length > 0 ? 'below' : image.isFrozen ? 'snapshot' : null,
       isLoose,
     }
+  }
+}
+
+/** What is not there keeps its name. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
   }
 }
 
