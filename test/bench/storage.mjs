@@ -1,4 +1,4 @@
-// Disk images against qemu-img bench, on the same files in one run: `node test/bench/storage.mjs [FOLDER [WORKLOAD]]`.
+// Disk images against qemu-img bench, on the same files in one run: `node test/bench/storage.mjs [FOLDER [WORKLOADS]]`.
 // Both do one request after the other (depth 1), through the host's page cache, without flushes: what is compared is
 // the processor time that they take, the least of interleaved runs, because other programs disturb the clock far more.
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -143,8 +143,8 @@ for (const format of FORMATS) {
 }
 console.log('| workload | format | Vitrine MiB/s | QEMU MiB/s | times QEMU | times raw |')
 console.log('|---|---|---|---|---|---|')
-const wanted = process.argv[3] ?? ''
-for (const workload of WORKLOADS.filter(({ name }) => name.includes(wanted))) {
+const wanted = (process.argv[3] ?? '').split('|')
+for (const workload of WORKLOADS.filter(({ name }) => wanted.some((part) => name.includes(part)))) {
   const speeds = new Map(FORMATS.map(([name]) => [name, { ours: [], qemus: [] }]))
   for (let run = 0; run < RUNS; run++)
     for (const format of FORMATS) {
