@@ -38,6 +38,6 @@ export class KeptSecrets {
   }
 
   close(): void {
-    for (const id of [...this.#kept.keys()]) this.forget(id)
+    for (const id of this.#kept.keys()) this.forget(id)
   }
 }

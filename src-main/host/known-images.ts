@@ -6,7 +6,7 @@ import { type MachineConfig, withFiles } from '../../engine/protocol/machine-con
 import { describeError } from '../../engine/protocol/rpc.ts'
 import type { ShelfImage } from '../../engine/protocol/shelf.ts'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
-import { Media, type MediaInfo } from '../../engine/service/media/media.ts'
+import type { Media, MediaInfo } from '../../engine/service/media/media.ts'
 import { treeOf } from '../../engine/service/snapshots/tree.ts'
 
 /** An image of the library, of a machine or of the user's. */
@@ -75,7 +75,7 @@ export class KnownImages {
 
   /** Looks into all of them. What one builds on is used by whom it is used, too. */
   look(media: Media): void {
-    for (const image of [...this.#byPath.values()]) {
+    for (const image of this.all) {
       try {
         image.info = media.info(image.path, { allowed: image.allowed })
       } catch (error) {

@@ -39,7 +39,6 @@ export const isChd = (start: Uint8Array): boolean => asciiAt(start, 0, MAGIC.len
  * @see MAME, src/lib/util/chd.h, cdrom.cpp
  */
 export function openChd(files: ImageFiles, file: HostFile, confirmed: readonly string[]): DiscImage {
-  const { path } = file
   const header = readHeader(file)
   const parents: HostFile[] = []
   try {
