@@ -43,16 +43,12 @@ export class BackwardBits {
     return last === 0 ? null : new BackwardBits(bytes, bytes.length * 8 - Math.clz32(last) + 23)
   }
 
-  /** @param count at most 24 */
-  peek(count: number): number {
-    const start = this.left - count
+  /** The bits below a place, which are not taken. @param count at most 24 */
+  peekAt(left: number, count: number): number {
+    const start = left - count
     if (start >= 0) return bitsAt(this.bytes, start, count)
-    const there = Math.max(0, this.left)
+    const there = Math.max(0, left)
     return there === 0 ? 0 : bitsAt(this.bytes, 0, there) << (count - there)
-  }
-
-  skip(count: number): void {
-    this.left -= count
   }
 
   /** @param count at most 32 */
@@ -61,7 +57,7 @@ export class BackwardBits {
       const high = this.read(count - 16)
       return high * 0x10000 + this.read(16)
     }
-    const value = this.peek(count)
+    const value = this.peekAt(this.left, count)
     this.left -= count
     return value
   }

@@ -58,12 +58,22 @@ export class LiteralCode {
   decode(stream: Uint8Array, into: Uint8Array): boolean {
     const bits = BackwardBits.of(stream)
     if (!bits) return false
+    const width = this.bits
+    const [symbols, lengths] = [this.#symbols, this.#lengths]
+    let { left } = bits
     for (let at = 0; at < into.length; at++) {
-      const value = bits.peek(this.bits)
-      into[at] = this.#symbols[value]!
-      bits.skip(this.#lengths[value]!)
+      // The place of the next bits, three bytes of which have them all; there are fewer at the beginning of the stream.
+      const start = left - width
+      const index = start >> 3
+      const value =
+        start < 0
+          ? bits.peekAt(left, width)
+          : ((stream[index]! | (stream[index + 1]! << 8) | (stream[index + 2]! << 16)) >>> (start & 7)) &
+            ((1 << width) - 1)
+      into[at] = symbols[value]!
+      left -= lengths[value]!
     }
-    return bits.left === 0
+    return left === 0
   }
 
   /** The same of four streams behind a table of their lengths. */

@@ -3,6 +3,8 @@ import { LiteralCode } from './literals.ts'
 import { NO_TABLES, readSequences, type Sequence, type SequenceTables } from './sequences.ts'
 
 const MAGIC = 0xfd2fb528
+/** Copied byte by byte: calls cost more than so many. */
+const SHORT = 32
 /** What a block holds at most, packed and unpacked. */
 const MAX_BLOCK_BYTES = 128 * 1024
 
@@ -116,13 +118,15 @@ class Frame {
       const from = this.#done + count - back
       if (back <= 0 || from < 0 || taken + count > literals.length) return false
       if (this.#done + count + match > into.length) return false
-      into.set(literals.subarray(taken, taken + count), this.#done)
+      const at = this.#done
+      if (count > SHORT) into.set(literals.subarray(taken, taken + count), at)
+      else for (let index = 0; index < count; index++) into[at + index] = literals[taken + index]!
       taken += count
-      this.#done += count
       // What it repeats may be what it makes.
-      if (back >= match) into.copyWithin(this.#done, from, from + match)
-      else for (let index = 0; index < match; index++) into[this.#done + index] = into[from + index]!
-      this.#done += match
+      const to = at + count
+      if (match > SHORT && back >= match) into.copyWithin(to, from, from + match)
+      else for (let index = 0; index < match; index++) into[to + index] = into[from + index]!
+      this.#done = to + match
     }
     const rest = literals.subarray(taken)
     if (rest.length > into.length - this.#done) return false
@@ -135,8 +139,9 @@ class Frame {
   #distance(offset: number, hasNoLiterals: boolean): number {
     const last = this.#offsets
     if (offset > 3) {
-      last.unshift(offset - 3)
-      last.pop()
+      last[2] = last[1]
+      last[1] = last[0]
+      last[0] = offset - 3
       return last[0]
     }
     const index = offset - 1 + (hasNoLiterals ? 1 : 0)
