@@ -27,7 +27,7 @@ const childChd = (): ParserSubject =>
       writeFileSync(join(folder, 'second.cue'), CUE.replaceAll('disc.bin', 'second.bin'))
       writeFileSync(join(folder, 'disc.bin'), discBin())
       writeFileSync(join(folder, 'second.bin'), changed)
-      runIn(folder, 'chdman', 'createcd', '-i', 'disc.cue', '-o', 'parent.chd', '-c', 'none')
+      runIn(folder, 'chdman', 'createcd', '-i', 'disc.cue', '-o', 'parent.chd', '-c', 'cdzl')
       runIn(
         folder,
         'chdman',

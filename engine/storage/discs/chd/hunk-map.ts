@@ -141,7 +141,12 @@ export class HunkMap {
         else if (kind === KIND.parentSelf) unit = (hunk * hunkBytes) / unitBytes
         else if (kind === KIND.nextParent) unit += hunkBytes / unitBytes
         else if (kind !== KIND.sameParent) throw this.#damaged()
-        if (this.header.parent === null) throw this.#damaged()
+        // One over an uncompressed CHD, which has no checksum, cannot say what it is over.
+        if (this.header.parent === null)
+          throw unusable(
+            this.file.path,
+            'it builds on another CHD without saying which; chdman copy makes it whole',
+          )
         this.#kinds[hunk] = KIND.parent
         this.#positions[hunk] = unit * unitBytes
         continue
