@@ -5,7 +5,7 @@ import { PARSERS } from './parsers.ts'
 import { ParserFuzzer } from './parser-fuzzer.ts'
 
 /** Damaged files of each kind; the long runs are `npm run test:fuzz:storage`. */
-const CASES = Number(process.env['VITRINE_PARSER_CASES'] ?? 400)
+const CASES = Number(process.env['VITRINE_PARSER_CASES'] ?? 200)
 const SEED = Number(process.env['VITRINE_SEED'] ?? 1)
 
 describe('a damaged file', () => {
