@@ -24,6 +24,8 @@ export const DriveContents = v.object({
   volumes: v.array(DriveVolume),
   /** Why nothing of it can be read; null when something can. */
   problem: v.nullable(v.string()),
+  /** Its passphrase is wanted first. */
+  isLocked: v.boolean(),
   /** Whether files can be put in. */
   isWritable: v.boolean(),
 })

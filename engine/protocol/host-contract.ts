@@ -19,6 +19,17 @@ import {
 } from './media.ts'
 import { Preset } from './preset.ts'
 import type { Contract } from './rpc.ts'
+import {
+  CompactionResult,
+  ImageCheck,
+  ImageCompaction,
+  ImageConversion,
+  ImageReport,
+  ImageResize,
+  NewImage,
+  PassphraseChange,
+  ShelfImage,
+} from './shelf.ts'
 import { SnapshotComparison } from './snapshot-comparison.ts'
 import { SnapshotId, SnapshotList, SnapshotName, SnapshotNotes } from './snapshot.ts'
 import { HostFault, VmId, VmName, VmSettings, VmSummary } from './vm.ts'
@@ -56,6 +67,8 @@ export const NewVm = v.strictObject({
     v.strictObject({
       sizeMiB: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(131_072)),
       format: v.picklist(NEW_DISK_FORMATS),
+      /** What it is encrypted by, of qcow2; null for one in clear. */
+      secret: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1), v.maxLength(1024))), null),
     }),
   ),
 })
@@ -159,6 +172,19 @@ export const hostContract = {
     snapshotPicture: { params: snapshotOf, result: v.nullable(v.string()) },
     /** The file systems on the drives of a machine that is off. Throws `vm-busy` when it is not. */
     driveContents: { params: one, result: v.array(DriveContents) },
+    /**
+     * Takes the passphrase of an encrypted drive, for the calls here until `lockDrives`, the next start of the machine,
+     * or some minutes without any. Throws `passphrase-wrong`.
+     */
+    unlockDrive: {
+      params: v.strictObject({
+        id: VmId,
+        drive: DrivePlace.drive,
+        secret: v.pipe(v.string(), v.minLength(1), v.maxLength(1024)),
+      }),
+      result: nothing,
+    },
+    lockDrives: { params: one, result: nothing },
     driveFiles: { params: v.strictObject({ id: VmId, ...DrivePlace }), result: v.array(DriveEntry) },
     /** All that a folder holds, at any depth; of one that holds too much nothing. */
     driveTree: { params: v.strictObject({ id: VmId, ...DrivePlace }), result: DriveTree },
@@ -191,6 +217,17 @@ export const hostContract = {
     mediumOfFolder: { params: FolderMedium, result: ImageChoice },
     /** The files that differ between two media with file systems that can be read. */
     compareMedia: { params: MediaComparison, result: FileChanges },
+    /** All images that are known: in the media folder, picked, and of machines, with what builds on what. */
+    shelf: { params: nothing, result: v.array(ShelfImage) },
+    makeImage: { params: NewImage, result: ImageChoice },
+    convertImage: { params: ImageConversion, result: ImageChoice },
+    /** These change an image in place, whole or not at all. Throw `vm-busy`, and `image-fixed` for one that must stay. */
+    resizeImage: { params: ImageResize, result: nothing },
+    compactImage: { params: ImageCompaction, result: CompactionResult },
+    checkImage: { params: ImageCheck, result: ImageReport },
+    changePassphrase: { params: PassphraseChange, result: nothing },
+    /** Deletes an image of the media folder that nothing uses; forgets one that was picked. */
+    removeImage: { params: v.strictObject({ image: ImageId }), result: nothing },
     insert: { params: v.strictObject({ id: VmId, drive: v.string(), image: ImageId }), result: nothing },
     eject: { params: v.strictObject({ id: VmId, drive: v.string() }), result: nothing },
     log: { params: one, result: v.array(LogEntry) },

@@ -82,9 +82,10 @@ VHDX and Parallels images are read. Passphrases of encrypted images (qcow2 and l
 
   add('compact', '<file>', 'give back the space of clusters that are all zeros')
     .option('--compress', 'compress the clusters (qcow2, and vmdk of the variant stream)')
-    .action(async (file: string, options: Common & { compress?: boolean }) => {
+    .option('--free', 'give back what FAT volumes on it do not use, too')
+    .action(async (file: string, options: Common & { compress?: boolean; free?: boolean }) => {
       const before = media.info(file, sourceOf(options)).storedBytes
-      await carryOut(media.compact(file, options.compress ?? false, sourceOf(options)))
+      await carryOut(media.compact(file, options, sourceOf(options)))
       const info = media.info(file, sourceOf(options))
       if (!options.json) print(`${inBytes(before)} before, ${inBytes(info.storedBytes)} now`)
       else print(JSON.stringify({ ...info, storedBytesBefore: before }, null, 2))
@@ -105,6 +106,16 @@ VHDX and Parallels images are read. Passphrases of encrypted images (qcow2 and l
         if (report.damage.length === 0) print(`${file}: no damage`)
       }
       if (!isSound) finish(1)
+    })
+
+  add('passphrase', '<file>', 'give an encrypted image another passphrase')
+    .option('--new-secret-file <FILE>', 'file with the passphrase that it is to have')
+    .action(async (file: string, options: Common & { newSecretFile?: string }) => {
+      if (!options.keyring)
+        throw new UsageError('--secret-file: give a file with the passphrase that the image has')
+      const next = await newKeyring('--new-secret-file', options.newSecretFile)
+      media.changePassphrase(file, options.keyring, next, sourceOf(options))
+      show(media.info(file, sourceOf(options)), options)
     })
 
   addFileCommands(add, sourceOf)

@@ -1,6 +1,7 @@
 import { basename, extname, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { compareFiles } from '../../engine/service/media/compare-files.ts'
+import { saveChanges } from '../../engine/service/media/save-changes.ts'
 import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
 import { type EntryInfo, ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import { makableFormats, type SourceOptions } from '../../engine/service/media/media.ts'
@@ -90,13 +91,18 @@ export function addFileCommands(
     'compare',
     '<before> <after>',
     'list the files that differ between two images, or an image and a folder',
-  ).action(async (before: string, after: string, options: FileOptions) => {
-    const { partition, ...source } = placeOf(options)
-    const [left, right] = [before, after].map((path) => ({ path, partition, options: source }))
-    const changes = await carryOut(compareFiles(left!, right!))
-    if (options.json) print(JSON.stringify(changes, null, 2))
-    else for (const { path, change } of changes) print(`${MARKS[change]} ${path}`)
-  })
+  )
+    .option('--save <FOLDER>', 'copy what was added or changed out of <after>, an image, into a new folder')
+    .action(async (before: string, after: string, options: FileOptions & { save?: string }) => {
+      const { partition, ...source } = placeOf(options)
+      const [left, right] = [before, after].map((path) => ({ path, partition, options: source }))
+      const changes = await carryOut(compareFiles(left!, right!))
+      if (options.save !== undefined)
+        for (const path of await carryOut(saveChanges(browser, right!, changes, options.save)))
+          process.stderr.write(`${path}: a link or a device, left out\n`)
+      if (options.json) print(JSON.stringify(changes, null, 2))
+      else for (const { path, change } of changes) print(`${MARKS[change]} ${path}`)
+    })
 }
 
 interface FromFolder {

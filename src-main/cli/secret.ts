@@ -51,7 +51,7 @@ export async function askSecret(question: string): Promise<string> {
 export async function newKeyring(option: string, file: string | undefined): Promise<Keyring> {
   if (file !== undefined) return new Keyring(readSecret(option, file))
   if (!canAsk()) throw new UsageError(`${option}: give a file with the passphrase that the image is to have`)
-  const first = await askSecret('Passphrase of the new image: ')
+  const first = await askSecret('New passphrase: ')
   if (first === '') throw new UsageError('the passphrase is empty')
   if ((await askSecret('Once more: ')) !== first) throw new UsageError('the two are not the same')
   return new Keyring(first)

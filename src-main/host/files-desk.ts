@@ -8,11 +8,19 @@ import { describeError, RpcError, type CallHandlers } from '../../engine/protoco
 import type { VmState } from '../../engine/protocol/vm.ts'
 import { driveSource } from '../../engine/service/media/drive-source.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
-import type { SourceOptions } from '../../engine/service/media/media.ts'
+import { Keyring, type SourceOptions } from '../../engine/service/media/media.ts'
 import { inTurns } from './in-turns.ts'
+import { KeptSecrets } from './kept-secrets.ts'
 import type { VmLibrary } from './library.ts'
 
-export type FilesCall = 'driveContents' | 'driveFiles' | 'driveTree' | 'readDriveFile' | 'writeDriveFile'
+export type FilesCall =
+  | 'driveContents'
+  | 'unlockDrive'
+  | 'lockDrives'
+  | 'driveFiles'
+  | 'driveTree'
+  | 'readDriveFile'
+  | 'writeDriveFile'
 
 /** Files that are on their way in at once. */
 const MAX_UPLOADS = 8
@@ -38,6 +46,7 @@ interface Source {
 /** Answers what windows ask about the files on the drives of machines that are off. */
 export class FilesDesk {
   readonly #browser = new ImageBrowser()
+  readonly #secrets = new KeptSecrets()
   /** Where what came so far is kept, by machine, place and name. */
   #uploads = new Map<string, { folder: string; file: string }>()
 
@@ -47,6 +56,7 @@ export class FilesDesk {
   ) {}
 
   async close(): Promise<void> {
+    this.#secrets.close()
     await Promise.all(
       [...this.#uploads.values()].map(({ folder }) => rm(folder, { recursive: true, force: true })),
     )
@@ -56,8 +66,18 @@ export class FilesDesk {
     driveContents: async ({ id }) => {
       await this.#checkOff(id)
       const { drives } = await this.library.machineConfig(id)
-      return drives.flatMap((drive, index) => (drive.path === null ? [] : [this.#contents(drive, index)]))
+      const keyring = this.#secrets.keyringOf(id)
+      return drives.flatMap((drive, index) =>
+        drive.path === null ? [] : [this.#contents(drive, index, keyring)],
+      )
     },
+    unlockDrive: async ({ id, drive, secret }) => {
+      const { path, options } = await this.source(id, drive)
+      const keyring = new Keyring([...this.#secrets.secretsOf(id), secret])
+      this.#browser.volumes(path, { ...options, keyring })
+      this.#secrets.keep(id, secret, keyring)
+    },
+    lockDrives: ({ id }) => this.#secrets.forget(id),
     driveFiles: async ({ id, drive, partition, path }) => {
       const source = await this.source(id, drive)
       return this.#browser.list(source.path, path, { ...source.options, partition })
@@ -96,17 +116,20 @@ export class FilesDesk {
     },
   }
 
-  #contents(drive: DriveConfig, index: number): DriveContents {
+  #contents(drive: DriveConfig, index: number, keyring: Keyring | undefined): DriveContents {
     const { path, options } = driveSource(drive)
-    const known = { drive: index, kind: drive.kind, name: basename(drive.path!) }
+    const known = { drive: index, kind: drive.kind, name: basename(drive.path!), isLocked: false }
+    const nothing = { volumes: [], isWritable: false }
     try {
-      const volumes = this.#browser.volumes(path, options)
+      const volumes = this.#browser.volumes(path, { ...options, keyring })
       const isWritable = !drive.readonly && volumes.some(({ kind }) => kind?.startsWith('FAT') ?? false)
       return { ...known, volumes, isWritable, problem: null }
     } catch (error) {
       const { code, details } = describeError(error)
+      if (code === 'passphrase-missing' || code === 'passphrase-wrong')
+        return { ...known, ...nothing, isLocked: true, problem: null }
       if (code !== 'file-unusable') throw error
-      return { ...known, volumes: [], isWritable: false, problem: String(details['reason']) }
+      return { ...known, ...nothing, problem: String(details['reason']) }
     }
   }
 
@@ -158,7 +181,13 @@ export class FilesDesk {
     const drive = (await this.library.machineConfig(id)).drives[index]
     if (!drive || drive.path === null)
       throw new RpcError('option-invalid', { option: `drive ${index}`, reason: 'nothing is in it' })
-    return driveSource(drive)
+    const { path, options } = driveSource(drive)
+    return { path, options: { ...options, keyring: this.#secrets.keyringOf(id) } }
+  }
+
+  /** Nothing of a machine is read here any more: it starts. */
+  forget(id: string): void {
+    this.#secrets.forget(id)
   }
 
   /** A guest that runs has its own view of its disks. Throws `vm-busy`. */

@@ -37,6 +37,7 @@ import { MachineStart } from './machine-start.ts'
 import { MediaDesk, type MediaCall } from './media-desk.ts'
 import { newMachine } from './new-machine.ts'
 import { loadPresets } from './presets.ts'
+import { ShelfDesk, type ShelfCall } from './shelf-desk.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
 import { RecentMedia } from './recent-media.ts'
 import { Supervisor, type VmStatus } from './supervisor.ts'
@@ -63,6 +64,7 @@ export class HostService<P extends VmProcess> {
   readonly #exports: ExportDesk
   readonly #automatic: AutoSnapshotSchedule
   readonly #media: MediaDesk
+  readonly #shelf: ShelfDesk
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
   /** Machines whose writes are thrown away at the end of their run. */
@@ -144,6 +146,13 @@ export class HostService<P extends VmProcess> {
     this.#media = new MediaDesk(this.images, {
       driveSource: (id, drive) => this.#files.source(id, drive),
     })
+    this.#shelf = new ShelfDesk(this.images, library, {
+      checkAtRest: async (id) => {
+        const state = await stateOf(id)
+        if (state !== 'off' && state !== 'aborted') throw new RpcError('vm-busy', { id, state })
+      },
+      whileOff: (id, work) => this.#snapshots.whileOff(id, work),
+    })
     this.folders = new FolderDesk(library, {
       sentPlace: (folder) => this.#media.placeOf(folder),
       dropSent: (folder) => this.#media.drop(folder),
@@ -176,6 +185,7 @@ export class HostService<P extends VmProcess> {
         ...this.#imports.calls,
         ...this.#exports.calls,
         ...this.#media.calls,
+        ...this.#shelf.calls,
         ...this.folders.calls,
       },
       {},
@@ -221,7 +231,7 @@ export class HostService<P extends VmProcess> {
 
   readonly #calls: Omit<
     CallHandlers<HostContract>,
-    SnapshotCall | FilesCall | ImportCall | ExportCall | MediaCall | FolderCall
+    SnapshotCall | FilesCall | ImportCall | ExportCall | MediaCall | ShelfCall | FolderCall
   > = {
     list: () => this.list(),
     images: () => this.images.list(),
@@ -306,6 +316,7 @@ export class HostService<P extends VmProcess> {
     const { state } = this.supervisor.status(id)
     if (state !== 'off' && state !== 'aborted') throw new RpcError('vm-busy', { id, state })
     await this.#locks.get(id) // its process may be about to end
+    this.#files.forget(id)
     await this.#snapshots.stopSettling(id)
     const lock = await VmLock.take(this.library.folderOf(id), id)
     const machine = new MachineStart(this.library, id)

@@ -84,6 +84,13 @@ export class Images {
     }
   }
 
+  /** Takes a file that was picked off the list; the file stays. */
+  async forget(id: string): Promise<void> {
+    const path = this.#picked.get(id)
+    this.#picked.delete(id)
+    if (path !== undefined) await this.recent.forget(path)
+  }
+
   /** Throws `image-unknown`. */
   async find(id: string): Promise<ImageChoice & { path: string }> {
     const path = this.#pathOf(id)

@@ -5,7 +5,7 @@ import type { DRIVE_KINDS } from '../../engine/protocol/machine-config.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
-import { Media } from '../../engine/service/media/media.ts'
+import { Keyring, Media } from '../../engine/service/media/media.ts'
 import { inTurns } from './in-turns.ts'
 
 type DriveKind = (typeof DRIVE_KINDS)[number]
@@ -73,7 +73,13 @@ function bootOrder(
   return first ? [first, ...others.filter((kind) => kind !== first)] : others
 }
 
-async function makeDisk(path: string, { sizeMiB, format }: NonNullable<NewVm['disk']>): Promise<void> {
+async function makeDisk(
+  path: string,
+  { sizeMiB, format, secret }: NonNullable<NewVm['disk']>,
+): Promise<void> {
+  if (secret !== null && format !== 'qcow2')
+    throw new RpcError('bad-request', { name: 'create', reason: `a disk in ${format} cannot be encrypted` })
   const media = new Media()
-  await inTurns(media.create(path, sizeMiB * 2 ** 20, { format }))
+  const keyring = secret === null ? undefined : new Keyring(secret)
+  await inTurns(media.create(path, sizeMiB * 2 ** 20, { format, keyring }))
 }

@@ -33,6 +33,15 @@ export class RecentMedia {
 
   async note(path: string, atMs = Date.now()): Promise<void> {
     this.#entries = [{ path, atMs }, ...this.#entries.filter((entry) => entry.path !== path)].slice(0, MOST)
+    await this.#write()
+  }
+
+  async forget(path: string): Promise<void> {
+    this.#entries = this.#entries.filter((entry) => entry.path !== path)
+    await this.#write()
+  }
+
+  async #write(): Promise<void> {
     await writeFileAtomically(this.file, JSON.stringify(this.#entries, null, 2) + '\n')
   }
 }

@@ -4,6 +4,7 @@ import { imports as importsDe } from './de/imports.ts'
 import { machine as machineDe } from './de/machine.ts'
 import { media as mediaDe } from './de/media.ts'
 import { settings as settingsDe } from './de/settings.ts'
+import { shelf as shelfDe } from './de/shelf.ts'
 import { snapshots as snapshotsDe } from './de/snapshots.ts'
 import { app } from './en/app.ts'
 import { files } from './en/files.ts'
@@ -11,9 +12,19 @@ import { imports } from './en/imports.ts'
 import { machine } from './en/machine.ts'
 import { media } from './en/media.ts'
 import { settings } from './en/settings.ts'
+import { shelf } from './en/shelf.ts'
 import { snapshots } from './en/snapshots.ts'
 
-const en = { ...app, ...files, ...imports, ...machine, ...media, ...settings, ...snapshots } as const
+const en = {
+  ...app,
+  ...files,
+  ...imports,
+  ...machine,
+  ...media,
+  ...settings,
+  ...shelf,
+  ...snapshots,
+} as const
 export type MessageKey = keyof typeof en
 
 /** Whether the catalogues have words for it. */
@@ -22,7 +33,16 @@ export const isMessage = (key: string): key is MessageKey => Object.hasOwn(en, k
 /** Every language has every message; the compiler sees to that. */
 export const MESSAGES = {
   en,
-  de: { ...appDe, ...filesDe, ...importsDe, ...machineDe, ...mediaDe, ...settingsDe, ...snapshotsDe },
+  de: {
+    ...appDe,
+    ...filesDe,
+    ...importsDe,
+    ...machineDe,
+    ...mediaDe,
+    ...settingsDe,
+    ...shelfDe,
+    ...snapshotsDe,
+  },
 } as const satisfies Record<string, Record<MessageKey, string>>
 export type Locale = keyof typeof MESSAGES
 export const LOCALES: Record<Locale, string> = { en: 'English', de: 'Deutsch' }

@@ -74,6 +74,10 @@ export const useDriveFiles = defineStore('drive-files', () => {
 
   return {
     contents: async (id: string): Promise<DriveContents[]> => machines.host().call('driveContents', { id }),
+    /** Throws `passphrase-wrong`. */
+    unlock: async (id: string, drive: number, secret: string): Promise<void> =>
+      machines.host().call('unlockDrive', { id, drive, secret }),
+    lock: async (id: string): Promise<void> => machines.host().call('lockDrives', { id }),
     list: async (folder: Place): Promise<DriveEntry[]> => machines.host().call('driveFiles', { ...folder }),
     read,
     readFolder,

@@ -89,12 +89,19 @@ export const useMachines = defineStore('machines', () => {
     async (id: string): Promise<void> =>
       host().call(name, { id })
 
-  /** Starts a machine, asking for the passphrases of its encrypted disks; without one, nothing is started. */
-  async function start(id: string, disposable: boolean): Promise<void> {
+  /**
+   * Starts a machine, asking for the passphrases of its encrypted disks; without one, nothing is started.
+   * @param known passphrases that the user gave a moment ago
+   */
+  async function start(id: string, disposable: boolean, known: readonly string[] = []): Promise<void> {
     const given = new Map<string, string>()
     for (;;) {
       try {
-        return await host().call('start', { id, disposable, secrets: [...new Set(given.values())] })
+        return await host().call('start', {
+          id,
+          disposable,
+          secrets: [...new Set([...known, ...given.values()])],
+        })
       } catch (error) {
         const code = error instanceof RpcError ? error.code : ''
         if (code !== 'passphrase-missing' && code !== 'passphrase-wrong') throw error
@@ -131,7 +138,7 @@ export const useMachines = defineStore('machines', () => {
     host,
     reveal,
     create,
-    start: (id: string) => start(id, false),
+    start: (id: string, known: readonly string[] = []) => start(id, false, known),
     /** What it writes is thrown away when it ends. */
     startDisposable: (id: string) => start(id, true),
     pause: on('pause'),

@@ -236,7 +236,12 @@ describe.skipIf(reason)('vitrine media', () => {
     )
     await writeFile(join(folder, 'more.txt'), 'more')
     expect((await vitrine('media', 'copy-in', 'shared.img', 'more.txt', '--to', 'NEW')).status).toBe(0)
-    expect((await vitrine('media', 'compare', 'shared', 'shared.img')).stdout).toBe('+ NEW\n+ NEW/more.txt\n')
+    const compared = await vitrine('media', 'compare', 'shared', 'shared.img', '--save', 'review')
+    expect(compared.stdout).toBe('+ NEW\n+ NEW/more.txt\n')
+    expect(await readdir(join(folder, 'review'), { recursive: true })).toEqual([
+      'NEW',
+      join('NEW', 'more.txt'),
+    ])
     expect((await vitrine('media', 'copy-out', 'shared.img', 'NEW/more.txt', 'back.txt')).status).toBe(0)
     expect(await readFile(join(folder, 'back.txt'), 'utf8')).toBe('more')
     const { status, stderr } = await vitrine('media', 'copy-out', 'shared.img', 'nothing', 'x')

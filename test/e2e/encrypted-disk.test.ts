@@ -63,6 +63,62 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('an encrypted disk, %s
     expect(front.errors).toEqual([])
   })
 
+  it('is looked into in the tab of files, and gets another passphrase among the media', async () => {
+    const { page } = front
+    const dialog = page.getByRole('dialog')
+    const faults = async (): Promise<unknown> => {
+      await page.evaluate(axe)
+      return page.evaluate(
+        "axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => id + ' ' + nodes.map(({ target }) => target)))",
+      )
+    }
+    await page.getByRole('tab', { name: 'Files' }).click()
+    await page.getByText('It is encrypted.').waitFor()
+    await page.getByRole('button', { name: 'Unlock…' }).click()
+    await dialog.getByLabel('Passphrase').fill('wrong')
+    await dialog.getByLabel('Passphrase').press('Enter')
+    await dialog.getByText('That is not the passphrase.').waitFor()
+    await dialog.getByLabel('Passphrase').fill('open sesame')
+    await dialog.getByLabel('Passphrase').press('Enter')
+    await page.getByText('No file system that can be read is on it').waitFor()
+
+    await page.getByRole('button', { name: 'Media…' }).click()
+    const row = dialog.locator('[data-image="safe.qcow2"]')
+    await row.getByText('Safe', { exact: true }).waitFor()
+    await row.getByRole('radio').click()
+    expect(await faults()).toEqual([])
+    await front.screenshot('images')
+    await dialog.getByRole('button', { name: 'Passphrase…' }).click()
+    await dialog.getByLabel('Passphrase of safe.qcow2').fill('open sesame')
+    await dialog.getByLabel('New passphrase').fill('open barley')
+    await dialog.getByLabel('Once more').fill('open barley')
+    await dialog.getByRole('button', { name: 'Change' }).click()
+    await page.getByText('safe.qcow2 has another passphrase').waitFor()
+
+    // In clear, through a task; and back into an encrypted one, which is made in the same way.
+    await row.getByRole('radio').click()
+    await dialog.getByRole('button', { name: 'Convert…' }).click()
+    await dialog.getByLabel('Name').fill('clear')
+    await dialog.getByLabel('Format').selectOption('raw')
+    await dialog.getByLabel('Passphrase of safe.qcow2').fill('open barley')
+    await dialog.getByRole('button', { name: 'Convert…' }).click()
+    await dialog.locator('[data-image="clear.img"]').getByRole('radio').click()
+    await dialog.getByRole('button', { name: 'Convert…' }).click()
+    await dialog.getByLabel('Name').fill('again')
+    await dialog.getByLabel('Format').selectOption('luks')
+    await dialog.getByLabel('New passphrase').fill('open rye')
+    await dialog.getByLabel('Once more').fill('open rye')
+    await dialog.getByRole('button', { name: 'Convert…' }).click()
+    const again = dialog.locator('[data-image="again.luks"]')
+    await again.getByRole('radio').click()
+    await again.getByLabel('encrypted').waitFor()
+    await dialog.getByRole('button', { name: 'Check…' }).click()
+    await dialog.getByRole('button', { name: 'Check…' }).click()
+    await dialog.getByText('There is no damage.').waitFor()
+    expect(await faults()).toEqual([])
+    expect(front.errors).toEqual([])
+  })
+
   it('is asked for in the dialog by name alone, in German as well', async () => {
     const { page } = front
     await page.getByRole('button', { name: 'Language' }).click()

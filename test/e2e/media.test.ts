@@ -207,6 +207,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('media and import, %s'
 
     const make = async (label: string, medium: string): Promise<void> => {
       await button('Media…').click()
+      await dialog().getByRole('tab', { name: 'From a folder' }).click()
       await page.getByTestId('medium-folder').setInputFiles(folder)
       await dialog()
         .getByText(/^Good things: \d files/)

@@ -131,7 +131,7 @@ describe('compacting', () => {
     write('over.qcow2', 1024, 1, 256) // the same as below
     write('over.qcow2', 8192, 0, 2048) // zeros over zeros
     const before = fs.statSync(at('over.qcow2')).size
-    finish(media.compact(at('over.qcow2'), false))
+    finish(media.compact(at('over.qcow2'), {}))
     expect([0, 255, 256, 1024, 8192].map((sector) => read('over.qcow2', sector))).toEqual([0, 0, 1, 1, 0])
     expect(media.info(at('over.qcow2')).backing?.path).toBe(at('base.qcow2'))
     expect(before - fs.statSync(at('over.qcow2')).size).toBe(MIB + 128 * 1024)
@@ -140,9 +140,9 @@ describe('compacting', () => {
   it('does not touch an image in use or in several files', () => {
     finish(media.create(at('a.vdi'), MIB, { format: 'vdi' }))
     const user = openDisk(files, at('a.vdi'), { format: 'auto', writable: true })
-    expect(() => finish(media.compact(at('a.vdi'), false))).toThrow(/is being written/)
+    expect(() => finish(media.compact(at('a.vdi'), {}))).toThrow(/is being written/)
     user.close()
     finish(media.create(at('b.vmdk'), MIB, { format: 'vmdk', variant: 'flat' }))
-    expect(() => finish(media.compact(at('b.vmdk'), false))).toThrow(/several files/)
+    expect(() => finish(media.compact(at('b.vmdk'), {}))).toThrow(/several files/)
   })
 })

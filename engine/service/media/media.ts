@@ -23,6 +23,7 @@ import { floppyFormatOf } from '../../storage/formats/floppy-archive.ts'
 import { type HostFile, unusable } from '../../storage/host-file.ts'
 import { HostImageFiles, type ImageFiles } from '../../storage/image-files.ts'
 import type { Progress } from './copy-disk.ts'
+import { WithoutFreeSpace } from './free-space.ts'
 import { makeImage } from './new-image.ts'
 import { type Access, openMedium, type SourceOptions } from './open-medium.ts'
 
@@ -172,11 +173,36 @@ export class Media {
     }
   }
 
-  /** Writes an image anew without what reads as zeros or as its backing file anyway. */
-  *compact(path: string, compress: boolean, options: SourceOptions = {}): Generator<Progress, void> {
+  /**
+   * Writes an image anew without what reads as zeros or as its backing file anyway.
+   * @param wish whether clusters are compressed, and whether what FAT volumes do not use is left out too
+   */
+  *compact(
+    path: string,
+    { compress = false, free = false }: { compress?: boolean | undefined; free?: boolean | undefined },
+    options: SourceOptions = {},
+  ): Generator<Progress, void> {
     const image = this.#open(path, options, { writable: !compress })
     try {
-      yield* this.#rewrite(path, image, image.sectorCount * SECTOR_BYTES, compress, options)
+      const source = free ? new WithoutFreeSpace(image) : image
+      yield* this.#rewrite(path, source, image.sectorCount * SECTOR_BYTES, compress, options)
+    } finally {
+      image.close()
+    }
+  }
+
+  /**
+   * Gives an encrypted image another passphrase; what it builds on keeps its own. Throws `passphrase-wrong`.
+   * @param from has the passphrase that is to go @param to the one that takes its place
+   */
+  changePassphrase(path: string, from: Keyring, to: Keyring, options: SourceOptions = {}): void {
+    const image = this.#open(path, { ...options, keyring: undefined }, { writable: true, isLocked: true })
+    try {
+      const { encryption } = image.details
+      if (!encryption) throw unusable(path, 'it is not encrypted; convert it to an encrypted one')
+      encryption.changePassphrase(from, to)
+    } catch (error) {
+      throw error instanceof DiskError ? unusable(path, error.reason, error) : error
     } finally {
       image.close()
     }

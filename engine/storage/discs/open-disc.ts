@@ -46,7 +46,7 @@ export function openDisc(
         : format === 'mds'
           ? openMds(files, file, confirmed)
           : format === 'chd'
-            ? openChd(file)
+            ? openChd(files, file, confirmed)
             : format === 'bin'
               ? openBin(file)
               : null

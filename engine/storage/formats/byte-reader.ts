@@ -14,7 +14,10 @@ export class ByteReader {
   }
 
   byte(): number {
-    return this.take(1)[0]!
+    const byte = this.bytes[this.#at]
+    if (byte === undefined) throw unusable(this.path, 'it is cut short')
+    this.#at++
+    return byte
   }
 
   word(): number {

@@ -11,7 +11,7 @@ export class ByteWindow {
   /** @param start position of the part in bytes, a whole number of sectors @param sizeBytes of the part */
   constructor(
     private readonly image: BlockImage,
-    private readonly start = 0,
+    readonly start = 0,
     readonly sizeBytes = image.sectorCount * image.sectorBytes - start,
   ) {}
 

@@ -98,6 +98,7 @@ export const app: Record<keyof typeof english, string> = {
   'create.diskNone': 'Keine',
   'create.diskSize': 'Größe in MiB',
   'create.diskMost': '{name} kann nicht mehr als {most} MiB nutzen.',
+  'create.encrypt': 'Verschlüsseln',
   'create.format': 'Format',
   'create.expert': 'Experte',
   'create.processor': 'Prozessor',

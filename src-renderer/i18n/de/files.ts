@@ -5,6 +5,8 @@ export const files = {
   'files.unreadable':
     'Darauf ist kein Dateisystem, das gelesen werden kann (FAT, ISO 9660 und ext2 bis ext4 können es).',
   'files.problem': 'Es lässt sich nicht hineinsehen: {reason}',
+  'files.locked': 'Sie ist verschlüsselt.',
+  'files.unlock': 'Öffnen…',
   'files.notShown': 'Die Dateien werden nicht gezeigt',
   'files.top': 'Alles',
   'files.path': 'Ordner',

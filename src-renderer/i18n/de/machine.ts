@@ -234,6 +234,10 @@ export const machine: Record<keyof typeof english, string> = {
     'Die Platte {file} ist verschlüsselt. Ohne ihre Passphrase startet die Maschine nicht; sie wird nicht aufbewahrt.',
   'passphrase.label': 'Passphrase',
   'passphrase.wrong': 'Das ist nicht die Passphrase. Nichts wurde gestartet.',
+  'passphrase.openText':
+    'Die Platte {file} ist verschlüsselt. Ohne ihre Passphrase ist sie nicht lesbar; nach einigen Minuten wird sie vergessen.',
+  'passphrase.wrongHere': 'Das ist nicht die Passphrase.',
+  'passphrase.open': 'Öffnen',
   'passphrase.start': 'Starten',
   'error.option-invalid': 'Die Einstellung „{option}“ ist nicht benutzbar: {reason}.',
   'error.accelerator-unusable': 'Die Maschine kann nicht mit {accelerator} laufen: {reason}.',
@@ -255,6 +259,8 @@ export const machine: Record<keyof typeof english, string> = {
   'error.machine-folder-outside':
     'Sie benutzt {path}, das nicht in ihrem Ordner ist. Nehmen Sie sie an ihrem Ort auf oder legen Sie die Datei in den Ordner.',
   'error.machine-folder-elsewhere': 'Der Ordner, den Sie gegeben haben, liegt nicht unter {path}.',
+  'error.image-fixed':
+    '{reason, select, below {{by} baut auf {name} auf, darum bleibt es, wie es ist.} snapshot {Ein Sicherungspunkt von {by} hält {name} fest, darum bleibt es, wie es ist.} other {{name} wird von {by} benutzt.}}',
   'error.image-unknown': 'Dieses Abbild ist nicht mehr da. Bitte neu wählen.',
   'error.file-not-chosen': 'Die Datei {path} wurde nicht hier gewählt. Bitte neu wählen.',
   'error.not-in-library':

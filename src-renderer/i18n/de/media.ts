@@ -46,7 +46,8 @@ export const media: Record<keyof typeof english, string> = {
 
   'media.open': 'Medien…',
   'media.title': 'Medien',
-  'media.text': 'Aus einem Ordner ein Medium machen, oder sehen, worin sich zwei unterscheiden.',
+  'media.text':
+    'Alle Abbilder sehen und bearbeiten, aus einem Ordner einen Datenträger machen, oder zwei vergleichen.',
   'media.fromFolder': 'Aus einem Ordner',
   'media.compare': 'Vergleichen',
   'media.chooseFolder': 'Ordner wählen…',

@@ -92,6 +92,7 @@ export const app = {
   'create.diskNone': 'None',
   'create.diskSize': 'Size in MiB',
   'create.diskMost': '{name} cannot use more than {most} MiB.',
+  'create.encrypt': 'Encrypt it',
   'create.format': 'Format',
   'create.expert': 'Expert',
   'create.processor': 'Processor',

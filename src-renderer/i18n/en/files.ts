@@ -5,6 +5,8 @@ export const files = {
   'files.none': 'Nothing is in the drives of this machine.',
   'files.unreadable': 'No file system that can be read is on it (FAT, ISO 9660 and ext2 to ext4 can be).',
   'files.problem': 'It cannot be looked into: {reason}',
+  'files.locked': 'It is encrypted.',
+  'files.unlock': 'Unlock…',
   'files.notShown': 'The files are not shown',
   'files.top': 'All of it',
   'files.path': 'Folder',

@@ -230,6 +230,10 @@ export const machine = {
     'The disk {file} is encrypted. Its passphrase is needed to start the machine, and is not kept.',
   'passphrase.label': 'Passphrase',
   'passphrase.wrong': 'That is not the passphrase. Nothing was started.',
+  'passphrase.openText':
+    'The disk {file} is encrypted. Its passphrase is needed to look into it, and is forgotten after some minutes.',
+  'passphrase.wrongHere': 'That is not the passphrase.',
+  'passphrase.open': 'Unlock',
   'passphrase.start': 'Start',
   'error.option-invalid': 'The setting “{option}” cannot be used: {reason}.',
   'error.accelerator-unusable': 'The machine cannot run under {accelerator}: {reason}.',
@@ -250,6 +254,8 @@ export const machine = {
   'error.machine-folder-outside':
     'It uses {path}, which is not in its folder. Add it where it is, or put the file into the folder.',
   'error.machine-folder-elsewhere': 'The folder that you gave does not lie at {path}.',
+  'error.image-fixed':
+    '{reason, select, below {{by} builds on {name}, so it stays as it is.} snapshot {A snapshot of {by} holds {name}, so it stays as it is.} other {{name} is used by {by}.}}',
   'error.image-unknown': 'This image is no longer there. Please choose it again.',
   'error.file-not-chosen': 'The file {path} was not chosen here. Please choose it again.',
   'error.not-in-library': 'This machine was started from the command line and is in no library.',

@@ -44,7 +44,8 @@ export const media = {
 
   'media.open': 'Media…',
   'media.title': 'Media',
-  'media.text': 'Make a medium of a folder, or see what differs between two.',
+  'media.text':
+    'See all images and work on them, make a medium of a folder, or see what differs between two.',
   'media.fromFolder': 'From a folder',
   'media.compare': 'Compare',
   'media.chooseFolder': 'Choose a folder…',

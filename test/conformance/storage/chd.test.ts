@@ -66,32 +66,58 @@ beforeAll(() => {
 })
 afterAll(() => fs.rmSync(folder, { recursive: true }))
 
+/** Two descriptions of one disc. */
+function expectSame(chd: string, cue: string): void {
+  const files = new HostImageFiles(file('locks'))
+  const [made, original] = [openDisc(files, chd)!, openDisc(files, cue)!]
+  try {
+    expect(made.format).toBe('chd')
+    expect(made.tracks).toEqual(original.tracks)
+    expect([made.sectorCount, original.sectorCount]).toEqual([731, 731])
+    const [one, other] = [new Uint8Array(2352), new Uint8Array(2352)]
+    const different: number[] = []
+    for (let sector = 0; sector < original.sectorCount; sector++) {
+      made.readRaw(sector, one)
+      original.readRaw(sector, other)
+      if (Buffer.compare(one, other) !== 0) different.push(sector)
+    }
+    expect(different).toEqual([])
+  } finally {
+    made.close()
+    original.close()
+  }
+}
+
 describe.skipIf(!hasChdman)('a CHD that chdman made', () => {
-  it.each(['cdlz,cdzl,cdfl', 'cdzl', 'cdlz', 'cdfl', 'none', 'zlib', 'lzma'])(
+  it.each(['cdlz,cdzl,cdfl', 'cdzl', 'cdlz', 'cdfl', 'none', 'zlib', 'lzma', 'huff'])(
     'of a CD, packed by %s, is the disc that it was made of',
     (codecs) => {
       const chd = file(`${codecs}.chd`)
       execFileSync('chdman', ['createcd', '-i', file('disc.cue'), '-o', chd, '-c', codecs], {
         stdio: 'ignore',
       })
+      expectSame(chd, file('disc.cue'))
+    },
+  )
+
+  it.each(['cdlz,cdzl,cdfl', 'none'])(
+    'over another one, packed by %s, has what differs from it',
+    (codecs) => {
+      const make = (packing: string, ...args: string[]): void =>
+        void execFileSync('chdman', ['createcd', '-f', '-c', packing, ...args], { stdio: 'ignore' })
+      const changed = fs.readFileSync(file('disc.bin'))
+      for (const sector of [0, 50, 51, 202, 400])
+        changed.fill(sector, sector * 2352 + 100, sector * 2352 + 900)
+      fs.writeFileSync(file('second.bin'), changed)
+      fs.writeFileSync(file('second.cue'), CUE.replace('disc.bin', 'second.bin'))
+      // One that is not packed has no checksum to be known by.
+      make('cdzl', '-i', file('disc.cue'), '-o', file('parent.chd'))
+      make(codecs, '-i', file('second.cue'), '-op', file('parent.chd'), '-o', file('child.chd'))
+      expectSame(file('child.chd'), file('second.cue'))
+      fs.rmSync(file('parent.chd'))
       const files = new HostImageFiles(file('locks'))
-      const [made, original] = [openDisc(files, chd)!, openDisc(files, file('disc.cue'))!]
-      try {
-        expect(made.format).toBe('chd')
-        expect(made.tracks).toEqual(original.tracks)
-        expect([made.sectorCount, original.sectorCount]).toEqual([731, 731])
-        const [one, other] = [new Uint8Array(2352), new Uint8Array(2352)]
-        const different: number[] = []
-        for (let sector = 0; sector < original.sectorCount; sector++) {
-          made.readRaw(sector, one)
-          original.readRaw(sector, other)
-          if (Buffer.compare(one, other) !== 0) different.push(sector)
-        }
-        expect(different).toEqual([])
-      } finally {
-        made.close()
-        original.close()
-      }
+      expect(() => openDisc(files, file('child.chd'))).toThrow(/builds on another CHD \(SHA-1 [0-9a-f]{40}\)/)
+      expect(fs.readdirSync(file('locks'))).toEqual([])
     },
   )
 
@@ -102,9 +128,9 @@ describe.skipIf(!hasChdman)('a CHD that chdman made', () => {
       stdio: 'ignore',
     })
     expect(() => openDisc(files, file('disk.chd'))).toThrow(/a CHD of no CD/)
-    execFileSync('chdman', ['createcd', '-i', file('disc.cue'), '-o', file('huff.chd'), '-c', 'huff'], {
-      stdio: 'ignore',
-    })
-    expect(() => openDisc(files, file('huff.chd'))).toThrow(/packed by "huff", which is not read/)
+    const bytes = fs.readFileSync(file('disk.chd'))
+    bytes.write('avhu', 16, 'latin1')
+    fs.writeFileSync(file('video.chd'), bytes)
+    expect(() => openDisc(files, file('video.chd'))).toThrow(/packed by "avhu", which is not read/)
   })
 })

@@ -153,6 +153,22 @@ describe('encrypted images and qemu-img', () => {
     shadow.expectIn(image.path)
   })
 
+  it.each(['luks', 'qcow2'] as const)(
+    'a new passphrase of one of QEMU (%s) opens it there, the old one no more',
+    (format) => {
+      const image = encrypted(format, 'theirs')
+      qemuCreateEncrypted(image, [], SIZE)
+      const shadow = new Shadow(new Random(15))
+      if (format === 'luks') shadow.fill(image.path)
+      shadow.writeQemu(image, 5)
+      const other = new Keyring('another one', { newIterations: 1000 })
+      new Media(files).changePassphrase(image.path, keyring(), other)
+      expect(() => shadow.expectInQemu(image)).toThrow(/[Ii]nvalid password/)
+      fs.writeFileSync(secretFile, 'another one')
+      shadow.expectInQemu(image)
+    },
+  )
+
   it('what is converted is right to QEMU, and a layer over it opens by the same passphrase', () => {
     const plain = join(folder, 'plain')
     const shadow = new Shadow(new Random(13))

@@ -37,7 +37,9 @@ const WRITABLE: Kind[] = [
   { format: 'qcow2', clusterBytes: 2 ** 21, qemu: 'qcow2', qemuOptions: 'cluster_size=2M' },
   { format: 'qcow2', qemu: 'qcow2', qemuOptions: 'refcount_bits=1' },
   { format: 'qcow2', qemu: 'qcow2', qemuOptions: 'refcount_bits=64,preallocation=metadata' },
+  { format: 'qcow2', qemu: 'qcow2', qemuOptions: 'refcount_bits=8,preallocation=full,cluster_size=32k' },
   { format: 'vdi', qemu: 'vdi' },
+  { format: 'vdi', qemu: 'vdi', qemuOptions: 'preallocation=metadata' },
   { format: 'vdi', variant: 'fixed', qemu: 'vdi', qemuOptions: 'static=on' },
   { format: 'vhd', qemu: 'vpc', qemuOptions: 'force_size=on' },
   { format: 'vhd', variant: 'fixed', qemu: 'vpc', qemuOptions: 'subformat=fixed,force_size=on' },
@@ -46,6 +48,7 @@ const WRITABLE: Kind[] = [
   { format: 'vmdk', variant: 'split-sparse', qemu: 'vmdk', qemuOptions: 'subformat=twoGbMaxExtentSparse' },
   { format: 'vmdk', variant: 'split-flat', qemu: 'vmdk', qemuOptions: 'subformat=twoGbMaxExtentFlat' },
   { format: 'vmdk', qemu: 'vmdk', qemuOptions: 'zeroed_grain=on' },
+  { format: 'vmdk', qemu: 'vmdk', qemuOptions: 'adapter_type=lsilogic,hwversion=7' },
 ]
 
 const SIZE = 20 * 1024 ** 2 + 3 * 512
@@ -224,6 +227,8 @@ describe('images and qemu-img', () => {
     ['qcow2', 'cluster_size=64k'],
     ['qcow2', 'cluster_size=512'],
     ['qcow2', 'cluster_size=2M'],
+    ['qcow2', 'compression_type=zstd'],
+    ['qcow2', 'compression_type=zstd,cluster_size=4k'],
     ['vmdk', 'subformat=streamOptimized'],
   ] as const)('compressed %s images (%s) of either are right to the other', (format, options) => {
     const kind: Kind = { format, qemu: format }
@@ -253,6 +258,24 @@ describe('images and qemu-img', () => {
     closed(written)
     shadow.expectInQemu(kind, theirs)
     shadow.writeQemu(kind, theirs, 10)
+  })
+
+  it.each([
+    ['extended_l2=on', /subclusters/],
+    ['data_file=data.img', /its data in another file/],
+  ])('a qcow2 with %s is refused in words', (option, reason) => {
+    const path = join(folder, 'image.qcow2')
+    qemuImg(
+      'create',
+      '-q',
+      '-f',
+      'qcow2',
+      '-o',
+      option.replace('data.img', join(folder, 'data.img')),
+      path,
+      '1M',
+    )
+    expect(() => open(path, 'qcow2', false)).toThrow(reason)
   })
 
   it('snapshots inside of a qcow2 are listed and not touched by what is written', () => {

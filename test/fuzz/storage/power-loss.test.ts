@@ -249,7 +249,7 @@ describe('the power fails', () => {
       image.close()
       const disk = start.copy()
       const media = new Media(disk)
-      for (const _ of media.compact(PATH, false, { keyring: KEYRING }));
+      for (const _ of media.compact(PATH, {}, { keyring: KEYRING }));
       for (const _ of media.convert(PATH, '/disk/b', { format: 'qcow2' }, { keyring: KEYRING }));
       let tried = 0
       for (const { disk: after } of crashPoints(start.copy(), disk.log, random, 1)) {

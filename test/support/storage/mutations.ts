@@ -23,10 +23,14 @@ const EDGES = [
   0xffffffffffffffffn,
 ]
 
+/** A change of a file: bytes at a place, in base 64, or its end. */
+export type Damage = { at: number; bytes: string } | { size: number }
+
 /** Damages copies of an image in one to four places, most of them where its headers and tables are. */
 export class Mutator {
   readonly #sectors: readonly number[]
   readonly #size: number
+  #done: Damage[] = []
 
   constructor(
     seed: SimulatedDisk,
@@ -37,12 +41,33 @@ export class Mutator {
     this.#sectors = interestingSectors(bytes)
   }
 
-  /** Checksums are mended 7 times of 8, so that what they protect is looked at. */
-  mutate(disk: SimulatedDisk, random: Random): void {
+  /**
+   * Checksums are mended 7 times of 8, so that what they protect is looked at.
+   * @returns what it did, for `apply`
+   */
+  mutate(disk: SimulatedDisk, random: Random): Damage[] {
+    this.#done = []
     for (let count = 1 + random.below(4); count > 0; count--) this.#damage(disk, random)
     if (!random.chance(8)) this.#mendChecksums(disk)
     // Cut short, but seldom, so that something is left to parse.
-    if (random.chance(16)) disk.cut(this.path, random.below(this.#size))
+    if (random.chance(16)) {
+      const size = random.below(this.#size)
+      this.#done.push({ size })
+      disk.cut(this.path, size)
+    }
+    return this.#done
+  }
+
+  /** Does it again. */
+  apply(disk: SimulatedDisk, damages: readonly Damage[]): void {
+    for (const damage of damages)
+      if ('size' in damage) disk.cut(this.path, damage.size)
+      else disk.patch(this.path, damage.at, Buffer.from(damage.bytes, 'base64'))
+  }
+
+  #patch(disk: SimulatedDisk, at: number, bytes: Uint8Array): void {
+    this.#done.push({ at, bytes: Buffer.from(bytes).toString('base64') })
+    disk.patch(this.path, at, bytes)
   }
 
   #damage(disk: SimulatedDisk, random: Random): void {
@@ -51,16 +76,16 @@ export class Mutator {
       case 0: {
         const at = sector + random.below(SECTOR)
         const [byte] = disk.peek(this.path, at, 1)
-        disk.patch(this.path, at, Uint8Array.of(byte! ^ (1 << random.below(8))))
+        this.#patch(disk, at, Uint8Array.of(byte! ^ (1 << random.below(8))))
         break
       }
       case 1: {
         const length = 8 << random.below(7)
-        disk.patch(this.path, sector, disk.peek(this.path, random.pick(this.#sectors), length))
+        this.#patch(disk, sector, disk.peek(this.path, random.pick(this.#sectors), length))
         break
       }
       default:
-        disk.patch(this.path, ...randomNumber(sector, random))
+        this.#patch(disk, ...randomNumber(sector, random))
     }
   }
 
@@ -90,7 +115,7 @@ export class Mutator {
   #patchNumber(disk: SimulatedDisk, at: number, value: number, isLittle: boolean): void {
     const bytes = new Uint8Array(4)
     new DataView(bytes.buffer).setUint32(0, value, isLittle)
-    disk.patch(this.path, at, bytes)
+    this.#patch(disk, at, bytes)
   }
 }
 

@@ -1,7 +1,10 @@
+import { dirname, join } from 'node:path'
 import { DiskError } from '../../block-image.ts'
 import type { CdTrack, CdTrackKind } from '../../cd-image.ts'
-import { asciiAt, readPart, readU64, roundUp, viewOf } from '../../formats/fields.ts'
+import { EngineError } from '../../../base/errors.ts'
+import { asciiAt, readPart, readU64, readUpTo, roundUp, viewOf } from '../../formats/fields.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
+import type { ImageFiles } from '../../image-files.ts'
 import { DiscImage, type DiscPart, type SectorLayout, type SectorSource } from '../disc-image.ts'
 import { CD_FRAME_BYTES, CODECS } from './codecs.ts'
 import { type ChdHeader, HunkMap } from './hunk-map.ts'
@@ -14,6 +17,8 @@ const MAX_SECTORS = 100 * 60 * 75
 const TRACK_PADDING = 4
 const MAX_METADATA = 300
 const KEPT_HUNKS = 16
+/** CHDs below one another at most. */
+const MAX_PARENTS = 8
 
 const TYPES: Record<string, { kind: CdTrackKind; layout: SectorLayout }> = {
   MODE1: { kind: 'mode1', layout: 'data' },
@@ -27,10 +32,30 @@ const TYPES: Record<string, { kind: CdTrackKind; layout: SectorLayout }> = {
 
 export const isChd = (start: Uint8Array): boolean => asciiAt(start, 0, MAGIC.length) === MAGIC
 
-/** Opens a CD in a CHD of version 5. Throws `file-unusable`, `DiskError`. @see MAME, src/lib/util/chd.h, cdrom.cpp */
-export function openChd(file: HostFile): DiscImage {
-  const { path } = file
+/**
+ * Opens a CD in a CHD of version 5. One that holds only what differs from another needs that beside it: it is known by its
+ * checksum. Throws `file-unusable`, `DiskError`.
+ * @param confirmed files outside of its folder that it may build on
+ * @see MAME, src/lib/util/chd.h, cdrom.cpp
+ */
+export function openChd(files: ImageFiles, file: HostFile, confirmed: readonly string[]): DiscImage {
   const header = readHeader(file)
+  const parents: HostFile[] = []
+  try {
+    return discOf(file, header, openHunks(files, { file, header, confirmed }, parents), parents)
+  } catch (error) {
+    for (const parent of parents) parent.close()
+    throw error
+  }
+}
+
+/** What a CHD unpacks to. @param parents are added the files that it builds on */
+function openHunks(
+  files: ImageFiles,
+  { file, header, confirmed }: { file: HostFile; header: ChdHeader; confirmed: readonly string[] },
+  parents: HostFile[],
+): HunkSource {
+  const { path } = file
   const unknown = header.codecs.find((codec) => codec !== '' && !Object.hasOwn(CODECS, codec))
   if (unknown !== undefined)
     throw unusable(
@@ -40,7 +65,53 @@ export function openChd(file: HostFile): DiscImage {
   if (header.unitBytes !== CD_FRAME_BYTES) throw unusable(path, 'it is a CHD of no CD')
   if (header.bytes > MAX_SECTORS * CD_FRAME_BYTES) throw unusable(path, 'it is longer than a disc can be')
   const map = new HunkMap(file, header, Math.ceil(header.bytes / header.hunkBytes))
-  const source = new HunkSource(file, header, map)
+  if (header.parent === null) return new HunkSource(file, header, map, null)
+  if (parents.length >= MAX_PARENTS) throw unusable(path, `it builds on more than ${MAX_PARENTS} others`)
+  const below = findParent(files, path, header.parent, confirmed)
+  parents.push(below.file)
+  return new HunkSource(file, header, map, openHunks(files, { ...below, confirmed }, parents))
+}
+
+/** The CHD with a checksum, in the folder of the one that builds on it or among the files that the user named. */
+function findParent(
+  files: ImageFiles,
+  path: string,
+  identity: string,
+  confirmed: readonly string[],
+): { file: HostFile; header: ChdHeader } {
+  const folder = dirname(path)
+  const beside = files.namesIn(folder).filter((name) => /\.chd$/i.test(name))
+  for (const place of [...confirmed, ...beside.map((name) => join(folder, name))]) {
+    if (place === path) continue
+    const file = openIfThere(files, place)
+    if (!file) continue
+    const header = headerIfChd(file)
+    if (header?.identity === identity) return { file, header }
+    file.close()
+  }
+  throw unusable(path, `it builds on another CHD (SHA-1 ${identity}), which is not beside it`)
+}
+
+function openIfThere(files: ImageFiles, place: string): HostFile | null {
+  try {
+    return files.open(place, false)
+  } catch (error) {
+    if (error instanceof EngineError) return null
+    throw error
+  }
+}
+
+function headerIfChd(file: HostFile): ChdHeader | null {
+  try {
+    return isChd(readUpTo(file, 0, MAGIC.length)) ? readHeader(file) : null
+  } catch (error) {
+    if (error instanceof EngineError || error instanceof DiskError) return null
+    throw error
+  }
+}
+
+function discOf(file: HostFile, header: ChdHeader, source: HunkSource, parents: HostFile[]): DiscImage {
+  const { path } = file
   const [parts, tracks]: [DiscPart[], CdTrack[]] = [[], []]
   let [frame, sector] = [0, 0]
   for (const track of tracksIn(file, header.metaPosition)) {
@@ -67,7 +138,7 @@ export function openChd(file: HostFile): DiscImage {
     frame += roundUp(frames, TRACK_PADDING)
   }
   if (parts.length === 0) throw unusable(path, 'it has no track')
-  return new DiscImage('chd', path, tracks, parts, [file])
+  return new DiscImage('chd', path, tracks, parts, [file, ...parents])
 }
 
 function readHeader(file: HostFile): ChdHeader {
@@ -79,8 +150,6 @@ function readHeader(file: HostFile): ChdHeader {
       path,
       `it is a CHD of version ${view.getUint32(12)}; only 5 is read (chdman copy makes it)`,
     )
-  if (bytes.subarray(104, 124).some((byte) => byte !== 0))
-    throw unusable(path, 'it builds on another CHD, which is not read')
   const hunkBytes = view.getUint32(56)
   const unitBytes = view.getUint32(60)
   if (hunkBytes === 0 || hunkBytes > MAX_HUNK_BYTES || unitBytes === 0 || hunkBytes % unitBytes !== 0)
@@ -92,6 +161,10 @@ function readHeader(file: HostFile): ChdHeader {
     metaPosition: readU64(file, view, 48, false, 'the place of its metadata'),
     hunkBytes,
     unitBytes,
+    identity: Buffer.from(bytes.subarray(84, 104)).toString('hex'),
+    parent: bytes.subarray(104, 124).some((byte) => byte !== 0)
+      ? Buffer.from(bytes.subarray(104, 124)).toString('hex')
+      : null,
   }
 }
 
@@ -152,6 +225,7 @@ class HunkSource implements SectorSource {
     private readonly file: HostFile,
     private readonly header: ChdHeader,
     private readonly map: HunkMap,
+    private readonly parent: HunkSource | null,
   ) {}
 
   readAt(position: number, into: Uint8Array): void {
@@ -180,7 +254,8 @@ class HunkSource implements SectorSource {
     // What is the same as another piece may lead on, to ones before it each time.
     let place = this.map.at(hunk)
     while (place.how === 'same') place = this.map.at(place.hunk)
-    if (place.how === 'plain') this.file.readAt(place.position, bytes)
+    if (place.how === 'parent') this.parent?.readAt(place.position, bytes)
+    else if (place.how === 'plain') this.file.readAt(place.position, bytes)
     else if (place.how === 'packed') {
       const packed = new Uint8Array(place.bytes)
       this.file.readAt(place.position, packed)

@@ -1,6 +1,9 @@
 import { inflateRawSync } from 'node:zlib'
+import { unpackZstd } from '../../zstd/zstd.ts'
+import { BitReader } from './bit-reader.ts'
 import { putEcc } from './ecc.ts'
 import { unpackFlac } from './flac.ts'
+import { HuffmanDecoder } from './huffman.ts'
 import { unpackLzma } from './lzma.ts'
 
 const SECTOR_BYTES = 2352
@@ -15,8 +18,11 @@ export type Codec = (packed: Uint8Array, into: Uint8Array) => boolean
 export const CODECS: Readonly<Record<string, Codec>> = {
   zlib: unpackDeflate,
   lzma: unpackLzma,
-  cdzl: (packed, into) => unpackCd(packed, into, unpackDeflate),
-  cdlz: (packed, into) => unpackCd(packed, into, unpackLzma),
+  huff: unpackHuffman,
+  zstd: unpackWholeZstd,
+  cdzl: (packed, into) => unpackCd(packed, into, unpackDeflate, unpackDeflate),
+  cdlz: (packed, into) => unpackCd(packed, into, unpackLzma, unpackDeflate),
+  cdzs: (packed, into) => unpackCd(packed, into, unpackWholeZstd, unpackWholeZstd),
   cdfl: unpackCdFlac,
 }
 
@@ -30,8 +36,25 @@ function unpackDeflate(packed: Uint8Array, into: Uint8Array): boolean {
   }
 }
 
+function unpackWholeZstd(packed: Uint8Array, into: Uint8Array): boolean {
+  return unpackZstd(packed, into) === into.length
+}
+
+/** Each byte by a code that comes first. */
+function unpackHuffman(packed: Uint8Array, into: Uint8Array): boolean {
+  const reader = new BitReader(packed)
+  const code = HuffmanDecoder.readPacked(reader)
+  if (!code) return false
+  for (let at = 0; at < into.length; at++) {
+    const byte = code.read(reader)
+    if (byte === null || reader.isPast) return false
+    into[at] = byte
+  }
+  return true
+}
+
 /** Bits that say of which sectors the parity is left out, the length of the sectors, the sectors, their sub-channels. */
-function unpackCd(packed: Uint8Array, into: Uint8Array, unpack: Codec): boolean {
+function unpackCd(packed: Uint8Array, into: Uint8Array, unpack: Codec, unpackSubcodes: Codec): boolean {
   const frames = into.length / CD_FRAME_BYTES
   if (!Number.isInteger(frames)) return false
   const lengthBytes = into.length < 65_536 ? 2 : 3
@@ -42,7 +65,7 @@ function unpackCd(packed: Uint8Array, into: Uint8Array, unpack: Codec): boolean 
   const sectors = new Uint8Array(frames * SECTOR_BYTES)
   const subcodes = new Uint8Array(frames * SUBCODE_BYTES)
   if (!unpack(packed.subarray(start, start + length), sectors)) return false
-  if (!unpackDeflate(packed.subarray(start + length), subcodes)) return false
+  if (!unpackSubcodes(packed.subarray(start + length), subcodes)) return false
   join(sectors, subcodes, into)
   for (let frame = 0; frame < frames; frame++) {
     if (!(packed[frame >> 3]! & (1 << (frame & 7)))) continue

@@ -23,6 +23,8 @@ export type Hunk =
   | { how: 'packed'; codec: number; position: number; bytes: number }
   | { how: 'plain'; position: number }
   | { how: 'same'; hunk: number }
+  /** In the parent, from a position in what that one unpacks to. */
+  | { how: 'parent'; position: number }
   | { how: 'nothing' }
 
 export interface ChdHeader {
@@ -33,6 +35,9 @@ export interface ChdHeader {
   metaPosition: number
   hunkBytes: number
   unitBytes: number
+  /** SHA-1 of what it is, and of the CHD that it builds on; null for one that stands alone. */
+  identity: string
+  parent: string | null
 }
 
 /** The map of all pieces. Throws `file-unusable`, `DiskError`. @see MAME, src/lib/util/chd.h (layout of version 5) */
@@ -57,6 +62,7 @@ export class HunkMap {
   at(hunk: number): Hunk {
     const [kind, position] = [this.#kinds[hunk]!, this.#positions[hunk]!]
     if (kind === KIND.self) return { how: 'same', hunk: position }
+    if (kind === KIND.parent) return { how: 'parent', position }
     if (kind === KIND.plain) return position === 0 ? { how: 'nothing' } : { how: 'plain', position }
     return { how: 'packed', codec: kind, position, bytes: this.#lengths[hunk]! }
   }
@@ -69,8 +75,10 @@ export class HunkMap {
     const { mapPosition, hunkBytes } = this.header
     const view = viewOf(readPart(this.file, mapPosition, this.count * 4, 'map'))
     for (let hunk = 0; hunk < this.count; hunk++) {
-      this.#kinds[hunk] = KIND.plain
-      this.#positions[hunk] = view.getUint32(hunk * 4) * hunkBytes
+      const position = view.getUint32(hunk * 4) * hunkBytes
+      const isBelow = position === 0 && this.header.parent !== null
+      this.#kinds[hunk] = isBelow ? KIND.parent : KIND.plain
+      this.#positions[hunk] = isBelow ? hunk * hunkBytes : position
     }
   }
 
@@ -79,11 +87,11 @@ export class HunkMap {
     const bytes = head.getUint32(0)
     if (bytes > MAX_MAP_BYTES) throw this.#damaged()
     const first = head.getUint16(4) * 2 ** 32 + head.getUint32(6)
-    const [lengthBits, selfBits] = [head.getUint8(12), head.getUint8(13)]
-    if (lengthBits > 32 || selfBits > 32) throw this.#damaged()
+    const [lengthBits, selfBits, parentBits] = [head.getUint8(12), head.getUint8(13), head.getUint8(14)]
+    if (lengthBits > 32 || selfBits > 32 || parentBits > 32) throw this.#damaged()
     const reader = new BitReader(readPart(this.file, this.header.mapPosition + 16, bytes, 'map'))
     this.#readKinds(reader)
-    this.#readPlaces(reader, first, lengthBits, selfBits)
+    this.#readPlaces(reader, first, { lengthBits, selfBits, parentBits })
     if (reader.isPast) throw this.#damaged()
   }
 
@@ -108,14 +116,19 @@ export class HunkMap {
     }
   }
 
-  #readPlaces(reader: BitReader, first: number, lengthBits: number, selfBits: number): void {
-    let [position, self] = [first, 0]
+  #readPlaces(
+    reader: BitReader,
+    first: number,
+    { lengthBits, selfBits, parentBits }: { lengthBits: number; selfBits: number; parentBits: number },
+  ): void {
+    const { hunkBytes, unitBytes } = this.header
+    let [position, self, unit] = [first, 0, 0]
     for (let hunk = 0; hunk < this.count; hunk++) {
       const kind = this.#kinds[hunk]!
       if (kind < 4 || kind === KIND.plain) {
-        const bytes = kind === KIND.plain ? this.header.hunkBytes : reader.read(lengthBits)
+        const bytes = kind === KIND.plain ? hunkBytes : reader.read(lengthBits)
         reader.skip(16) // a checksum
-        if (position + bytes > this.file.size || bytes > this.header.hunkBytes * 2) throw this.#damaged()
+        if (position + bytes > this.file.size || bytes > hunkBytes * 2) throw this.#damaged()
         this.#positions[hunk] = position
         this.#lengths[hunk] = bytes
         position += bytes
@@ -123,8 +136,21 @@ export class HunkMap {
       }
       if (kind === KIND.self) self = reader.read(selfBits)
       else if (kind === KIND.nextSelf) self++
-      else if (kind !== KIND.sameSelf)
-        throw unusable(this.file.path, 'it builds on another CHD, which is not read')
+      else if (kind !== KIND.sameSelf) {
+        if (kind === KIND.parent) unit = reader.read(parentBits)
+        else if (kind === KIND.parentSelf) unit = (hunk * hunkBytes) / unitBytes
+        else if (kind === KIND.nextParent) unit += hunkBytes / unitBytes
+        else if (kind !== KIND.sameParent) throw this.#damaged()
+        // One over an uncompressed CHD, which has no checksum, cannot say what it is over.
+        if (this.header.parent === null)
+          throw unusable(
+            this.file.path,
+            'it builds on another CHD without saying which; chdman copy makes it whole',
+          )
+        this.#kinds[hunk] = KIND.parent
+        this.#positions[hunk] = unit * unitBytes
+        continue
+      }
       // Only what comes before: so no piece leads round to itself.
       if (self >= hunk) throw this.#damaged()
       this.#kinds[hunk] = KIND.self

@@ -7,6 +7,8 @@ export type LuksHash = (typeof LUKS_HASHES)[number]
 
 /** A place in a LUKS header that holds the volume's key under one passphrase. */
 export interface KeySlot {
+  /** Its number, 0 to 7. */
+  index: number
   salt: Uint8Array
   iterations: number
   /** Of its stripes, from the start of the header. */
@@ -75,7 +77,7 @@ export function readLuksHeader(path: string, bytes: Uint8Array): LuksHeader {
   const materialBytes = keyBytes * LUKS_STRIPES
   const slots: KeySlot[] = []
   for (let index = 0; index < LUKS_SLOTS; index++) {
-    const at = 208 + index * 48
+    const at = slotEntryAt(index)
     const state = view.getUint32(at)
     if (state === SLOT_OFF) continue
     const iterations = view.getUint32(at + 4)
@@ -86,7 +88,7 @@ export function readLuksHeader(path: string, bytes: Uint8Array): LuksHeader {
     const isInside = position >= LUKS_HEADER_BYTES && position + materialBytes <= MAX_LUKS_AREA_BYTES
     if (!isInside || (payloadPosition !== 0 && position + materialBytes > payloadPosition))
       throw wrong(`key ${index} lies outside of it`)
-    slots.push({ salt: bytes.slice(at + 8, at + 8 + LUKS_SALT_BYTES), iterations, position })
+    slots.push({ index, salt: bytes.slice(at + 8, at + 8 + LUKS_SALT_BYTES), iterations, position })
   }
   if (slots.length === 0) throw unusable(path, 'it is encrypted and has no key any more')
   return {
@@ -100,6 +102,46 @@ export function readLuksHeader(path: string, bytes: Uint8Array): LuksHeader {
     uuid: text(168, 40),
     slots,
   }
+}
+
+/** Where the entry of a key slot lies in the header. */
+export const slotEntryAt = (index: number): number => 208 + index * 48
+
+/** The entry of a key slot that is to be used, but for where its stripes lie and how many there are. */
+export function encodeSlot({ iterations, salt }: KeySlot): Uint8Array {
+  const bytes = new Uint8Array(40)
+  const view = viewOf(bytes)
+  view.setUint32(0, SLOT_ON)
+  view.setUint32(4, iterations)
+  bytes.set(salt, 8)
+  return bytes
+}
+
+/** The same of a slot that is to be used no more. */
+export function encodeFreeSlot(): Uint8Array {
+  const bytes = new Uint8Array(40)
+  viewOf(bytes).setUint32(0, SLOT_OFF)
+  return bytes
+}
+
+/**
+ * Free key slots with a place for a key: number and position of the stripes. Others make all slots when they make a volume;
+ * one whose place is taken or outside is left out.
+ */
+export function freeSlots(bytes: Uint8Array, header: LuksHeader): { index: number; position: number }[] {
+  const view = viewOf(bytes)
+  const length = header.keyBytes * LUKS_STRIPES
+  const free: { index: number; position: number }[] = []
+  for (let index = 0; index < LUKS_SLOTS; index++) {
+    if (header.slots.some((slot) => slot.index === index)) continue
+    const at = slotEntryAt(index)
+    const position = view.getUint32(at + 40) * SECTOR
+    const end = position + length
+    const isInside = position >= LUKS_HEADER_BYTES && end <= (header.payloadPosition || MAX_LUKS_AREA_BYTES)
+    const isTaken = header.slots.some((slot) => position < slot.position + length && slot.position < end)
+    if (isInside && !isTaken && view.getUint32(at + 44) === LUKS_STRIPES) free.push({ index, position })
+  }
+  return free
 }
 
 /** A name from a file, for a message of one line. */
@@ -129,7 +171,7 @@ export function encodeLuksHeader(header: LuksHeader): Uint8Array {
   view.setUint32(164, header.digestIterations)
   text(168, header.uuid)
   for (const [index, position] of newLuksLayout(header.keyBytes).slotPositions.entries()) {
-    const at = 208 + index * 48
+    const at = slotEntryAt(index)
     const slot = header.slots[index]
     view.setUint32(at, slot ? SLOT_ON : SLOT_OFF)
     view.setUint32(at + 4, slot?.iterations ?? 0)

@@ -5,6 +5,7 @@ import { unusable } from '../../host-file.ts'
 import { mergeKey, splitKey } from './anti-forensic.ts'
 import {
   encodeLuksHeader,
+  type KeySlot,
   LUKS_DIGEST_BYTES,
   LUKS_SALT_BYTES,
   LUKS_STRIPES,
@@ -47,10 +48,17 @@ export class Keyring {
    * The key of a volume. Throws `passphrase-wrong`, and `file-unusable` for a header that asks for too much.
    * @param read fills a buffer from a position of the header on
    */
-  keyOf(path: string, header: LuksHeader, read: (position: number, into: Uint8Array) => void): Uint8Array {
-    const name = Buffer.concat([header.digest, header.digestSalt]).toString('hex')
+  keyOf(path: string, header: LuksHeader, read: ReadHeader): Uint8Array {
+    const name = nameOf(header)
     const known = this.#keys.get(name)
     if (known?.length === header.keyBytes) return known
+    const { key } = this.open(path, header, read)
+    this.#keys.set(name, key)
+    return key
+  }
+
+  /** The same with the slot that was opened. */
+  open(path: string, header: LuksHeader, read: ReadHeader): { key: Uint8Array; slot: KeySlot } {
     const { slots, keyBytes, hash, digestIterations } = header
     const once = slots.reduce((sum, { iterations }) => sum + iterations + digestIterations, 0)
     const asked = once * this.#passphrases.length
@@ -64,19 +72,34 @@ export class Keyring {
       const lock = pbkdf2Sync(passphrase, slot.salt, slot.iterations, keyBytes, hash)
       sectorCipher(header.mode, lock).decrypt(material, 0)
       const key = mergeKey(material, LUKS_STRIPES, hash)
-      if (!timingSafeEqual(digestOf(key, header), header.digest)) continue
-      this.#keys.set(name, key)
-      return key
+      if (timingSafeEqual(digestOf(key, header), header.digest)) return { key, slot }
     }
     throw new EngineError('passphrase-wrong', { path })
   }
 
+  /** A volume's key under the first passphrase, as a slot keeps it. */
+  lock(
+    key: Uint8Array,
+    { mode, hash }: Pick<LuksHeader, 'mode' | 'hash'>,
+    iterations = this.#newIterations,
+  ): { salt: Uint8Array; iterations: number; material: Uint8Array } {
+    const salt = randomBytes(LUKS_SALT_BYTES)
+    const material = splitKey(key, LUKS_STRIPES, hash)
+    const lock = pbkdf2Sync(this.#passphrases[0]!, salt, iterations, key.length, hash)
+    sectorCipher(mode, lock).encrypt(material, 0)
+    return { salt, iterations, material }
+  }
+
+  get #newIterations(): number {
+    return this.#options.newIterations ?? iterationsIn(TRY_MS)
+  }
+
   /** Header and keys of a new volume that this passphrase opens. */
   newArea(): { header: LuksHeader; area: Uint8Array } {
-    const iterations = this.#options.newIterations ?? iterationsIn(TRY_MS)
     const { slotPositions, payloadPosition } = newLuksLayout(NEW_KEY_BYTES)
     const key = randomBytes(NEW_KEY_BYTES)
-    const slot = { salt: randomBytes(LUKS_SALT_BYTES), iterations, position: slotPositions[0]! }
+    const { material, ...lock } = this.lock(key, { mode: NEW_MODE, hash: NEW_HASH })
+    const slot = { index: 0, position: slotPositions[0]!, ...lock }
     const header: LuksHeader = {
       mode: NEW_MODE,
       hash: NEW_HASH,
@@ -84,21 +107,24 @@ export class Keyring {
       payloadPosition,
       digest: new Uint8Array(LUKS_DIGEST_BYTES),
       digestSalt: randomBytes(LUKS_SALT_BYTES),
-      digestIterations: Math.ceil(iterations / 8),
+      digestIterations: Math.ceil(lock.iterations / 8),
       uuid: randomUUID(),
       slots: [slot],
     }
     header.digest = digestOf(key, header)
-    const material = splitKey(key, LUKS_STRIPES, NEW_HASH)
-    const lock = pbkdf2Sync(this.#passphrases[0]!, slot.salt, iterations, NEW_KEY_BYTES, NEW_HASH)
-    sectorCipher(NEW_MODE, lock).encrypt(material, 0)
     const area = new Uint8Array(payloadPosition)
     area.set(encodeLuksHeader(header))
     area.set(material, slot.position)
-    this.#keys.set(Buffer.concat([header.digest, header.digestSalt]).toString('hex'), key)
+    this.#keys.set(nameOf(header), key)
     return { header, area }
   }
 }
+
+/** Fills a buffer from a position of a header on. */
+type ReadHeader = (position: number, into: Uint8Array) => void
+
+const nameOf = ({ digest, digestSalt }: LuksHeader): string =>
+  Buffer.concat([digest, digestSalt]).toString('hex')
 
 const digestOf = (key: Uint8Array, { digestSalt, digestIterations, hash }: LuksHeader): Uint8Array =>
   pbkdf2Sync(key, digestSalt, digestIterations, LUKS_DIGEST_BYTES, hash)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Media } from '../../../service/media/media.ts'
+import { SimulatedDisk } from '../../../../test/support/storage/simulated-disk.ts'
 import { HostImageFiles } from '../../image-files.ts'
 import { createDisk } from '../create-disk.ts'
 import type { DiskImage, FormatName } from '../disk-image.ts'
@@ -105,6 +106,59 @@ it('a key that was split comes back whole, and not without one of its stripes', 
 })
 
 describe.each(['luks', 'qcow2'] as const)('an encrypted disk (%s)', (format) => {
+  it('takes another passphrase, as often as one likes, and keeps what it holds', { timeout: 60_000 }, () => {
+    make('disk', format)
+    const bytes = randomBytes(512)
+    written('disk', 9, bytes)
+    for (let round = 0; round < 2; round++) {
+      const image = openDisk(files, at('disk'), { format: 'auto', writable: true, isLocked: true })
+      const [from, to] = [`${round}`, `${round + 1}`].map((word) =>
+        quick(word === '0' ? 'open sesame' : word),
+      )
+      image.details.encryption!.changePassphrase(from!, to!)
+      image.close()
+    }
+    expect(Buffer.compare(contents(open('disk', '2'), 9, 1), bytes)).toBe(0)
+    for (const old of ['open sesame', '1']) expect(() => open('disk', old)).toThrow(/passphrase-wrong/)
+  })
+
+  it(
+    'is opened by the old passphrase or by both wherever the power fails while it is changed',
+    { timeout: 60_000 },
+    () => {
+      const disk = new SimulatedDisk()
+      createDisk(disk, '/disk', format, { sizeBytes: MIB, encryption: quick('open sesame').newArea() })
+      const before = disk.copy()
+      const image = openDisk(disk, '/disk', { format: 'auto', writable: true, isLocked: true })
+      const from = disk.log.length
+      image.details.encryption!.changePassphrase(quick('open sesame'), quick('new'))
+      image.close()
+      const isOpenedBy = (files: SimulatedDisk, word: string): boolean => {
+        try {
+          openDisk(files, '/disk', { format: 'auto', writable: false, keyring: quick(word) }).close()
+          return true
+        } catch {
+          return false
+        }
+      }
+      for (const [index, operation] of disk.log.slice(from).entries()) {
+        before.apply(operation)
+        const opened = ['open sesame', 'new'].map((word) => isOpenedBy(before, word))
+        expect(opened, `after operation ${index}`).toContain(true)
+      }
+      expect(['open sesame', 'new'].map((word) => isOpenedBy(before, word))).toEqual([false, true])
+    },
+  )
+
+  it('keeps its passphrase where the one that is given is wrong', () => {
+    make('disk', format)
+    const image = openDisk(files, at('disk'), { format: 'auto', writable: true, isLocked: true })
+    const { encryption } = image.details
+    expect(() => encryption!.changePassphrase(quick('wrong'), quick('new'))).toThrow(/passphrase-wrong/)
+    image.close()
+    open('disk').close()
+  })
+
   it('holds what was written, and nothing of it lies in the file in clear', () => {
     make('disk', format)
     const secret = Buffer.alloc(3 * 512, 'what nobody may read ')

@@ -1,10 +1,22 @@
+import { randomBytes } from 'node:crypto'
 import { EngineError } from '../../../base/errors.ts'
+import { DiskError } from '../../block-image.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type DiskFormat, type OpenContext, SECTOR_BYTES } from '../disk-image.ts'
 import { readPadded, readUpTo } from '../fields.ts'
 import { FlatImage } from '../raw/raw.ts'
 import { EncryptedFile } from './encrypted-file.ts'
-import { isLuks, LUKS_HEADER_BYTES, type LuksHeader, readLuksHeader } from './header.ts'
+import {
+  encodeFreeSlot,
+  encodeSlot,
+  freeSlots,
+  isLuks,
+  LUKS_HEADER_BYTES,
+  type LuksHeader,
+  readLuksHeader,
+  slotEntryAt,
+} from './header.ts'
+import type { Keyring } from './keyring.ts'
 import { sectorCipher } from './sector-cipher.ts'
 
 /** An encrypted volume in a file of its own: header and keys, then every sector of the disk. LUKS, version 1. */
@@ -58,6 +70,12 @@ export interface Encryption {
   readonly header: LuksHeader
   /** For an image over it, or in its place: the same passphrase opens both. Throws `DiskError`. */
   copy(): LuksArea
+  /**
+   * Another passphrase for the same key: data stay as they are. The first passphrase of `to` takes the place of the one
+   * of `from` that opens it; others stay. A failure in between leaves the old one or both. The image has to be opened again
+   * then. Throws `passphrase-wrong`, `file-unusable`, `DiskError`.
+   */
+  changePassphrase(from: Keyring, to: Keyring): void
 }
 
 export function encryptionOf(
@@ -72,7 +90,31 @@ export function encryptionOf(
       readPadded(file, place.position, area)
       return { header, area }
     },
+    changePassphrase: (from, to) => changePassphrase(file, place.position, header, from, to),
   }
+}
+
+/** @param position of the header in the file */
+function changePassphrase(
+  file: HostFile,
+  position: number,
+  header: LuksHeader,
+  from: Keyring,
+  to: Keyring,
+): void {
+  if (!file.writable) throw new DiskError('readonly', file.path, 'it was opened read-only')
+  const { key, slot } = from.open(file.path, header, (at, into) => readPadded(file, position + at, into))
+  const [free] = freeSlots(readUpTo(file, position, LUKS_HEADER_BYTES), header)
+  if (!free) throw unusable(file.path, 'all of its keys are in use; remove one with cryptsetup luksRemoveKey')
+  const { material, ...lock } = to.lock(key, header)
+  file.writeAt(position + free.position, material)
+  file.sync()
+  file.writeAt(position + slotEntryAt(free.index), encodeSlot({ ...free, ...lock }))
+  file.sync()
+  file.writeAt(position + slotEntryAt(slot.index), encodeFreeSlot())
+  // Whoever finds the old stripes could still open them with the old passphrase.
+  file.writeAt(position + slot.position, randomBytes(material.length))
+  file.sync()
 }
 
 /**

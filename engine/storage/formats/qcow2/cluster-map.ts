@@ -1,6 +1,7 @@
 import { inflateRawSync } from 'node:zlib'
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
+import { unpackZstd } from '../../zstd/zstd.ts'
 import type { CheckReport } from '../disk-image.ts'
 import { readPadded, readUpTo, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
@@ -101,18 +102,10 @@ export class Qcow2Map implements ClusterMap {
       (cluster % this.#entriesPerTable) * 8,
       this.header.clusterBits,
     )
-    try {
-      const plain = inflateRawSync(readUpTo(this.file, position, bytes), {
-        maxOutputLength: into.length,
-      })
-      if (plain.length !== into.length) throw new Error('it is too short')
-      into.set(plain)
-    } catch (error) {
-      if (error instanceof DiskError) throw error
-      throw new DiskError('io', this.file.path, `a compressed cluster at ${position} is damaged`, {
-        cause: error,
-      })
-    }
+    const packed = readUpTo(this.file, position, bytes)
+    const unpacks = this.header.compression === 'zstd' ? unpackZstd : inflate
+    if (unpacks(packed, into) !== into.length)
+      throw new DiskError('io', this.file.path, `a compressed cluster at ${position} is damaged`)
   }
 
   /** What programs that do not know us noted about the contents, such as dirty bitmaps, is not true any more. */
@@ -146,7 +139,9 @@ export class Qcow2Map implements ClusterMap {
         this.#freed.push(cluster)
     } else {
       const position = positionAt(view, at)
-      if (position !== 0) this.#freed.push(position / this.#clusterBytes)
+      // Nothing reads where an entry of zeros points to: one within a cluster comes to light here only, and is left alone.
+      if (position !== 0 && position % this.#clusterBytes === 0)
+        this.#freed.push(position / this.#clusterBytes)
     }
   }
 
@@ -247,5 +242,16 @@ export class Qcow2Map implements ClusterMap {
     )
     if (report.repaired) this.commit()
     return report
+  }
+}
+
+/** @returns bytes that were filled; null for what is damaged, or too long */
+function inflate(packed: Uint8Array, into: Uint8Array): number | null {
+  try {
+    const plain = inflateRawSync(packed, { maxOutputLength: into.length })
+    into.set(plain)
+    return plain.length
+  } catch {
+    return null // whatever zlib has against it
   }
 }

@@ -1,6 +1,6 @@
 import { type HostFile, unusable } from '../../host-file.ts'
 import type { InternalSnapshot } from '../disk-image.ts'
-import { asciiAt, readPart, readU64, readUpTo, viewOf } from '../fields.ts'
+import { asciiAt, readPart, readU64, readUpTo, roundUp, viewOf } from '../fields.ts'
 import { MAX_LUKS_AREA_BYTES } from '../luks/header.ts'
 
 /** The header of a qcow2 file, checked. Source: QEMU, docs/interop/qcow2.txt. */
@@ -19,6 +19,8 @@ export interface Qcow2Header {
   /** Somebody found its tables damaged: to be read only. */
   isCorrupt: boolean
   hasAutoclearFeatures: boolean
+  /** Of its compressed clusters. */
+  compression: (typeof COMPRESSION)[number]
   backingFile: string | null
   backingFormat: string | null
   snapshots: SnapshotEntry[]
@@ -43,12 +45,15 @@ const V3_HEADER_BYTES = 104
 
 const INCOMPATIBLE_DIRTY = 1n
 const INCOMPATIBLE_CORRUPT = 2n
+const INCOMPATIBLE_COMPRESSION = 8n
 const INCOMPATIBLE: [bit: bigint, what: string][] = [
   [4n, 'keeps its data in another file'],
-  [8n, 'is compressed by another method than deflate'],
   [16n, 'has subclusters (extended L2 entries)'],
 ]
 export const BACKING_FORMAT_EXTENSION = 0xe2792aca
+/** Numbers of the ways in which clusters are compressed. */
+const COMPRESSION = ['deflate', 'zstd'] as const
+const COMPRESSION_AT = 104
 /** Full disk encryption header pointer. */
 export const ENCRYPTION_EXTENSION = 0x0537be77
 const METHOD_LUKS = 2
@@ -66,9 +71,12 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
   const clusterBits = view.getUint32(20)
   if (clusterBits < 9 || clusterBits > 21) throw wrong(`clusters of 2^${clusterBits} bytes`)
   const clusterBytes = 2 ** clusterBits
-  const position = (at: number, what: string): number => {
+  const position = (at: number, tableBytes: number, what: string): number => {
     const value = readU64(file, view, at, false, what)
     if (value % clusterBytes !== 0) throw wrong(`${what} at ${value}, which is within a cluster`)
+    // What is written there would make the file as long.
+    if (value + tableBytes > roundUp(file.size, clusterBytes))
+      throw wrong(`${what} behind the end of the file`)
     return value
   }
   const method = view.getUint32(32)
@@ -100,15 +108,22 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
     headerBytes % 8 !== 0
   )
     throw wrong(`a header of ${headerBytes} bytes`)
+  // The field came later, and need not be there; the flag says when it matters.
+  const hasMethod = version === 3 && headerBytes > COMPRESSION_AT && bytes.length > COMPRESSION_AT
+  const compression = COMPRESSION[hasMethod ? bytes[COMPRESSION_AT]! : 0]
+  const isFlagged = (features & INCOMPATIBLE_COMPRESSION) !== 0n
+  if (!compression || isFlagged !== (compression !== 'deflate'))
+    throw unusable(file.path, 'its clusters are compressed in an unknown way; convert it with qemu-img first')
   return {
     version,
     clusterBits,
     sizeBytes,
     l1Entries,
-    l1Position: position(40, 'its L1 table'),
-    refcountTablePosition: position(48, 'its refcount table'),
+    l1Position: position(40, l1Entries * 8, 'its L1 table'),
+    refcountTablePosition: position(48, refcountTableClusters * clusterBytes, 'its refcount table'),
     refcountTableClusters,
     refcountOrder,
+    compression,
     isDirty: (features & INCOMPATIBLE_DIRTY) !== 0n,
     isCorrupt: (features & INCOMPATIBLE_CORRUPT) !== 0n,
     hasAutoclearFeatures: version === 3 && view.getBigUint64(88) !== 0n,

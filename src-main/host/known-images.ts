@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto'
+import { realpathSync } from 'node:fs'
+import { basename, isAbsolute, join } from 'node:path'
+import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import { type MachineConfig, withFiles } from '../../engine/protocol/machine-config.ts'
+import { describeError } from '../../engine/protocol/rpc.ts'
+import type { ShelfImage } from '../../engine/protocol/shelf.ts'
+import type { VmRecord } from '../../engine/protocol/vm.ts'
+import type { Media, MediaInfo } from '../../engine/service/media/media.ts'
+import { treeOf } from '../../engine/service/snapshots/tree.ts'
+
+/** An image of the library, of a machine or of the user's. */
+export interface KnownImage {
+  readonly id: string
+  readonly path: string
+  readonly kind: ImageChoice['kind']
+  /** It lies in the media folder, or was picked. */
+  readonly isLoose: boolean
+  /** Files outside of its folder that it may build on, as its machine has them. */
+  allowed: readonly string[]
+  info: MediaInfo | null
+  /** Why there is no `info`. */
+  problem: string | null
+  /** Names of the machines that have it in a drive, or whose disks build on it, by their ids. */
+  readonly users: Map<string, string>
+  /** A snapshot goes back to it as it is. */
+  isFrozen: boolean
+}
+
+/** All images that are known, with what builds on what; made for one question and thrown away. */
+export class KnownImages {
+  /** By their places without symbolic links: a chain names its files so. */
+  readonly #byPath = new Map<string, KnownImage>()
+
+  /** Images that the user put on the shelf. */
+  addLoose(id: string, path: string, kind: ImageChoice['kind']): void {
+    this.#byPath.set(realPath(path), newImage(id, path, kind, true))
+  }
+
+  /** The drives of a machine, as it is and as its snapshots have them. @param folder where it lies */
+  addMachine(id: string, record: VmRecord, folder: string): void {
+    const absolute = (machine: MachineConfig): MachineConfig =>
+      withFiles(machine, (path) => (isAbsolute(path) ? path : join(folder, path)))
+    this.#addDrives(id, record.name, absolute(record.machine), false)
+    for (const { machine } of treeOf(record).snapshots)
+      this.#addDrives(id, record.name, absolute(machine), true)
+  }
+
+  #addDrives(id: string, name: string, { drives }: MachineConfig, isSnapshot: boolean): void {
+    for (const { kind, path, overlay, allowed = [] } of drives)
+      for (const file of [path, overlay]) {
+        if (file === null || file === undefined) continue
+        const image = this.#named(file, kind)
+        image.users.set(id, name)
+        image.allowed = [
+          ...new Set([...image.allowed, ...allowed, ...(file === overlay && path ? [path] : [])]),
+        ]
+        // Media that a machine only has in a drive belong to nobody's snapshot.
+        if (isSnapshot && kind === 'disk') image.isFrozen = true
+      }
+  }
+
+  #named(path: string, kind: ImageChoice['kind']): KnownImage {
+    const known = this.#byPath.get(realPath(path))
+    if (known) return known
+    const image = newImage(
+      `file:${createHash('sha256').update(path).digest('hex').slice(0, 24)}`,
+      path,
+      kind,
+      false,
+    )
+    this.#byPath.set(realPath(path), image)
+    return image
+  }
+
+  /** Looks into all of them. What one builds on is used by whom it is used, too. */
+  look(media: Media): void {
+    for (const image of this.all) {
+      try {
+        image.info = media.info(image.path, { allowed: image.allowed })
+      } catch (error) {
+        const { code, details } = describeError(error)
+        if (code !== 'file-unusable') throw error
+        image.problem = String(details['reason'])
+        continue
+      }
+      for (let below = image.info.backing; below; below = below.backing) {
+        const lower = this.#named(below.path, 'disk')
+        lower.info ??= below
+        lower.problem = null
+        for (const [id, name] of image.users) lower.users.set(id, name)
+      }
+    }
+  }
+
+  get all(): KnownImage[] {
+    return [...this.#byPath.values()]
+  }
+
+  find(id: string): KnownImage | undefined {
+    return this.all.find((image) => image.id === id)
+  }
+
+  /** Those right over an image. */
+  over({ path }: KnownImage): KnownImage[] {
+    const place = realPath(path)
+    return this.all.filter(({ info }) => info?.backing && realPath(info.backing.path) === place)
+  }
+
+  shown(image: KnownImage): ShelfImage {
+    const { id, path, kind, info, problem, users, isLoose } = image
+    return {
+      id,
+      name: basename(path),
+      kind,
+      details: info && {
+        format: info.format,
+        variant: info.variant,
+        sizeBytes: info.sizeBytes,
+        storedBytes: info.storedBytes,
+        isEncrypted: info.encryption !== null,
+        snapshots: info.snapshots.map(({ name }) => name),
+      },
+      problem: info ? null : problem,
+      below: (info?.backing && this.#byPath.get(realPath(info.backing.path))?.id) ?? null,
+      users: [...users].map(([user, name]) => ({ id: user, name })),
+      fixed: this.over(image).length > 0 ? 'below' : image.isFrozen ? 'snapshot' : null,
+      isLoose,
+    }
+  }
+}
+
+/** What is not there keeps its name. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
+
+const newImage = (id: string, path: string, kind: ImageChoice['kind'], isLoose: boolean): KnownImage => ({
+  id,
+  path,
+  kind,
+  isLoose,
+  allowed: [],
+  info: null,
+  problem: null,
+  users: new Map(),
+  isFrozen: false,
+})
