@@ -108,6 +108,15 @@ describe('machine loop', () => {
     expect(host.sleeps.at(-1)).toBeCloseTo(100_000_000, -2)
   })
 
+  it('looks at the picture soon after a key, and goes on at its pace', () => {
+    const { host, loop } = powerOn(Array(4).fill(idle(Infinity)), [
+      [{ kind: 'open-view', view: 1 }],
+      [{ kind: 'key', code: 'KeyA', pressed: true }],
+    ])
+    loop.run()
+    expect(host.sleeps.map((ns) => Math.round(ns / 1e5) / 10)).toEqual([16.7, 3, 13.7, 16.7])
+  })
+
   it('sends the whole picture first, then what changed, at most two ahead of the watcher', () => {
     const at = (x: number) => ({ x, y: 0, width: 4, height: 4 })
     const { machine, host, loop } = powerOn(Array(6).fill(idle(Infinity)), [
