@@ -317,10 +317,14 @@ async function measureFrames(count, scaling) {
   }
 }
 
-/** 200 machines: until they are listed, and how the list scrolls. */
+/** 200 machines, and 1000: until they are listed, how the list scrolls, how it is searched. */
 async function library() {
-  const place = home('library')
-  for (let number = 0; number < 200; number++) {
+  return { ...(await measureLibrary(200)), ...(await measureLibrary(1000)) }
+}
+
+async function measureLibrary(count) {
+  const place = home(`library-${count}`)
+  for (let number = 0; number < count; number++) {
     const machine = join(place, 'machines', `machine-${number}`)
     mkdirSync(machine, { recursive: true })
     const drives = [{ kind: 'floppy', path: null }]
@@ -335,36 +339,54 @@ async function library() {
   }
   return withBrowser(async (browser) => {
     const times = []
-    let scrolled
+    let moved
     for (let turn = 0; turn <= 3; turn++) {
       const page = await browser.newPage({ viewport: WINDOW })
       const host = serve(place)
       await page.goto(await host.address)
-      await page.locator('[data-machine=machine-199]').waitFor({ state: 'attached' })
+      await page.locator('[data-machine]').nth(5).waitFor()
       if (turn > 0) times.push(performance.now() - host.startedAt)
-      if (turn === 3)
-        scrolled = await page.evaluate(async () => {
-          const list = document.querySelector('[role=tree]')
-          const gaps = []
-          let last = performance.now()
-          for (let frame = 0; frame < 240; frame++) {
-            list.scrollTop += 40 * (frame < 120 ? 1 : -1)
-            await new Promise(requestAnimationFrame)
-            gaps.push(performance.now() - last)
-            last = performance.now()
-          }
-          gaps.sort((a, b) => a - b)
-          return { median: gaps[120], p95: gaps[228], worst: gaps[239] }
-        })
+      if (turn === 3) moved = await page.evaluate(moveThroughList, count)
       await page.close()
       await host.stop()
     }
-    const { median: usual, p95, worst } = scrolled
+    const { median: usual, p95, worst, drawn, sought, cleared } = moved
     return {
-      'start to 200 machines listed': ms(times),
-      'a frame while scrolling': `median ${usual.toFixed(1)}, 95 % ${p95.toFixed(1)}, worst ${worst.toFixed(1)} ms`,
+      [`start to ${count} machines listed`]: ms(times),
+      [`a frame while ${count} scroll`]: `median ${usual.toFixed(1)}, 95 % ${p95.toFixed(1)}, worst ${worst.toFixed(1)} ms`,
+      [`rows drawn of ${count}`]: drawn,
+      [`one of ${count} found, and all again`]: `${sought.toFixed(0)} ms, ${cleared.toFixed(0)} ms`,
     }
   })
+}
+
+/** In the page: scrolls from end to end and back, and searches. */
+async function moveThroughList(count) {
+  const list = document.querySelector('[role=tree]')
+  const frame = () => new Promise(requestAnimationFrame)
+  const gaps = []
+  const step = (list.scrollHeight - list.clientHeight) / 120
+  let last = performance.now()
+  for (let number = 0; number < 240; number++) {
+    list.scrollTop += step * (number < 120 ? 1 : -1)
+    await frame()
+    gaps.push(performance.now() - last)
+    last = performance.now()
+  }
+  gaps.sort((a, b) => a - b)
+  const drawn = document.querySelectorAll('[data-machine]').length
+  const field = document.querySelector('input[type=search]')
+  const seek = async (text, isDone) => {
+    const startedAt = performance.now()
+    field.value = text
+    field.dispatchEvent(new Event('input', { bubbles: true }))
+    while (!isDone()) await frame()
+    return performance.now() - startedAt
+  }
+  const rows = () => document.querySelectorAll('[data-machine]')
+  const sought = await seek(`machine ${count - 1}`, () => rows().length === 1)
+  const cleared = await seek('', () => rows().length > 5)
+  return { median: gaps[120], p95: gaps[228], worst: gaps[239], drawn, sought, cleared }
 }
 
 /** A log of a month: from the click on its tab to its last line. */
