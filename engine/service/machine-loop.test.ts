@@ -66,6 +66,10 @@ class ScriptedHost implements LoopHost {
 
   rest(): void {}
 
+  memoryBytes(): number {
+    return 50_000_000
+  }
+
   post(message: FromMachine): void {
     this.sent.push(message)
   }

@@ -31,6 +31,8 @@ export interface LoopHost {
   sleep(ns: number): void
   receive(): ToMachine | undefined
   post(message: FromMachine, transfer?: ArrayBuffer[]): void
+  /** Memory of the host that this process holds, in bytes. */
+  memoryBytes(): number
   /** The guest rests: what its work has left behind can be tidied up, which takes some hundredths of a second. */
   rest(): void
 }
@@ -343,6 +345,7 @@ export class MachineLoop {
       busy: Math.min(1, Math.max(0, 1 - (this.#sleptNs - last.sleptNs) / spanNs)),
       framesPerSecond: perSecond(this.#frames - last.frames),
       drives: this.machine.drives(),
+      memoryBytes: this.host.memoryBytes(),
     }
   }
 }

@@ -114,6 +114,47 @@ function kindOf(pid) {
   return /--utility-sub-type=(\w+)/.exec(command)?.[1] ?? /--type=([\w-]+)/.exec(command)?.[1] ?? 'browser'
 }
 
+/**
+ * A browser that nobody looks into while it is measured: whoever is connected is told of every piece of every stream and
+ * every message of a socket, which costs as much again. `connect` gives its page until `leave`.
+ */
+async function withQuietBrowser(work) {
+  const profile = mkdtempSync(join(folder, 'profile-'))
+  const size = `--window-size=${WINDOW.width},${WINDOW.height}`
+  const flags = [
+    '--headless',
+    '--no-first-run',
+    '--remote-debugging-port=0',
+    `--user-data-dir=${profile}`,
+    size,
+  ]
+  const child = spawn(CHROMIUM, [...FLAGS, ...flags, 'about:blank'], { stdio: 'ignore' })
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const port = await until(() => readFileSync(join(profile, 'DevToolsActivePort'), 'utf8').split('\n')[0])
+  let browser
+  const connect = async () => {
+    browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`)
+    return browser.contexts()[0].pages()[0]
+  }
+  try {
+    return await work({ connect, leave: () => browser.close(), pid: child.pid })
+  } finally {
+    child.kill('SIGTERM')
+    await ended
+  }
+}
+
+async function until(look) {
+  for (let turn = 0; turn < 200; turn++) {
+    try {
+      return look()
+    } catch {
+      await delay(50)
+    }
+  }
+  throw new Error('the browser does not listen')
+}
+
 async function withBrowser(work) {
   const server = await chromium.launchServer({ executablePath: CHROMIUM, args: FLAGS })
   const browser = await chromium.connect(server.wsEndpoint())
@@ -214,7 +255,10 @@ const run = (library, args) =>
 
 /** Opens a page on a machine and starts it. */
 async function show(browser, address, id) {
-  const page = await browser.newPage({ viewport: WINDOW })
+  return showOn(await browser.newPage({ viewport: WINDOW }), address, id)
+}
+
+async function showOn(page, address, id) {
   await page.goto(address)
   await page.locator(`[data-machine=${id}]`).click()
   await page.getByTestId('start').click()
@@ -222,36 +266,33 @@ async function show(browser, address, id) {
   return page
 }
 
-/** Times from a key to its echo in the picture, in ms. */
-const echoes = (page, count) =>
-  page.evaluate(async (times) => {
-    const screen = document.querySelector('[data-testid=screen]')
-    const probe = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true })
-    const corner = () => {
-      probe.drawImage(screen, 4, 4, 1, 1, 0, 0, 1, 1)
-      return probe.getImageData(0, 0, 1, 1).data.join()
-    }
-    const key = (type) =>
-      window.dispatchEvent(
-        new KeyboardEvent(type, { code: 'KeyA', key: 'a', bubbles: true, cancelable: true }),
-      )
-    screen.focus()
-    screen.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', code: 'Enter', bubbles: true }))
-    const found = []
-    for (let turn = 0; turn < times; turn++) {
-      await new Promise((resolve) => setTimeout(resolve, 150 + Math.random() * 100))
-      const before = corner()
-      const startedAt = performance.now()
-      key('keydown')
-      await new Promise((resolve) => {
-        const look = () => (corner() === before ? requestAnimationFrame(look) : resolve())
-        look()
-      })
-      found.push(performance.now() - startedAt)
-      key('keyup')
-    }
-    return found
-  }, count)
+/** In the page: times from a key to its echo in the picture, in ms. */
+async function echoes(times) {
+  const screen = document.querySelector('[data-testid=screen]')
+  const probe = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true })
+  const corner = () => {
+    probe.drawImage(screen, 4, 4, 1, 1, 0, 0, 1, 1)
+    return probe.getImageData(0, 0, 1, 1).data.join()
+  }
+  const key = (type) =>
+    window.dispatchEvent(new KeyboardEvent(type, { code: 'KeyA', key: 'a', bubbles: true, cancelable: true }))
+  screen.focus()
+  screen.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', code: 'Enter', bubbles: true }))
+  const found = []
+  for (let turn = 0; turn < times; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 150 + Math.random() * 100))
+    const before = corner()
+    const startedAt = performance.now()
+    key('keydown')
+    await new Promise((resolve) => {
+      const look = () => (corner() === before ? requestAnimationFrame(look) : resolve())
+      look()
+    })
+    found.push(performance.now() - startedAt)
+    key('keyup')
+  }
+  return found
+}
 
 /** Frames that a page was shown in a while, as the machine counts them. */
 async function framesPerSecond(page) {
@@ -260,21 +301,70 @@ async function framesPerSecond(page) {
 }
 
 async function frames() {
-  return measureFrames(1, 'fit')
+  return measureOne('fit')
 }
 
 /** Without a browser that scales every picture. */
 async function unscaled() {
-  return measureFrames(1, 'original')
+  return measureOne('original')
+}
+
+/** One window, with nobody connected to its browser while it is measured. */
+async function measureOne(scaling) {
+  const library = home(`frame-${scaling}`)
+  const host = serve(library)
+  const login = await host.address
+  await desktops(library, 1, scaling)
+  try {
+    return await withQuietBrowser(async ({ connect, leave, pid }) => {
+      await showOn(await connect(), login, 'desktop-1')
+      await leave()
+      await delay(5000)
+      const pids = [...family(host.pid), ...family(pid)]
+      const before = new Map(pids.map((one) => [one, secondsOf([one])]))
+      const startedAt = performance.now()
+      await delay(SPAN_S * 1000)
+      const seconds = (performance.now() - startedAt) / 1000
+      const spent = pids.map((one) => [kindOf(one), secondsOf([one]) - before.get(one)])
+      const page = await connect()
+      const rate = await framesPerSecond(page)
+      // The page notes its own times while nobody is connected.
+      await page.evaluate(`(${echoes})(20).then((found) => { window.echoTimes = found }); null`)
+      await leave()
+      await delay(8000)
+      const echo = await (await connect()).evaluate('window.echoTimes')
+      return {
+        'frames a second': rate,
+        ...shares(spent, seconds * rate),
+        'CPU in all': `${((spent.reduce((sum, [, one]) => sum + one, 0) / seconds) * 100).toFixed(0)} % of a core`,
+        'key to echo': ms(echo),
+      }
+    })
+  } finally {
+    await host.stop()
+  }
+}
+
+/** What a frame costs, by the kinds of processes. @param spent their seconds */
+function shares(spent, frameCount) {
+  const each = (seconds) => ((seconds / frameCount) * 1000).toFixed(2)
+  return {
+    'CPU a frame, all processes': `${each(spent.reduce((sum, [, one]) => sum + one, 0))} ms`,
+    'of that': spent
+      .filter(([, one]) => one > 0.05)
+      .map(([kind, one]) => `${kind} ${each(one)}`)
+      .join(', '),
+  }
 }
 
 /** Three windows on three machines, all of which move. */
 async function windows() {
-  return measureFrames(3, 'fit')
+  return measureFrames(3)
 }
 
-async function measureFrames(count, scaling) {
-  const library = home(`frames-${count}-${scaling}`)
+async function measureFrames(count) {
+  const scaling = 'fit'
+  const library = home(`frames-${count}`)
   const host = serve(library)
   const login = await host.address
   await desktops(library, count, scaling)
@@ -299,15 +389,11 @@ async function measureFrames(count, scaling) {
       const spent = pids.map((pid) => [kindOf(pid), secondsOf([pid]) - before.get(pid)])
       const cpu = spent.reduce((sum, [, one]) => sum + one, 0)
       const rate = rates.reduce((sum, one) => sum + one, 0) / rates.length
-      const echo = await echoes(pages.at(-1), 20)
+      const echo = await pages.at(-1).evaluate(echoes, 20)
       return {
         windows: count,
         'frames a second and window': rate.toFixed(1),
-        'CPU a frame, all processes': `${((cpu / seconds / rate / count) * 1000).toFixed(2)} ms`,
-        'of that': spent
-          .filter(([, one]) => one > 0.05)
-          .map(([kind, one]) => `${kind} ${((one / seconds / rate / count) * 1000).toFixed(2)}`)
-          .join(', '),
+        ...shares(spent, seconds * rate * count),
         'CPU in all': `${((cpu / seconds) * 100).toFixed(0)} % of a core`,
         'key to echo': ms(echo),
       }
