@@ -5,11 +5,15 @@ import type { FromDisplayWorker, ToDisplayWorker } from './worker-messages.ts'
 /** Draws the frames of one view, off the page's thread. */
 const post = (message: FromDisplayWorker): void => (self as unknown as Worker).postMessage(message)
 
+/** Frames that are drawn before it is said; one less than may be on the way, so that none waits for that. */
+const FRAMES_A_WORD = 2
+
 /** Draws what came since the last animation frame, and only then gives credit for more. */
 class Painter {
   #queue: ArrayBuffer[] = []
   #context: OffscreenCanvasRenderingContext2D
   #aspectRatio = 0
+  #acknowledged = 0
   /** Where runs become pixels. */
   #room = new Uint32Array(0)
 
@@ -44,7 +48,10 @@ class Painter {
       for (const rect of frame.rects) this.#put(rect, width * height)
       drawn = frame.sequence
     }
-    if (drawn) this.acknowledge(drawn)
+    // Every word goes through four processes.
+    if (drawn - this.#acknowledged < FRAMES_A_WORD) return
+    this.#acknowledged = drawn
+    this.acknowledge(drawn)
   }
 
   /** @param most pixels of the whole picture */

@@ -37,6 +37,22 @@ describe('what of a line has changed since it was shown', () => {
     expect(shown.takeChange(64, bytes)).toEqual({ start: bytes - 1, end: bytes })
   })
 
+  it.each([1, 3, 4, 5, 321, 1024])('gives %i pixels of 32 bits in the order of a picture', (count) => {
+    const { vram, shown } = setUp()
+    const at = 8204
+    const words = new Uint32Array(vram.buffer, vram.byteOffset + at, count)
+    for (let x = 0; x < count; x++) words[x] = 0x7f102030 + x
+    for (const start of [0, 1]) {
+      const out = new Uint32Array(count + 3)
+      shown.readPixels(at, out.subarray(start, start + count))
+      const expected = Array.from({ length: count }, (_, x) => {
+        const rgb = 0x102030 + x
+        return (0xff000000 | ((rgb & 0xff) << 16) | (rgb & 0xff00) | (rgb >> 16)) >>> 0
+      })
+      expect([...out]).toEqual([...Array(start).fill(0), ...expected, ...Array(3 - start).fill(0)])
+    }
+  })
+
   it('is nothing once all of the line has been taken', () => {
     const { vram, shown } = setUp()
     vram.fill(7, 100, 200)

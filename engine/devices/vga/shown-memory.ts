@@ -1,4 +1,4 @@
-import { SHOWN_BASE, VRAM_BASE } from '../../memory/layout.ts'
+import { LINE_BASE, LINE_BYTES, SHOWN_BASE, VRAM_BASE } from '../../memory/layout.ts'
 import {
   I32,
   V128,
@@ -11,8 +11,10 @@ import {
   ne,
   or,
   shl,
+  shuffle,
   sub,
   vector,
+  zeroVector,
 } from '../../wasm/expression.ts'
 import { FunctionBuilder } from '../../wasm/function-builder.ts'
 import { writeModule } from '../../wasm/module-writer.ts'
@@ -23,6 +25,7 @@ export interface Change {
   end: number
 }
 
+type Move = (to: number, from: number, bytes: number) => void
 type Compare = (at: number, shown: number, bytes: number) => number
 
 /**
@@ -31,21 +34,29 @@ type Compare = (at: number, shown: number, bytes: number) => number
  */
 export class ShownMemory {
   readonly #compare: Compare
-  readonly #copy: (to: number, from: number, bytes: number) => void
+  readonly #copy: Move
+  readonly #swap: Move
+  /** Room for a line, and what the last one took of it. */
+  readonly #line: Uint32Array
+  #part: Uint32Array
 
   constructor(memory: WebAssembly.Memory) {
     const wasm = writeModule({
       imports: [],
-      functions: [compare(), copy()],
+      functions: [compare(), copy(), swap()],
       exports: new Map([
         ['compare', 0],
         ['copy', 1],
+        ['swap', 2],
       ]),
       memoryPages: [1, 65536],
     })
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory } })
     this.#compare = exports['compare'] as Compare
-    this.#copy = exports['copy'] as ShownMemory['take']
+    this.#copy = exports['copy'] as Move
+    this.#swap = exports['swap'] as Move
+    this.#line = new Uint32Array(memory.buffer, LINE_BASE, LINE_BYTES >> 2)
+    this.#part = this.#line.subarray(0, 1)
   }
 
   /**
@@ -58,6 +69,19 @@ export class ShownMemory {
     return found === 0 ? null : { start: found & 0xffff, end: found >>> 16 }
   }
 
+  /**
+   * Pixels of 32 bits as the picture has them.
+   * @param at offset in video memory, of as many pixels as go into `out`, at most 8192
+   */
+  readPixels(at: number, out: Uint32Array): void {
+    // Words of shared memory are copied one by one, eight bytes each only where both sides are aligned alike.
+    const first = (out.byteOffset >> 2) & 1
+    this.#swap(LINE_BASE + 4 * first, VRAM_BASE + at, 4 * out.length)
+    if (this.#part.length !== out.length || this.#part.byteOffset !== LINE_BASE + 4 * first)
+      this.#part = this.#line.subarray(first, first + out.length)
+    out.set(this.#part)
+  }
+
   /** All of a line is shown. */
   take(at: number, bytes: number): void {
     this.#copy(SHOWN_BASE + at, VRAM_BASE + at, bytes)
@@ -67,6 +91,24 @@ export class ShownMemory {
 const BLOCK = 16
 const ANY_TRUE = 83
 const XOR = 81
+const NOT = 77
+/** Red and blue change places, and what is no colour is opaque: from the second vector, all of whose bits are set. */
+const RGBA_LANES = [2, 1, 0, 16, 6, 5, 4, 16, 10, 9, 8, 16, 14, 13, 12, 16]
+
+/** Blue, green and red in the low bytes become red, green, blue and opaque; a block of four pixels may be too many. */
+function swap(): FunctionBuilder {
+  const [TO, FROM, BYTES, AT, ONES] = [0, 1, 2, 3, 4]
+  const fn = new FunctionBuilder(3, [I32, I32, I32, I32, V128], null)
+  const at = local(AT)
+  fn.set(ONES, vector(NOT, V128, [zeroVector]))
+  const loop = fn.loop()
+  const pixels = load(add(local(FROM), at), BLOCK)
+  fn.store(add(local(TO), at), shuffle(pixels, local(ONES, V128), RGBA_LANES), BLOCK)
+  fn.set(AT, add(at, i32(BLOCK)))
+  fn.branchIf(loop, ltU(at, local(BYTES)))
+  fn.end()
+  return fn
+}
 
 function copy(): FunctionBuilder {
   const fn = new FunctionBuilder(3, [I32, I32, I32], null)

@@ -88,7 +88,7 @@ export class VbePainter {
       case 24:
         return this.#draw24(out, at + left * 3)
       case 32:
-        return this.#draw32(out, (at >> 2) + left)
+        return this.shown.readPixels(at + 4 * left, out)
     }
   }
 
@@ -134,13 +134,5 @@ export class VbePainter {
     const bytes = this.#bytes
     for (let x = 0, at = from; x < out.length; x++, at += 3)
       out[x] = OPAQUE | (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
-  }
-
-  #draw32(out: Uint32Array, from: number): void {
-    const words = this.#words
-    for (let x = 0; x < out.length; x++) {
-      const rgb = words[from + x]!
-      out[x] = OPAQUE | ((rgb & 0xff) << 16) | (rgb & 0xff00) | ((rgb >> 16) & 0xff)
-    }
   }
 }
