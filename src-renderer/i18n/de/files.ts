@@ -6,7 +6,7 @@ export const files = {
     'Darauf ist kein Dateisystem, das gelesen werden kann (FAT, ISO 9660 und ext2 bis ext4 können es).',
   'files.problem': 'Es lässt sich nicht hineinsehen: {reason}',
   'files.notShown': 'Die Dateien werden nicht gezeigt',
-  'files.top': 'Alles',
+  'files.top': 'Hauptverzeichnis',
   'files.path': 'Ordner',
   'files.empty': 'Dieser Ordner ist leer.',
   'files.name': 'Name',

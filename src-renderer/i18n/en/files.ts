@@ -6,7 +6,7 @@ export const files = {
   'files.unreadable': 'No file system that can be read is on it (FAT, ISO 9660 and ext2 to ext4 can be).',
   'files.problem': 'It cannot be looked into: {reason}',
   'files.notShown': 'The files are not shown',
-  'files.top': 'All of it',
+  'files.top': 'Root folder',
   'files.path': 'Folder',
   'files.empty': 'This folder is empty.',
   'files.name': 'Name',
