@@ -93,6 +93,18 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await front.screenshot('captured')
     await page.keyboard.press('ControlRight')
     await page.getByTestId('capture').getByText('yours').waitFor()
+    // Another host key, which is remembered.
+    await page.getByRole('menuitem', { name: 'Input' }).click()
+    await page.getByRole('menuitem', { name: 'Host key' }).click()
+    await page.getByRole('menuitemradio', { name: 'Scroll Lock' }).click()
+    await page.getByTestId('screen').click()
+    await page.getByTestId('capture').getByText('Scroll Lock releases').waitFor()
+    await page.keyboard.press('ControlRight')
+    await page.keyboard.press('ScrollLock')
+    await page.getByTestId('capture').getByText('yours').waitFor()
+    expect(await page.evaluate("JSON.parse(localStorage.getItem('vitrine-input')).hostKey")).toBe(
+      'ScrollLock',
+    )
     await seeText(/I read: hello 42/)
     await page.getByRole('tab', { name: 'Serial console' }).click()
     await page.getByTestId('serial').getByText('diagnostic:').first().waitFor()
