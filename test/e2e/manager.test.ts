@@ -260,7 +260,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await page.getByRole('searchbox', { name: 'Search machines' }).fill('shooter off')
     await page.locator('[data-machine=vitrine-diagnostics]').waitFor({ state: 'detached' })
     await page.getByRole('searchbox', { name: 'Search machines' }).fill('')
-    await page.locator('[data-machine=vitrine-diagnostics]').click({ modifiers: ['Control'] })
+    await page.locator('[data-machine=vitrine-diagnostics]').click({ modifiers: ['Shift'] })
     const bulk = page.getByRole('toolbar', { name: '2 machines selected' })
     await bulk.getByRole('button', { name: 'Start' }).click()
     for (const id of ['second', 'vitrine-diagnostics'])
