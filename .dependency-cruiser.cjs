@@ -21,6 +21,7 @@ const ENGINE = {
     'base',
     'memory',
     'bus',
+    'wasm',
     'storage/block-image.ts',
     'storage/cd-image.ts',
     'storage/floppy-image.ts',

@@ -27,7 +27,12 @@ export const VRAM_BASE = ROM_BASE + ROM_BYTES
 export const VRAM_BYTES = 16 * MIB
 /** The VGA's text window, a rearranged copy behind video memory: see engine/devices/vga/video-memory.ts. */
 export const TEXT_WINDOW_BYTES = 64 * KIB
+/** What of video memory was last shown, at the same offsets: see engine/devices/vga/shown-memory.ts. */
+export const SHOWN_BASE = VRAM_BASE + VRAM_BYTES + TEXT_WINDOW_BYTES
+/** One line of a picture on its way out. */
+export const LINE_BASE = SHOWN_BASE + VRAM_BYTES
+export const LINE_BYTES = 64 * KIB
 /** Guest RAM, from guest-physical address 0 on. */
-export const RAM_BASE = VRAM_BASE + VRAM_BYTES + TEXT_WINDOW_BYTES
+export const RAM_BASE = LINE_BASE + LINE_BYTES
 /** Below the PCI hole, which starts at 3 GiB. */
 export const MAX_RAM_BYTES = 3 * 1024 * MIB

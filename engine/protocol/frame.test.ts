@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { frameBytes, mergeRects, readFrame, writeFrame, type FrameRect } from './frame.ts'
+import {
+  frameBytes,
+  mergeRects,
+  messageBytes,
+  pixelsOf,
+  readFrame,
+  writeFrame,
+  type FrameRect,
+} from './frame.ts'
 
 const picture = (width: number, height: number) =>
   Uint8Array.from({ length: width * height * 4 }, (_, at) => at & 0xff)
@@ -18,9 +26,21 @@ describe('frame messages', () => {
     expect(frame.aspectRatio).toBeCloseTo(4 / 3)
     expect(frame.rects).toMatchObject(rects)
     const pixel = (x: number, y: number) => ((y * 8 + x) * 4) & 0xff
-    expect(frame.rects[0]!.pixels[0]).toBe(pixel(2, 1))
-    expect(frame.rects[0]!.pixels[12]).toBe(pixel(2, 2))
-    expect(frame.rects[1]!.pixels[0]).toBe(pixel(7, 3))
+    const redsOf = (rect: (typeof frame.rects)[number]) =>
+      [...pixelsOf(rect, new Uint32Array(0))!].map((rgba) => rgba & 0xff)
+    expect(redsOf(frame.rects[0]!)).toEqual(
+      [2, 3, 4].flatMap((x) => pixel(x, 1)).concat([2, 3, 4].map((x) => pixel(x, 2))),
+    )
+    expect(redsOf(frame.rects[1]!)).toEqual([pixel(7, 3)])
+  })
+
+  it('are short where the picture is of one colour', () => {
+    const rects = [{ x: 0, y: 0, width: 8, height: 4 }]
+    const out = new ArrayBuffer(frameBytes(rects))
+    writeFrame(out, header(rects), new Uint8Array(8 * 4 * 4).fill(0x55))
+    expect(messageBytes(out)).toBeLessThan(64)
+    const [rect] = readFrame(out)!.rects
+    expect([...pixelsOf(rect!, new Uint32Array(32))!]).toEqual(Array(32).fill(0x55555555))
   })
 
   it('are refused when damaged', () => {
@@ -38,6 +58,8 @@ describe('frame messages', () => {
     expect(readFrame(damage(12, 65))).toBeNull()
     expect(readFrame(damage(24, 1))).toBeNull() // a rectangle that leaves the picture
     expect(readFrame(damage(8, 0))).toBeNull() // no width
+    expect(readFrame(damage(32, 129))).toBeNull() // pixels that are no words
+    expect(readFrame(damage(33, 1))).toBeNull() // more of them than there are
   })
 })
 

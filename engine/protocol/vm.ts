@@ -182,6 +182,8 @@ export const VmStats = v.object({
   accesses: counters,
   cpu: counters,
   drives: v.array(DriveStatus),
+  /** Memory of the host that its process holds. */
+  memoryBytes: count,
   capPercent: count,
   /** Guest time per host time, as it was asked for. */
   timeScale: count,

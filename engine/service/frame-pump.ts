@@ -1,8 +1,8 @@
 import type { Frame } from '../devices/display.ts'
 import { frameBytes, mergeRects, writeFrame, type FrameRect } from '../protocol/frame.ts'
 
-/** Frames that may be on the way to one receiver: one being drawn, one that waits. */
-const CREDIT = 2
+/** Frames that may be on the way to one receiver: one that waits, and two that it draws before it says so. */
+const CREDIT = 3
 const POOLED_BUFFERS = 6
 
 /** Reuses frame buffers: a fresh allocation of a whole picture costs more than copying it. */

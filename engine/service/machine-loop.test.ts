@@ -66,6 +66,10 @@ class ScriptedHost implements LoopHost {
 
   rest(): void {}
 
+  memoryBytes(): number {
+    return 50_000_000
+  }
+
   post(message: FromMachine): void {
     this.sent.push(message)
   }
@@ -108,7 +112,16 @@ describe('machine loop', () => {
     expect(host.sleeps.at(-1)).toBeCloseTo(100_000_000, -2)
   })
 
-  it('sends the whole picture first, then what changed, at most two ahead of the watcher', () => {
+  it('looks at the picture soon after a key, and goes on at its pace', () => {
+    const { host, loop } = powerOn(Array(4).fill(idle(Infinity)), [
+      [{ kind: 'open-view', view: 1 }],
+      [{ kind: 'key', code: 'KeyA', pressed: true }],
+    ])
+    loop.run()
+    expect(host.sleeps.map((ns) => Math.round(ns / 1e5) / 10)).toEqual([16.7, 3, 13.7, 16.7])
+  })
+
+  it('sends the whole picture first, then what changed, at most three ahead of the watcher', () => {
     const at = (x: number) => ({ x, y: 0, width: 4, height: 4 })
     const { machine, host, loop } = powerOn(Array(6).fill(idle(Infinity)), [
       [{ kind: 'open-view', view: 1 }],
@@ -125,10 +138,11 @@ describe('machine loop', () => {
     }
     loop.run()
     const frames = host.of('frame').map(({ buffer }) => readFrame(buffer)!)
-    expect(frames.map(({ sequence }) => sequence)).toEqual([1, 2, 3])
+    expect(frames.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4])
     expect(frames[0]!.rects[0]).toMatchObject({ x: 0, y: 0, width: 64, height: 32 })
     expect(frames[1]!.rects.map(({ x }) => x)).toEqual([10])
-    expect(frames[2]!.rects.map(({ x }) => x)).toEqual([20, 30, 40]) // owed while there was no credit
+    expect(frames[2]!.rects.map(({ x }) => x)).toEqual([20])
+    expect(frames[3]!.rects.map(({ x }) => x)).toEqual([30, 40]) // owed while there was no credit
   })
 
   it('tells what of the host failed it once a minute', () => {

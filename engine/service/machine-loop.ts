@@ -11,6 +11,8 @@ import type { FromMachine, Picture, RequestName, Requests, ToMachine } from './t
 /** Long enough that the way in and out of the machine does not count, short enough for input to feel immediate. */
 const SLICE_NS = 4_000_000
 const FRAME_NS = 1_000_000_000 / 60
+/** When after a key or a button the picture is looked at besides: what most programs do about it has been drawn by then. */
+const ECHO_NS = 3_000_000
 /** How often a sleeping guest's picture is looked at once nothing has changed for a while: a cursor may blink. */
 const QUIET_FRAME_NS = 100_000_000
 const QUIET_AFTER_FRAMES = 30
@@ -29,6 +31,8 @@ export interface LoopHost {
   sleep(ns: number): void
   receive(): ToMachine | undefined
   post(message: FromMachine, transfer?: ArrayBuffer[]): void
+  /** Memory of the host that this process holds, in bytes. */
+  memoryBytes(): number
   /** The guest rests: what its work has left behind can be tidied up, which takes some hundredths of a second. */
   rest(): void
 }
@@ -44,6 +48,8 @@ export class MachineLoop {
   #views = new Map<number, FramePump>()
   #pool = new BufferPool()
   #nextFrameNs = 0
+  /** When the answer to an input is looked for; Infinity when there was none. */
+  #echoNs = Infinity
   #stillFrames = 0
   #frames = 0
   #absolute = false
@@ -169,6 +175,7 @@ export class MachineLoop {
     const { machine } = this
     switch (message.kind) {
       case 'key':
+        this.#expectEcho()
         return machine.keyboard.key(message.code, message.pressed)
       case 'mouse':
         return machine.mouse.move(message.dx, message.dy, message.wheel, message.buttons)
@@ -260,15 +267,21 @@ export class MachineLoop {
   #untilNextFrameNs(): number {
     if (!this.#views.size) return Infinity
     const quiet = this.#stillFrames > QUIET_AFTER_FRAMES ? QUIET_FRAME_NS - FRAME_NS : 0
-    return Math.max(0, this.#nextFrameNs + quiet - this.host.nowNs())
+    return Math.max(0, Math.min(this.#nextFrameNs + quiet, this.#echoNs) - this.host.nowNs())
+  }
+
+  #expectEcho(): void {
+    this.#echoNs = Math.min(this.#echoNs, this.host.nowNs() + ECHO_NS)
   }
 
   #showFrames(now = false): void {
     if (!this.#views.size) return
     const nowNs = this.host.nowNs()
-    if (!now && nowNs < this.#nextFrameNs) return
-    // From the last due time while it keeps up, not from "now": rounding must not eat frames.
-    this.#nextFrameNs += FRAME_NS
+    const isDue = nowNs >= this.#nextFrameNs
+    if (!now && !isDue && nowNs < this.#echoNs) return
+    if (nowNs >= this.#echoNs) this.#echoNs = Infinity
+    // From the last due time while it keeps up, not from "now": rounding must not eat frames. One in between moves nothing.
+    if (isDue) this.#nextFrameNs += FRAME_NS
     if (this.#nextFrameNs <= nowNs) this.#nextFrameNs = nowNs + FRAME_NS
     const frame = this.#update()
     this.#frames++
@@ -336,6 +349,7 @@ export class MachineLoop {
       busy: Math.min(1, Math.max(0, 1 - (this.#sleptNs - last.sleptNs) / spanNs)),
       framesPerSecond: perSecond(this.#frames - last.frames),
       drives: this.machine.drives(),
+      memoryBytes: this.host.memoryBytes(),
     }
   }
 }

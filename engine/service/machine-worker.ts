@@ -43,6 +43,10 @@ class ThreadHost implements LoopHost {
     this.port.postMessage(message, transfer)
   }
 
+  memoryBytes(): number {
+    return process.memoryUsage.rss()
+  }
+
   rest(): void {
     this.#memory.giveBack()
   }

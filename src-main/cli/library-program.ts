@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { addCommand } from './add-command.ts'
 import { completionCommand } from './completion.ts'
 import { addControlCommands } from './control-commands.ts'
 import { exportCommand } from './export-command.ts'
@@ -19,6 +20,7 @@ export function addLibraryProgram(
   add(startCommand(finish))
   addControlCommands(add)
   addLibraryCommands(add)
+  add(addCommand())
   add(importCommand())
   add(exportCommand())
   add(mediaCommand(finish))

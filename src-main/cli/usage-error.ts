@@ -37,6 +37,12 @@ export function errorLine(error: unknown): string {
         return `the machine "${String(id)}" is ${String(state)}`
       case 'vm-has-clones':
         return `the disks of ${String(details['clones'])} build on those of "${String(id)}"`
+      case 'machine-folder-unusable':
+        return `it is no folder of a machine that can be used: ${String(reason)}`
+      case 'machine-folder-known':
+        return `this machine is in the library already: ${String(details['name'])}`
+      case 'machine-folder-inside':
+        return `${String(path)}: it lies inside of the library; only a copy of it can be added (--copy)`
       case 'snapshot-unknown':
         return `there is no snapshot "${String(details['snapshot'])}"; see vitrine snapshot list`
       case 'snapshot-unusable':

@@ -1,6 +1,3 @@
-/** Alone it gives keyboard and mouse back; held, it makes combinations for this window. */
-export const HOST_KEY = { code: 'ControlRight', label: 'Right Ctrl' } as const
-
 /** What the host key with another key does, by the key's place on the keyboard. */
 export const HOST_COMBINATIONS = {
   KeyF: 'full-screen',

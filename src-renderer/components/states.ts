@@ -11,4 +11,8 @@ export const STATE_TONES: Record<VmState, 'idle' | 'good' | 'warm' | 'bad'> = {
   inaccessible: 'bad',
 }
 
+/** It can be started, unless it is a template. */
+export const isAtRest = (state: VmState): boolean =>
+  state === 'off' || state === 'saved' || state === 'aborted'
+
 export const isLive = (state: VmState): boolean => state === 'running' || state === 'paused'

@@ -18,6 +18,7 @@ const report = (change: Partial<VmStats> = {}): VmStats => ({
   accesses: {},
   cpu: {},
   drives: [],
+  memoryBytes: 80_000_000,
   capPercent: 100,
   timeScale: 1,
   behindNs: 0,
@@ -34,6 +35,23 @@ describe('activity', () => {
       { name: 'pio-read', total: 20, perSecond: 10 },
     ])
     expect(clockRate).toBe(0.5)
+  })
+
+  it('adds up what all drives moved and what all lines requested', () => {
+    const drive = (id: string, bytesRead: number, bytesWritten: number) =>
+      ({ id, kind: 'disk', medium: 'a.img', readonly: false, bytesRead, bytesWritten }) as const
+    const before = report({
+      drives: [drive('ide0-master', 1000, 0), drive('fd0', 0, 0)],
+      lines: { 'IRQ 0': 5 },
+    })
+    const drives = [drive('ide0-master', 3000, 512), drive('fd0', 2000, 0)]
+    const now = report({ hostNs: 2e9, drives, lines: { 'IRQ 0': 25, 'IRQ 6': 4 } })
+    expect(activityOf(now, before)).toMatchObject({ diskRead: 2000, diskWritten: 256, requests: 12 })
+    // A medium that was taken out takes its count along.
+    expect(activityOf(report({ hostNs: 3e9, drives: [] }), now)).toMatchObject({
+      diskRead: 0,
+      diskWritten: 0,
+    })
   })
 
   it('has no rates yet with one report, and none below zero after a counter fell', () => {
@@ -70,6 +88,9 @@ describe('activity', () => {
       'group,name,per second,total',
       'accesses,pic-master 20h,0,3',
       'processor,instructions,500,1000',
+      'disk,bytes read,0,',
+      'disk,bytes written,0,',
+      'memory,bytes of the host,,80000000',
       'accelerator,"jit: there is no ""/dev/kvm""",,',
       '',
     ])

@@ -17,6 +17,11 @@ export interface Counter {
 export interface Activity {
   stats: VmStats
   counters: Record<CounterGroup, Counter[]>
+  /** Bytes a second of all drives. */
+  diskRead: number
+  diskWritten: number
+  /** Requests on all interrupt lines, a second. */
+  requests: number
   /** How fast the guest's clock ran against the host's: 1 is in time. */
   clockRate: number
 }
@@ -33,12 +38,21 @@ export function activityOf(stats: VmStats, earlier: VmStats | null): Activity {
       const grown = before ? total - (before[group][name] ?? 0) : 0
       return { name, total, perSecond: Math.max(0, grown / seconds) }
     })
+  const lines = rows('lines')
+  const moved = (of: 'bytesRead' | 'bytesWritten'): number => {
+    // A medium that was taken out takes its count along.
+    const sum = (drives: VmStats['drives']): number => drives.reduce((total, drive) => total + drive[of], 0)
+    return before ? Math.max(0, sum(stats.drives) - sum(before.drives)) / seconds : 0
+  }
   return {
     stats,
+    diskRead: moved('bytesRead'),
+    diskWritten: moved('bytesWritten'),
+    requests: lines.reduce((sum, { perSecond }) => sum + perSecond, 0),
     counters: {
       exits: rows('exits'),
       accesses: rows('accesses'),
-      lines: rows('lines'),
+      lines,
       interrupts: rows('interrupts'),
       cpu: rows('cpu'),
     },
@@ -56,7 +70,7 @@ export function useActivity(stats: Ref<VmStats | null>): Ref<Activity | null> {
 }
 
 /** All counters as comma-separated values, one a line. */
-export function activityCsv({ stats, counters }: Activity): string {
+export function activityCsv({ stats, counters, diskRead, diskWritten }: Activity): string {
   const counted = COUNTER_GROUPS.flatMap((group) =>
     counters[group].map(({ name, perSecond, total }) => [group, name, rounded(perSecond), total]),
   )
@@ -65,6 +79,9 @@ export function activityCsv({ stats, counters }: Activity): string {
     ['group', 'name', 'per second', 'total'],
     ...counted,
     ['processor', 'instructions', rounded(stats.instructionsPerSecond), stats.instructions],
+    ['disk', 'bytes read', rounded(diskRead), ''],
+    ['disk', 'bytes written', rounded(diskWritten), ''],
+    ['memory', 'bytes of the host', '', stats.memoryBytes],
     ['accelerator', `${name}: ${reason}`, '', ''],
   ])
 }

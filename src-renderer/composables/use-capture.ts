@@ -1,5 +1,6 @@
 import { onScopeDispose, ref, type Ref } from 'vue'
-import { HOST_KEY, hostActionOf, type HostAction } from '../components/host-keys.ts'
+import { hostActionOf, type HostAction } from '../components/host-keys.ts'
+import { useInputHabits } from '../stores/input-habits.ts'
 import type { MachineView } from './use-view.ts'
 
 /** How soon after a lost pointer the Escape key must be the cause: browsers take it for themselves then. */
@@ -28,9 +29,11 @@ export function useCapture(
   canvas: Ref<HTMLCanvasElement | null>,
   onHostAction: (action: HostAction) => void,
 ): Capture {
+  const habits = useInputHabits()
   const captured = ref(false)
   const pointerCaught = ref(false)
   const stop = new AbortController()
+  /** The host key is held, and no other key has been pressed with it. */
   let releaseArmed = false
   let escapeSentMs = 0
 
@@ -44,7 +47,7 @@ export function useCapture(
 
   function release(): void {
     if (captured.value) view.releaseAll()
-    captured.value = false
+    captured.value = releaseArmed = false
     if (document.pointerLockElement) document.exitPointerLock()
   }
 
@@ -58,12 +61,12 @@ export function useCapture(
     event.preventDefault()
     event.stopPropagation()
     const pressed = event.type === 'keydown'
-    if (event.code === HOST_KEY.code) {
+    if (event.code === habits.hostKey) {
       if (pressed && !event.repeat) releaseArmed = true
       else if (!pressed && releaseArmed) release()
       return
     }
-    if (event.getModifierState('Control') && releaseArmed && pressed) {
+    if (releaseArmed && pressed) {
       releaseArmed = false
       const action = hostActionOf(event.code)
       if (action) onHostAction(action)

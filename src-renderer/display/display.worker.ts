@@ -1,15 +1,21 @@
-import { readFrame } from '../../engine/protocol/frame.ts'
+import { pixelsOf, readFrame, type ReceivedRect } from '../../engine/protocol/frame.ts'
 import { readMessages } from './frame-stream.ts'
 import type { FromDisplayWorker, ToDisplayWorker } from './worker-messages.ts'
 
 /** Draws the frames of one view, off the page's thread. */
 const post = (message: FromDisplayWorker): void => (self as unknown as Worker).postMessage(message)
 
+/** Frames that are drawn before it is said; one less than may be on the way, so that none waits for that. */
+const FRAMES_A_WORD = 2
+
 /** Draws what came since the last animation frame, and only then gives credit for more. */
 class Painter {
   #queue: ArrayBuffer[] = []
   #context: OffscreenCanvasRenderingContext2D
   #aspectRatio = 0
+  #acknowledged = 0
+  /** Where runs become pixels. */
+  #room = new Uint32Array(0)
 
   constructor(
     private readonly canvas: OffscreenCanvas,
@@ -39,11 +45,22 @@ class Painter {
         this.#aspectRatio = aspectRatio
         post({ kind: 'size', width, height, aspectRatio })
       }
-      for (const rect of frame.rects)
-        this.#context.putImageData(new ImageData(rect.pixels, rect.width, rect.height), rect.x, rect.y)
+      for (const rect of frame.rects) this.#put(rect, width * height)
       drawn = frame.sequence
     }
-    if (drawn) this.acknowledge(drawn)
+    // Every word goes through four processes.
+    if (drawn - this.#acknowledged < FRAMES_A_WORD) return
+    this.#acknowledged = drawn
+    this.acknowledge(drawn)
+  }
+
+  /** @param most pixels of the whole picture */
+  #put(rect: ReceivedRect, most: number): void {
+    if (this.#room.length < most) this.#room = new Uint32Array(most)
+    const pixels = pixelsOf(rect, this.#room)
+    if (!pixels) return
+    const bytes = new Uint8ClampedArray(pixels.buffer, pixels.byteOffset, pixels.byteLength)
+    this.#context.putImageData(new ImageData(bytes, rect.width, rect.height), rect.x, rect.y)
   }
 }
 

@@ -47,7 +47,6 @@ export interface Field {
   clears?: readonly string[]
 }
 
-const text = (value: string | number): Choice => ({ value, label: { text: String(value) } })
 const message = (value: string): Choice => ({
   value,
   label: `choice.${value}` as MessageKey,
@@ -104,7 +103,7 @@ export const FIELDS: readonly Field[] = [
     at: ['machine', 'cpuModel'],
     control: {
       kind: 'choice',
-      choices: CPU_MODELS.map((name) => (name === 'max' ? message(name) : text(name))),
+      choices: CPU_MODELS.map(message),
     },
   },
   {

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { combinationOf } from './input-habits.ts'
+import { combinationOf, usualHostKey } from './input-habits.ts'
+
+it('the host key is one that the keyboard has', () => {
+  expect(usualHostKey('MacIntel')).toBe('MetaLeft')
+  expect(usualHostKey('Linux x86_64')).toBe('ControlRight')
+})
 
 describe('own key combinations', () => {
   it('are written with a plus between the names of keys', () => {

@@ -15,7 +15,28 @@ export type TypingWay = v.InferOutput<typeof TypingWay>
 const Combination = v.object({ label: v.string(), codes: v.pipe(v.array(v.string()), v.minLength(1)) })
 export type Combination = v.InferOutput<typeof Combination>
 
-const Habits = v.object({ typing: TypingWay, combinations: v.array(Combination) })
+/** Keys that can be the host key: those that a guest seldom misses. */
+export const HOST_KEYS = [
+  'ControlRight',
+  'AltRight',
+  'MetaLeft',
+  'MetaRight',
+  'ScrollLock',
+  'Pause',
+  'F12',
+] as const
+export type HostKey = (typeof HOST_KEYS)[number]
+
+/** Keyboards of Macs have no Ctrl key on the right. */
+export const usualHostKey = (platform: string): HostKey =>
+  platform.startsWith('Mac') ? 'MetaLeft' : 'ControlRight'
+
+const Habits = v.object({
+  typing: TypingWay,
+  combinations: v.array(Combination),
+  /** Absent where nobody has chosen one. */
+  hostKey: v.optional(v.picklist(HOST_KEYS)),
+})
 const KEY = 'vitrine-input'
 const MOST_KEYS = 6
 
@@ -24,10 +45,18 @@ export const useInputHabits = defineStore('input-habits', () => {
   const stored = read()
   const typing = ref<TypingWay>(stored.typing)
   const combinations = ref<Combination[]>(stored.combinations)
+  /** Alone it gives keyboard and mouse back; held, it makes combinations for this window. */
+  const hostKey = ref<HostKey>(stored.hostKey ?? usualHostKey(navigator.platform))
   watch(
-    [typing, combinations],
-    () =>
-      localStorage.setItem(KEY, JSON.stringify({ typing: typing.value, combinations: combinations.value })),
+    [typing, combinations, hostKey],
+    () => {
+      const habits: v.InferOutput<typeof Habits> = {
+        typing: typing.value,
+        combinations: combinations.value,
+        hostKey: hostKey.value,
+      }
+      localStorage.setItem(KEY, JSON.stringify(habits))
+    },
     { deep: true },
   )
   function add(combination: Combination): void {
@@ -37,7 +66,7 @@ export const useInputHabits = defineStore('input-habits', () => {
   function remove(label: string): void {
     combinations.value = combinations.value.filter((known) => known.label !== label)
   }
-  return { typing, combinations, add, remove }
+  return { typing, combinations, hostKey, add, remove }
 })
 
 function read(): v.InferOutput<typeof Habits> {

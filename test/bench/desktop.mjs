@@ -114,6 +114,47 @@ function kindOf(pid) {
   return /--utility-sub-type=(\w+)/.exec(command)?.[1] ?? /--type=([\w-]+)/.exec(command)?.[1] ?? 'browser'
 }
 
+/**
+ * A browser that nobody looks into while it is measured: whoever is connected is told of every piece of every stream and
+ * every message of a socket, which costs as much again. `connect` gives its page until `leave`.
+ */
+async function withQuietBrowser(work) {
+  const profile = mkdtempSync(join(folder, 'profile-'))
+  const size = `--window-size=${WINDOW.width},${WINDOW.height}`
+  const flags = [
+    '--headless',
+    '--no-first-run',
+    '--remote-debugging-port=0',
+    `--user-data-dir=${profile}`,
+    size,
+  ]
+  const child = spawn(CHROMIUM, [...FLAGS, ...flags, 'about:blank'], { stdio: 'ignore' })
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const port = await until(() => readFileSync(join(profile, 'DevToolsActivePort'), 'utf8').split('\n')[0])
+  let browser
+  const connect = async () => {
+    browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`)
+    return browser.contexts()[0].pages()[0]
+  }
+  try {
+    return await work({ connect, leave: () => browser.close(), pid: child.pid })
+  } finally {
+    child.kill('SIGTERM')
+    await ended
+  }
+}
+
+async function until(look) {
+  for (let turn = 0; turn < 200; turn++) {
+    try {
+      return look()
+    } catch {
+      await delay(50)
+    }
+  }
+  throw new Error('the browser does not listen')
+}
+
 async function withBrowser(work) {
   const server = await chromium.launchServer({ executablePath: CHROMIUM, args: FLAGS })
   const browser = await chromium.connect(server.wsEndpoint())
@@ -214,7 +255,11 @@ const run = (library, args) =>
 
 /** Opens a page on a machine and starts it. */
 async function show(browser, address, id) {
-  const page = await browser.newPage({ viewport: WINDOW })
+  return showOn(await browser.newPage({ viewport: WINDOW }), address, id)
+}
+
+async function showOn(page, address, id) {
+  await page.addInitScript(noteFrames)
   await page.goto(address)
   await page.locator(`[data-machine=${id}]`).click()
   await page.getByTestId('start').click()
@@ -222,59 +267,114 @@ async function show(browser, address, id) {
   return page
 }
 
-/** Times from a key to its echo in the picture, in ms. */
-const echoes = (page, count) =>
-  page.evaluate(async (times) => {
-    const screen = document.querySelector('[data-testid=screen]')
-    const probe = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true })
-    const corner = () => {
-      probe.drawImage(screen, 4, 4, 1, 1, 0, 0, 1, 1)
-      return probe.getImageData(0, 0, 1, 1).data.join()
-    }
-    const key = (type) =>
-      window.dispatchEvent(
-        new KeyboardEvent(type, { code: 'KeyA', key: 'a', bubbles: true, cancelable: true }),
-      )
-    screen.focus()
-    screen.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', code: 'Enter', bubbles: true }))
-    const found = []
-    for (let turn = 0; turn < times; turn++) {
-      await new Promise((resolve) => setTimeout(resolve, 150 + Math.random() * 100))
-      const before = corner()
-      const startedAt = performance.now()
-      key('keydown')
-      await new Promise((resolve) => {
-        const look = () => (corner() === before ? requestAnimationFrame(look) : resolve())
-        look()
-      })
-      found.push(performance.now() - startedAt)
-      key('keyup')
-    }
-    return found
-  }, count)
-
-/** Frames that a page was shown in a while, as the machine counts them. */
-async function framesPerSecond(page) {
-  const text = await page.getByTestId('activity').getByText('Frames a second').locator('..').textContent()
-  return Number(/(\d+)\s*$/.exec(text)?.[1] ?? Number.NaN)
+/** In the page: times from a key to its echo in the picture, in ms. */
+async function echoes(times) {
+  const screen = document.querySelector('[data-testid=screen]')
+  const probe = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true })
+  const corner = () => {
+    probe.drawImage(screen, 4, 4, 1, 1, 0, 0, 1, 1)
+    return probe.getImageData(0, 0, 1, 1).data.join()
+  }
+  const key = (type) =>
+    window.dispatchEvent(new KeyboardEvent(type, { code: 'KeyA', key: 'a', bubbles: true, cancelable: true }))
+  screen.focus()
+  screen.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', code: 'Enter', bubbles: true }))
+  const found = []
+  for (let turn = 0; turn < times; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 150 + Math.random() * 100))
+    const before = corner()
+    const startedAt = performance.now()
+    key('keydown')
+    await new Promise((resolve) => {
+      const look = () => (corner() === before ? requestAnimationFrame(look) : resolve())
+      look()
+    })
+    found.push(performance.now() - startedAt)
+    key('keyup')
+  }
+  return found
 }
 
+/** In the page, before anything else: notes the number of the frame that was drawn last, as the page tells its machine. */
+function noteFrames() {
+  const send = WebSocket.prototype.send
+  window.drawn = 0
+  WebSocket.prototype.send = function (data) {
+    const found = /"acknowledge","data":{"sequence":(\d+)/.exec(data)
+    if (found) window.drawn = Number(found[1])
+    return send.call(this, data)
+  }
+}
+const drawnBy = async (page) => ({ frames: await page.evaluate('window.drawn'), atMs: performance.now() })
+const rateOf = (before, now) => ((now.frames - before.frames) * 1000) / (now.atMs - before.atMs)
+
 async function frames() {
-  return measureFrames(1, 'fit')
+  return measureOne('fit')
 }
 
 /** Without a browser that scales every picture. */
 async function unscaled() {
-  return measureFrames(1, 'original')
+  return measureOne('original')
+}
+
+/** One window, with nobody connected to its browser while it is measured. */
+async function measureOne(scaling) {
+  const library = home(`frame-${scaling}`)
+  const host = serve(library)
+  const login = await host.address
+  await desktops(library, 1, scaling)
+  try {
+    return await withQuietBrowser(async ({ connect, leave, pid }) => {
+      const shown = await showOn(await connect(), login, 'desktop-1')
+      await delay(5000)
+      const first = await drawnBy(shown)
+      await leave()
+      await delay(500)
+      const pids = [...family(host.pid), ...family(pid)]
+      const before = new Map(pids.map((one) => [one, secondsOf([one])]))
+      const startedAt = performance.now()
+      await delay(SPAN_S * 1000)
+      const seconds = (performance.now() - startedAt) / 1000
+      const spent = pids.map((one) => [kindOf(one), secondsOf([one]) - before.get(one)])
+      const page = await connect()
+      const rate = rateOf(first, await drawnBy(page))
+      // The page notes its own times while nobody is connected.
+      await page.evaluate(`(${echoes})(20).then((found) => { window.echoTimes = found }); null`)
+      await leave()
+      await delay(8000)
+      const echo = await (await connect()).evaluate('window.echoTimes')
+      return {
+        'frames a second': rate.toFixed(1),
+        ...shares(spent, seconds * rate),
+        'CPU in all': `${((spent.reduce((sum, [, one]) => sum + one, 0) / seconds) * 100).toFixed(0)} % of a core`,
+        'key to echo': ms(echo),
+      }
+    })
+  } finally {
+    await host.stop()
+  }
+}
+
+/** What a frame costs, by the kinds of processes. @param spent their seconds */
+function shares(spent, frameCount) {
+  const each = (seconds) => ((seconds / frameCount) * 1000).toFixed(2)
+  return {
+    'CPU a frame, all processes': `${each(spent.reduce((sum, [, one]) => sum + one, 0))} ms`,
+    'of that': spent
+      .filter(([, one]) => one > 0.05)
+      .map(([kind, one]) => `${kind} ${each(one)}`)
+      .join(', '),
+  }
 }
 
 /** Three windows on three machines, all of which move. */
 async function windows() {
-  return measureFrames(3, 'fit')
+  return measureFrames(3)
 }
 
-async function measureFrames(count, scaling) {
-  const library = home(`frames-${count}-${scaling}`)
+async function measureFrames(count) {
+  const scaling = 'fit'
+  const library = home(`frames-${count}`)
   const host = serve(library)
   const login = await host.address
   await desktops(library, count, scaling)
@@ -290,24 +390,18 @@ async function measureFrames(count, scaling) {
       const pids = [...family(host.pid), ...family(browserPid)]
       const before = new Map(pids.map((pid) => [pid, secondsOf([pid])]))
       const startedAt = performance.now()
-      const rates = []
-      for (let second = 0; second < SPAN_S; second++) {
-        await delay(1000)
-        for (const page of pages) rates.push(await framesPerSecond(page))
-      }
+      const first = await Promise.all(pages.map(drawnBy))
+      await delay(SPAN_S * 1000)
       const seconds = (performance.now() - startedAt) / 1000
       const spent = pids.map((pid) => [kindOf(pid), secondsOf([pid]) - before.get(pid)])
       const cpu = spent.reduce((sum, [, one]) => sum + one, 0)
-      const rate = rates.reduce((sum, one) => sum + one, 0) / rates.length
-      const echo = await echoes(pages.at(-1), 20)
+      const last = await Promise.all(pages.map(drawnBy))
+      const rate = last.reduce((sum, now, index) => sum + rateOf(first[index], now), 0) / count
+      const echo = await pages.at(-1).evaluate(echoes, 20)
       return {
         windows: count,
         'frames a second and window': rate.toFixed(1),
-        'CPU a frame, all processes': `${((cpu / seconds / rate / count) * 1000).toFixed(2)} ms`,
-        'of that': spent
-          .filter(([, one]) => one > 0.05)
-          .map(([kind, one]) => `${kind} ${((one / seconds / rate / count) * 1000).toFixed(2)}`)
-          .join(', '),
+        ...shares(spent, seconds * rate * count),
         'CPU in all': `${((cpu / seconds) * 100).toFixed(0)} % of a core`,
         'key to echo': ms(echo),
       }
@@ -317,10 +411,14 @@ async function measureFrames(count, scaling) {
   }
 }
 
-/** 200 machines: until they are listed, and how the list scrolls. */
+/** 200 machines, and 1000: until they are listed, how the list scrolls, how it is searched. */
 async function library() {
-  const place = home('library')
-  for (let number = 0; number < 200; number++) {
+  return { ...(await measureLibrary(200)), ...(await measureLibrary(1000)) }
+}
+
+async function measureLibrary(count) {
+  const place = home(`library-${count}`)
+  for (let number = 0; number < count; number++) {
     const machine = join(place, 'machines', `machine-${number}`)
     mkdirSync(machine, { recursive: true })
     const drives = [{ kind: 'floppy', path: null }]
@@ -335,36 +433,59 @@ async function library() {
   }
   return withBrowser(async (browser) => {
     const times = []
-    let scrolled
+    let moved
     for (let turn = 0; turn <= 3; turn++) {
       const page = await browser.newPage({ viewport: WINDOW })
       const host = serve(place)
       await page.goto(await host.address)
-      await page.locator('[data-machine=machine-199]').waitFor({ state: 'attached' })
+      await page.locator('[data-machine]').nth(5).waitFor()
       if (turn > 0) times.push(performance.now() - host.startedAt)
-      if (turn === 3)
-        scrolled = await page.evaluate(async () => {
-          const list = document.querySelector('[role=tree]')
-          const gaps = []
-          let last = performance.now()
-          for (let frame = 0; frame < 240; frame++) {
-            list.scrollTop += 40 * (frame < 120 ? 1 : -1)
-            await new Promise(requestAnimationFrame)
-            gaps.push(performance.now() - last)
-            last = performance.now()
-          }
-          gaps.sort((a, b) => a - b)
-          return { median: gaps[120], p95: gaps[228], worst: gaps[239] }
-        })
+      if (turn === 3) moved = await page.evaluate(moveThroughList, count)
       await page.close()
       await host.stop()
     }
-    const { median: usual, p95, worst } = scrolled
+    const { byHand, endToEnd, drawn, sought, cleared } = moved
     return {
-      'start to 200 machines listed': ms(times),
-      'a frame while scrolling': `median ${usual.toFixed(1)}, 95 % ${p95.toFixed(1)}, worst ${worst.toFixed(1)} ms`,
+      [`start to ${count} machines listed`]: ms(times),
+      [`a frame while ${count} scroll by 40 pixels each`]: byHand,
+      [`a frame while ${count} scroll from end to end`]: endToEnd,
+      [`rows drawn of ${count}`]: drawn,
+      [`one of ${count} found, and all again`]: `${sought.toFixed(0)} ms, ${cleared.toFixed(0)} ms`,
     }
   })
+}
+
+/** In the page: scrolls as a hand does, then from end to end and back in four seconds, and searches. */
+async function moveThroughList(count) {
+  const list = document.querySelector('[role=tree]')
+  const frame = () => new Promise(requestAnimationFrame)
+  const scroll = async (step) => {
+    const gaps = []
+    let last = performance.now()
+    for (let number = 0; number < 240; number++) {
+      list.scrollTop += step * (number < 120 ? 1 : -1)
+      await frame()
+      gaps.push(performance.now() - last)
+      last = performance.now()
+    }
+    gaps.sort((a, b) => a - b)
+    return `median ${gaps[120].toFixed(1)}, 95 % ${gaps[228].toFixed(1)}, worst ${gaps[239].toFixed(1)} ms`
+  }
+  const byHand = await scroll(40)
+  const endToEnd = await scroll((list.scrollHeight - list.clientHeight) / 120)
+  const drawn = document.querySelectorAll('[data-machine]').length
+  const field = document.querySelector('input[type=search]')
+  const seek = async (text, isDone) => {
+    const startedAt = performance.now()
+    field.value = text
+    field.dispatchEvent(new Event('input', { bubbles: true }))
+    while (!isDone()) await frame()
+    return performance.now() - startedAt
+  }
+  const rows = () => document.querySelectorAll('[data-machine]')
+  const sought = await seek(`machine ${count - 1}`, () => rows().length === 1)
+  const cleared = await seek('', () => rows().length > 5)
+  return { byHand, endToEnd, drawn, sought, cleared }
 }
 
 /** A log of a month: from the click on its tab to its last line. */

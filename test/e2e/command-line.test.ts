@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -191,6 +191,46 @@ describe.skipIf(reason)('machines that run, by commands', () => {
     expect(await vitrine('completion', 'tcsh')).toMatchObject({ status: 1, stdout: '' })
     const page = await readFile(join(PROJECT, 'out', 'man', 'vitrine.1'), 'utf8')
     expect(page).toBe((await vitrine('manual')).stdout)
+  })
+})
+
+describe.skipIf(reason)('vitrine add', () => {
+  it('takes the folder of a machine, where it is or as a copy, and none twice', async () => {
+    await vitrine('create', 'Old PC', '--memory', '16', '--floppy', 'blank.img')
+    // Out of the library, as a backup has it.
+    const kept = (await vitrine('delete', 'old-pc', '--keep-files')).stdout.trim()
+    const shelf = join(folder, 'shelf')
+    await cp(kept, shelf, { recursive: true })
+    const added = await vitrine('add', 'shelf', '--json')
+    const outside = [join(folder, 'blank.img')]
+    expect(JSON.parse(added.stdout)).toEqual({ id: 'old-pc', name: 'Old PC', folder: shelf, outside })
+    expect((await vitrine('list')).stdout).toContain('old-pc\tOld PC\toff')
+    expect(await vitrine('add', shelf)).toMatchObject({
+      status: 1,
+      stderr: 'vitrine: this machine is in the library already: old-pc\n',
+    })
+    expect(await readFile(join(shelf, 'logs', 'machine.log'), 'utf8')).toContain(
+      `added where it is: ${shelf}`,
+    )
+    await vitrine('delete', 'old-pc', '--keep-files')
+    const copied = JSON.parse((await vitrine('add', 'shelf', '--copy', '--json')).stdout) as {
+      folder: string
+    }
+    expect(copied.folder).toBe(join(folder, 'library', 'machines', 'old-pc'))
+    await rm(shelf, { recursive: true })
+    expect((await vitrine('show', 'old-pc')).stdout).toContain('16 MiB')
+  })
+
+  it('says what is wrong with a folder, and adds nothing', async () => {
+    await mkdir(join(folder, 'empty'))
+    expect(await vitrine('add', 'nowhere')).toMatchObject({
+      status: 1,
+      stderr: 'vitrine: it is no folder of a machine that can be used: nowhere is no folder\n',
+    })
+    const { status, stderr } = await vitrine('add', 'empty')
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/^vitrine: it is no folder of a machine that can be used: .*vm\.json/)
+    expect((await vitrine('list')).stdout).toBe('There are no machines in the library.\n')
   })
 })
 

@@ -46,7 +46,10 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('files on the drives o
     await page.getByRole('button', { name: 'Open the folder A folder' }).focus()
     await page.keyboard.press('Enter')
     await row('inner.bin').getByText('300,000').waitFor()
-    await page.getByRole('navigation', { name: 'Folder' }).getByRole('button', { name: 'All of it' }).click()
+    await page
+      .getByRole('navigation', { name: 'Folder' })
+      .getByRole('button', { name: 'Root folder' })
+      .click()
     await row('hello.txt').waitFor()
     await page.emulateMedia({ colorScheme: 'dark' })
     await front.screenshot('files-dark')

@@ -57,7 +57,7 @@ export class Screen implements Display {
   ) {
     this.#text = new TextPainter(registers, memory.planes, this.#palette, this.#surface)
     this.#graphics = new GraphicsPainter(memory.planes, memory.dirtyPages, this.#palette, this.#surface)
-    this.#vbe = new VbePainter(memory.bytes, memory.dirtyPages, this.#palette, this.#surface)
+    this.#vbe = new VbePainter(memory.bytes, memory.shown, memory.dirtyPages, this.#palette, this.#surface)
   }
 
   /** After a reset or restore: nothing that is on the surface counts. */

@@ -2,6 +2,7 @@ import type { MemoryMap, RegionHandle } from '../../bus/memory-map.ts'
 import { KIB, PAGE_SHIFT, PAGE_SIZE, VRAM_BASE, VRAM_BYTES } from '../../memory/layout.ts'
 import { PlanarMemory } from './planar-memory.ts'
 import { GR, SR, type VgaRegisters } from './registers.ts'
+import { ShownMemory } from './shown-memory.ts'
 
 export const BANK_BYTES = 64 * KIB
 
@@ -36,6 +37,7 @@ export class VideoMemory {
   /** One flag for each page written since the picture was last drawn. */
   readonly dirtyPages = new Uint8Array(VRAM_BYTES >> PAGE_SHIFT)
   readonly planar: PlanarMemory
+  readonly shown: ShownMemory
   #text: Uint16Array
   #linearWindow: RegionHandle
   #textWindow: RegionHandle
@@ -49,8 +51,9 @@ export class VideoMemory {
   #textIsNewer = false
 
   constructor(map: MemoryMap) {
-    const { vram } = map.memory
+    const { vram, wasm } = map.memory
     this.bytes = vram
+    this.shown = new ShownMemory(wasm)
     this.planes = new Int32Array(vram.buffer, vram.byteOffset, VRAM_BYTES >> 2)
     this.#text = new Uint16Array(vram.buffer, vram.byteOffset + VRAM_BYTES, TEXT_BYTES >> 1)
     this.planar = new PlanarMemory(this.planes, this.dirtyPages)

@@ -30,6 +30,11 @@ export const app: Record<keyof typeof english, string> = {
   'app.startAll': 'Starten',
   'app.stopAll': 'Ausschalten',
   'app.clearSelection': 'Auswahl aufheben',
+  'group.open': 'In eine Gruppe…',
+  'group.title': '{count, plural, one {Gruppe von # Maschine} other {Gruppe von # Maschinen}}',
+  'group.none': 'In keiner Gruppe',
+  'group.action': 'Verschieben',
+  'group.failed': 'Sie konnten nicht verschoben werden',
 
   'tour.label': 'Erste Schritte',
   'tour.at': 'Erste Schritte: {at} von {of}',

@@ -8,7 +8,7 @@ export const files = {
   'files.locked': 'Sie ist verschlüsselt.',
   'files.unlock': 'Öffnen…',
   'files.notShown': 'Die Dateien werden nicht gezeigt',
-  'files.top': 'Alles',
+  'files.top': 'Hauptverzeichnis',
   'files.path': 'Ordner',
   'files.empty': 'Dieser Ordner ist leer.',
   'files.name': 'Name',

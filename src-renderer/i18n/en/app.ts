@@ -27,6 +27,11 @@ export const app = {
   'app.startAll': 'Start',
   'app.stopAll': 'Power off',
   'app.clearSelection': 'Clear selection',
+  'group.open': 'Move to a group…',
+  'group.title': '{count, plural, one {Group of # machine} other {Group of # machines}}',
+  'group.none': 'In no group',
+  'group.action': 'Move',
+  'group.failed': 'They could not be moved',
 
   'tour.label': 'First steps',
   'tour.at': 'First steps: {at} of {of}',

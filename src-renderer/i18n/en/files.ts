@@ -8,7 +8,7 @@ export const files = {
   'files.locked': 'It is encrypted.',
   'files.unlock': 'Unlock…',
   'files.notShown': 'The files are not shown',
-  'files.top': 'All of it',
+  'files.top': 'Root folder',
   'files.path': 'Folder',
   'files.empty': 'This folder is empty.',
   'files.name': 'Name',
