@@ -72,7 +72,7 @@ function openStateFile(bytes: Uint8Array): {
   /** What the checksum is of. */
   covered: Uint8Array
   checksum: Uint8Array
-  read(): StateFile
+  read: () => StateFile
 } {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (file.length < LENGTHS_AT + CHECKSUM_BYTES || !MAGIC.every((byte, i) => file[i] === byte))

@@ -297,7 +297,7 @@ async function echoes(times) {
 
 /** In the page, before anything else: notes the number of the frame that was drawn last, as the page tells its machine. */
 function noteFrames() {
-  const send = WebSocket.prototype.send
+  const { value: send } = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'send')
   window.drawn = 0
   WebSocket.prototype.send = function (data) {
     const found = /"acknowledge","data":{"sequence":(\d+)/.exec(data)

@@ -15,7 +15,7 @@ export interface ParserSubject {
   /** A sound one; null where the tools that make it are not installed. */
   seed(): SimulatedDisk | null
   /** All that a program does with it: what came of it, in a word. Throws what is a failure. */
-  use(disk: SimulatedDisk, random: Random): string
+  use: (disk: SimulatedDisk, random: Random) => string
 }
 
 /** What a damaged file may make the readers throw: one line that says what is wrong. */
