@@ -114,6 +114,8 @@ describe.skipIf(!hasChdman)('a CHD that chdman made', () => {
       make('cdzl', '-i', file('disc.cue'), '-o', file('parent.chd'))
       make(codecs, '-i', file('second.cue'), '-op', file('parent.chd'), '-o', file('child.chd'))
       expectSame(file('child.chd'), file('second.cue'))
+      // chdman leaves nothing to the other in one that is not packed.
+      if (codecs === 'none') return
       fs.rmSync(file('parent.chd'))
       const files = new HostImageFiles(file('locks'))
       expect(() => openDisc(files, file('child.chd'))).toThrow(/builds on another CHD \(SHA-1 [0-9a-f]{40}\)/)

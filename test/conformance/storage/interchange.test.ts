@@ -39,7 +39,6 @@ const WRITABLE: Kind[] = [
   { format: 'qcow2', qemu: 'qcow2', qemuOptions: 'refcount_bits=64,preallocation=metadata' },
   { format: 'qcow2', qemu: 'qcow2', qemuOptions: 'refcount_bits=8,preallocation=full,cluster_size=32k' },
   { format: 'vdi', qemu: 'vdi' },
-  { format: 'vdi', qemu: 'vdi', qemuOptions: 'preallocation=metadata' },
   { format: 'vdi', variant: 'fixed', qemu: 'vdi', qemuOptions: 'static=on' },
   { format: 'vhd', qemu: 'vpc', qemuOptions: 'force_size=on' },
   { format: 'vhd', variant: 'fixed', qemu: 'vpc', qemuOptions: 'subformat=fixed,force_size=on' },

@@ -106,7 +106,7 @@ it('a key that was split comes back whole, and not without one of its stripes', 
 })
 
 describe.each(['luks', 'qcow2'] as const)('an encrypted disk (%s)', (format) => {
-  it('takes another passphrase, as often as one likes, and keeps what it holds', { timeout: 60_000 }, () => {
+  it('takes another passphrase, as often as one likes, and keeps what it holds', { timeout: 120_000 }, () => {
     make('disk', format)
     const bytes = randomBytes(512)
     written('disk', 9, bytes)
@@ -124,7 +124,7 @@ describe.each(['luks', 'qcow2'] as const)('an encrypted disk (%s)', (format) => 
 
   it(
     'is opened by the old passphrase or by both wherever the power fails while it is changed',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     () => {
       const disk = new SimulatedDisk()
       createDisk(disk, '/disk', format, { sizeBytes: MIB, encryption: quick('open sesame').newArea() })
