@@ -93,7 +93,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('an encrypted disk, %s
     await dialog.getByLabel('New passphrase').fill('open barley')
     await dialog.getByLabel('Once more').fill('open barley')
     await dialog.getByRole('button', { name: 'Change' }).click()
-    await page.getByText('safe.qcow2 has another passphrase').waitFor()
+    await page.getByTestId('notice').getByText('safe.qcow2 has another passphrase').waitFor()
 
     // In clear, through a task; and back into an encrypted one, which is made in the same way.
     await row.getByRole('radio').click()
