@@ -190,6 +190,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
     // Deleted while it runs, it leaves no file: the layers go into the one below, beside the guest.
     const layers = async () => (await readdir(folder())).filter((name) => name.startsWith('layer-')).length
     const before = await layers()
+    await page.getByRole('tab', { name: 'Snapshots' }).click()
     await row('live too').click()
     await button('Delete…').click()
     await page.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click()

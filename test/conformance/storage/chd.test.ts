@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { putEcc } from '../../../engine/storage/discs/chd/ecc.ts'
 import { openDisc } from '../../../engine/storage/discs/open-disc.ts'
@@ -116,9 +116,12 @@ describe.skipIf(!hasChdman)('a CHD that chdman made', () => {
       expectSame(file('child.chd'), file('second.cue'))
       // chdman leaves nothing to the other in one that is not packed.
       if (codecs === 'none') return
-      fs.rmSync(file('parent.chd'))
+      // Away from all others, of which some are the same disc.
+      const alone = file(join('alone', 'child.chd'))
+      fs.mkdirSync(dirname(alone), { recursive: true })
+      fs.renameSync(file('child.chd'), alone)
       const files = new HostImageFiles(file('locks'))
-      expect(() => openDisc(files, file('child.chd'))).toThrow(/builds on another CHD \(SHA-1 [0-9a-f]{40}\)/)
+      expect(() => openDisc(files, alone)).toThrow(/builds on another CHD \(SHA-1 [0-9a-f]{40}\)/)
       expect(fs.readdirSync(file('locks'))).toEqual([])
     },
   )
