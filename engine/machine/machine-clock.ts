@@ -45,10 +45,13 @@ export class MachineClock implements Clock {
    * @param hostNs monotonic host time in ns
    * @param progress instructions that the processor has retired; null when it cannot count them, and then all
    *   of the host's time is the guest's
+   * @param sameTimeInstructions instructions for which devices answer for the same time; 0 for a time that follows from
+   *   the count of instructions, in which no two looks must differ by when the others were
    */
   constructor(
     private readonly unscaledHostNs: () => number,
     private readonly progress: () => number | null,
+    private readonly sameTimeInstructions = SAME_TIME_INSTRUCTIONS,
   ) {}
 
   /** Guest time per host time. What has passed already keeps its measure. */
@@ -107,7 +110,7 @@ export class MachineClock implements Clock {
     const done = Math.max(0, instructions - this.#lastInstructions)
     const plausible = (MIN_STEP_NS + done * NS_PER_INSTRUCTION) * this.#room
     this.#lastInstructions = instructions
-    this.#sameTimeUntil = instructions + SAME_TIME_INSTRUCTIONS
+    this.#sameTimeUntil = instructions + this.sameTimeInstructions
     let step = Math.min(passed, plausible, MAX_STEP_NS * this.#room)
     this.#heldBackNs += passed - step
     if (this.#heldBackNs > 0) {

@@ -97,10 +97,10 @@ class Pc implements Machine {
     private readonly opened: OpenParts,
   ) {
     this.#config = config
-    this.#clock = new MachineClock(
-      hostNs ? () => hostNs(this.#cpu.retiredNow ?? 0) : () => performance.now() * 1e6,
-      () => this.#cpu.retiredNow,
-    )
+    const progress = () => this.#cpu.retiredNow
+    this.#clock = hostNs
+      ? new MachineClock(() => hostNs(progress() ?? 0), progress, 0)
+      : new MachineClock(() => performance.now() * 1e6, progress)
     const guest = new GuestMemory(config.memoryMiB)
     this.#memory = new MemoryMap(guest)
     this.#memory.map({

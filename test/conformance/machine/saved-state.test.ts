@@ -170,7 +170,7 @@ describe('what a guest has written when its state is saved', () => {
 
   it('is refused by a new machine when a byte of it has changed, or its disk', async () => {
     const state = saved({})
-    const damaged = state.slice()
+    const damaged = Uint8Array.from(state)
     damaged[damaged.length >> 1]! ^= 1
     await expect(begin(damaged, {})).rejects.toThrow('its checksum is wrong')
     await expect(begin(state.subarray(0, -40), {})).rejects.toThrow('state-invalid')
