@@ -15,7 +15,7 @@ import {
 } from '../../support/storage/snapshot-machine.ts'
 
 /** Points at which the power fails while layers of a running machine are merged. */
-const POINTS = Number(process.env['VITRINE_LIVE_MERGE_POINTS'] ?? 3000)
+const POINTS = Number(process.env['VITRINE_LIVE_MERGE_POINTS'] ?? 600)
 const SEED = Number(process.env['VITRINE_SEED'] ?? 1)
 const SECTORS = 1200
 
