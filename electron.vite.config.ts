@@ -57,7 +57,7 @@ export default defineConfig({
       target: 'chrome120',
       minify: true,
       // Read from disk or loopback, all of it, once.
-      chunkSizeWarningLimit: 1000,
+      chunkSizeWarningLimit: 1500,
       outDir: 'out/renderer',
       sourcemap: false,
       rolldownOptions: { input: 'src-renderer/index.html' },
