@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import { RpcError } from '../protocol/rpc.ts'
@@ -231,5 +232,3 @@ export class MachineThread {
     }
   }
 }
-
-const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

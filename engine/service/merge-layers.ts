@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { LayerMerge } from '../protocol/machine-config.ts'
 import { RpcError, type CallTask } from '../protocol/rpc.ts'
 import type { MergeProgress } from '../storage/formats/merge-layer.ts'
@@ -34,7 +35,7 @@ export async function mergeLayers(
       progress(step.done / step.total)
       const tookMs = performance.now() - began
       if (steps % STEPS_A_SYNC === 0) await bringToDisk()
-      await rest(Math.min(MAX_REST_MS, tookMs * REST_FACTOR))
+      await delay(Math.min(MAX_REST_MS, tookMs * REST_FACTOR))
     }
     await bringToDisk()
     await thread.ask('settleMerge')
@@ -45,5 +46,3 @@ export async function mergeLayers(
     throw error
   }
 }
-
-const rest = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

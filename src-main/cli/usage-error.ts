@@ -48,7 +48,7 @@ export function errorLine(error: unknown): string {
       case 'snapshot-unusable':
         return `the snapshot "${String(details['name'])}" cannot be used: ${String(reason)}`
       case 'snapshot-chain':
-        return 'the disk lies in 500 files, one over the other; those of deleted snapshots are merged when the machine is off'
+        return 'the disk lies in 500 files, one over the other; those of deleted snapshots are merged beside the guest, or when the machine is off'
       case 'snapshot-limit':
         return `a machine has at most ${String(details['limit'])} snapshots; delete some`
       case 'bad-request':
