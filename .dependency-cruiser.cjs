@@ -38,7 +38,7 @@ const ENGINE = {
     'storage/floppy-geometry.ts',
     'storage/floppy-track.ts',
   ],
-  snapshot: ['base', 'memory', 'devices'],
+  snapshot: ['base', 'memory', 'devices', 'wasm'],
   debugger: ['base', 'memory', 'bus', 'isa', 'vcpu'],
   machine: [
     'base memory bus storage network audio isa wasm fpu vcpu interpreter translator kvm',

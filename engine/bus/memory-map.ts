@@ -1,3 +1,4 @@
+import { AbsentMemory, type ChunkSource } from '../memory/absent-memory.ts'
 import type { GuestMemory } from '../memory/guest-memory.ts'
 import { PAGE_SHIFT, PAGE_SIZE, RAM_BASE, RAM_MAP, RAM_MAP_BYTES } from '../memory/layout.ts'
 import { type AccessSize, type BusDevice, floating } from './bus-device.ts'
@@ -161,12 +162,33 @@ export class MemoryMap {
 
   /** The linear-memory offset that reads of this physical page (number) reach directly, or a negative number. */
   readOffset(page: number): number {
-    return page < PAGES ? this.#readOffset.get(page) : NOWHERE
+    return page < PAGES ? this.#reached(this.#readOffset.get(page)) : NOWHERE
   }
 
   /** The same for writes. A page whose writes are being noted gives a negative number until `noteWrite`. */
   writeOffset(page: number): number {
-    return page < PAGES ? this.#writeOffset.get(page) : NOWHERE
+    return page < PAGES ? this.#reached(this.#writeOffset.get(page)) : NOWHERE
+  }
+
+  /**
+   * RAM, which is zeros, is filled from here on when it is first reached; `memory.absent` is null once all of it is.
+   * Whoever has asked for offsets of its pages before asks again.
+   */
+  fillWhenReached(source: ChunkSource): void {
+    const { memory } = this
+    const lookAgain = (firstPage: number, pageCount: number): void => {
+      for (let page = firstPage; page < firstPage + pageCount; page++) this.#noteRam(page)
+    }
+    memory.absent = new AbsentMemory(memory.ramAsItIs, source, lookAgain, () => (memory.absent = null))
+    lookAgain(0, memory.ramAsItIs.length / PAGE_SIZE)
+    for (const observer of this.#observers) observer.remapped(0, PAGES)
+  }
+
+  /** The offset itself, whose page is here now: this is where every access to RAM comes by, before it has an address. */
+  #reached(offset: number): number {
+    const { absent } = this.memory
+    if (absent && offset >= RAM_BASE) absent.reach(offset - RAM_BASE)
+    return offset
   }
 
   #owner(page: number): Region | undefined {
@@ -214,7 +236,7 @@ export class MemoryMap {
   /** One access as a device or the slow path of a CPU makes it, within one page. */
   read(address: number, size: AccessSize): number {
     const page = address >>> PAGE_SHIFT
-    const at = this.#readOffset.get(page)
+    const at = this.#reached(this.#readOffset.get(page))
     if (at >= 0) {
       const { view } = this.memory
       const offset = at + (address & (PAGE_SIZE - 1))
@@ -234,7 +256,7 @@ export class MemoryMap {
   write(address: number, value: number, size: AccessSize): void {
     const page = address >>> PAGE_SHIFT
     if (this.needsNote(page)) this.noteWrite(page)
-    const at = this.#writeOffset.get(page)
+    const at = this.#reached(this.#writeOffset.get(page))
     if (at >= 0) {
       const { view } = this.memory
       const offset = at + (address & (PAGE_SIZE - 1))
@@ -271,7 +293,7 @@ export class MemoryMap {
       (offset, done, count, page) => {
         if (offset === null && this.needsNote(page)) {
           this.noteWrite(page)
-          offset = this.#writeOffset.get(page) + ((address + done) & (PAGE_SIZE - 1))
+          offset = this.writeOffset(page) + ((address + done) & (PAGE_SIZE - 1))
         }
         if (offset === null) return
         this.memory.bytes.set(from.subarray(done, done + count), offset)
@@ -291,7 +313,7 @@ export class MemoryMap {
       const at = (address + done) >>> 0
       const inPage = at & (PAGE_SIZE - 1)
       const count = Math.min(length - done, PAGE_SIZE - inPage)
-      const base = offsets.get(at >>> PAGE_SHIFT)
+      const base = this.#reached(offsets.get(at >>> PAGE_SHIFT))
       part(base >= 0 ? base + inPage : null, done, count, at >>> PAGE_SHIFT)
       done += count
     }
@@ -342,7 +364,10 @@ export class MemoryMap {
   #noteRam(page: number): void {
     const at = RAM_BASE + page * PAGE_SIZE
     const isRam =
-      this.#readOffset.get(page) === at && this.#writeOffset.get(page) === at && !this.#owner(page)?.dirty
+      this.#readOffset.get(page) === at &&
+      this.#writeOffset.get(page) === at &&
+      !this.#owner(page)?.dirty &&
+      !this.memory.absent?.hasPage(page)
     const bit = 1 << (page & 7)
     if (isRam) this.#ramMap[page >> 3]! |= bit
     else this.#ramMap[page >> 3]! &= ~bit

@@ -4,8 +4,8 @@ import { EngineError } from '../base/errors.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { Device } from '../devices/device.ts'
 import { copyInto, type MachineCapture } from '../snapshot/capture.ts'
-import { packMemory, unpackMemory, unpackMemoryAside } from '../snapshot/memory-image.ts'
-import { readStateFile, readStateFileAside, type StateFile, writeStateFile } from '../snapshot/state-file.ts'
+import { packMemory, type PackedMemory, type StateBytes, unpackMemory } from '../snapshot/packed-memory.ts'
+import { bytesOfState, readStateFile, type StateFile, writeStateFile } from '../snapshot/state-file.ts'
 import type { MachineClock } from './machine-clock.ts'
 import {
   checkMedia,
@@ -60,7 +60,9 @@ export function saveMachine(parts: StatefulParts): Uint8Array {
   const state: MachineState = { ...describe(parts), media }
   return writeStateFile({
     state,
-    parts: [packMemory(ram), packMemory(vram), ...packWrites(parts.drives, media)],
+    ram: packMemory(ram),
+    vram: packMemory(vram),
+    writes: packWrites(parts.drives, media),
   })
 }
 
@@ -93,8 +95,8 @@ function describe({ fingerprint, clock, memory, devices, cpu, board }: StatefulP
 /** What a state file says, found to fit the machine. */
 interface FittingState {
   state: MachineState
-  packedRam: Uint8Array
-  packedVram: Uint8Array
+  packedRam: PackedMemory
+  packedVram: PackedMemory
   writes: MediaWrites
 }
 
@@ -114,10 +116,8 @@ function fitting(parts: StatefulParts, file: StateFile, insists: boolean): Fitti
   if (extra !== undefined)
     throw new EngineError('state-invalid', { device: extra, reason: 'this machine has no such device' })
   checkMedia(drives, state.media, insists)
-  const [packedRam, packedVram, ...packedWrites] = file.parts
-  if (!packedRam || !packedVram)
-    throw new EngineError('state-invalid', { device: 'memory', reason: 'it is missing' })
-  return { state, packedRam, packedVram, writes: unpackWrites(drives, state.media, packedWrites) }
+  const writes = unpackWrites(drives, state.media, file.writes)
+  return { state, packedRam: file.ram, packedVram: file.vram, writes }
 }
 
 /**
@@ -126,20 +126,19 @@ function fitting(parts: StatefulParts, file: StateFile, insists: boolean): Fitti
  */
 export function restoreMachine(parts: StatefulParts, bytes: Uint8Array, insists: boolean): void {
   const { drives } = parts
-  const { state, packedRam, packedVram, writes } = fitting(parts, readStateFile(bytes), insists)
+  const { state, packedRam, packedVram, writes } = fitting(parts, readStateFile(bytesOfState(bytes)), insists)
   const { ram, vram } = parts.memory.memory
   const before = describe(parts)
   const oldWrites = writesOf(drives)
-  const oldRam = packMemory(ram)
-  const oldVram = packMemory(vram)
+  const [oldRam, oldVram] = [ram.slice(), vram.slice()]
   try {
     unpackMemory(packedRam, ram)
     unpackMemory(packedVram, vram)
     replaceWrites(drives, writes)
     apply(parts, state)
   } catch (error) {
-    unpackMemory(oldRam, ram)
-    unpackMemory(oldVram, vram)
+    ram.set(oldRam)
+    vram.set(oldVram)
     replaceWrites(drives, oldWrites)
     apply(parts, before)
     throw error
@@ -147,23 +146,32 @@ export function restoreMachine(parts: StatefulParts, bytes: Uint8Array, insists:
 }
 
 /**
- * Takes a saved state into a machine that has just been built and is of no use when this fails: nothing is kept to go back
- * to, and memory is unpacked in several threads while the file's checksum is computed. Throws as `restoreMachine` does.
+ * Takes a saved state into a machine that has just been built, whose RAM is zeros, and that is of no use when this fails.
+ * Nothing is kept to go back to. Throws as `restoreMachine` does.
+ * @param state closed by the machine, or here
+ * @param whenReached RAM may be unpacked when it is first reached: the processor asks the memory map for it
  */
-export async function beginMachine(parts: StatefulParts, bytes: Uint8Array, insists: boolean): Promise<void> {
-  const file = readStateFileAside(bytes)
+export function beginMachine(
+  parts: StatefulParts,
+  file: StateBytes,
+  { insists, whenReached }: { insists: boolean; whenReached: boolean },
+): void {
+  let isKept = false
   try {
-    const { state, packedRam, packedVram, writes } = fitting(parts, file, insists)
-    const { ram, vram } = parts.memory.memory
-    await unpackMemoryAside(packedRam, ram)
-    await unpackMemoryAside(packedVram, vram)
-    await file.isWhole
+    const { state, packedRam, packedVram, writes } = fitting(parts, readStateFile(file), insists)
+    const { memory } = parts.memory
+    const chunks = whenReached ? packedRam.chunks : null
+    if (chunks) {
+      // Before anything runs: what is damaged is refused, not met half way.
+      chunks.check(memory.ram.length)
+      parts.memory.fillWhenReached(chunks)
+      isKept = true
+    } else unpackMemory(packedRam, memory.ram)
+    unpackMemory(packedVram, memory.vram)
     replaceWrites(parts.drives, writes)
     apply(parts, state)
-  } catch (error) {
-    // What a damaged file leads to says less than that it is damaged.
-    await file.isWhole
-    throw error
+  } finally {
+    if (!isKept) file.close()
   }
 }
 

@@ -1,6 +1,7 @@
 import type { DebugTarget } from '../debugger/target.ts'
 import type { DiskLayer, LayerMerge } from '../protocol/machine-config.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
+import type { StateBytes } from '../snapshot/packed-memory.ts'
 import type { MergeProgress } from '../storage/formats/merge-layer.ts'
 import type { Accelerator, HostFault } from '../protocol/vm.ts'
 import type { Display } from '../devices/display.ts'
@@ -121,8 +122,18 @@ export interface Machine {
    * since, changing nothing. @param insists take such images all the same
    */
   restore(state: Uint8Array, insists?: boolean): void
-  /** The same for a machine that has not run yet, and that is of no use when this fails; many times as fast. */
-  beginFrom(state: Uint8Array, insists?: boolean): Promise<void>
+  /**
+   * The same for a machine that has not run yet, and that is of no use when this fails. Its memory may come later: what the
+   * guest has not reached by itself, `bringIn` brings in.
+   * @param state closed by the machine, also when this throws
+   */
+  beginFrom(state: StateBytes, insists?: boolean): void
+  /**
+   * Brings in some of the memory that `beginFrom` has left for later. Throws `state-invalid`.
+   * @param budgetNs host time that this may take; a piece takes less than a millisecond
+   * @returns whether there is more
+   */
+  bringIn(budgetNs: number): boolean
   /** Called when the host fails the machine: an image or a file that cannot be read or written. Replaces the listener. */
   onFault(listener: (fault: HostFault) => void): void
   /** Flushes and closes every image. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { EngineError } from '../base/errors.ts'
-import { packBlocks, unpackBlocks } from '../snapshot/memory-image.ts'
+import { packBlocks, unpackBlocks } from '../snapshot/packed-blocks.ts'
 import type { BlockImage } from '../storage/block-image.ts'
 import { CHUNK_BYTES, EphemeralImage } from '../storage/ephemeral-image.ts'
 import { differenceOf, type MediumIdentity } from '../storage/medium-identity.ts'

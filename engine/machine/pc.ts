@@ -16,13 +16,14 @@ import { DiskError, type DiskFaultListener } from '../storage/block-image.ts'
 import { Keyring } from '../storage/formats/luks/keyring.ts'
 import type { MergeProgress } from '../storage/formats/merge-layer.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
+import type { StateBytes } from '../snapshot/packed-memory.ts'
 import { CPU_MODELS } from '../vcpu/model.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
 import { APIC_BASE_AFTER_RESET, Board } from './board.ts'
 import type { HostFault } from '../protocol/vm.ts'
 import { mapBackdoor } from './backdoor-port.ts'
 import { DebugOutputs } from './debug-outputs.ts'
-import { DriveBays, forUser } from './drive-bays.ts'
+import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
@@ -218,6 +219,7 @@ class Pc implements Machine {
     this.#onFault({ drive, operation, path, kind, reason })
 
   run(sliceNs: number): RunOutcome {
+    this.#memory.memory.absent?.check()
     this.#tryToGoOn()
     if (this.#stalled) return this.#stalledBy(this.#stalled)
     this.#clock.start()
@@ -258,6 +260,7 @@ class Pc implements Machine {
     this.#pending = null
     for (const device of this.#board.devices) device.reset()
     this.#setApicBase(APIC_BASE_AFTER_RESET)
+    this.#memory.memory.absent?.abandon()
     clearMemory(this.#memory.memory.ram)
     this.#memory.setA20(true)
     this.#cpu.memoryReplaced()
@@ -322,8 +325,8 @@ class Pc implements Machine {
   }
 
   get captureBytes(): number {
-    const { ram, vram } = this.#memory.memory
-    return ram.length + vram.length
+    const { ramAsItIs, vram } = this.#memory.memory
+    return ramAsItIs.length + vram.length
   }
 
   lookAt(bay: number): boolean {
@@ -335,6 +338,7 @@ class Pc implements Machine {
 
   freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture {
     this.#finishFirmwareCall()
+    this.bringIn(Infinity)
     return this.#bays.readable(() => {
       this.#bays.flush()
       this.#bays.layOver(layers)
@@ -367,13 +371,18 @@ class Pc implements Machine {
     this.#bays.readable(() => restoreMachine(this.#stateful(), state, insists))
   }
 
-  async beginFrom(state: Uint8Array, insists = false): Promise<void> {
+  beginFrom(state: StateBytes, insists = false): void {
     this.#finishFirmwareCall()
-    try {
-      await beginMachine(this.#stateful(), state, insists)
-    } catch (error) {
-      throw forUser(error)
-    }
+    // The host's processor asks nobody before it reaches for memory.
+    const whenReached = this.#accelerator.name !== 'kvm'
+    this.#bays.readable(() => beginMachine(this.#stateful(), state, { insists, whenReached }))
+  }
+
+  bringIn(budgetNs: number): boolean {
+    const untilMs = performance.now() + budgetNs / 1e6
+    const { memory } = this.#memory
+    while (memory.absent?.bringNext()) if (performance.now() >= untilMs) return true
+    return false
   }
 
   /** Nothing more of the guest runs until the host has room for what it wrote. */
@@ -445,6 +454,7 @@ class Pc implements Machine {
     for (const uart of this.#board.uarts) uart.flush()
     this.#board.debugConsole.flush()
     this.#board.parallel.flush()
+    this.#memory.memory.absent?.close()
     this.opened.close()
   }
 

@@ -10,6 +10,7 @@ import {
   VRAM_BYTES,
 } from './layout.ts'
 import { EngineError } from '../base/errors.ts'
+import type { AbsentMemory } from './absent-memory.ts'
 
 /**
  * The linear memory of one machine: shared, allocated whole, never grown; the host commits a page when it
@@ -19,10 +20,12 @@ export class GuestMemory {
   readonly wasm: WebAssembly.Memory
   readonly bytes: Uint8Array
   readonly view: DataView
-  readonly ram: Uint8Array
   readonly rom: Uint8Array
   /** Video memory and, behind it, the text window. */
   readonly vram: Uint8Array
+  readonly #ram: Uint8Array
+  /** What of RAM is not here yet; null once all is. Its owner is `MemoryMap`, which all accesses to pages of RAM go by. */
+  absent: AbsentMemory | null = null
 
   /** @param ramMiB guest RAM, 1 to 3072. Throws `option-invalid` outside of that. */
   constructor(readonly ramMiB: number) {
@@ -38,7 +41,18 @@ export class GuestMemory {
     this.view = new DataView(buffer)
     this.rom = new Uint8Array(buffer, ROM_BASE, ROM_BYTES)
     this.vram = new Uint8Array(buffer, VRAM_BASE, VRAM_BYTES + TEXT_WINDOW_BYTES)
-    this.ram = new Uint8Array(buffer, RAM_BASE, ramMiB * MIB)
+    this.#ram = new Uint8Array(buffer, RAM_BASE, ramMiB * MIB)
+  }
+
+  /** All of RAM. Throws `state-invalid` when what is not here yet is damaged. */
+  get ram(): Uint8Array {
+    this.absent?.bringAll()
+    return this.#ram
+  }
+
+  /** RAM as far as it is here, zeros elsewhere: for what is not looked at. */
+  get ramAsItIs(): Uint8Array {
+    return this.#ram
   }
 
   /** The CPU's part, which no guest access may reach. */

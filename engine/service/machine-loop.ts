@@ -17,6 +17,9 @@ const ECHO_NS = 3_000_000
 const QUIET_FRAME_NS = 100_000_000
 const QUIET_AFTER_FRAMES = 30
 const STATS_NS = 1_000_000_000
+/** For how long at a time what a saved state has of memory is brought in: while the guest runs, and while it has nothing to do. */
+const BRING_IN_NS = 1_000_000
+const BRING_IN_IDLE_NS = 4_000_000
 /** How long the same fault is not told again. */
 const FAULT_NS = 60_000_000_000
 const MAX_FAULTS = 100
@@ -55,6 +58,8 @@ export class MachineLoop {
   #absolute = false
   #serial = new Map<number, Uint8Array[]>()
   #watched = false
+  /** Some of its memory may still be in the state that it began with. */
+  #isComing = true
   /** It is paused for want of room on the host, and goes on by itself. */
   #isStalled = false
   /** When each fault was last told. */
@@ -119,6 +124,7 @@ export class MachineLoop {
     if (this.#state.kind === 'running') this.#runSlice()
     else if (this.#state.kind === 'paused') {
       this.#showFrames()
+      if (this.#bringsIn(BRING_IN_IDLE_NS)) return
       this.host.sleep(this.#watched ? STATS_NS : this.#isStalled ? STALL_NS : Infinity)
       if (this.#isStalled) this.#runSlice()
     }
@@ -129,6 +135,7 @@ export class MachineLoop {
     const outcome = this.machine.run(SLICE_NS)
     this.#flushSerial()
     this.#showFrames()
+    this.#bringsIn(BRING_IN_NS)
     this.#follow(outcome)
   }
 
@@ -154,6 +161,12 @@ export class MachineLoop {
     }
   }
 
+  /** @returns whether there is more to be brought in */
+  #bringsIn(budgetNs: number): boolean {
+    if (this.#isComing) this.#isComing = this.machine.bringIn(budgetNs)
+    return this.#isComing
+  }
+
   #stall(reason: string): void {
     if (this.#isStalled && this.#state.kind === 'paused') return
     this.#isStalled = true
@@ -162,7 +175,7 @@ export class MachineLoop {
 
   /** @param held the guest would run if it might: that is no rest of its own */
   #sleep(ns: number, held: boolean): void {
-    if (ns <= 0) return
+    if (ns <= 0 || this.#bringsIn(Math.min(ns, BRING_IN_IDLE_NS))) return
     const before = this.host.nowNs()
     this.host.sleep(this.#watched ? Math.min(ns, STATS_NS) : ns)
     const nowNs = this.host.nowNs()
@@ -240,6 +253,7 @@ export class MachineLoop {
     eject: (drive) => this.machine.eject(drive),
     insert: (drive, path, options) => this.machine.insert(drive, path, options),
     save: () => this.machine.save(),
+    bringIn: () => (this.#isComing = this.machine.bringIn(BRING_IN_NS)),
     captureBytes: () => this.machine.captureBytes,
     lookAt: (bay) => this.machine.lookAt(bay),
     freeze: (layers, room) => this.machine.freeze(layers, room),

@@ -127,7 +127,6 @@ describe('machine thread', () => {
 const HOST: VmHost = {
   begin: () => {},
   openSerial: () => Promise.resolve(null),
-  readFile: () => Promise.reject(new Error('there is no such file')),
   writeFile: () => Promise.reject(new Error('nothing is written here')),
   syncFile: () => Promise.resolve(),
   setPriority: () => {},

@@ -104,9 +104,7 @@ export class MachineThread {
     })
     const kick = this.#kick.buffer
     const start: ThreadStart = { config, state, allowChangedMedia, secrets, waitForDebugger, kick }
-    // Handed over, not copied: it may be hundreds of MiB.
-    const isAlone = state?.byteLength === state?.buffer.byteLength
-    worker.postMessage(start, state && isAlone ? [state.buffer as ArrayBuffer] : [])
+    worker.postMessage(start)
   }
 
   #endNow(): void {

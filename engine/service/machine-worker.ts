@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import { createMachine } from '../machine/pc.ts'
 import { describeError } from '../protocol/rpc.ts'
+import { openHostFile } from '../storage/host-file.ts'
 import { HostMemory } from './host-memory.ts'
 import { MachineLoop, type LoopHost } from './machine-loop.ts'
 import type { FromMachine, ThreadStart, ToMachine } from './thread-messages.ts'
@@ -52,7 +53,7 @@ class ThreadHost implements LoopHost {
   }
 }
 
-async function main(port: MessagePort, start: ThreadStart): Promise<void> {
+function main(port: MessagePort, start: ThreadStart): void {
   const { config, state, allowChangedMedia, secrets, waitForDebugger, kick } = start
   const host = new ThreadHost(port, kick)
   // Regions say which of their branches are seldom taken; V8 before 13 listens only when asked to.
@@ -60,7 +61,7 @@ async function main(port: MessagePort, start: ThreadStart): Promise<void> {
   try {
     const machine = createMachine(config, { restores: state !== null, secrets })
     try {
-      if (state) await machine.beginFrom(state, allowChangedMedia)
+      if (state !== null) machine.beginFrom(openHostFile(state, false), allowChangedMedia)
     } catch (error) {
       machine.close()
       throw error
@@ -75,4 +76,4 @@ async function main(port: MessagePort, start: ThreadStart): Promise<void> {
   port.close()
 }
 
-parentPort?.once('message', (start: ThreadStart) => void main(parentPort!, start))
+parentPort?.once('message', (start: ThreadStart) => main(parentPort!, start))

@@ -33,6 +33,8 @@ export interface Requests {
     answer: void
   }
   save: { args: []; answer: Uint8Array }
+  /** Whether there is more of its memory to be brought in, after a piece of it was. */
+  bringIn: { args: []; answer: boolean }
   captureBytes: { args: []; answer: number }
   lookAt: { args: [bay: number]; answer: boolean }
   freeze: { args: [layers: readonly DiskLayer[], room: Uint8Array]; answer: MachineCapture }
@@ -88,8 +90,8 @@ export type FromMachine =
 /** The first message, by which a thread that waits gets its machine. */
 export interface ThreadStart {
   config: MachineConfig
-  /** A saved state to go on from. */
-  state: Uint8Array | null
+  /** File of a saved state to go on from. */
+  state: string | null
   /** Go on from it although an image is another one or was written since. */
   allowChangedMedia: boolean
   /** Passphrases of its encrypted disks. */

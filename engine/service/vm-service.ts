@@ -35,7 +35,6 @@ export interface VmHost {
   usage(): { cpuMs: number; memoryBytes: number }
   /** Ranks the process for the host's scheduler. Throws `priority-refused`. */
   setPriority(priority: VmExecution['priority']): void
-  readFile(path: string): Promise<Uint8Array>
   /** Puts the file in place whole or not at all. */
   writeFile(path: string, contents: Uint8Array): Promise<void>
   /** Returns when what any program wrote to the file is on the host's disk; others get their turn meanwhile. */
@@ -87,7 +86,6 @@ export class VmService {
     return {
       start: async ({ config, serial, execution, restore, allowChangedMedia, secrets }) => {
         if (this.#thread) throw new RpcError('already-running')
-        const state = restore === null ? null : await this.host.readFile(restore)
         const listener = {
           onState: (now: MachineState) => {
             tell.onState(now)
@@ -106,7 +104,11 @@ export class VmService {
         this.host.setPriority(execution.priority)
         // The links come first: what cannot be opened keeps the machine off.
         await this.#openLinks(serial)
-        const thread = new MachineThread(this.worker, config, listener, { state, allowChangedMedia, secrets })
+        const thread = new MachineThread(this.worker, config, listener, {
+          state: restore,
+          allowChangedMedia,
+          secrets,
+        })
         this.#thread = thread
         views.attach(
           thread,
@@ -142,7 +144,8 @@ export class VmService {
       freeze: async ({ layers }) => {
         const thread = this.#running
         const room = roomFor(await thread.ask('captureBytes'))
-        // Drive by drive, so that the guest runs in between.
+        // Piece by piece and drive by drive, so that the guest runs in between.
+        while (await thread.ask('bringIn'));
         for (let bay = 0; await thread.ask('lookAt', bay);) bay++
         this.#stoppedAtMs = performance.now()
         await thread.ask('pause')

@@ -1,7 +1,7 @@
 import { PAGE_SIZE } from '../memory/layout.ts'
 import { isZeroPage } from '../memory/zero-pages.ts'
 import type { CallTask } from '../protocol/rpc.ts'
-import { packMemoryAside } from './memory-image.ts'
+import { packMemoryAside } from './packed-memory.ts'
 import { writeStateFile } from './state-file.ts'
 
 /** A machine's state at one moment, its memory copied as it is, so that the guest need not wait for the packing. */
@@ -42,9 +42,10 @@ export async function packCapture(
   { signal, progress }: CallTask,
 ): Promise<Uint8Array> {
   const whole = ram.length + vram.length
-  const parts = [
-    await packMemoryAside(ram, signal, (bytes) => progress(bytes / whole)),
-    await packMemoryAside(vram, signal, (bytes) => progress((ram.length + bytes) / whole)),
-  ]
-  return writeStateFile({ state, parts: [...parts, ...writes] })
+  return writeStateFile({
+    state,
+    ram: await packMemoryAside(ram, signal, (bytes) => progress(bytes / whole)),
+    vram: await packMemoryAside(vram, signal, (bytes) => progress((ram.length + bytes) / whole)),
+    writes,
+  })
 }

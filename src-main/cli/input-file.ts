@@ -1,9 +1,6 @@
-import { open, readFile, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { RpcError } from '../../engine/protocol/rpc.ts'
-
-/** What Node reads at once; a state is compressed, and shorter. */
-const MAX_STATE_BYTES = 2 ** 31 - 1
 
 const REASONS: Record<string, string> = {
   ENOENT: 'there is no such file; check the name',
@@ -29,13 +26,6 @@ export async function checkInputFile(path: string): Promise<void> {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     throw Object.hasOwn(REASONS, code) ? unusable(path, REASONS[code]!) : error
   }
-}
-
-/** Reads a saved state. Throws `file-unusable`. */
-export async function readStateFile(path: string): Promise<Uint8Array> {
-  const { size } = await stat(path)
-  if (size > MAX_STATE_BYTES) throw unusable(path, `its ${size} bytes are too many for a saved state`)
-  return readFile(path)
 }
 
 /** Refuses a file to be written whose folder is not there, or that is a folder. Nothing is created. */

@@ -9,7 +9,7 @@ import type { MachineState } from '../../engine/protocol/vm-contract.ts'
 import { faultText } from '../host/fault-text.ts'
 import { bundled } from '../host/locations.ts'
 import { EXIT } from './exit.ts'
-import { checkInputFile, checkOutputFile, readStateFile } from './input-file.ts'
+import { checkInputFile, checkOutputFile } from './input-file.ts'
 import { encodePng } from '../../engine/service/png.ts'
 import { GdbServer } from './gdb-server.ts'
 import { inputFiles, outputFiles, type RunPlan } from './run-options.ts'
@@ -30,8 +30,7 @@ export async function run(plan: RunPlan): Promise<number> {
   for (const file of inputFiles(plan)) await checkInputFile(file)
   for (const file of outputFiles(plan)) await checkOutputFile(file)
   const secrets = plan.secretFiles.map((file) => readSecret('secret-file', file))
-  const state = plan.restoreState === null ? null : await readStateFile(plan.restoreState)
-  return new Run(plan).run(worker, state, secrets)
+  return new Run(plan).run(worker, secrets)
 }
 
 class Run {
@@ -51,7 +50,7 @@ class Run {
 
   constructor(private readonly plan: RunPlan) {}
 
-  async run(worker: Worker, state: Uint8Array | null, secrets: readonly string[]): Promise<number> {
+  async run(worker: Worker, secrets: readonly string[]): Promise<number> {
     const { plan } = this
     this.#thread = new MachineThread(
       worker,
@@ -66,7 +65,12 @@ class Run {
         onDebuggerClosed: () => this.#gdb?.hangUp(),
         onFault: (fault) => this.#onFault(fault),
       },
-      { state, secrets, allowChangedMedia: plan.allowChangedMedia, waitForDebugger: plan.waitGdb },
+      {
+        state: plan.restoreState,
+        secrets,
+        allowChangedMedia: plan.allowChangedMedia,
+        waitForDebugger: plan.waitGdb,
+      },
     )
     this.#views.attach(this.#thread, await this.#thread.ready)
     this.#tellAccelerator()

@@ -8,7 +8,7 @@ import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import { deleted, keptDisks, layerName, stateName, taken } from '../../engine/service/snapshots/tree.ts'
-import { packMemory } from '../../engine/snapshot/memory-image.ts'
+import { packMemory } from '../../engine/snapshot/packed-memory.ts'
 import { writeStateFile } from '../../engine/snapshot/state-file.ts'
 import { openDiskImage } from '../../engine/storage/open-image.ts'
 import { VmLibrary } from './library.ts'
@@ -231,7 +231,8 @@ describe('snapshots of a machine', () => {
       const bytes = new Uint8Array(64 * 4096)
       for (const [page, value] of Object.entries(pages))
         bytes.fill(value, Number(page) * 4096, Number(page) * 4096 + 9)
-      return writeStateFile({ state: {}, parts: [packMemory(bytes)] })
+      const vram = packMemory(new Uint8Array(4096))
+      return writeStateFile({ state: {}, ram: packMemory(bytes), vram, writes: [] })
     }
     const place = (of: string): string => join(library.folderOf(id), stateName(of))
     await writeFile(place(one.id), memory({ 1: 1, 2: 2, 3: 3 }))

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
 import type { SerialLinkTarget } from '../../engine/protocol/serial-target.ts'
 import { prepareWorker } from '../../engine/service/machine-thread.ts'
@@ -49,7 +48,6 @@ const host: VmHost = {
     return { cpuMs: (user + system) / 1000, memoryBytes: process.memoryUsage.rss() }
   },
   openSerial,
-  readFile,
   writeFile: writeFileAtomically,
   syncFile,
   setPriority: (wanted) => priority.set(wanted),

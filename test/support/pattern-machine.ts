@@ -2,6 +2,7 @@ import type { Rect } from '../../engine/devices/display.ts'
 import type { Machine, MachineStats, RunOutcome } from '../../engine/machine/machine.ts'
 import { EngineError } from '../../engine/base/errors.ts'
 import type { HostFault } from '../../engine/protocol/vm.ts'
+import type { StateBytes } from '../../engine/snapshot/packed-memory.ts'
 
 const COLUMNS = 80
 const ROWS = 25
@@ -164,8 +165,15 @@ export class PatternMachine implements Machine {
 
   endMerge(): void {}
 
-  beginFrom(state: Uint8Array): Promise<void> {
-    return Promise.resolve(this.restore(state))
+  beginFrom(state: StateBytes): void {
+    const bytes = new Uint8Array(state.size)
+    state.readAt(0, bytes)
+    state.close()
+    this.restore(bytes)
+  }
+
+  bringIn(): boolean {
+    return false
   }
 
   restore(state: Uint8Array): void {

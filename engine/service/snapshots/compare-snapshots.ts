@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
-import * as fs from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
 import { type DriveConfig, type MachineConfig, withFiles } from '../../protocol/machine-config.ts'
 import type { FileChanges } from '../../protocol/media.ts'
 import type { SnapshotComparison } from '../../protocol/snapshot-comparison.ts'
-import { packedPages } from '../../snapshot/memory-image.ts'
 import { readStateFile } from '../../snapshot/state-file.ts'
+import { openHostFile } from '../../storage/host-file.ts'
 import { compareFiles } from '../media/compare-files.ts'
 import type { Progress } from '../media/copy-disk.ts'
 import { driveSource } from '../media/drive-source.ts'
@@ -101,9 +100,13 @@ function* compareMemory(
 }
 
 function* pageSums(path: string): Generator<readonly [number, string]> {
-  const { parts } = readStateFile(fs.readFileSync(path))
-  for (const [page, bytes] of packedPages(parts[0] ?? new Uint8Array(0)))
-    yield [page, createHash('sha1').update(bytes).digest('base64')]
+  const file = openHostFile(path, false)
+  try {
+    for (const [page, bytes] of readStateFile(file).ram.pages())
+      yield [page, createHash('sha1').update(bytes).digest('base64')]
+  } finally {
+    file.close()
+  }
 }
 
 /** Settings that are not the same, but for the files that the snapshots' own layers are. */

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Machine } from '../../../engine/machine/machine.ts'
 import type { HostFault } from '../../../engine/protocol/vm.ts'
+import { bytesOfState } from '../../../engine/snapshot/state-file.ts'
 import { createMachine } from '../../../engine/machine/pc.ts'
 import type { DriveConfig, MachineConfigInput } from '../../../engine/protocol/machine-config.ts'
 import { HEAR, machineConfig, runToExit, runUntilSaid, writeBootFloppy } from '../../support/talking-guest.ts'
@@ -122,7 +123,7 @@ async function begin(
 ): Promise<number | null> {
   const machine = powerOn(drive, { restores: true })
   try {
-    await machine.beginFrom(state, insists)
+    machine.beginFrom(bytesOfState(state), insists)
     machine.serial[0]!.input(Uint8Array.of(0x20))
     return runToExit(machine)
   } finally {

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import type { Machine } from '../../../engine/machine/machine.ts'
 import { createMachine } from '../../../engine/machine/pc.ts'
 import { MachineConfig } from '../../../engine/protocol/machine-config.ts'
+import type { StateBytes } from '../../../engine/snapshot/packed-memory.ts'
 import { Random } from '../storage/random.ts'
 
 /** What the guest sees of the host: 50 million instructions a second. */
@@ -51,9 +52,9 @@ export class TimedPc {
     })
   }
 
-  /** Goes on from what was saved at the moment of the course. */
-  restore(state: Uint8Array): void {
-    this.machine.restore(state)
+  /** Goes on from what was saved at the moment of the course; its memory comes when it is reached. */
+  beginFrom(state: StateBytes): void {
+    this.machine.beginFrom(state)
     this.#done = this.course.moment
   }
 

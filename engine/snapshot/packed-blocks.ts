@@ -1,9 +1,7 @@
-import { promisify } from 'node:util'
-import { deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
-import { RpcError } from '../protocol/rpc.ts'
 import { PAGE_SIZE } from '../memory/layout.ts'
-import { clearMemory, isZeroPage } from '../memory/zero-pages.ts'
+import type { PackedMemory } from './packed-memory.ts'
 
 /** Blocks that are compressed together have so many bytes at most. */
 const GROUP_BYTES = 1024 * 1024
@@ -26,34 +24,6 @@ export function packBlocks(blocks: Iterable<Block>, blockBytes: number): Uint8Ar
   }
   return Buffer.concat(parts)
 }
-
-/** Groups that are packed at once, in threads that the host has for such work. */
-const AT_ONCE = 3
-
-/**
- * The same as `packMemory` beside everything else that its caller does. The memory must not change meanwhile. Throws
- * `cancelled`.
- * @param reached told how far it is, in bytes of the memory
- */
-export async function packMemoryAside(
-  memory: Uint8Array,
-  signal?: AbortSignal,
-  reached: (bytes: number) => void = () => {},
-): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  const waiting: Promise<Uint8Array[]>[] = []
-  for (const { numbers, raw } of groupsOf(writtenPages(memory, reached), PAGE_SIZE)) {
-    if (signal?.aborted) throw new RpcError('cancelled')
-    waiting.push(
-      deflateAside(raw, { level: levelFor(raw) }).then((contents) => [headOf(numbers, contents), contents]),
-    )
-    if (waiting.length >= AT_ONCE) parts.push(...(await waiting.shift()!))
-  }
-  for (const group of waiting) parts.push(...(await group))
-  return Buffer.concat(parts)
-}
-
-const deflateAside = promisify<Uint8Array, { level: number }, Buffer>(deflateRaw)
 
 /** Numbers of blocks with their contents in a row, up to 1 MiB. */
 function* groupsOf(
@@ -125,68 +95,17 @@ export function* unpackBlocks(packed: Uint8Array, blockBytes: number, blockCount
   }
 }
 
-/** Memory by pages; those of zeros are left out. */
-export const packMemory = (memory: Uint8Array): Uint8Array =>
-  packBlocks(
-    writtenPages(memory, () => {}),
-    PAGE_SIZE,
-  )
-
-function* writtenPages(memory: Uint8Array, reached: (bytes: number) => void): Generator<Block> {
-  for (let page = 0; page * PAGE_SIZE < memory.length; page++) {
-    if (isZeroPage(memory, page)) continue
-    reached(page * PAGE_SIZE)
-    yield [page, memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)]
-  }
-}
-
-/** The pages that `packMemory` was given, of memory of any size. Throws `state-invalid`. */
-export const packedPages = (packed: Uint8Array): Generator<Block> =>
-  unpackBlocks(packed, PAGE_SIZE, 2 ** 32 / PAGE_SIZE)
-
 /**
- * Fills memory from what `packMemory` gave; pages that are not there become zeros. Throws `state-invalid`, and has
- * touched nothing then.
+ * Memory of a state of version 2: groups of pages, those of zeros left out. Its checksum was that of the whole file.
  */
-export function unpackMemory(packed: Uint8Array, memory: Uint8Array): void {
-  const pages = () => unpackBlocks(packed, PAGE_SIZE, memory.length / PAGE_SIZE)
-  for (const _ of pages()) void _
-  clearMemory(memory)
-  for (const [page, bytes] of pages()) memory.set(bytes, page * PAGE_SIZE)
-}
+export class GroupedMemory implements PackedMemory {
+  readonly chunks = null
 
-/** Groups that are unpacked at once. */
-const UNPACKED_AT_ONCE = 4
+  constructor(private readonly packed: Uint8Array) {}
 
-/**
- * The same as `unpackMemory` in several threads of the host, once through the pages and not twice: when it fails, parts of
- * the memory have been filled. Throws `state-invalid`.
- */
-export async function unpackMemoryAside(packed: Uint8Array, memory: Uint8Array): Promise<void> {
-  const isThere = new Uint8Array(memory.length / PAGE_SIZE)
-  const groups = packedGroups(packed, PAGE_SIZE, isThere.length)
-  const unpack = async (): Promise<void> => {
-    for (const { numbers, contents } of groups) {
-      const pages = await inflateAside(contents, numbers.length * PAGE_SIZE)
-      for (const [index, page] of numbers.entries()) {
-        memory.set(pages.subarray(index * PAGE_SIZE, (index + 1) * PAGE_SIZE), page * PAGE_SIZE)
-        isThere[page] = 1
-      }
-    }
+  pages(): Generator<Block> {
+    return unpackBlocks(this.packed, PAGE_SIZE, 2 ** 32 / PAGE_SIZE)
   }
-  await Promise.all(Array.from({ length: UNPACKED_AT_ONCE }, unpack))
-  for (let page = 0; page < isThere.length; page++)
-    if (!isThere[page] && !isZeroPage(memory, page)) memory.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
-}
-
-const inflateRawAside = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(inflateRaw)
-
-async function inflateAside(bytes: Uint8Array, size: number): Promise<Uint8Array> {
-  const contents = await inflateRawAside(bytes, { maxOutputLength: size }).catch((cause: unknown) => {
-    throw damaged('a group cannot be unpacked', cause)
-  })
-  if (contents.length !== size) throw damaged('a group is too short')
-  return contents
 }
 
 function inflate(bytes: Uint8Array, size: number): Uint8Array {
