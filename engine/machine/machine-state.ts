@@ -145,16 +145,23 @@ export function restoreMachine(parts: StatefulParts, bytes: Uint8Array, insists:
   }
 }
 
+export interface BeginOptions {
+  insists: boolean
+  whenReached: boolean
+  isFoundWhole: () => boolean
+}
+
 /**
  * Takes a saved state into a machine that has just been built, whose RAM is zeros, and that is of no use when this fails.
  * Nothing is kept to go back to. Throws as `restoreMachine` does.
  * @param state closed by the machine, or here
  * @param whenReached RAM may be unpacked when it is first reached: the processor asks the memory map for it
+ * @param isFoundWhole somebody else has looked through the file and found no damage
  */
 export function beginMachine(
   parts: StatefulParts,
   file: StateBytes,
-  { insists, whenReached }: { insists: boolean; whenReached: boolean },
+  { insists, whenReached, isFoundWhole }: BeginOptions,
 ): void {
   let isKept = false
   try {
@@ -162,8 +169,9 @@ export function beginMachine(
     const { memory } = parts.memory
     const chunks = whenReached ? packedRam.chunks : null
     if (chunks) {
+      chunks.checkSize(memory.ram.length)
       // Before anything runs: what is damaged is refused, not met half way.
-      chunks.check(memory.ram.length)
+      if (!isFoundWhole()) for (const _ of chunks.checking()) void _
       parts.memory.fillWhenReached(chunks)
       isKept = true
     } else unpackMemory(packedRam, memory.ram)

@@ -126,8 +126,9 @@ export interface Machine {
    * The same for a machine that has not run yet, and that is of no use when this fails. Its memory may come later: what the
    * guest has not reached by itself, `bringIn` brings in.
    * @param state closed by the machine, also when this throws
+   * @param isFoundWhole whether somebody has looked through it and found no damage; asked once, late
    */
-  beginFrom(state: StateBytes, insists?: boolean): void
+  beginFrom(state: StateBytes, insists?: boolean, isFoundWhole?: () => boolean): void
   /**
    * Brings in some of the memory that `beginFrom` has left for later. Throws `state-invalid`.
    * @param budgetNs host time that this may take; a piece takes less than a millisecond

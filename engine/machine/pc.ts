@@ -371,11 +371,11 @@ class Pc implements Machine {
     this.#bays.readable(() => restoreMachine(this.#stateful(), state, insists))
   }
 
-  beginFrom(state: StateBytes, insists = false): void {
+  beginFrom(state: StateBytes, insists = false, isFoundWhole = () => false): void {
     this.#finishFirmwareCall()
     // The host's processor asks nobody before it reaches for memory.
     const whenReached = this.#accelerator.name !== 'kvm'
-    this.#bays.readable(() => beginMachine(this.#stateful(), state, { insists, whenReached }))
+    this.#bays.readable(() => beginMachine(this.#stateful(), state, { insists, whenReached, isFoundWhole }))
   }
 
   bringIn(budgetNs: number): boolean {

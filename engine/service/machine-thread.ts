@@ -5,6 +5,7 @@ import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import { chordsFor, type Chord, type LayoutName } from '../protocol/keyboard-layouts.ts'
 import type { Accelerator, HostFault, VmStats } from '../protocol/vm.ts'
+import { beginLook } from './state-look.ts'
 import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from './thread-messages.ts'
 
 /** How long a typed key is held, and how long nothing follows it: fast for a person, slow enough for a BIOS. */
@@ -66,7 +67,10 @@ export class MachineThread {
   #stats: VmStats | null = null
   #accelerator: Accelerator | null = null
 
-  /** @param worker one that `prepareWorker` has made, for this machine alone */
+  /**
+   * @param worker one that `prepareWorker` has made, for this machine alone
+   * @param state file of a saved state to go on from
+   */
   constructor(
     worker: Worker,
     config: MachineConfig,
@@ -76,7 +80,7 @@ export class MachineThread {
       allowChangedMedia = false,
       secrets = [],
       waitForDebugger = false,
-    }: Partial<Omit<ThreadStart, 'config' | 'kick'>> = {},
+    }: Partial<Omit<ThreadStart, 'config' | 'kick' | 'state'>> & { state?: string | null } = {},
   ) {
     this.#worker = worker
     worker.ref()
@@ -103,8 +107,14 @@ export class MachineThread {
       })
     })
     const kick = this.#kick.buffer
-    const start: ThreadStart = { config, state, allowChangedMedia, secrets, waitForDebugger, kick }
-    worker.postMessage(start)
+    worker.postMessage({
+      config,
+      state: state === null ? null : { path: state, look: beginLook(state) },
+      allowChangedMedia,
+      secrets,
+      waitForDebugger,
+      kick,
+    } satisfies ThreadStart)
   }
 
   #endNow(): void {

@@ -6,6 +6,7 @@ import { describeError } from '../protocol/rpc.ts'
 import { openHostFile } from '../storage/host-file.ts'
 import { HostMemory } from './host-memory.ts'
 import { MachineLoop, type LoopHost } from './machine-loop.ts'
+import { isFoundWhole } from './state-look.ts'
 import type { FromMachine, ThreadStart, ToMachine } from './thread-messages.ts'
 
 /**
@@ -61,7 +62,8 @@ function main(port: MessagePort, start: ThreadStart): void {
   try {
     const machine = createMachine(config, { restores: state !== null, secrets })
     try {
-      if (state !== null) machine.beginFrom(openHostFile(state, false), allowChangedMedia)
+      if (state)
+        machine.beginFrom(openHostFile(state.path, false), allowChangedMedia, () => isFoundWhole(state.look))
     } catch (error) {
       machine.close()
       throw error

@@ -90,8 +90,8 @@ export type FromMachine =
 /** The first message, by which a thread that waits gets its machine. */
 export interface ThreadStart {
   config: MachineConfig
-  /** File of a saved state to go on from. */
-  state: string | null
+  /** File of a saved state to go on from, and what state-look.ts finds of it. */
+  state: { path: string; look: SharedArrayBuffer } | null
   /** Go on from it although an image is another one or was written since. */
   allowChangedMedia: boolean
   /** Passphrases of its encrypted disks. */

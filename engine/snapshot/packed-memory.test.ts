@@ -77,7 +77,7 @@ describe('packed memory', () => {
     const file = Buffer.concat(chunks)
     const read = (position = 0, of = index): void => {
       const memory = new ChunkedMemory(bytesOfState(file), of, position)
-      memory.check(before.length)
+      for (const _ of memory.checking()) void _
     }
     read()
     for (let at = 0; at < file.length; at += 397) {
@@ -89,7 +89,7 @@ describe('packed memory', () => {
     expect(() => read(0, index.subarray(0, -1))).toThrow('its index is damaged')
     expect(() => read(0, index.subarray(0, 3))).toThrow('its index is damaged')
     expect(() => read(0, Uint8Array.from(index).fill(0xff, 4, 8))).toThrow('a part of it is too long')
-    expect(() => kept({ index, chunks }).check(before.length + PAGE)).toThrow('of another size')
+    expect(() => kept({ index, chunks }).checkSize(before.length + PAGE)).toThrow('of another size')
     expect(() => unpackMemory(kept({ index, chunks }), memoryOf(4))).toThrow(
       'parts that this machine does not have',
     )

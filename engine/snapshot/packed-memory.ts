@@ -159,10 +159,17 @@ export class ChunkedMemory implements PackedMemory, ChunkSource {
     return this.#places[chunk]!.bytes > 0
   }
 
-  /** Reads all of it once. Throws `state-invalid` when it is damaged, or is not of memory of this size. */
-  check(memoryBytes: number): void {
+  /** Throws `state-invalid` when it is not of memory of this size. */
+  checkSize(memoryBytes: number): void {
     if (this.#pages * PAGE_SIZE !== memoryBytes) throw damaged('it is of another size than this machine has')
-    for (const place of this.#places) this.#packed(place)
+  }
+
+  /** Reads all of it once, chunk by chunk. Throws `state-invalid` when it is damaged. */
+  *checking(): Generator<void> {
+    for (const place of this.#places) {
+      this.#packed(place)
+      yield
+    }
   }
 
   read(chunk: number): Uint8Array {

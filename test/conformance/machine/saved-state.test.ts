@@ -1,5 +1,6 @@
 import {
   mkdtempSync,
+  readFileSync,
   rmSync,
   truncateSync,
   utimesSync,
@@ -15,6 +16,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Machine } from '../../../engine/machine/machine.ts'
 import type { HostFault } from '../../../engine/protocol/vm.ts'
+import { openHostFile } from '../../../engine/storage/host-file.ts'
 import { bytesOfState } from '../../../engine/snapshot/state-file.ts'
 import { createMachine } from '../../../engine/machine/pc.ts'
 import type { DriveConfig, MachineConfigInput } from '../../../engine/protocol/machine-config.ts'
@@ -116,11 +118,7 @@ function goOn(state: Uint8Array, drive: Partial<DriveConfig>, insists = false): 
 }
 
 /** The same for a machine that is new, as the machine's process does it. */
-async function begin(
-  state: Uint8Array,
-  drive: Partial<DriveConfig>,
-  insists = false,
-): Promise<number | null> {
+function begin(state: Uint8Array, drive: Partial<DriveConfig>, insists = false): number | null {
   const machine = powerOn(drive, { restores: true })
   try {
     machine.beginFrom(bytesOfState(state), insists)
@@ -164,19 +162,19 @@ describe('what a guest has written when its state is saved', () => {
 
   it.each<Partial<DriveConfig>>([{}, { ephemeral: true }])(
     'is there in a new machine that begins with it: %j',
-    async (drive) => {
-      expect(await begin(saved(drive), drive)).toBe(SEES_IT)
+    (drive) => {
+      expect(begin(saved(drive), drive)).toBe(SEES_IT)
     },
   )
 
-  it('is refused by a new machine when a byte of it has changed, or its disk', async () => {
+  it('is refused by a new machine when a byte of it has changed, or its disk', () => {
     const state = saved({})
     const damaged = Uint8Array.from(state)
     damaged[damaged.length >> 1]! ^= 1
-    await expect(begin(damaged, {})).rejects.toThrow('its checksum is wrong')
-    await expect(begin(state.subarray(0, -40), {})).rejects.toThrow('state-invalid')
+    expect(() => begin(damaged, {})).toThrow('its checksum is wrong')
+    expect(() => begin(state.subarray(0, -40), {})).toThrow('state-invalid')
     truncateSync(disk, 2 * DISK_BYTES)
-    await expect(begin(state, {})).rejects.toThrow('another image, of 33554432 bytes')
+    expect(() => begin(state, {})).toThrow('another image, of 33554432 bytes')
   })
 
   it('is in the state itself for an ephemeral disk, whose file stays as it was', () => {
@@ -232,6 +230,140 @@ describe('an image that a saved state is about', () => {
     ]
     const machine = powerOn({}, { restores: true, drives })
     expect(() => machine.restore(state)).toThrow('boot.img: floppy0: the drive is empty now')
+  })
+})
+
+describe('memory that comes when it is reached', () => {
+  /** Fills 8 MiB above 1 MiB with words that follow from where they are, says R, hears a byte, and tells whether all are there. */
+  const FILLER = `
+    cli
+    lgdt [gdt]
+    mov eax, cr0
+    or al, 1
+    mov cr0, eax
+    mov bx, 8
+    mov es, bx
+    and al, 0xfe
+    mov cr0, eax
+    sti
+    mov ax, 0x2401
+    int 0x15
+    mov edi, 0x100000
+  .fill:
+    mov eax, edi
+    imul eax, eax, 0x9e3779b1
+    mov [es:edi], eax
+    add edi, 4
+    cmp edi, 0x900000
+    jb .fill
+    mov dx, 0x3f8
+    mov al, 'R'
+    out dx, al
+    call hear
+    mov al, 2
+    mov edi, 0x8ffffc
+  .look:
+    mov ebx, edi
+    imul ebx, ebx, 0x9e3779b1
+    cmp [es:edi], ebx
+    jne .end
+    sub edi, 4
+    cmp edi, 0x100000
+    jae .look
+    mov al, 1
+  .end:
+    out 0xf4, al
+    hlt
+  align 8
+  gdt:
+    dw 15
+    dd gdt
+    dw 0
+    dq 0x00cf92000000ffff
+  ${HEAR}
+  `
+  const RAM_MIB = 16
+  const more = { restores: true, memoryMiB: RAM_MIB }
+  let path: string
+  beforeEach(() => {
+    writeBootFloppy(boot, FILLER)
+    path = join(folder, 'a.state')
+    const machine = powerOn({}, { memoryMiB: RAM_MIB })
+    expect(runUntilSaid(machine, 'R')).toBe('R')
+    writeFileSync(path, machine.save())
+    shut(machine)
+  })
+
+  function opened(): Machine {
+    const machine = powerOn({}, more)
+    machine.beginFrom(openHostFile(path, false))
+    return machine
+  }
+
+  function answerOf(machine: Machine): number | null {
+    machine.serial[0]!.input(Uint8Array.of(0x20))
+    return runToExit(machine)
+  }
+
+  it.each(['jit', 'interpreter'] as const)('is what it was, %s', (accel) => {
+    const machine = powerOn({}, { ...more, accel })
+    machine.beginFrom(openHostFile(path, false))
+    expect(answerOf(machine)).toBe(SEES_IT)
+    while (machine.bringIn(1e6));
+    expect(machine.bringIn(1e6)).toBe(false)
+  })
+
+  it('is all in a state that is saved, and in a copy for a snapshot, before it has come', () => {
+    const machine = opened()
+    const { ram, vram } = machine.freeze([], new Uint8Array(machine.captureBytes))
+    shut(machine)
+    const eager = powerOn({}, more)
+    eager.restore(readFileSync(path))
+    const all = eager.freeze([], new Uint8Array(eager.captureBytes))
+    expect(Buffer.compare(ram, all.ram)).toBe(0)
+    expect(Buffer.compare(vram, all.vram)).toBe(0)
+    shut(eager)
+
+    const again = opened()
+    writeFileSync(path, again.save())
+    shut(again)
+    expect(answerOf(opened())).toBe(SEES_IT)
+  })
+
+  it('is zeros after a reset, and not what would have come', () => {
+    const machine = opened()
+    machine.reset()
+    expect(machine.bringIn(1e9)).toBe(false)
+    const { ram } = machine.freeze([], new Uint8Array(machine.captureBytes))
+    expect(ram.subarray(0x100000, 0x900000).every((byte) => byte === 0)).toBe(true)
+  })
+
+  it('ends the machine, with the reason, when its file is damaged after it was looked through', () => {
+    const machine = opened()
+    const bytes = readFileSync(path)
+    const fd = openSync(path, 'r+')
+    writeSync(fd, new Uint8Array(bytes.length >> 1).fill(0x55), 0, bytes.length >> 1, bytes.length >> 2)
+    closeSync(fd)
+    expect(() => answerOf(machine)).toThrow('memory: it is damaged: its checksum is wrong')
+    expect(() => machine.run(1e6)).toThrow('it is damaged')
+    expect(() => machine.save()).toThrow('it is damaged')
+    shut(machine)
+    expect(() => powerOn({}, more).beginFrom(openHostFile(path, false))).toThrow('it is damaged')
+  })
+
+  it('is read from the file that was opened, whatever has its name since', () => {
+    const machine = opened()
+    renameSync(path, join(folder, 'away.state'))
+    writeFileSync(path, 'something else')
+    expect(answerOf(machine)).toBe(SEES_IT)
+  })
+
+  it.each([{}, { firmware: 'rom.bin' }])('finds zeros in a machine that is new: %j', ({ firmware }) => {
+    const rom = join(folder, 'rom.bin')
+    writeFileSync(rom, new Uint8Array(65536).fill(0x90))
+    const machine = powerOn({}, { ...more, ...(firmware ? { firmware: rom } : {}) })
+    const { ram } = machine.freeze([], new Uint8Array(machine.captureBytes))
+    expect(ram.every((byte) => byte === 0)).toBe(true)
   })
 })
 
