@@ -197,10 +197,11 @@ export class SnapshotDesk<P extends VmProcess> {
   /** Does something with a machine that is off, and has it to itself meanwhile. Throws `vm-busy`, `vm-locked`. */
   async whileOff<T>(id: string, work: () => Promise<T>): Promise<T> {
     await this.library.get(id)
-    await this.stopSettling(id)
     if (this.supervisor.process(id))
       throw new RpcError('vm-busy', { id, state: this.supervisor.status(id).state })
     await this.host.lockIsFree(id)
+    // Later than that: a machine that has just ended begins to merge what it has.
+    await this.stopSettling(id)
     const result = await this.host.exclusively(id, async () => {
       const lock = await VmLock.take(this.library.folderOf(id), id)
       try {
