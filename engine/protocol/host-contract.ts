@@ -30,7 +30,7 @@ import {
   PassphraseChange,
   ShelfImage,
 } from './shelf.ts'
-import { SnapshotComparison } from './snapshot-comparison.ts'
+import { MemoryPage, SnapshotComparison } from './snapshot-comparison.ts'
 import { SnapshotId, SnapshotList, SnapshotName, SnapshotNotes } from './snapshot.ts'
 import { HostFault, VmId, VmName, VmSettings, VmSummary } from './vm.ts'
 
@@ -164,6 +164,14 @@ export const hostContract = {
     startFrom: { params: v.strictObject({ id: VmId, snapshot: v.nullable(SnapshotId) }), result: nothing },
     /** What differs between two snapshots; their pictures are asked for apart. */
     compareSnapshots: { params: snapshotPair, result: SnapshotComparison },
+    /** A page of the memory of two snapshots that have memory, by its physical number. */
+    snapshotMemory: {
+      params: v.strictObject({
+        ...snapshotPair.entries,
+        page: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 20 - 1)),
+      }),
+      result: MemoryPage,
+    },
     /** Lets the merging of a machine's files rest where it is, until it may go on. */
     holdMerge: { params: v.strictObject({ id: VmId, isHeld: v.boolean() }), result: nothing },
     /** Ends it; it begins anew after the next change of the snapshots, or when the machine starts or ends. */

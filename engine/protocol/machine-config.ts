@@ -53,6 +53,8 @@ export const DriveConfig = v.strictObject({
    * only read and several machines may be over it. With `ephemeral`, what it holds is thrown away at each start.
    */
   overlay: v.optional(path),
+  /** Snapshots leave this disk alone: it is neither kept in them nor put back. */
+  independent: v.optional(v.boolean()),
   /** Cylinders, heads and sectors that the disk reports; derived from its size when absent. */
   geometry: v.optional(
     v.strictObject({
@@ -191,6 +193,8 @@ function contradiction({
       return `format=${drive.format} is for disks, not for a ${drive.kind}`
     if (drive.overlay !== undefined && (drive.kind !== 'disk' || drive.readonly))
       return 'an overlay is for disks that are written'
+    if (drive.independent && (drive.kind !== 'disk' || drive.overlay !== undefined))
+      return 'independent is for disks whose writes go to their own file'
   }
   if (new Set(boot).size !== boot.length) return `the boot order ${boot.join(',')} names a drive twice`
   const port = mousePort(mouse)

@@ -106,6 +106,11 @@ export class GroupedMemory implements PackedMemory {
   pages(): Generator<Block> {
     return unpackBlocks(this.packed, PAGE_SIZE, 2 ** 32 / PAGE_SIZE)
   }
+
+  page(number: number): Uint8Array | null {
+    for (const [page, bytes] of this.pages()) if (page === number) return bytes
+    return null
+  }
 }
 
 function inflate(bytes: Uint8Array, size: number): Uint8Array {

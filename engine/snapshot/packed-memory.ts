@@ -24,6 +24,8 @@ export interface StateBytes {
 export interface PackedMemory {
   /** Its pages that are not zeros, in order of their numbers. Throws `state-invalid`. */
   pages(): Generator<readonly [page: number, bytes: Uint8Array]>
+  /** One of them, null for zeros. Throws `state-invalid`. */
+  page(number: number): Uint8Array | null
   /** The same in pieces that can be had one by one; null when it can only be had as a whole. */
   readonly chunks: ChunkedMemory | null
 }
@@ -192,6 +194,15 @@ export class ChunkedMemory implements PackedMemory, ChunkSource {
             contents.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE),
           ]
     }
+  }
+
+  page(number: number): Uint8Array | null {
+    const at = number * PAGE_SIZE
+    const chunk = Math.floor(at / CHUNK_BYTES)
+    if (number >= this.#pages || !this.holds(chunk)) return null
+    const contents = this.read(chunk)
+    const page = (at % CHUNK_BYTES) / PAGE_SIZE
+    return isZeroPage(contents, page) ? null : contents.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
   }
 
   close(): void {

@@ -66,7 +66,8 @@ export function runCommand(finish: (status: number) => void): Command {
     .addHelpText(
       'after',
       `
-After an image come its options: ,readonly ,ephemeral (writes are thrown away) ,bus=ide|virtio
+After an image come its options: ,readonly ,ephemeral (writes are thrown away)
+,independent (snapshots of its machine leave the disk alone) ,bus=ide|virtio
 ,format=raw|qcow2|vdi|vhd|vmdk|luks|vhdx|parallels (told by the contents when absent; give it for a raw disk that
 guests write) ,geometry=C/H/S (what a disk reports)
 ,allow=FILE (a backing file outside of the image's folder that may be read)

@@ -202,7 +202,7 @@ const SECRET_FILE = 'secret-file='
 const secretFileIn = (option: string, index: number): string[] =>
   index > 0 && option.startsWith(SECRET_FILE) ? [option.slice(SECRET_FILE.length)] : []
 
-/** `FILE[,readonly][,ephemeral][,bus=…][,format=…][,allow=…][,overlay=…][,secret-file=…]`. */
+/** `FILE[,readonly][,ephemeral][,independent][,bus=…][,format=…][,allow=…][,overlay=…][,secret-file=…]`. */
 function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInput['drives']>[number] {
   const [path = '', ...options] = partsOf(text)
   const wrong = (reason: string) => new UsageError(`--${kind} ${text}: ${reason}`)
@@ -215,6 +215,7 @@ function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInp
     const [name, value] = option.split('=') as [string, string?]
     if (name === 'readonly' && value === undefined) drive.readonly = true
     else if (name === 'ephemeral' && value === undefined) drive.ephemeral = true
+    else if (name === 'independent' && value === undefined && kind === 'disk') drive.independent = true
     else if (name === 'bus' && (value === 'ide' || value === 'virtio')) drive.bus = value
     else if (name === 'format' && isFormat(value)) drive.format = value
     else if (name === 'geometry' && /^\d{1,5}\/\d{1,3}\/\d{1,2}$/.test(value ?? '')) {
@@ -225,7 +226,7 @@ function parseDrive({ kind, text }: DriveArgument): NonNullable<MachineConfigInp
     else if (name === 'secret-file' && value && kind === 'disk') continue
     else
       throw wrong(
-        `"${option}" is not one of readonly, ephemeral, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, geometry=C/H/S, allow=FILE, overlay=FILE, secret-file=FILE`,
+        `"${option}" is not one of readonly, ephemeral, independent, bus=ide|virtio, format=${DISK_FORMATS.join('|')}, geometry=C/H/S, allow=FILE, overlay=FILE, secret-file=FILE`,
       )
   }
   return drive

@@ -98,6 +98,7 @@ export class WebDisplay {
         startFrom: never,
         snapshotPicture: () => null,
         compareSnapshots: never,
+        snapshotMemory: never,
         holdMerge: never,
         stopMerge: never,
         driveContents: () => [],

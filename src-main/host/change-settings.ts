@@ -1,11 +1,15 @@
+import { existsSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { NEW_OVERLAY } from '../../engine/protocol/disk-mode.ts'
 import { withFiles, type MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
+import { Media } from '../../engine/service/media/media.ts'
 import type { VmRecord, VmSettings } from '../../engine/protocol/vm.ts'
 
 /**
  * The record that a window's settings become. A window names no files: every file must be one that the machine
- * has already or the id of an image, and what machines write into outside of their drives is not its to choose.
+ * has already, a new overlay in its own folder, or the id of an image, and what machines write into outside of their drives is not its to choose.
  * Throws `file-not-chosen`, `bad-request`.
  * @param imagePath place of an image by its id, null when there is no such image
  */
@@ -15,15 +19,41 @@ export function changedRecord(
   imagePath: (id: string) => string | null,
 ): VmRecord {
   const known = filesOf(record.machine)
+  const newOverlays = new Set(
+    wanted.machine.drives.flatMap(({ overlay }) =>
+      overlay !== undefined && NEW_OVERLAY.test(overlay) ? [overlay] : [],
+    ),
+  )
   const machine = withFiles(wanted.machine, (path) => {
     const chosen = imagePath(path)
     if (chosen !== null) return chosen
-    if (known.has(path)) return path
+    if (known.has(path) || newOverlays.has(path)) return path
     throw new RpcError('file-not-chosen', { path })
   })
   if (!isDeepStrictEqual(machine.debug, record.machine.debug))
     throw new RpcError('bad-request', { name: 'change', reason: 'debug: it is set in vm.json only' })
   return { ...wanted, version: 1, machine, ...(record.snapshots && { snapshots: record.snapshots }) }
+}
+
+/**
+ * Makes the overlays that a window has thought of, so that they are there for whoever looks for them, and a disk that none
+ * can be over is refused at once. Throws `file-unusable`.
+ * @param folder of the machine
+ */
+export function makeOverlays(folder: string, machine: MachineConfig): void {
+  const place = (path: string): string => (isAbsolute(path) ? path : join(folder, path))
+  for (const { path, overlay, format, allowed = [] } of machine.drives) {
+    if (path === null || overlay === undefined || !NEW_OVERLAY.test(overlay)) continue
+    if (existsSync(place(overlay))) continue
+    const backing = { path: place(path), format: format === 'auto' ? undefined : format }
+    const making = new Media().create(
+      place(overlay),
+      null,
+      { format: 'qcow2', backing },
+      { allowed: allowed.map(place) },
+    )
+    for (const _ of making) void _
+  }
 }
 
 function filesOf(machine: MachineConfig): Set<string> {

@@ -21,7 +21,7 @@ import {
 } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { AutoSnapshotSchedule } from './auto-snapshots.ts'
-import { changedRecord, hardwareDiffers } from './change-settings.ts'
+import { changedRecord, hardwareDiffers, makeOverlays } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
 import { ExportDesk, type ExportCall } from './export-desk.ts'
@@ -439,6 +439,7 @@ export class HostService<P extends VmProcess> {
       const isOff = state === 'off' || state === 'aborted'
       if (!isOff && hardwareDiffers(record.machine, changed.machine))
         throw new RpcError('vm-busy', { id, state })
+      if (isOff) makeOverlays(this.library.folderOf(id), changed.machine)
       // Its media may have been changed since the window asked; they are changed by `insert` and `eject` only.
       await this.library.update(id, isOff ? changed : { ...changed, machine: record.machine })
       await this.#changed(id)

@@ -27,6 +27,7 @@ export type SnapshotCall =
   | 'startFrom'
   | 'snapshotPicture'
   | 'compareSnapshots'
+  | 'snapshotMemory'
   | 'holdMerge'
   | 'stopMerge'
 
@@ -97,6 +98,7 @@ export class SnapshotDesk<P extends VmProcess> {
       this.#undisturbed(id, async () =>
         inTurns(await this.#snapshots.of(id).compare(before, after), signal, progress),
       ),
+    snapshotMemory: ({ id, before, after, page }) => this.#snapshots.of(id).memoryPage(before, after, page),
     holdMerge: ({ id, isHeld }) => this.#settling.get(id)?.work.setHeld(isHeld),
     stopMerge: ({ id }) => this.stopSettling(id),
     snapshotPicture: async ({ id, snapshot }) => {

@@ -241,7 +241,23 @@ describe('snapshots of a machine', () => {
     const withState = now.snapshots!.snapshots.map((snapshot) => ({ ...snapshot, hasState: true }))
     await library.update(id, { ...now, snapshots: { ...now.snapshots!, snapshots: withState } })
     const compared = finish(await snapshots.of(id).compare(one.id, two.id))
-    expect(compared.memory).toEqual({ pages: 4, changed: 3 })
+    expect(compared.memory).toEqual({
+      pages: 4,
+      changed: 3,
+      ranges: [
+        { first: 2, count: 2 },
+        { first: 5, count: 1 },
+      ],
+      more: 0,
+    })
+    const at = async (page: number) => {
+      const { before, after } = await snapshots.of(id).memoryPage(one.id, two.id, page)
+      return [before, after].map((bytes) => bytes && [...Buffer.from(bytes, 'base64').subarray(8, 10)])
+    }
+    expect(await at(2)).toEqual([[2, 0], [9, 0]]) // prettier-ignore
+    expect(await at(3)).toEqual([[3, 0], null])
+    expect(await at(5)).toEqual([null, [5, 0]])
+    expect(await at(1000)).toEqual([null, null])
   })
 
   it('are not taken where the chain of files could not be opened any more', async () => {

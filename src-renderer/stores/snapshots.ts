@@ -2,7 +2,7 @@ import { defineStore } from 'pinia'
 import { ref } from 'vue'
 import type { CallTask } from '../../engine/protocol/rpc.ts'
 import type { SnapshotList } from '../../engine/protocol/snapshot.ts'
-import type { SnapshotComparison } from '../../engine/protocol/snapshot-comparison.ts'
+import type { MemoryPage, SnapshotComparison } from '../../engine/protocol/snapshot-comparison.ts'
 import { useMachines } from './machines.ts'
 
 /** The snapshots of the machine that is shown. The host has them; every change is asked of it and read back. */
@@ -45,6 +45,8 @@ export const useSnapshots = defineStore('snapshots', () => {
       machines.reveal(await machines.host().call('cloneSnapshot', { id, snapshot, name, linked }, task)),
     compare: (id: string, before: string, after: string, task: CallTask): Promise<SnapshotComparison> =>
       machines.host().call('compareSnapshots', { id, before, after }, task),
+    memoryPage: (id: string, before: string, after: string, page: number): Promise<MemoryPage> =>
+      machines.host().call('snapshotMemory', { id, before, after, page }),
     picture: (id: string, snapshot: string) => machines.host().call('snapshotPicture', { id, snapshot }),
   }
 })

@@ -170,7 +170,25 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
       .getByText(/^Memory: \d+ of \d+ pages differ/)
       .waitFor()
     await page.getByRole('dialog').getByAltText('Screen at live too').waitFor()
+    // Byte by byte: each page that differs does so somewhere, on both sides.
+    const bytes = page.getByRole('dialog').getByRole('region', { name: /^Memory from [0-9a-f]{8} on/ })
+    await bytes.locator('mark').first().waitFor()
+    expect(await bytes.locator('tbody tr').count()).toBe(256)
+    const marks = await bytes.locator('mark').count()
+    expect(marks).toBeGreaterThan(0)
+    expect(marks % 2).toBe(0)
     await front.screenshot('snapshots-compared-live')
+    const next = page.getByRole('dialog').getByRole('button', { name: 'Next page that differs' })
+    if (await next.isEnabled()) {
+      const shown = await bytes.getAttribute('data-page')
+      await next.click()
+      await page.locator(`[data-page]:not([data-page="${shown}"])`).waitFor()
+      await bytes.locator('mark').first().waitFor()
+    }
+    await page.evaluate(axe)
+    const faults =
+      "axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => id + ' ' + nodes.map(({ target }) => target)))"
+    expect(await page.evaluate(faults)).toEqual([])
     await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
     await page.getByRole('img', { name: 'Screen at this snapshot' }).waitFor()
     await running()

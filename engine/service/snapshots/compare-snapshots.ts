@@ -1,17 +1,16 @@
-import { createHash } from 'node:crypto'
 import { isAbsolute, join } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
 import { type DriveConfig, type MachineConfig, withFiles } from '../../protocol/machine-config.ts'
 import type { FileChanges } from '../../protocol/media.ts'
 import type { SnapshotComparison } from '../../protocol/snapshot-comparison.ts'
-import { readStateFile } from '../../snapshot/state-file.ts'
-import { openHostFile } from '../../storage/host-file.ts'
 import { compareFiles } from '../media/compare-files.ts'
 import type { Progress } from '../media/copy-disk.ts'
 import { driveSource } from '../media/drive-source.ts'
 import { ImageBrowser } from '../media/image-browser.ts'
+import { compareMemory } from './compare-memory.ts'
 import { keptFile, stateName } from './tree.ts'
 
+const PAGES_IN_MIB = 256
 /** Changes of one disk that are listed. */
 const MAX_LISTED = 2000
 
@@ -41,7 +40,11 @@ export function* compareSnapshots(
   }
   const memory =
     before.hasState && after.hasState
-      ? yield* compareMemory(join(folder, stateName(before.id)), join(folder, stateName(after.id)))
+      ? yield* compareMemory(
+          join(folder, stateName(before.id)),
+          join(folder, stateName(after.id)),
+          Math.max(before.machine.memoryMiB, after.machine.memoryMiB) * PAGES_IN_MIB,
+        )
       : null
   return { settings: settingsOf(before.machine, after.machine), disks, memory }
 }
@@ -73,39 +76,6 @@ function* compareDisk(
   } catch (error) {
     if (!(error instanceof EngineError) || !('reason' in error.details)) throw error
     return [{ drive, partition: 0, files: nothing, problem: error.details.reason }]
-  }
-}
-
-/** How many pages differ, counting those that only one side has. */
-function* compareMemory(
-  before: string,
-  after: string,
-): Generator<Progress, NonNullable<SnapshotComparison['memory']>> {
-  const earlier = new Map<number, string>()
-  let [pages, changed, same] = [0, 0, 0]
-  for (const [page, sum] of pageSums(before)) {
-    earlier.set(page, sum)
-    if (page % 1024 === 0) yield { done: 0, total: 2 }
-  }
-  for (const [page, sum] of pageSums(after)) {
-    pages++
-    if (earlier.get(page) === sum) same++
-    else changed++
-    earlier.delete(page)
-    if (page % 1024 === 0) yield { done: 1, total: 2 }
-  }
-  // What is left became zeros, which a state does not hold.
-  changed += earlier.size
-  return { pages: changed + same, changed }
-}
-
-function* pageSums(path: string): Generator<readonly [number, string]> {
-  const file = openHostFile(path, false)
-  try {
-    for (const [page, bytes] of readStateFile(file).ram.pages())
-      yield [page, createHash('sha1').update(bytes).digest('base64')]
-  } finally {
-    file.close()
   }
 }
 

@@ -9,12 +9,13 @@ import {
   type SnapshotList,
   type SnapshotTree,
 } from '../../protocol/snapshot.ts'
-import type { SnapshotComparison } from '../../protocol/snapshot-comparison.ts'
+import type { MemoryPage, SnapshotComparison } from '../../protocol/snapshot-comparison.ts'
 import type { VmRecord } from '../../protocol/vm.ts'
 import type { Keyring } from '../../storage/formats/luks/keyring.ts'
 import { makeLayer } from '../../storage/formats/merge-layer.ts'
 import type { ImageFiles } from '../../storage/image-files.ts'
 import type { Progress } from '../media/copy-disk.ts'
+import { memoryPage } from './compare-memory.ts'
 import { compareSnapshots } from './compare-snapshots.ts'
 import { LayerMerges, type MergingMachine } from './layer-merges.ts'
 import { listed } from './listed.ts'
@@ -238,6 +239,16 @@ export class SnapshotStore {
     const record = await this.keeper.read()
     for (const id of [before, after]) this.#checkUsable(record, id)
     return compareSnapshots(this.folder, this.#find(record, before), this.#find(record, after))
+  }
+
+  /** A page of the memory of two snapshots that have memory. Throws `snapshot-unknown`, `file-unusable`, `state-invalid`. */
+  async memoryPage(before: string, after: string, page: number): Promise<MemoryPage> {
+    const record = await this.keeper.read()
+    const [left, right] = [before, after].map((id) => {
+      this.#find(record, id)
+      return this.#place(stateName(id))
+    })
+    return memoryPage(left!, right!, page)
   }
 
   /** Notes that a machine's disks build on a snapshot's, so that they stay. Throws `snapshot-unknown`. */

@@ -43,10 +43,13 @@ export function savedStateName(record: VmRecord): string {
 export const savedPictureName = (record: VmRecord): string =>
   savedStateName(record).replace(/\.state$/, '.png')
 
-/** The file that takes the writes of a drive whose contents snapshots hold; null for all others. */
-export function keptFile({ kind, path, readonly, ephemeral, overlay }: DriveConfig): string | null {
+/** The file that takes the writes of a disk, for good; null where there is none. */
+function writtenFile({ kind, path, readonly, ephemeral, overlay }: DriveConfig): string | null {
   return kind !== 'disk' || readonly || ephemeral || path === null ? null : (overlay ?? path)
 }
+
+/** The same of a drive whose contents snapshots hold; null for all others. */
+export const keptFile = (drive: DriveConfig): string | null => (drive.independent ? null : writtenFile(drive))
 
 /** The file that a disk began with, below what snapshots have put over it. */
 export function firstFile(record: VmRecord, file: string): string {
@@ -209,8 +212,9 @@ export function namedFiles(record: VmRecord): Set<string> {
 export function filesInUse(record: VmRecord): Set<string> {
   const parents = new Map(treeOf(record).layers.map((layer) => [layer.file, layer.parent]))
   const inUse = new Set<string>()
-  for (const { file } of keptDisks(record.machine))
-    for (let at: string | null | undefined = file; at && !inUse.has(at); at = parents.get(at)) inUse.add(at)
+  for (const drive of record.machine.drives)
+    for (let at: string | null | undefined = writtenFile(drive); at && !inUse.has(at); at = parents.get(at))
+      inUse.add(at)
   return inUse
 }
 

@@ -177,6 +177,21 @@ export const settings: Record<keyof typeof english, string> = {
   'drives.readonly': 'Nur lesen',
   'drives.ephemeral': 'Änderungen verwerfen',
   'drives.ephemeralHelp': 'Was der Gast schreibt, wird am Ende weggeworfen.',
+  'drives.mode': 'Modus von {drive}',
+  'drives.mode.normal': 'Normal',
+  'drives.mode.immutable': 'Unveränderlich',
+  'drives.mode.write-through': 'Durchschreibend',
+  'drives.mode.multi-attach': 'Mehrfach angeschlossen',
+  'drives.mode.read-only': 'Nur lesen, teilbar',
+  'drives.modeHelp.normal':
+    'Was der Gast schreibt, steht in der Datei, und Sicherungspunkte kehren zu dem zurück, was dort war.',
+  'drives.modeHelp.immutable': 'Was der Gast schreibt, wird am Ende weggeworfen.',
+  'drives.modeHelp.write-through':
+    'Was der Gast schreibt, steht für immer in der Datei: Sicherungspunkte lassen die Platte in Ruhe.',
+  'drives.modeHelp.multi-attach':
+    'Die Platte wird nur gelesen, von beliebig vielen Maschinen; was diese schreibt, steht in einer eigenen Datei.',
+  'drives.modeHelp.read-only':
+    'Der Gast kann nicht schreiben; beliebig viele Maschinen dürfen die Platte zugleich haben.',
   'drives.bus': 'Anschluss von {drive}',
   'drives.busHelp': 'Virtio ist schneller, für Gäste, die einen Treiber dafür haben: Linux ab 2.6.25, BSD.',
   'drives.bus.ide': 'IDE',
