@@ -71,6 +71,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('modes of a disk, %s',
     expect(await layers()).toBe(1)
     expect((await disk()).path).toMatch(/^layer-/)
 
+    await front.page.getByRole('tab', { name: 'Details' }).click()
     await front.page.getByTestId('start').click()
     await front.page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
     expect(front.errors).toEqual([])
