@@ -167,10 +167,10 @@ export class ChunkedMemory implements PackedMemory, ChunkSource {
   }
 
   /** Reads all of it once, chunk by chunk. Throws `state-invalid` when it is damaged. */
-  *checking(): Generator<void> {
-    for (const place of this.#places) {
+  *checking(): Generator<number> {
+    for (const [chunk, place] of this.#places.entries()) {
       this.#packed(place)
-      yield
+      yield chunk
     }
   }
 
