@@ -180,8 +180,11 @@ try {
   await call('powerOff', { id })
   while ((await state()) !== 'off') await delay(5)
   const { snapshots: left } = await call('snapshots', { id })
-  await call('deleteSnapshot', { id, snapshot: left.at(-1).id })
-  const off = await timed(() => until('the layers to be merged', () => layers() <= 1))
+  const before = layers()
+  const off = await timed(async () => {
+    await call('deleteSnapshot', { id, snapshot: left.at(-1).id })
+    await until('the layers to be merged', () => layers() < before)
+  })
   console.log(`merge while it is off, 100 MiB: ${off} ms`)
   if (log().includes('not merged')) console.log(log())
 } finally {
