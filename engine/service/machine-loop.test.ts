@@ -9,6 +9,8 @@ import type { FromMachine, ToMachine } from './thread-messages.ts'
 /** A machine whose picture changes as told and whose time is the test's. */
 class ScriptedMachine extends PatternMachine {
   outcomes: RunOutcome[] = []
+  /** Pieces of its memory that are still to come. */
+  coming = 0
   closed = 0
   fail: (fault: HostFault) => void = () => {}
   dirty: { x: number; y: number; width: number; height: number }[] = []
@@ -29,6 +31,11 @@ class ScriptedMachine extends PatternMachine {
 
   override run(): RunOutcome {
     return this.outcomes.shift() ?? { kind: 'powered-off' }
+  }
+
+  override bringIn(): boolean {
+    if (this.coming > 0) this.coming--
+    return this.coming > 0
   }
 
   override onFault(listener: (fault: HostFault) => void): void {
@@ -197,6 +204,24 @@ describe('machine loop', () => {
     expect(host.of('state').map(({ state }) => state.kind)).toEqual(['running', 'paused', 'running', 'off'])
     expect(host.of('answer').find(({ id }) => id === 2)!.value).toMatchObject({ columns: 80, rows: 25 })
     expect(host.sleeps).toEqual([Infinity, Infinity])
+  })
+
+  it('brings in memory between slices, and instead of sleeping until all of it is there', () => {
+    const idle: RunOutcome = { kind: 'idle', wakeNs: 5e6, held: false }
+    const { machine, host, loop } = powerOn([slice, idle, idle, idle, idle])
+    machine.coming = 7
+    loop.run()
+    expect(machine.coming).toBe(0)
+    // One piece after each slice and one more where it is idle: the third idle slice brings the last.
+    expect(host.sleeps).toEqual([5e6, 5e6])
+  })
+
+  it('brings in memory while it is paused', () => {
+    const { machine, host, loop } = powerOn([slice], [[request('pause')], [], [], [], [request('powerOff')]])
+    machine.coming = 4
+    loop.run()
+    expect(machine.coming).toBe(0)
+    expect(host.sleeps).toEqual([Infinity])
   })
 
   it('turns an exception of the machine into a state, whoever it hits', () => {
