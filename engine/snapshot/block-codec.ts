@@ -55,8 +55,8 @@ interface Exports {
 }
 
 /**
- * Packs blocks of memory in the LZ4 block format (lz4_Block_format.md of the LZ4 project): a fifth of what deflating takes,
- * and a tenth of what inflating does. In WebAssembly of its own memory, which nothing that is damaged leads out of.
+ * Packs blocks of memory in the LZ4 block format (lz4_Block_format.md of the LZ4 project): a quarter of what deflating takes,
+ * and a fifth of what inflating does. In WebAssembly of its own memory, which nothing that is damaged leads out of.
  */
 export class BlockCodec {
   readonly #exports: Exports
