@@ -69,6 +69,9 @@ export const Local = {
   COUNT: 57,
 } as const
 
+/** In EXIT: the region is left to the runtime, for the instruction at TARGET. */
+export const STOPPED = -1
+
 export const FLAG_LOCALS = { result: Local.FLAGS_RESULT, left: Local.FLAGS_LEFT, right: Local.FLAGS_RIGHT }
 
 /** Types by index. */
@@ -153,6 +156,18 @@ export class RegisterFile {
     if (isXmm(address)) this.fn.store(i32(address), this.read(address, XMM_BYTES), XMM_BYTES)
   }
 
+  /** All general registers to memory, for a function that may look at any and change it; `reloadAll` after it. */
+  exposeAll(): void {
+    const all = (1 << REGISTERS) - 1
+    this.#used |= all
+    this.#written |= all
+    this.#storeGeneral(all)
+  }
+
+  reloadAll(): void {
+    this.#loadGeneral(this.fn, (1 << REGISTERS) - 1)
+  }
+
   /** Takes over what a helper has stored. */
   reload(address: number): void {
     if (isXmm(address)) this.write(address, XMM_BYTES, load(i32(address), XMM_BYTES))
@@ -195,16 +210,25 @@ export class RegisterFile {
   loadAll(fn: FunctionBuilder): void {
     for (let i = 0; i < REGISTERS; i++)
       if (this.#usedXmm & (1 << i)) fn.set(Local.XMM + i, load(i32(State.XMM + i * XMM_BYTES), XMM_BYTES))
+    this.#loadGeneral(fn, this.#used)
+  }
+
+  /** @param set one bit a register */
+  #loadGeneral(fn: FunctionBuilder, set: number): void {
     for (let i = 0; i < REGISTERS; i++)
-      if (this.#used & (1 << i)) fn.set(Local.GPR + i, load(i32(State.GPR + i * 8), this.#isHalf(i) ? 2 : 4))
+      if (set & (1 << i)) fn.set(Local.GPR + i, load(i32(State.GPR + i * 8), this.#isHalf(i) ? 2 : 4))
   }
 
   storeWritten(): void {
     for (let i = 0; i < REGISTERS; i++)
       if (this.#writtenXmm & (1 << i))
         this.fn.store(i32(State.XMM + i * XMM_BYTES), local(Local.XMM + i, V128), XMM_BYTES)
+    this.#storeGeneral(this.#written)
+  }
+
+  #storeGeneral(set: number): void {
     for (let i = 0; i < REGISTERS; i++)
-      if (this.#written & (1 << i))
+      if (set & (1 << i))
         this.fn.store(i32(State.GPR + i * 8), local(Local.GPR + i), this.#isHalf(i) ? 2 : 4)
   }
 }
