@@ -7,7 +7,7 @@ import type { FpuExports, HostCalls, TranslatorHost } from './translator-host.ts
 export type Run = (record: number, budget: number) => number
 
 /** The generated interpreter, ready to run. */
-export interface GeneratedCode extends Pick<TranslatorHost, 'table' | 'chain' | 'gone' | 'beside' | 'calls'> {
+export interface GeneratedCode extends Pick<TranslatorHost, 'table' | 'chain' | 'gone' | 'beside' | 'reach' | 'calls'> {
   run: Run
 }
 
@@ -18,7 +18,7 @@ export function instantiate(
   fpu: FpuExports,
   calls: RuntimeCalls,
 ): GeneratedCode {
-  const { access, beside } = buildMemoryAccess(memory, (offset, segment, kind, record, budget, start) =>
+  const { access, beside, reach } = buildMemoryAccess(memory, (offset, segment, kind, record, budget, start) =>
     calls.access(offset, segment, kind, record, budget, start),
   )
   const hostCalls: HostCalls = {
@@ -45,6 +45,7 @@ export function instantiate(
     chain: exports['chain'] as TranslatorHost['chain'],
     gone: exports['gone'] as TranslatorHost['gone'],
     beside,
+    reach,
     calls: hostCalls,
   }
 }

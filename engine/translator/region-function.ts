@@ -278,7 +278,7 @@ class RegionEmitter {
     const semantics = this.#semantics
     // A block that is reached along the tree alone has the kinds that its predecessor left.
     semantics.kinds = this.#kinds[number]!
-    semantics.startBlock()
+    semantics.startBlock(block)
     semantics.x87.startBlock(this.#x87?.tops[number] ?? 0)
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
     for (const step of block.steps) ending = semantics.translate(step, region.mode)

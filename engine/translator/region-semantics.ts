@@ -19,7 +19,7 @@ import {
   xor,
 } from '../wasm/expression.ts'
 import type { CodeVariant } from '../interpreter/code-variant.ts'
-import type { DecodedOperand, Instruction } from '../isa/decoder.ts'
+import type { DecodedOperand, Instruction, MemoryOperand } from '../isa/decoder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { QUIET, QUIET_MASK } from '../isa/sse-native.ts'
@@ -43,11 +43,12 @@ import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 import { codeKeyEntry, isCodeKey } from '../interpreter/jump-cache.ts'
 import { missesTlb, tlbEntry } from '../interpreter/tlb-look.ts'
 import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
-import { BESIDE, READ_PORT, TIME_STAMP, WRITE_PORT, signed } from './helper-import.ts'
+import { BESIDE, REACH, READ_PORT, TIME_STAMP, WRITE_PORT, signed } from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
-import { type Step, branchTarget, pageDelta } from './region.ts'
+import { type Block, type Step, branchTarget, pageDelta } from './region.ts'
 import { ImmediateOperand, MemoryAccess, NoOperand, RegisterOperand, missing } from './region-operand.ts'
 import { FLAG_LOCALS, Local, RegisterFile, STOPPED } from './register-file.ts'
+import { Windows } from './windows.ts'
 import { X87Registers } from './x87-registers.ts'
 
 /** Flat accesses name no segment. */
@@ -96,6 +97,7 @@ export interface Exits {
 export class RegionSemantics extends Semantics {
   readonly registers: RegisterFile
   readonly x87: X87Registers
+  readonly #windows: Windows
   /** Registers that the current instruction's helpers see in memory. */
   readonly #exposed = new Set<number>()
   #usesQuiet = false
@@ -130,6 +132,9 @@ export class RegionSemantics extends Semantics {
   ) {
     super(fn)
     this.registers = new RegisterFile(fn, halves)
+    this.#windows = new Windows(fn, this.registers, (linear, size, write) =>
+      callOf(exits.helperIndex(REACH), I32, linear, i32(size), i32(write ? 1 : 0)),
+    )
     this.x87 = new X87Registers(fn, {
       leaveIf: (condition) => this.#leaveIf(condition),
       functionIndex: (name, parameters, result) => exits.helperIndex(signed(name, parameters, result)),
@@ -300,6 +305,11 @@ export class RegionSemantics extends Semantics {
     return this.let(add(linear, and(entry, i32(-0x1000))))
   }
 
+  /** See OperandSource. */
+  near(operand: MemoryOperand, write: boolean): Expr | null {
+    return this.#windows.place(this.#step, operand, write, () => this.#leave('memory'))
+  }
+
   // Operands.
 
   #operand(operand: DecodedOperand): Operand {
@@ -418,7 +428,8 @@ export class RegionSemantics extends Semantics {
     fn.set(Local.QUIET, eq(and(load(i32(State.MXCSR), 4), i32(QUIET_MASK)), i32(QUIET)))
   }
 
-  startBlock(): void {
+  startBlock(block: Block): void {
+    this.#windows.startBlock(block)
     this.#checkedUnits = 0
     this.#quiet = false
   }
@@ -491,6 +502,7 @@ export class RegionSemantics extends Semantics {
     this.#settleForHost()
     this.registers.exposeAll()
     call()
+    this.#windows.forget()
     this.commit()
     const stop = and(now(State.ATTENTION), i32(Attention.STOP))
     const changed = or(xor(now(State.JUMP_KEY), key), xor(now(REGIONS_DROPPED), dropped))

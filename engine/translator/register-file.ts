@@ -105,6 +105,7 @@ const isGpr = (address: number): boolean => address >= State.GPR && address < St
  * need not merge halves.
  */
 export class RegisterFile {
+  readonly #versions = Array<number>(REGISTERS).fill(0)
   #used = 0
   #written = 0
   #usedXmm = 0
@@ -138,11 +139,17 @@ export class RegisterFile {
     const at = Local.GPR + index
     const half = this.#isHalf(index)
     this.#written |= 1 << index
+    this.#versions[index]!++
     if (size === 4) return this.fn.set(at, value)
     if (size === 2 && half) return this.fn.set(at, and(value, i32(0xffff)))
     const shift = address & 7 ? 8 : 0
     const mask = (size === 2 ? 0xffff : 0xff) << shift
     this.fn.set(at, or(and(local(at), i32(~mask)), and(shl(value, i32(shift)), i32(mask))))
+  }
+
+  /** Another number after each write to a general register. */
+  version(index: number): number {
+    return this.#versions[index]!
   }
 
   /** The lowest 4 or 8 bytes of an XMM register as a number. */
@@ -165,6 +172,7 @@ export class RegisterFile {
   }
 
   reloadAll(): void {
+    this.#versions.forEach((version, index) => (this.#versions[index] = version + 1))
     this.#loadGeneral(this.fn, (1 << REGISTERS) - 1)
   }
 
