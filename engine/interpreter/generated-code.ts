@@ -7,7 +7,10 @@ import type { FpuExports, HostCalls, TranslatorHost } from './translator-host.ts
 export type Run = (record: number, budget: number) => number
 
 /** The generated interpreter, ready to run. */
-export interface GeneratedCode extends Pick<TranslatorHost, 'table' | 'chain' | 'gone' | 'beside' | 'reach' | 'calls'> {
+export interface GeneratedCode extends Pick<
+  TranslatorHost,
+  'table' | 'chain' | 'gone' | 'beside' | 'reach' | 'calls'
+> {
   run: Run
 }
 
@@ -18,8 +21,10 @@ export function instantiate(
   fpu: FpuExports,
   calls: RuntimeCalls,
 ): GeneratedCode {
-  const { access, beside, reach } = buildMemoryAccess(memory, (offset, segment, kind, record, budget, start) =>
-    calls.access(offset, segment, kind, record, budget, start),
+  const { access, beside, reach } = buildMemoryAccess(
+    memory,
+    (offset, segment, kind, record, budget, start) =>
+      calls.access(offset, segment, kind, record, budget, start),
   )
   const hostCalls: HostCalls = {
     readPort: (port, size) => calls.readPort(port, size),

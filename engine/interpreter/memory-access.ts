@@ -78,7 +78,10 @@ function reachFunction(): FunctionBuilder {
   const [linear, size, write, entry] = [local(0), local(1), local(2), local(3)]
   const permission = select(write, load(i32(State.WRITE_BIT), 4), load(i32(State.READ_BIT), 4))
   fn.set(3, tlbEntry(linear))
-  const answers = and(ne(and(entry, permission), i32(0)), leU(add(and(linear, i32(0xfff)), size), i32(0x1000)))
+  const answers = and(
+    ne(and(entry, permission), i32(0)),
+    leU(add(and(linear, i32(0xfff)), size), i32(0x1000)),
+  )
   fn.push(select(answers, add(linear, and(entry, i32(-0x1000))), i32(0)))
   return fn
 }

@@ -236,7 +236,6 @@ export class RegisterFile {
 
   #storeGeneral(set: number): void {
     for (let i = 0; i < REGISTERS; i++)
-      if (set & (1 << i))
-        this.fn.store(i32(State.GPR + i * 8), local(Local.GPR + i), this.#isHalf(i) ? 2 : 4)
+      if (set & (1 << i)) this.fn.store(i32(State.GPR + i * 8), local(Local.GPR + i), this.#isHalf(i) ? 2 : 4)
   }
 }

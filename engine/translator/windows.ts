@@ -23,8 +23,30 @@ const MAX_SPAN = 512
 /** Fewer are not worth a look of their own. */
 const MIN_USES = 2
 
-const READS_DESTINATION = new Set(['CMP', 'TEST', 'PUSH', 'BT', 'CALLI', 'JMPI', 'MUL', 'DIV', 'IDIV', 'IMUL'])
-const MOVES_STACK = new Set(['PUSH', 'POP', 'PUSHF', 'POPF', 'PUSHA', 'POPA', 'CALL', 'CALLI', 'RET', 'LEAVE'])
+const READS_DESTINATION = new Set([
+  'CMP',
+  'TEST',
+  'PUSH',
+  'BT',
+  'CALLI',
+  'JMPI',
+  'MUL',
+  'DIV',
+  'IDIV',
+  'IMUL',
+])
+const MOVES_STACK = new Set([
+  'PUSH',
+  'POP',
+  'PUSHF',
+  'POPF',
+  'PUSHA',
+  'POPA',
+  'CALL',
+  'CALLI',
+  'RET',
+  'LEAVE',
+])
 
 /** Displacements [low, high) from a register that a block reaches, and whether it may write there. */
 interface Plan {
@@ -166,4 +188,3 @@ function written(instruction: Instruction): number[] {
   if (MOVES_STACK.has(description.name)) registers.push(ESP)
   return registers
 }
-
