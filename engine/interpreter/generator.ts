@@ -13,7 +13,6 @@ import {
   local,
   ltS,
   mul,
-  ne,
   shrU,
   sub,
   widenU,

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { isProcessAlive, startOfProcess } from '../base/process-identity.ts'
+import { isProcessAlive, startOfProcess } from './process-identity.ts'
 import { unusable, type HostFile } from './host-file.ts'
 
 /** Many may read a file, or one may write it. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
-import { isProcessAlive, startOfProcess } from '../../engine/base/process-identity.ts'
+import { isProcessAlive, startOfProcess } from '../../engine/service/process-identity.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 
 const LOCK = '.lock'
