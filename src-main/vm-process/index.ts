@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
 import type { SerialLinkTarget } from '../../engine/protocol/serial-target.ts'
-import { prepareWorker } from '../../engine/service/machine-thread.ts'
+import { prepareWorker } from '../../engine/service/prepare-worker.ts'
 import { VmService, type SerialLink, type VmHost } from '../../engine/service/vm-service.ts'
 import { writeFileAtomically } from '../host/atomic-file.ts'
 import { bundled } from '../host/locations.ts'
