@@ -168,9 +168,9 @@ export class VhdMap implements ClusterMap {
 
   check(repair: boolean): CheckReport {
     const blockBytes = this.#bitmapBytes + this.header.blockBytes
-    const starts = [...this.#table.filter((sector) => sector !== UNUSED)].map(
-      (sector) => sector * SECTOR_BYTES,
-    )
+    const starts = Array.from(this.#table)
+      .filter((sector) => sector !== UNUSED)
+      .map((sector) => sector * SECTOR_BYTES)
     const twice = starts.length - new Set(starts).size
     let leaked = 0
     let end = roundUp(this.header.end, SECTOR_BYTES)
