@@ -34,7 +34,10 @@ function start() {
 function usage({ pid }) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ')
   const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  return { cpu: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND, mib: Number(resident[1]) / 1024 }
+  return {
+    cpu: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    mib: Number(resident[1]) / 1024,
+  }
 }
 
 const machines = Array.from({ length: Number(values.machines) }, start)
