@@ -125,6 +125,15 @@ export const useMachines = defineStore('machines', () => {
     return machine.id
   }
 
+  /** Puts machines into a group of the list, or at its top when that is empty. One that cannot be used stays where it is. */
+  async function moveToGroup(which: readonly VmSummary[], group: string): Promise<void> {
+    for (const { id, group: from, state } of which) {
+      if (from === group || state === 'inaccessible') continue
+      const settings = await host().call('settings', { id })
+      await host().call('change', { id, settings: { ...settings, group } })
+    }
+  }
+
   return {
     list,
     selected,
@@ -149,6 +158,7 @@ export const useMachines = defineStore('machines', () => {
     saveState: on('saveState'),
     discardState: on('discardState'),
     settings: async (id: string) => host().call('settings', { id }),
+    moveToGroup,
     change: async (id: string, settings: VmSettings) => host().call('change', { id, settings }),
     clone: async (id: string, name: string, task: CallTask) =>
       reveal(await host().call('clone', { id, name }, task)),

@@ -95,6 +95,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the manager, %s', (ki
     await page.getByTestId('capture').getByText('yours').waitFor()
     // Another host key, which is remembered.
     await page.getByRole('menuitem', { name: 'Input' }).click()
+    await page.getByRole('menuitem', { name: 'Host key: Right Ctrl' }).click()
     await page.getByRole('menuitemradio', { name: 'Scroll Lock' }).click()
     await page.getByTestId('screen').click()
     await page.getByTestId('capture').getByText('Scroll Lock releases').waitFor()
