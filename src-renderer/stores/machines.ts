@@ -89,11 +89,24 @@ export const useMachines = defineStore('machines', () => {
     async (id: string): Promise<void> =>
       host().call(name, { id })
 
+  /** Says so where a machine may come to need more memory than is free. It starts all the same: few guests use all of theirs. */
+  async function warnOfMemory(id: string): Promise<void> {
+    const { name, memoryMiB } = byId.value.get(id) ?? {}
+    const there = await host().call('host', undefined)
+    if (!name || !memoryMiB || memoryMiB <= there.freeMiB) return
+    const { t } = useLocale()
+    useNotices().warn(
+      t('memory.scarce', { name }),
+      t('memory.scarceText', { wanted: memoryMiB, free: there.freeMiB }),
+    )
+  }
+
   /**
    * Starts a machine, asking for the passphrases of its encrypted disks; without one, nothing is started.
    * @param known passphrases that the user gave a moment ago
    */
   async function start(id: string, disposable: boolean, known: readonly string[] = []): Promise<void> {
+    await warnOfMemory(id)
     const given = new Map<string, string>()
     for (;;) {
       try {

@@ -28,6 +28,9 @@ export const machine: Record<keyof typeof english, string> = {
   'machine.notes': 'Notizen',
   'machine.memory': 'Speicher',
   'machine.processor': 'Prozessor',
+  'reach.title': 'Erreicht von diesem Computer',
+  'reach.images': 'ihre Abbilder',
+  'reach.only': 'nur ihre Abbilder',
   'machine.actions': 'Maschine',
 
   'fault.title': '{name}: ein Fehler dieses Computers',

@@ -26,6 +26,9 @@ export const machine = {
   'machine.notes': 'Notes',
   'machine.memory': 'Memory',
   'machine.processor': 'Processor',
+  'reach.title': 'Can reach of this computer',
+  'reach.images': 'its images',
+  'reach.only': 'its images only',
   'machine.actions': 'Machine',
 
   'fault.title': '{name}: the host failed it',
