@@ -1,18 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { RAM_BASE } from '../../../engine/memory/layout.ts'
-import { CS, DS, ES, ESP, FS, GS, SS, State, TR } from '../../../engine/isa/state.ts'
+import { CS, DS, EBX, ECX, EDX, ES, ESP, FS, GS, SS, State, TR } from '../../../engine/isa/state.ts'
 import { CR0 } from '../../../engine/vcpu/cpu-state.ts'
 import {
   CODE_PAGES,
   CODE_START,
   DATA_BYTES,
   DATA_START,
+  DMA_PORT,
   END_PORT,
   EXCHANGE_PORT,
   type LoopProgram,
   LoopProgramBuilder,
   MISSING,
   type ProgramMode,
+  REGISTERS_PORT,
 } from './loop-program.ts'
 import { type TestProcessor, type TestProcessorOptions, buildProcessor } from './processor.ts'
 import { Random } from './random.ts'
@@ -29,6 +31,8 @@ const HANDLERS = 0x5000
 const DIRECTORY = 0x8000
 const TABLE = 0x9000
 const TWIN = 0x100000
+/** Where paging puts the second page of data: what lies across its beginning is in two places. */
+const ELSEWHERE = 0x180000
 const RING0_STACK = 0x7000
 /** ADD WORD [BP+2], 2: on behind a DIV of two bytes. */
 const REAL_HANDLER = [0x55, 0x89, 0xe5, 0x83, 0x46, 0x02, 2, 0x5d, 0xcf]
@@ -66,6 +70,7 @@ const MODES: Mode[] = [
 class ProgramMachine {
   readonly processor: TestProcessor
   #ended = false
+  #reads = 0
 
   constructor(
     private readonly mode: Mode,
@@ -74,6 +79,7 @@ class ProgramMachine {
     this.processor = buildProcessor(options)
     const { ports, ramView, vcpu, memory } = this.processor
     memory.setA20(true)
+    this.#mapDevices()
     const port = (base: number, write: (value: number) => void): void => {
       const device = { read: () => 0xff, write: (_offset: number, value: number) => write(value) }
       ports.map({ name: `port ${base}`, base, length: 1 }, device)
@@ -92,12 +98,35 @@ class ProgramMachine {
     })
   }
 
+  /** A device that takes and gives registers, and one that writes memory, code too. */
+  #mapDevices(): void {
+    const { ports, vcpu, memory } = this.processor
+    ports.map(
+      { name: 'registers', base: REGISTERS_PORT, length: 1, width: 4 },
+      {
+        read: (_offset, size) => {
+          vcpu.setRegister(ECX, (vcpu.register(ECX) + ++this.#reads) | 0)
+          return ((vcpu.register(EBX) ^ this.#reads) >>> 0) % 2 ** (8 * size)
+        },
+        write: () => {},
+      },
+    )
+    ports.map(
+      { name: 'DMA', base: DMA_PORT, length: 1 },
+      {
+        read: () => 0xff,
+        write: (_offset, value) => memory.dmaWrite(vcpu.register(EDX), Uint8Array.of(value)),
+      },
+    )
+  }
+
   #load(program: LoopProgram): void {
     const { memory, ramView: view } = this.processor
     memory.dmaWrite(0, new Uint8Array(0xa000))
     memory.dmaWrite(CODE_START, program.code)
     memory.dmaWrite(TWIN, program.twin)
     memory.dmaWrite(DATA_START, program.data)
+    memory.dmaWrite(ELSEWHERE, program.data.subarray(4096, 8192))
     memory.dmaWrite(HANDLERS, Uint8Array.from(DIVIDE_HANDLER))
     memory.dmaWrite(HANDLERS + 16, Uint8Array.from(PAGE_HANDLER))
     memory.dmaWrite(HANDLERS + 32, Uint8Array.from(REAL_HANDLER))
@@ -123,6 +152,7 @@ class ProgramMachine {
         page >= MISSING >> 12 && page < (MISSING >> 12) + 4 ? 0 : (page << 12) | 7,
         true,
       )
+    view.setUint32(TABLE + ((DATA_START >> 12) + 1) * 4, ELSEWHERE | 7, true)
   }
 
   #enter({ registers, start }: LoopProgram): void {
@@ -171,6 +201,7 @@ class ProgramMachine {
     this.#load(program)
     this.#enter(program)
     this.#ended = false
+    this.#reads = 0
     const before = vcpu.retired
     let exit = 'stop'
     for (let runs = 0; runs < 3000 && !this.#ended && exit === 'stop'; runs++)
@@ -184,6 +215,7 @@ class ProgramMachine {
       eflags: state.eflags,
       registers: Array.from({ length: 8 }, (_, i) => state.gpr(i)),
       memory: hash(ram, DATA_START, DATA_BYTES),
+      elsewhere: hash(ram, ELSEWHERE, 4096),
       code: hash(ram, CODE_START, CODE_PAGES * 4096),
       twin: hash(ram, TWIN, CODE_PAGES * 4096),
     }
