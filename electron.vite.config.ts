@@ -62,6 +62,5 @@ export default defineConfig({
       sourcemap: false,
       rolldownOptions: { input: 'src-renderer/index.html' },
     },
-    worker: { format: 'es' },
   },
 })

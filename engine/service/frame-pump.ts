@@ -1,9 +1,11 @@
 import type { Frame } from '../devices/display.ts'
-import { frameBytes, mergeRects, writeFrame, type FrameRect } from '../protocol/frame.ts'
+import { frameBytes, mergeRects, messageBytes, writeFrame, type FrameRect } from '../protocol/frame.ts'
 
 /** Frames that may be on the way to one receiver: one that waits, and two that it draws before it says so. */
 const CREDIT = 3
 const POOLED_BUFFERS = 6
+/** Frames up to this many bytes are given away in buffers of their own, which nobody gives back. */
+export const GIVEN_BYTES = 16384
 
 /** Reuses frame buffers: a fresh allocation of a whole picture costs more than copying it. */
 export class BufferPool {
@@ -61,6 +63,9 @@ export class FramePump {
     this.#owed = []
     const out = this.pool.take(frameBytes(rects))
     writeFrame(out, { sequence: ++this.#sent, width, height, aspectRatio, rects }, pixels)
-    return out
+    const bytes = messageBytes(out)
+    if (bytes > GIVEN_BYTES) return out
+    this.pool.give(out)
+    return out.slice(0, bytes)
   }
 }

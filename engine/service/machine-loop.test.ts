@@ -128,6 +128,31 @@ describe('machine loop', () => {
     expect(host.sleeps.map((ns) => Math.round(ns / 1e5) / 10)).toEqual([16.7, 3, 13.7, 16.7])
   })
 
+  it('looks at the picture of a guest that has answered a key and rests, and after a button', () => {
+    const at = { x: 0, y: 0, width: 4, height: 4 }
+    const { machine, host, loop } = powerOn(Array(5).fill(idle(1_000_000)), [
+      [{ kind: 'open-view', view: 1 }],
+      [{ kind: 'key', code: 'KeyA', pressed: true }],
+      [],
+      [{ kind: 'mouse', dx: 0, dy: 0, wheel: 0, buttons: 1 }],
+      [],
+    ])
+    const run = machine.run.bind(machine)
+    let turn = 0
+    machine.run = () => {
+      if (turn++ % 2 === 1) machine.dirty = [at]
+      return run()
+    }
+    const sentMs: number[] = []
+    const post = host.post.bind(host)
+    host.post = (message) => {
+      if (message.kind === 'frame') sentMs.push(host.now / 1e6)
+      post(message)
+    }
+    loop.run()
+    expect(sentMs).toEqual([0, 1, 3])
+  })
+
   it('sends the whole picture first, then what changed, at most three ahead of the watcher', () => {
     const at = (x: number) => ({ x, y: 0, width: 4, height: 4 })
     const { machine, host, loop } = powerOn(Array(6).fill(idle(Infinity)), [

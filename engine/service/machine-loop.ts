@@ -11,7 +11,10 @@ import type { FromMachine, Picture, RequestName, Requests, ToMachine } from './t
 /** Long enough that the way in and out of the machine does not count, short enough for input to feel immediate. */
 const SLICE_NS = 4_000_000
 const FRAME_NS = 1_000_000_000 / 60
-/** When after a key or a button the picture is looked at besides: what most programs do about it has been drawn by then. */
+/**
+ * How long after a key or a button the picture is looked at besides: whenever the guest has nothing to do, and at the end,
+ * when what most programs do about it has been drawn.
+ */
 const ECHO_NS = 3_000_000
 /** How often a sleeping guest's picture is looked at once nothing has changed for a while: a cursor may blink. */
 const QUIET_FRAME_NS = 100_000_000
@@ -51,8 +54,10 @@ export class MachineLoop {
   #views = new Map<number, FramePump>()
   #pool = new BufferPool()
   #nextFrameNs = 0
-  /** When the answer to an input is looked for; Infinity when there was none. */
+  /** Until when the answer to an input is looked for; Infinity when there was none. */
   #echoNs = Infinity
+  /** Buttons of the mouse that are held. */
+  #buttons = 0
   #stillFrames = 0
   #frames = 0
   #absolute = false
@@ -134,7 +139,7 @@ export class MachineLoop {
   #runSlice(): void {
     const outcome = this.machine.run(SLICE_NS)
     this.#flushSerial()
-    this.#showFrames()
+    this.#showFrames(outcome.kind === 'idle' && this.#echoNs < Infinity)
     this.#bringsIn(BRING_IN_NS)
     this.#follow(outcome)
   }
@@ -191,8 +196,10 @@ export class MachineLoop {
         this.#expectEcho()
         return machine.keyboard.key(message.code, message.pressed)
       case 'mouse':
+        this.#noteButtons(message.buttons)
         return machine.mouse.move(message.dx, message.dy, message.wheel, message.buttons)
       case 'mouse-to':
+        this.#noteButtons(message.buttons)
         return machine.mouse.moveTo(message.x, message.y, message.wheel, message.buttons)
       case 'serial':
         return machine.serial[message.port]?.input(message.bytes)
@@ -282,6 +289,11 @@ export class MachineLoop {
     if (!this.#views.size) return Infinity
     const quiet = this.#stillFrames > QUIET_AFTER_FRAMES ? QUIET_FRAME_NS - FRAME_NS : 0
     return Math.max(0, Math.min(this.#nextFrameNs + quiet, this.#echoNs) - this.host.nowNs())
+  }
+
+  #noteButtons(buttons: number): void {
+    if (buttons !== this.#buttons) this.#expectEcho()
+    this.#buttons = buttons
   }
 
   #expectEcho(): void {

@@ -5,6 +5,7 @@ import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import { chordsFor, type Chord, type LayoutName } from '../protocol/keyboard-layouts.ts'
 import type { Accelerator, HostFault, VmStats } from '../protocol/vm.ts'
+import { GIVEN_BYTES } from './frame-pump.ts'
 import { beginLook } from './state-look.ts'
 import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from './thread-messages.ts'
 
@@ -166,6 +167,7 @@ export class MachineThread {
 
   /** Gives a frame's buffer back. It needs no kick: the thread takes it with its next message. */
   returnBuffer(buffer: ArrayBuffer): void {
+    if (buffer.byteLength <= GIVEN_BYTES) return
     this.#worker.postMessage({ kind: 'buffer', buffer } satisfies ToMachine, [buffer])
   }
 

@@ -3,7 +3,6 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': [
     "default-src 'none'",
     "script-src 'self'",
-    "worker-src 'self'",
     // The terminal and the components place things by style attributes.
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data:",

@@ -1,11 +1,5 @@
 import { open } from 'node:fs/promises'
-import {
-  createServer,
-  request as httpRequest,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { connect, type AddressInfo } from 'node:net'
 import { basename } from 'node:path'
@@ -198,16 +192,17 @@ export class WebHost {
   #frames(id: string, session: string, request: IncomingMessage, response: ServerResponse): void {
     const socketPath = this.backend.viewSocket(id)
     if (!socketPath) return refuse(response, 409, 'The machine is not running.')
+    // An answer that is asked for before the one before it has ended would get in between.
+    if (request.method !== 'GET' || !response.socket) return refuse(response, 405, 'Not allowed.')
     this.#note(session, request.socket)
-    const upstream = httpRequest({ socketPath, path: request.url }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers)
-      response.flushHeaders()
-      answer.on('error', () => response.destroy())
-      answer.pipe(response)
+    // The answer comes from the machine's process whole, its head included: frames are not worth taking apart here.
+    const { socket } = request
+    const upstream = connect(socketPath, () => {
+      upstream.write(`GET ${request.url} HTTP/1.1\r\nhost: view\r\nconnection: close\r\n\r\n`)
+      upstream.pipe(socket)
     })
-    upstream.on('error', () => response.destroy())
-    response.on('close', () => upstream.destroy())
-    upstream.end()
+    upstream.on('error', () => socket.destroy())
+    socket.on('close', () => upstream.destroy())
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

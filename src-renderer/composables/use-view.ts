@@ -4,18 +4,12 @@ import { viewContract, type ViewContract } from '../../engine/protocol/vm-contra
 import type { TimeScale } from '../../engine/protocol/execution.ts'
 import type { ScreenText, VmStats } from '../../engine/protocol/vm.ts'
 import type { TypingWay } from '../stores/input-habits.ts'
-import type { FromDisplayWorker, ToDisplayWorker } from '../display/worker-messages.ts'
+import { Painter, type Picture } from '../display/painter.ts'
 import { transport } from '../transport/index.ts'
-
-export interface PictureSize {
-  width: number
-  height: number
-  aspectRatio: number
-}
 
 /** One window on one running machine: its picture on a canvas, its input, its serial ports, its statistics. */
 export interface MachineView {
-  readonly size: Ref<PictureSize | null>
+  readonly size: Ref<Picture | null>
   readonly stats: Ref<VmStats | null>
   /** The guest takes absolute positions: the pointer need not be caught. */
   readonly absolute: Ref<boolean>
@@ -36,15 +30,14 @@ export interface MachineView {
 }
 
 export function useView(onSerial: (port: number, data: string) => void): MachineView {
-  const size = ref<PictureSize | null>(null)
+  const size = ref<Picture | null>(null)
   const stats = ref<VmStats | null>(null)
   const absolute = ref(false)
   const serialPorts = ref(0)
   const serialPlaces = ref<(string | null)[]>([])
   const client = shallowRef<RpcClient<ViewContract> | null>(null)
-  let worker: Worker | null = null
+  let painter: Painter | null = null
   let disposed = false
-  const waiting: ((picture: Blob) => void)[] = []
 
   async function open(id: string, canvas: HTMLCanvasElement): Promise<void> {
     const link = await transport.openView(id)
@@ -54,11 +47,11 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     view.on('opened', (opened) => {
       serialPorts.value = opened.serialPorts
       serialPlaces.value = opened.serialPlaces
-      worker = startWorker(view)
-      const source = link.frames(opened.view)
-      const offscreen = canvas.transferControlToOffscreen()
-      const message: ToDisplayWorker = { kind: 'show', canvas: offscreen, source }
-      worker.postMessage(message, source.kind === 'port' ? [offscreen, source.port] : [offscreen])
+      painter = new Painter(canvas, {
+        onSize: (picture) => (size.value = picture),
+        onDrawn: (sequence) => view.notify('acknowledge', { sequence }),
+      })
+      painter.show(link.frames(opened.view))
       view.notify('watchStats', { on: true })
     })
     view.on('serial', ({ port, data }) => onSerial(port, data))
@@ -66,20 +59,10 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     view.on('pointer', (pointer) => (absolute.value = pointer.absolute))
   }
 
-  function startWorker(view: RpcClient<ViewContract>): Worker {
-    const started = new Worker(new URL('../display/display.worker.ts', import.meta.url), { type: 'module' })
-    started.addEventListener('message', ({ data }: MessageEvent<FromDisplayWorker>) => {
-      if (data.kind === 'drawn') view.notify('acknowledge', { sequence: data.sequence })
-      else if (data.kind === 'picture') waiting.shift()?.(data.picture)
-      else size.value = { width: data.width, height: data.height, aspectRatio: data.aspectRatio }
-    })
-    return started
-  }
-
   onScopeDispose(() => {
     disposed = true
     client.value?.close()
-    worker?.terminate()
+    painter?.close()
   })
 
   const running = (): RpcClient<ViewContract> => {
@@ -98,12 +81,10 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     screenText: async () => running().call('screenText', undefined),
     type: async (text, way, signal) => running().call('type', { text, ...way }, { signal }),
     setTimeScale: async (scale) => running().call('setTimeScale', { scale }),
-    snapshot: () =>
-      new Promise((resolve, reject) => {
-        if (!worker) return reject(new RpcError('not-running'))
-        waiting.push(resolve)
-        worker.postMessage({ kind: 'snapshot' } satisfies ToDisplayWorker)
-      }),
+    snapshot: async () => {
+      if (!painter) throw new RpcError('not-running')
+      return painter.snapshot()
+    },
     open,
   }
 }

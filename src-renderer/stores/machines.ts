@@ -89,11 +89,24 @@ export const useMachines = defineStore('machines', () => {
     async (id: string): Promise<void> =>
       host().call(name, { id })
 
+  /** Says so where a machine may come to need more memory than is free. It starts all the same: few guests use all of theirs. */
+  async function warnOfMemory(id: string): Promise<void> {
+    const { name, memoryMiB } = byId.value.get(id) ?? {}
+    const there = await host().call('host', undefined)
+    if (!name || !memoryMiB || memoryMiB <= there.freeMiB) return
+    const { t } = useLocale()
+    useNotices().warn(
+      t('memory.scarce', { name }),
+      t('memory.scarceText', { wanted: memoryMiB, free: there.freeMiB }),
+    )
+  }
+
   /**
    * Starts a machine, asking for the passphrases of its encrypted disks; without one, nothing is started.
    * @param known passphrases that the user gave a moment ago
    */
   async function start(id: string, disposable: boolean, known: readonly string[] = []): Promise<void> {
+    await warnOfMemory(id)
     const given = new Map<string, string>()
     for (;;) {
       try {
@@ -125,6 +138,15 @@ export const useMachines = defineStore('machines', () => {
     return machine.id
   }
 
+  /** Puts machines into a group of the list, or at its top when that is empty. One that cannot be used stays where it is. */
+  async function moveToGroup(which: readonly VmSummary[], group: string): Promise<void> {
+    for (const { id, group: from, state } of which) {
+      if (from === group || state === 'inaccessible') continue
+      const settings = await host().call('settings', { id })
+      await host().call('change', { id, settings: { ...settings, group } })
+    }
+  }
+
   return {
     list,
     selected,
@@ -149,6 +171,7 @@ export const useMachines = defineStore('machines', () => {
     saveState: on('saveState'),
     discardState: on('discardState'),
     settings: async (id: string) => host().call('settings', { id }),
+    moveToGroup,
     change: async (id: string, settings: VmSettings) => host().call('change', { id, settings }),
     clone: async (id: string, name: string, task: CallTask) =>
       reveal(await host().call('clone', { id, name }, task)),

@@ -1,4 +1,4 @@
-// npm run build && node test/bench/desktop.mjs [start|click|frames|unscaled|windows|library|log …] [--json FILE]
+// npm run build && node test/bench/desktop.mjs [start|click|frames|unscaled|windows|library|log …] [--seconds N] [--json FILE]
 // Measures what a user of the desktop waits for, on the web host in Chromium. Linux only: CPU time comes from /proc.
 // Its results and what they mean stand in docs/benchmarks-desktop.md.
 import { spawn } from 'node:child_process'
@@ -26,14 +26,18 @@ const DEMO = 'vitrine-diagnostics'
 const WINDOW = { width: 1400, height: 900 }
 /** A person's pause between two machines: long enough for a process to be ready again. */
 const REST_MS = 4500
-/** How long frames are counted, in seconds. */
-const SPAN_S = 10
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, reps: { type: 'string', default: '5' } },
+  options: {
+    json: { type: 'string' },
+    reps: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '10' },
+  },
 })
 const reps = Number(values.reps)
+/** How long frames are counted. */
+const SPAN_S = Number(values.seconds)
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[(numbers.length - 1) >> 1]
 const ms = (numbers) =>
   `median ${median(numbers).toFixed(0)} ms of ${numbers.map((n) => n.toFixed(0)).join(', ')}`

@@ -151,6 +151,18 @@ export function stopsOf(front: Front): Stop[] {
       enter: () => menu(name),
       leave: escape,
     })),
+    {
+      name: 'menu-host-key',
+      enter: async () => {
+        await menu('Input')
+        await page.getByRole('menuitem', { name: /^Host key/ }).press('ArrowRight')
+        await page.getByRole('menuitemradio', { name: 'Scroll Lock' }).waitFor()
+      },
+      leave: async () => {
+        await page.keyboard.press('Escape')
+        await escape()
+      },
+    },
     { name: 'menu-pace', enter: () => page.getByTestId('pace').click(), leave: escape },
     { name: 'menu-drive', enter: () => button('diagnostic.img').click(), leave: escape },
     { name: 'menu-language', enter: () => button('Language').click(), leave: escape },

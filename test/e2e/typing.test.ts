@@ -68,8 +68,10 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('typing into a machine
     }
     await type('5', 'us', '20')
     await shows('type a line')
+    await page.getByLabel('Read aloud').check()
     await type('zz?\n', 'de', '5')
     await shows('I read: yy_')
+    await page.getByTestId('screen-news').getByText('I read: yy_').waitFor()
     await type('x'.repeat(2000), 'us', '5')
     await task.waitFor()
     await front.screenshot('task')

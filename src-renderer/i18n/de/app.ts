@@ -152,10 +152,10 @@ export const app: Record<keyof typeof english, string> = {
   'template.text':
     'Das ist eine Vorlage: Maschinen werden daraus gemacht, und sie bleibt, wie sie ist. In ihren Einstellungen wird sie wieder zur Maschine.',
   'template.badge': 'Vorlage',
-  'clone.title': '{name} kopieren',
+  'clone.title': '{name} klonen',
   'clone.text': 'Die Kopie bekommt eigene Platten. Disketten und CDs, die anderswo liegen, werden geteilt.',
   'clone.busy': '{name} wird angelegt…',
   'clone.failed': '{name} konnte nicht angelegt werden',
   'clone.name': '{name}, Kopie',
-  'clone.action': 'Kopieren',
+  'clone.action': 'Klonen',
 }

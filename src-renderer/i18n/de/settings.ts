@@ -164,6 +164,9 @@ export const settings: Record<keyof typeof english, string> = {
   'memory.green': 'Dafür ist Platz.',
   'memory.amber': 'Dieser Rechner kann langsam werden.',
   'memory.red': 'So viel hat dieser Rechner nicht.',
+  'memory.scarce': '{name} braucht vielleicht mehr Speicher, als frei ist',
+  'memory.scarceText':
+    'Sie hat {wanted} MiB, und {free} MiB dieses Computers sind frei. Benutzt sie alle, wird er vielleicht langsam oder beendet Programme.',
   'memory.host': '{free} MiB von {total} MiB sind hier frei',
   'boot.up': 'Früher: {drive}',
   'boot.down': 'Später: {drive}',

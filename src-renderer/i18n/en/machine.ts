@@ -26,6 +26,9 @@ export const machine = {
   'machine.notes': 'Notes',
   'machine.memory': 'Memory',
   'machine.processor': 'Processor',
+  'reach.title': 'Can reach of this computer',
+  'reach.images': 'its images',
+  'reach.only': 'its images only',
   'machine.actions': 'Machine',
 
   'fault.title': '{name}: the host failed it',
@@ -101,6 +104,8 @@ export const machine = {
   'text.label': 'Text on the machine’s screen',
   'text.find': 'Find on the screen',
   'text.found': '{count, plural, =0 {Not found} one {# place} other {# places}}',
+  'text.reads': 'Read aloud',
+  'text.readsHelp': 'A screen reader says each line that is new',
   'text.copy': 'Copy all',
   'text.copied': 'The text is in the clipboard',
   'text.graphics': 'The screen shows graphics. Text to select and copy appears here in text modes.',

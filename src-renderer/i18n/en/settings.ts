@@ -159,6 +159,9 @@ export const settings = {
   'memory.green': 'There is room for this.',
   'memory.amber': 'This computer may get slow.',
   'memory.red': 'This computer does not have that much.',
+  'memory.scarce': '{name} may come to need more memory than is free',
+  'memory.scarceText':
+    'It has {wanted} MiB, and {free} MiB of this computer are free. If it uses them all, this computer may get slow or end programs.',
   'memory.host': '{free} MiB of {total} MiB are free here',
   'boot.up': 'Earlier: {drive}',
   'boot.down': 'Later: {drive}',
