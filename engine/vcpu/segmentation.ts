@@ -147,7 +147,7 @@ export class Segmentation {
     this.mmu.write(descriptor.at + 5, (descriptor.high >>> 8) & 0xff, 1)
   }
 
-  /** MOV to a segment register, and its kin. CS is loaded by control transfers only. */
+  /** MOV to a segment register, and its kin. CS is loaded by control transfers only, and by the 8086's POP CS. */
   load(index: number, selector: number): void {
     const { state } = this
     if (state.paragraphs) return this.loadParagraph(index, selector)
