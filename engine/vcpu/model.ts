@@ -18,9 +18,13 @@ export interface CpuModel {
   /** CR4 bits that exist. */
   cr4Mask: number
   noExecute: boolean
+  /** Physical memory that it can address, as far as this machine has any. */
+  mostMemoryMiB: number
   /** Bytes that it fetches ahead and keeps when paging is switched; 0 where that makes it fetch anew. */
   prefetchBytes: number
 }
+
+const MAX_MIB = 4096
 
 const I8086: Feature[] = ['8086', 'fpu']
 const I286: Feature[] = [...I8086, '186', '286']
@@ -63,7 +67,15 @@ const CR4_P5 = 0x5f
 const CR4_P6 = 0x3ff
 
 /** What the processors before CPUID have in common. */
-const PLAIN = { featureBits: 0, maxLeaf: 0, brand: '', hasAlignmentCheck: false, cr4Mask: 0, noExecute: false }
+const PLAIN = {
+  featureBits: 0,
+  maxLeaf: 0,
+  brand: '',
+  hasAlignmentCheck: false,
+  cr4Mask: 0,
+  noExecute: false,
+  mostMemoryMiB: MAX_MIB,
+}
 
 export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
   '8086': {
@@ -71,6 +83,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     name: '8086',
     features: new Set([...I8086, 'only-8086']),
     signature: 0,
+    mostMemoryMiB: 1,
     prefetchBytes: 0,
   },
   '286': {
@@ -78,6 +91,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     name: '286',
     features: new Set([...I286, 'only-286']),
     signature: 0,
+    mostMemoryMiB: 16,
     prefetchBytes: 0,
   },
   '386': {
@@ -97,6 +111,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: 0x13,
     noExecute: false,
+    mostMemoryMiB: MAX_MIB,
     prefetchBytes: 32,
   },
   pentium: {
@@ -109,6 +124,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: CR4_P5,
     noExecute: false,
+    mostMemoryMiB: MAX_MIB,
     prefetchBytes: 0,
   },
   pentium2: {
@@ -121,6 +137,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: CR4_P6,
     noExecute: false,
+    mostMemoryMiB: MAX_MIB,
     prefetchBytes: 0,
   },
   pentium3: {
@@ -133,6 +150,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: 0x7ff,
     noExecute: false,
+    mostMemoryMiB: MAX_MIB,
     prefetchBytes: 0,
   },
   max: {
@@ -145,6 +163,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: 0x7ff,
     noExecute: true,
+    mostMemoryMiB: MAX_MIB,
     prefetchBytes: 0,
   },
 }
