@@ -22,7 +22,8 @@ import { APIC_BASE_AFTER_RESET, Board } from './board.ts'
 import type { HostFault } from '../protocol/vm.ts'
 import { mapBackdoor } from './backdoor-port.ts'
 import { DebugOutputs } from './debug-outputs.ts'
-import { DriveBays, forUser } from './drive-bays.ts'
+import { DriveBays } from './drive-bays.ts'
+import { forUser } from './loaded-medium.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
 import { createProcessor } from './processor.ts'
@@ -340,29 +341,29 @@ class Pc implements Machine {
     this.#finishFirmwareCall()
     return this.#bays.readable(() => {
       this.#bays.flush()
-      this.#bays.layOver(layers)
+      this.#bays.layers.layOver(layers)
       return captureMachine(this.#stateful(), room)
     })
   }
 
   thaw(): void {
-    this.#bays.takeOff()
+    this.#bays.layers.takeOff()
   }
 
   beginMerge(layers: LayerMerge): readonly string[] {
-    return this.#bays.readable(() => this.#bays.beginMerge(layers))
+    return this.#bays.readable(() => this.#bays.layers.beginMerge(layers))
   }
 
   mergeStep(): MergeProgress | null {
-    return this.#bays.mergeStep()
+    return this.#bays.layers.mergeStep()
   }
 
   settleMerge(): void {
-    this.#bays.settleMerge()
+    this.#bays.layers.settleMerge()
   }
 
   endMerge(isMerged: boolean): void {
-    this.#bays.endMerge(isMerged)
+    this.#bays.layers.endMerge(isMerged)
   }
 
   restore(state: Uint8Array, insists = false): void {
