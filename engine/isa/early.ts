@@ -1,9 +1,11 @@
 import { i32, ltU, or, select, sub } from '../wasm/expression.ts'
 import { describeShiftGroup, describeSignedDivide } from './arithmetic.ts'
 import { describeBranches, describeReturns } from './control.ts'
+import { describeSegmentLoads } from './data-transfer.ts'
 import type { InstructionSet, Options } from './description.ts'
 import { zeroExtend } from './flags.ts'
 import { UD } from './semantics.ts'
+import { loadParagraph, popParagraph } from './shortcuts/paragraphs.ts'
 import { CS, ESP, State } from './state.ts'
 import { SystemOp } from './system-op.ts'
 
@@ -21,6 +23,13 @@ const LATER_PREFIXES = '64; 65; 66; 67'
  */
 export function describeEarly(isa: InstructionSet): void {
   describe8086(isa)
+  describe286(isa)
+}
+
+function describe286(isa: InstructionSet): void {
+  // Without the shortcut that takes a descriptor's last two bytes for what the 386 has there.
+  const real = { load: [loadParagraph], pop: [popParagraph] }
+  describeSegmentLoads(isa, real, { feature: 'only-286' })
   const rare: Options = { ends: true, rare: true, feature: 'only-286' }
   isa.add('UD', LATER_PREFIXES, (b) => b.system(SystemOp.RAISE, i32(UD)), rare)
   isa.add('SMSW', '0f 01 /4 Ew', (b, d) => d.write(or(b.word(State.CR0), i32(MSW_ONES))), rare)

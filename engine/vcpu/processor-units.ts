@@ -59,7 +59,7 @@ export function buildUnits(config: UnitsConfig, code: CodeWatch, stops: Stops): 
   const state = new CpuState(memory.memory)
   state.haveFlags(flagsOf(model))
   const mmu = new Mmu(state, memory, code)
-  const segmentation = new Segmentation(state, mmu)
+  const segmentation = new Segmentation(state, mmu, model.features.has('386'))
   const privilege = new Privilege(state, segmentation)
   const tasks = new TaskSwitch(state, mmu, segmentation, privilege)
   const exceptions = new Exceptions(state, mmu, segmentation, privilege, tasks)

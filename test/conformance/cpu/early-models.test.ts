@@ -217,6 +217,44 @@ describe('the 8086', () => {
 })
 
 describe('the 286 in protected mode', () => {
+  // Xenix for the 286 keeps data of its own there, and never runs on a 386.
+  it('takes nothing from the last two bytes of a descriptor', () => {
+    const body = (code: string) => `
+      lgdt [.pointer]
+      lidt [.interrupts]
+      mov ax, 1
+      lmsw ax
+      jmp 8:.protected
+      .protected:
+      ${code}
+      cli
+      hlt
+      .fault: mov ax, 0xbad
+      ${logs}
+      cli
+      hlt
+      .pointer: dw 39
+      dd .gdt
+      .interrupts: dw 0x6f
+      dd .gates
+      .gdt: dq 0
+      dw 0xffff, 0, 0x9b00, 0
+      dw 0x000f, 0x0200, 0x9300, 0x12af
+      dw 0x0067, 0x0400, 0x8900, 0
+      dw 0xffff, 0, 0x9300, 0
+      .gates: times 13 dq 0
+      dw .fault, 8, 0x8600, 0`
+    const reads = `mov ax, 16\nmov ds, ax\nmov word [0], 0x4321\nmov ax, [0]\n${logs}`
+    const limit = `mov bx, 16\nlsl ax, bx\n${logs}`
+    expect(run(body(limit), '286')).toEqual([0xf])
+    // Granular there, in pages: FF00Fh of them.
+    expect(run(body(limit), '386')).toEqual([0xffff])
+    expect(run(body(reads), '286')).toEqual([0x4321])
+    // A task of the 386 is none.
+    expect(run(body('mov ax, 24\nltr ax'), '286')).toEqual([0xbad])
+    expect(run(body('mov ax, 24\nltr ax'), '386')).toEqual([])
+  })
+
   it('is entered by LMSW, keeps NT and IOPL there, and addresses 16 MiB', () => {
     const body = `
       lgdt [.pointer]
