@@ -3,6 +3,7 @@ import type { Instruction } from '../isa/decoder.ts'
 import { type Encoding, type OpcodeTable, meaningSize, suffixSize } from '../isa/encoding.ts'
 import type { Repeat } from '../isa/semantics.ts'
 import { CS, FS, State } from '../isa/state.ts'
+import { type FlatAddress, flatAddressing } from './hot-forms.ts'
 
 /**
  * One kind of code for an instruction: all that its handler is specialised for. What is left (register
@@ -48,8 +49,9 @@ export function formKey(form: Form): string {
 const isFlat = (segment: number): boolean => segment < FS && segment !== CS
 
 export function formOf(instruction: Instruction, flatMode: boolean): Form {
-  const { description, operands, addressSize } = instruction
+  const { description, operands, addressSize, size, stackSize, repeat, limited } = instruction
   const rare = description.rare === true
+  const flatAddress = flatAddressing(description, size)
   let shape = ''
   let split = ''
   let flat = flatMode && !rare
@@ -63,11 +65,9 @@ export function formOf(instruction: Instruction, flatMode: boolean): Form {
         break
       case 'memory':
         shape +=
-          rare || !flatMode || addressSize === 2 || !isFlat(operand.segment)
+          !flatMode || addressSize === 2 || !isFlat(operand.segment)
             ? 'g'
-            : operand.index === State.ZERO
-              ? 'm'
-              : 'x'
+            : memoryKind(flatAddress, operand.index !== State.ZERO)
         break
       case 'immediate':
         shape += immediates++ === 0 ? 'i' : 'k'
@@ -82,8 +82,13 @@ export function formOf(instruction: Instruction, flatMode: boolean): Form {
         break
     }
   }
-  const { size, stackSize, repeat, limited } = instruction
   return { description, size, addressSize, stackSize, repeat, split, flat, limited, shape, sizes }
+}
+
+/** m, x or g: see Form's shape. */
+function memoryKind(flatAddress: FlatAddress, hasIndex: boolean): string {
+  if (hasIndex) return flatAddress === 'indexed' ? 'x' : 'g'
+  return flatAddress === 'none' ? 'g' : 'm'
 }
 
 /** Every form that the encodings of an opcode table can take, by key. */
@@ -130,7 +135,8 @@ function splits(d: Description, shape: string): string[] {
 
 function shapes(encoding: Encoding, operandSize: number): { shape: string; sizes: number[] }[] {
   let all = [{ shape: '', sizes: [] as number[] }]
-  const memory = encoding.description.rare ? ['g'] : ['m', 'x', 'g']
+  const flatAddress = flatAddressing(encoding.description, meaningSize(encoding, operandSize))
+  const memory = [...new Set([memoryKind(flatAddress, false), memoryKind(flatAddress, true), 'g'])]
   for (const { letter, suffix } of encoding.operands) {
     const size = suffixSize(suffix, operandSize)
     let options: [kind: string, size: number][]

@@ -1,14 +1,16 @@
-import type { AccessSize } from '../bus/bus-device.ts'
 import type { Interpreter } from './generator.ts'
 import { buildMemoryAccess } from './memory-access.ts'
 import type { RuntimeCalls } from './runtime-calls.ts'
-import type { FpuExports, TranslatorHost } from './translator-host.ts'
+import type { FpuExports, HostCalls, TranslatorHost } from './translator-host.ts'
 
 /** Runs from a record on until something comes up, which the result names (see Why). */
 export type Run = (record: number, budget: number) => number
 
 /** The generated interpreter, ready to run. */
-export interface GeneratedCode extends Pick<TranslatorHost, 'table' | 'chain' | 'gone' | 'beside'> {
+export interface GeneratedCode extends Pick<
+  TranslatorHost,
+  'table' | 'chain' | 'gone' | 'beside' | 'reach' | 'calls'
+> {
   run: Run
 }
 
@@ -19,9 +21,16 @@ export function instantiate(
   fpu: FpuExports,
   calls: RuntimeCalls,
 ): GeneratedCode {
-  const { access, beside } = buildMemoryAccess(memory, (offset, segment, kind, record, budget, start) =>
-    calls.access(offset, segment, kind, record, budget, start),
+  const { access, beside, reach } = buildMemoryAccess(
+    memory,
+    (offset, segment, kind, record, budget, start) =>
+      calls.access(offset, segment, kind, record, budget, start),
   )
+  const hostCalls: HostCalls = {
+    readPort: (port, size) => calls.readPort(port, size),
+    writePort: (port, value, size) => calls.writePort(port, value, size),
+    timeStamp: () => calls.timeStamp(),
+  }
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(interpreter.wasm), {
     env: { memory },
     runtime: {
@@ -30,11 +39,8 @@ export function instantiate(
       system: (op: number, a: number, b: number): number => calls.system(op, a, b),
       bulk: (op: number, kind: number, segment: number): number => calls.bulk(op, kind, segment),
       find: (eip: number): number => calls.find(eip),
-      readPort: (port: number, size: AccessSize): number => calls.readPort(port, size),
-      writePort: (port: number, value: number, size: AccessSize): number =>
-        calls.writePort(port, value, size),
       clock: (): number => calls.clock(),
-      timeStamp: (): number => calls.timeStamp(),
+      ...hostCalls,
     },
     fpu,
   })
@@ -44,5 +50,7 @@ export function instantiate(
     chain: exports['chain'] as TranslatorHost['chain'],
     gone: exports['gone'] as TranslatorHost['gone'],
     beside,
+    reach,
+    calls: hostCalls,
   }
 }

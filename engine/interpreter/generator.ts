@@ -13,7 +13,6 @@ import {
   local,
   ltS,
   mul,
-  ne,
   shrU,
   sub,
   widenU,
@@ -26,7 +25,8 @@ import { REGION_RETIRED, State, Walk } from '../isa/state.ts'
 import { chainFunction, goneFunction, noteEntered } from './chain.ts'
 import { type Form, allForms } from './form.ts'
 import { HandlerBuilder } from './handler-builder.ts'
-import { type Frame, Import, LOCAL_TYPES, Local } from './handler-locals.ts'
+import { fuses, isCold } from './hot-forms.ts'
+import { type Frame, Import, LOCAL_TYPES, Local, loadCached } from './handler-locals.ts'
 import { entryWord, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
 import { Handler, RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { TIMED_SHIFT } from './tier-times.ts'
@@ -37,21 +37,8 @@ export interface Interpreter {
   handlers: Map<string, number>
 }
 
-/** Instructions worth a handler together with the conditional jump that follows them. */
-const FUSES_WITH_JUMP = new Set(['CMP', 'TEST', 'SUB', 'ADD', 'AND', 'DEC', 'INC', 'OR'])
-/** Ordinary instructions that little is lost by calling. */
-const SELDOM = new Set(['RCL', 'RCR', 'SHLD', 'SHRD', 'BTS', 'BTR', 'BTC', 'XADD', 'CMPXCHG'])
-
-/**
- * Whether a form has a function of its own. The host's compiler needs the longer for the function of all others, and has
- * it ready the later, the larger that is; what works on floating point and vectors takes much longer than a call anyway.
- */
-const isCold = ({ description: { rare, unit, name } }: Form): boolean =>
-  rare === true || unit === 'x87' || unit === 'mmx' || unit === 'sse' || SELDOM.has(name)
-
 /** Knuth's multiplier: the upper bits of the product depend on all bits. */
 const HASH = 0x9e3779b1
-const FUSED_SHAPES = /^(rr|ri|r)$/
 
 /**
  * Makes the interpreter from the descriptions: one function with a handler per form behind a single
@@ -113,20 +100,10 @@ function helperImport(name: string): FunctionImport {
   return { module: 'fpu', name: base!, parameters: words(Number(count)), result: I32 }
 }
 
-function* fusedPairs(forms: [string, Form][]): Generator<[string, Form[]]> {
-  const jumps = forms.filter(
-    ([, { description: d, size, limited }]) =>
-      /^J[A-Z]{1,2}$/.test(d.name) && d.uses !== undefined && size === 4 && !limited,
-  )
+function* fusedPairs(forms: readonly [string, Form][]): Generator<[string, Form[]]> {
+  const jumps = forms.filter(([, { shape }]) => shape === 'j')
   for (const [key, form] of forms)
-    if (FUSES_WITH_JUMP.has(form.description.name) && FUSED_SHAPES.test(form.shape))
-      for (const [jumpKey, jump] of jumps) yield [`${key}|${jumpKey}`, [form, jump]]
-}
-
-function loadLocals(fn: FunctionBuilder): void {
-  fn.set(Local.READ_BIT, load(i32(State.READ_BIT), 4))
-  fn.set(Local.WRITE_BIT, load(i32(State.WRITE_BIT), 4))
-  fn.set(Local.JUMP_KEY, load(i32(State.JUMP_KEY), 4))
+    for (const [jumpKey, jump] of jumps) if (fuses(form, jump)) yield [`${key}|${jumpKey}`, [form, jump]]
 }
 
 /** @param delivery number of the function that delivers page faults, in the table */
@@ -136,7 +113,7 @@ function hotFunction(
   helperIndex: Frame['helperIndex'],
 ): FunctionBuilder {
   const fn = new FunctionBuilder(2, LOCAL_TYPES)
-  loadLocals(fn)
+  loadCached(fn)
   fn.set(Local.START, local(Local.REC))
   const again = fn.loop()
   const out = fn.block()
@@ -225,7 +202,7 @@ function emitDelivery(fn: FunctionBuilder, again: Label, delivery: number): void
   fn.pop(Local.WHY)
   fn.if(eq(why, i32(Why.ENTER)))
   fn.store(i32(Walk.FAULTED), i32(0), 4)
-  loadLocals(fn)
+  loadCached(fn)
   fn.set(Local.WHY, i32(Why.JUMP))
   const target = fn.let(word(State.EIP))
   fn.set(Local.ENTRY, jumpCacheEntry(target, local(Local.JUMP_KEY)))
@@ -321,12 +298,7 @@ function emitColdCall(fn: FunctionBuilder, builder: HandlerBuilder, firstCold: n
   fn.callIndirect(INDIRECT_TYPE)
   fn.pop(Local.WHY)
   fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
-  fn.if(local(Local.WHY))
-  builder.leaveIf(ne(local(Local.WHY), i32(Why.ENTER)))
-  loadLocals(fn)
-  builder.enter()
-  fn.end()
-  builder.next()
+  builder.afterCold()
 }
 
 function coldFunction(
@@ -334,7 +306,7 @@ function coldFunction(
   helperIndex: Frame['helperIndex'],
 ): FunctionBuilder {
   const fn = new FunctionBuilder(1, LOCAL_TYPES)
-  loadLocals(fn)
+  loadCached(fn)
   fn.set(Local.BUDGET, load(i32(State.BUDGET), 4))
   fn.set(Local.START, load(i32(State.RUN_START), 4))
   const out = fn.block()

@@ -4,6 +4,7 @@ import {
   add,
   and,
   callOf,
+  eq,
   eqz,
   geS,
   gtU,
@@ -24,7 +25,7 @@ import { GP, Semantics } from '../isa/semantics.ts'
 import { Attention, CS, DS, EAX, SS, Segment, State, gprAt, segmentAt } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
-import { FLAT, type Frame, Import, Local } from './handler-locals.ts'
+import { FLAT, type Frame, Import, Local, loadCached } from './handler-locals.ts'
 import { type Access, emitAccess } from './inline-access.ts'
 import { codeKeyEntry, entryWord, isCodeKey, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
 import { RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
@@ -186,8 +187,7 @@ export class HandlerBuilder extends Semantics {
     fn.if(local(Local.BOUNCED))
     fn.set(Local.BOUNCED, i32(0))
     // What the device did may call for a stop: the result drains the budget.
-    fn.set(Local.BUDGET, sub(local(Local.BUDGET), callOf(Import.WRITE_BACK, I32)))
-    if (this.frame.top === null) fn.store(i32(State.BUDGET), local(Local.BUDGET), 4)
+    this.#spend(callOf(Import.WRITE_BACK, I32))
     fn.end()
   }
 
@@ -223,8 +223,10 @@ export class HandlerBuilder extends Semantics {
     this.leave(Why.BUDGET)
   }
 
-  #followLink(): void {
+  /** Goes on with the record that the current one is linked to. */
+  followLink(): void {
     const { fn } = this
+    if (this.frame.top === null) return this.leave(Why.FOLLOW)
     this.#retireRun()
     fn.set(Local.FROM, add(local(Local.REC), i32(this.#offset)))
     fn.set(Local.REC, load(local(Local.FROM), 4, Record.LINK))
@@ -246,7 +248,7 @@ export class HandlerBuilder extends Semantics {
 
   jumpRelative(): void {
     this.finish()
-    this.#followLink()
+    this.followLink()
     this.#ended = true
   }
 
@@ -254,11 +256,12 @@ export class HandlerBuilder extends Semantics {
     const taken = this.let(condition)
     this.finish()
     this.fn.if(taken)
-    this.#followLink()
+    this.followLink()
     this.fn.end()
   }
 
   jumpTo(eip: Expr): void {
+    if (this.frame.top === null) return this.resumeAt(zeroExtend(eip, this.size))
     const target = this.let(zeroExtend(eip, this.size))
     this.finish()
     this.#retireRun()
@@ -266,10 +269,29 @@ export class HandlerBuilder extends Semantics {
     this.#ended = true
   }
 
-  /** Goes to State.EIP, where a system operation of the current record left it. */
-  enter(): void {
-    this.fn.recycleTemps()
+  /** The handler of all cold forms: goes on where the function of one says. */
+  afterCold(): void {
+    const { fn } = this
     this.#offset = 0
+    const is = (why: number): Expr => eq(local(Local.WHY), i32(why))
+    fn.if(local(Local.WHY))
+    fn.if(is(Why.FOLLOW))
+    this.followLink()
+    fn.end()
+    fn.if(is(Why.AGAIN))
+    fn.branchIf(this.frame.top!, geS(local(Local.BUDGET), i32(0)))
+    this.leave(Why.BUDGET)
+    fn.end()
+    this.leaveIf(ne(local(Local.WHY), i32(Why.ENTER)))
+    this.#enter()
+    fn.end()
+    this.next()
+  }
+
+  /** Goes to State.EIP, where the function of the current record left it, perhaps in another mode. */
+  #enter(): void {
+    loadCached(this.fn)
+    this.fn.recycleTemps()
     this.#retireRun()
     this.lookUp(this.fn.let(load(i32(State.EIP), 4)))
   }
@@ -293,10 +315,13 @@ export class HandlerBuilder extends Semantics {
     const repeats = this.let(condition)
     this.finish()
     const { fn, frame } = this
-    fn.set(Local.BUDGET, sub(local(Local.BUDGET), repeats))
+    this.#spend(repeats)
     fn.if(repeats)
-    fn.branchIf(frame.top!, geS(local(Local.BUDGET), i32(0)))
-    this.#leaveAt(Why.BUDGET)
+    if (frame.top === null) this.leave(Why.AGAIN)
+    else {
+      fn.branchIf(frame.top, geS(local(Local.BUDGET), i32(0)))
+      this.#leaveAt(Why.BUDGET)
+    }
     fn.end()
   }
 
@@ -311,7 +336,13 @@ export class HandlerBuilder extends Semantics {
 
   retire(count: Expr): void {
     // The repetition that `again` accounts for is one of them.
-    this.fn.set(Local.BUDGET, sub(local(Local.BUDGET), sub(count, i32(1))))
+    this.#spend(sub(count, i32(1)))
+  }
+
+  #spend(count: Expr): void {
+    const { fn, frame } = this
+    fn.set(Local.BUDGET, sub(local(Local.BUDGET), count))
+    if (frame.top === null) fn.store(i32(State.BUDGET), local(Local.BUDGET), 4)
   }
 
   system(op: SystemOp, a: Expr = i32(0), b: Expr = i32(0)): void {

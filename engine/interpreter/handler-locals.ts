@@ -1,5 +1,6 @@
-import { I32, type ValueType } from '../wasm/expression.ts'
-import type { Label } from '../wasm/function-builder.ts'
+import { State } from '../isa/state.ts'
+import { I32, type ValueType, i32, load } from '../wasm/expression.ts'
+import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 
 /** Parameters and locals of the generated functions, hot and cold alike. */
 export const Local = {
@@ -23,6 +24,13 @@ export const Local = {
   COUNT: 12,
 } as const
 export const LOCAL_TYPES: ValueType[] = Array<ValueType>(Local.COUNT).fill(I32)
+
+/** Locals that hold a word of the state: at the start of a function, and when a change of mode may have altered them. */
+export function loadCached(fn: FunctionBuilder): void {
+  fn.set(Local.READ_BIT, load(i32(State.READ_BIT), 4))
+  fn.set(Local.WRITE_BIT, load(i32(State.WRITE_BIT), 4))
+  fn.set(Local.JUMP_KEY, load(i32(State.JUMP_KEY), 4))
+}
 
 /** Functions that generated code imports, by index; helpers of the FPU module follow. */
 export const Import = {

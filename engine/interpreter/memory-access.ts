@@ -8,6 +8,7 @@ import {
   geU,
   gtU,
   i32,
+  leU,
   load,
   local,
   ne,
@@ -40,6 +41,9 @@ type Access = (
  */
 type Beside = (offset: number, segment: number, size: number) => number
 
+/** (linear address, size, whether it is a write) → address in linear memory where the TLB answers, else 0. */
+type Reach = (linear: number, size: number, write: number) => number
+
 const PARAMETERS = 6
 const WRITE = 0x100
 
@@ -50,14 +54,15 @@ const WRITE = 0x100
 export function buildMemoryAccess(
   memory: WebAssembly.Memory,
   slow: Access,
-): { access: Access; beside: Beside } {
+): { access: Access; beside: Beside; reach: Reach } {
   const types = Array<typeof I32>(PARAMETERS).fill(I32)
   const wasm = writeModule({
     imports: [{ module: 'runtime', name: 'access', parameters: types, result: I32 }],
-    functions: [accessFunction(), besideFunction()],
+    functions: [accessFunction(), besideFunction(), reachFunction()],
     exports: new Map([
       ['access', 0],
       ['beside', 1],
+      ['reach', 2],
     ]),
     memoryPages: [1, 65536],
   })
@@ -65,7 +70,20 @@ export function buildMemoryAccess(
     env: { memory },
     runtime: { access: slow },
   })
-  return instance.exports as { access: Access; beside: Beside }
+  return instance.exports as { access: Access; beside: Beside; reach: Reach }
+}
+
+function reachFunction(): FunctionBuilder {
+  const fn = new FunctionBuilder(3, Array<typeof I32>(4).fill(I32))
+  const [linear, size, write, entry] = [local(0), local(1), local(2), local(3)]
+  const permission = select(write, load(i32(State.WRITE_BIT), 4), load(i32(State.READ_BIT), 4))
+  fn.set(3, tlbEntry(linear))
+  const answers = and(
+    ne(and(entry, permission), i32(0)),
+    leU(add(and(linear, i32(0xfff)), size), i32(0x1000)),
+  )
+  fn.push(select(answers, add(linear, and(entry, i32(-0x1000))), i32(0)))
+  return fn
 }
 
 function besideFunction(): FunctionBuilder {

@@ -89,6 +89,10 @@ export const Why = {
   ENTER: 9,
   /** A region over several pages was entered while its guard does not hold; State.RECORD is its head. */
   GUARD: 10,
+  /** Cold handlers only: go on at the record's link. */
+  FOLLOW: 11,
+  /** Cold handlers only: the same record once more, if the budget lasts. */
+  AGAIN: 12,
   /** Plus the vector: an exception without error code. */
   RAISE: 0x100,
 } as const

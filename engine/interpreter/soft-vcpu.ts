@@ -153,7 +153,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     })
   }
 
-  #translate({ table, chain, gone, beside }: GeneratedCode): void {
+  #translate({ table, chain, gone, beside, reach, calls }: GeneratedCode): void {
     const { translator, fpu } = this.config
     if (!translator) return
     const { state } = this
@@ -165,6 +165,8 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       fpu,
       chain,
       beside,
+      reach,
+      calls,
       gone,
       forgetSlots: () => finder.forgetSlots(),
       key: () => state.word(State.JUMP_KEY),

@@ -1,3 +1,4 @@
+import type { AccessSize } from '../bus/bus-device.ts'
 import type { CodeCache } from './code-cache.ts'
 import type { CodePlace } from './code-finder.ts'
 import type { CodeVariant, TranslatedCode } from './code-variant.ts'
@@ -33,6 +34,10 @@ export interface TranslatorHost {
   chain: (eip: number, budget: number) => number
   /** Where a write beside decoded code goes: see memory-access.ts. */
   beside: (offset: number, segment: number, size: number) => number
+  /** Where an access looks that a look for several has not answered: see memory-access.ts. */
+  reach: (linear: number, size: number, write: number) => number
+  /** What regions call of the runtime, which finds registers and counts where the interpreter leaves them. */
+  calls: HostCalls
   /** Stands in the table where a region was, until `forgetSlots`. */
   gone: (budget: number) => number
   /** Jump cache entries name no places of the table any more. */
@@ -46,6 +51,13 @@ export interface TranslatorHost {
    * what would fault.
    */
   look(eip: number): (CodePlace & { global: boolean }) | null
+}
+
+/** Calls of the runtime for single instructions: see Import. */
+export interface HostCalls {
+  readPort: (port: number, size: AccessSize) => number
+  writePort: (port: number, value: number, size: AccessSize) => number
+  timeStamp: () => number
 }
 
 /** Functions of the FPU module that generated code calls. */

@@ -110,6 +110,8 @@ export const INTERRUPT_COUNTS = 0x1000
 /** What translated regions count, 64 bits each: instructions retired, and exits by reason (translator/exit-reason.ts). */
 export const REGION_RETIRED = 0x1400
 export const REGION_EXITS = 0x1408
+/** How often code that is translated, or its place, has turned out to be another: a region that calls a device looks here. */
+export const REGIONS_DROPPED = 0x14e0
 
 /**
  * JUMP_KEYs of the code segments that far transfers between paragraphs led to lately, direct-mapped by their base: base,

@@ -14,7 +14,8 @@ import {
   type VmContract,
 } from '../protocol/vm-contract.ts'
 import type { HostFault } from '../protocol/vm.ts'
-import { MachineThread, prepareWorker, type MachineListener } from './machine-thread.ts'
+import { MachineThread, type MachineListener } from './machine-thread.ts'
+import { prepareWorker } from './prepare-worker.ts'
 import { VmService, type SerialLink, type VmHost } from './vm-service.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
@@ -11,9 +11,6 @@ import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from 
 const KEY_MS = 25
 /** Characters a second. */
 const USUAL_RATE = 20
-
-/** Room for new objects: what the default of 48 MiB would take, a machine's thread does not come to use. */
-const YOUNG_GENERATION_MIB = 8
 
 /** Time for the machine to close its images when the plug is pulled, before its thread is ended. */
 const POWER_OFF_MS = 5000
@@ -35,20 +32,6 @@ export interface MachineListener {
 interface Waiting {
   resolve(value: unknown): void
   reject(error: Error): void
-}
-
-/**
- * Starts the thread of a machine that is yet to come: it loads what a machine is made of, and waits.
- * @param script file of the bundled machine-worker.ts
- */
-export function prepareWorker(script: string): Worker {
-  const worker = new Worker(script, {
-    name: 'machine',
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
-  })
-  // Nobody waits for one that gets no machine.
-  worker.unref()
-  return worker
 }
 
 /** This side of a machine's thread: messages out with a kick, answers and events back. */

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { isProcessAlive, startOfProcess } from './process-identity.ts'
 import { unusable, type HostFile } from './host-file.ts'
 
 /** Many may read a file, or one may write it. */
@@ -66,8 +67,11 @@ export function lockImage(
   throw unusable(file.path, `it ${use} by ${who}; close it there, or open both read-only or ephemeral`)
 }
 
+/** Stands in a note's name for a start that the host does not tell. */
+const UNKNOWN_START = '0'
+
 function writeNote(folder: string, prefix: string, mode: LockMode): string {
-  const holder = `${prefix}${mode}.${process.pid}.${startOf(process.pid) ?? 0}`
+  const holder = `${prefix}${mode}.${process.pid}.${startOfProcess(process.pid) || UNKNOWN_START}`
   for (let number = 0; ; number++) {
     const name = `${holder}.${number}`
     try {
@@ -86,33 +90,9 @@ function readNotes(folder: string, prefix: string): Note[] {
     if (!file.startsWith(prefix)) continue
     const [mode, pid, start] = file.slice(prefix.length).split('.')
     if ((mode !== 'shared' && mode !== 'exclusive') || !pid || !start) continue
-    if (isAlive(Number(pid), start)) notes.push({ file, mode, pid: Number(pid) })
+    const began = start === UNKNOWN_START ? '' : start
+    if (isProcessAlive(Number(pid), began)) notes.push({ file, mode, pid: Number(pid) })
     else fs.rmSync(join(folder, file), { force: true })
   }
   return notes
-}
-
-function isAlive(pid: number, start: string): boolean {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    // EPERM: it exists, but is another user's.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false
-  }
-  const now = startOf(pid)
-  return now === null || start === '0' || now === start
-}
-
-/**
- * When a process began, in clock ticks since the host started, to tell it from a later one of the same id.
- * Null where the host does not say (no /proc): then the id alone has to do.
- */
-function startOf(pid: number): string | null {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // Field 22 of proc(5), counted after the name in parentheses, which may itself hold blanks.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
-  } catch {
-    return null
-  }
 }

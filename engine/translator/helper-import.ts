@@ -20,11 +20,21 @@ export const CHAIN = signed('chain', [I32, I32], I32)
 /** Where it writes beside code (interpreter/memory-access.ts). */
 export const BESIDE = signed('beside', [I32, I32, I32], I32)
 
+/** The look into the TLB by itself (interpreter/memory-access.ts). */
+export const REACH = signed('reach', [I32, I32, I32], I32)
+/** Ports and the time-stamp counter (interpreter/runtime-calls.ts). */
+export const READ_PORT = signed('readPort', [I32, I32], I32)
+export const WRITE_PORT = signed('writePort', [I32, I32, I32], I32)
+export const TIME_STAMP = signed('timeStamp', [], I32)
+
+/** Of the interpreter; all others are the FPU module's. */
+const INTERPRETERS: ReadonlySet<string> = new Set([CHAIN, BESIDE, REACH, READ_PORT, WRITE_PORT, TIME_STAMP])
+
 /** The import of such a function. */
 export function helperImport(signature: string): FunctionImport {
   const [name, parameters, result] = signature.split('/')
   return {
-    module: signature === CHAIN || signature === BESIDE ? 'interpreter' : 'fpu',
+    module: INTERPRETERS.has(signature) ? 'interpreter' : 'fpu',
     name: name!,
     parameters: [...parameters!].map(typeOf),
     result: typeOf(result!),

@@ -67,7 +67,9 @@ function isTranslatable(instruction: Instruction): boolean {
 }
 
 /** Work on the whole processor, but mostly by a shortcut that goes on with the next instruction. */
-const HAVE_SHORTCUTS: ReadonlySet<string> = new Set(['CLI', 'STI', 'PUSHF', 'POPF', 'MOVTS', 'POPS'])
+const HAVE_SHORTCUTS: ReadonlySet<string> = new Set(
+  'CLI STI PUSHF POPF MOVTS POPS IN INDX OUT OUTDX RDTSC'.split(' '),
+)
 
 /** Seldom as they are in the whole, some code is full of what these units do. */
 const VECTOR_UNITS: ReadonlySet<Unit> = new Set<Unit>(['x87', 'mmx', 'sse'])

@@ -40,7 +40,7 @@ import {
   successorsOf,
 } from './region.ts'
 import { RegionSemantics, changesX87 } from './region-semantics.ts'
-import { FLAG_LOCALS, LOCAL_TYPES, Local, usesXmm } from './register-file.ts'
+import { FLAG_LOCALS, LOCAL_TYPES, Local, STOPPED, usesXmm } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
 import { type X87Flow, x87FlowOf } from './x87-flow.ts'
 
@@ -55,8 +55,8 @@ export interface RegionOptions {
 /**
  * One region as a function (budget) → why. It runs until it is left, and other regions after it (see
  * interpreter/chain.ts): 0 when the interpreter goes on at State.RECORD, Why.JUMP when State.EIP is not in the jump
- * cache, Why.GUARD when the region of State.RECORD has not been entered because the guard at its head does not hold.
- * State.BUDGET is what is left of the budget.
+ * cache, Why.SYSTEM when the runtime is to look before it goes on at State.EIP, Why.GUARD when the region of State.RECORD
+ * has not been entered because the guard at its head does not hold. State.BUDGET is what is left of the budget.
  */
 export function emitRegion(
   region: Region,
@@ -196,6 +196,13 @@ class RegionEmitter {
     fn.set(Local.REASON, shl(local(Local.REASON), i32(3)))
     const counter = local(Local.REASON)
     fn.store(counter, add64(load(counter, 8, REGION_EXITS), i64(1)), 8, REGION_EXITS)
+    if (this.#semantics.stops) {
+      fn.if(eq(local(Local.EXIT), i32(STOPPED)))
+      fn.store(i32(State.BUDGET), budget, 4)
+      fn.store(i32(State.EIP), local(Local.TARGET), 4)
+      fn.return(i32(Why.SYSTEM))
+      fn.end()
+    }
     fn.if(local(Local.EXIT))
     fn.store(i32(State.BUDGET), budget, 4)
     fn.store(i32(State.RECORD), local(Local.EXIT), 4)
@@ -271,7 +278,7 @@ class RegionEmitter {
     const semantics = this.#semantics
     // A block that is reached along the tree alone has the kinds that its predecessor left.
     semantics.kinds = this.#kinds[number]!
-    semantics.startBlock()
+    semantics.startBlock(block)
     semantics.x87.startBlock(this.#x87?.tops[number] ?? 0)
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
     for (const step of block.steps) ending = semantics.translate(step, region.mode)

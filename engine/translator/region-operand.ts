@@ -8,6 +8,8 @@ import type { RegisterFile } from './register-file.ts'
 /** What operands are made of. */
 export interface OperandSource extends Pick<Semantics, 'fn' | 'let' | 'later' | 'memory'> {
   readonly registers: RegisterFile
+  /** The place of an operand in memory, where the region has looked for several at once; null where it has not. */
+  near(operand: MemoryOperand, write: boolean): Expr | null
   /** Brings a register up to date in memory, where a helper works on it: its state address. */
   expose(address: number): Expr
 }
@@ -152,6 +154,7 @@ export class MemoryAccess extends NoOperand {
   }
 
   #at(write: boolean): Expr {
-    return this.source.memory(this.segment(), this.address(), this.size, write)
+    const near = this.cache === 0 ? this.source.near(this.operand, write) : null
+    return near ?? this.source.memory(this.segment(), this.address(), this.size, write)
   }
 }

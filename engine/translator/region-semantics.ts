@@ -16,24 +16,39 @@ import {
   ne,
   or,
   sub,
+  xor,
 } from '../wasm/expression.ts'
 import type { CodeVariant } from '../interpreter/code-variant.ts'
-import type { DecodedOperand, Instruction } from '../isa/decoder.ts'
+import type { DecodedOperand, Instruction, MemoryOperand } from '../isa/decoder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
 import { QUIET, QUIET_MASK } from '../isa/sse-native.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'
 import type { X87Stack } from '../isa/x87-stack.ts'
-import { CS, DS, FS, SS, Segment, State, gprAt, segmentAt } from '../isa/state.ts'
+import {
+  Attention,
+  CS,
+  DS,
+  EAX,
+  EDX,
+  FS,
+  REGIONS_DROPPED,
+  SS,
+  Segment,
+  State,
+  gprAt,
+  segmentAt,
+} from '../isa/state.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 import { codeKeyEntry, isCodeKey } from '../interpreter/jump-cache.ts'
 import { missesTlb, tlbEntry } from '../interpreter/tlb-look.ts'
 import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
-import { BESIDE, signed } from './helper-import.ts'
+import { BESIDE, REACH, READ_PORT, TIME_STAMP, WRITE_PORT, signed } from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
-import { type Step, branchTarget, pageDelta } from './region.ts'
+import { type Block, type Step, branchTarget, pageDelta } from './region.ts'
 import { ImmediateOperand, MemoryAccess, NoOperand, RegisterOperand, missing } from './region-operand.ts'
-import { FLAG_LOCALS, Local, RegisterFile } from './register-file.ts'
+import { FLAG_LOCALS, Local, RegisterFile, STOPPED } from './register-file.ts'
+import { Windows } from './windows.ts'
 import { X87Registers } from './x87-registers.ts'
 
 /** Flat accesses name no segment. */
@@ -82,6 +97,7 @@ export interface Exits {
 export class RegionSemantics extends Semantics {
   readonly registers: RegisterFile
   readonly x87: X87Registers
+  readonly #windows: Windows
   /** Registers that the current instruction's helpers see in memory. */
   readonly #exposed = new Set<number>()
   #usesQuiet = false
@@ -101,6 +117,8 @@ export class RegionSemantics extends Semantics {
   /** True once an instruction has read flags, or set them. */
   readsFlags = false
   setsFlags = false
+  /** True once there is an exit with EXIT set to STOPPED. */
+  stops = false
   /** Kinds of flags that the locals may hold, one bit each; FLAGS_KIND tells which where there are several. */
   kinds = 1 << STORED
   /** Every kind that there has been. */
@@ -114,6 +132,9 @@ export class RegionSemantics extends Semantics {
   ) {
     super(fn)
     this.registers = new RegisterFile(fn, halves)
+    this.#windows = new Windows(fn, this.registers, (linear, size, write) =>
+      callOf(exits.helperIndex(REACH), I32, linear, i32(size), i32(write ? 1 : 0)),
+    )
     this.x87 = new X87Registers(fn, {
       leaveIf: (condition) => this.#leaveIf(condition),
       functionIndex: (name, parameters, result) => exits.helperIndex(signed(name, parameters, result)),
@@ -284,6 +305,11 @@ export class RegionSemantics extends Semantics {
     return this.let(add(linear, and(entry, i32(-0x1000))))
   }
 
+  /** See OperandSource. */
+  near(operand: MemoryOperand, write: boolean): Expr | null {
+    return this.#windows.place(this.#step, operand, write, () => this.#leave('memory'))
+  }
+
   // Operands.
 
   #operand(operand: DecodedOperand): Operand {
@@ -402,7 +428,8 @@ export class RegionSemantics extends Semantics {
     fn.set(Local.QUIET, eq(and(load(i32(State.MXCSR), 4), i32(QUIET_MASK)), i32(QUIET)))
   }
 
-  startBlock(): void {
+  startBlock(block: Block): void {
+    this.#windows.startBlock(block)
     this.#checkedUnits = 0
     this.#quiet = false
   }
@@ -441,6 +468,59 @@ export class RegionSemantics extends Semantics {
 
   override require(condition: Expr): void {
     this.fn.branchIf(this.#shortcuts!.end, eqz(condition))
+  }
+
+  override readTimeStamp(): void {
+    const { fn } = this
+    this.#settleForHost()
+    fn.drop(callOf(this.exits.helperIndex(TIME_STAMP), I32))
+    for (const index of [EAX, EDX]) this.setRegister(index, 4, this.word(gprAt(index, 4)))
+  }
+
+  override readPort(port: Expr): void {
+    this.#callDevice(() => {
+      const value = this.let(callOf(this.exits.helperIndex(READ_PORT), I32, port, i32(this.size)))
+      // Some devices give registers as well.
+      this.registers.reloadAll()
+      this.setRegister(EAX, this.size, value)
+    })
+  }
+
+  override writePort(port: Expr): void {
+    const value = this.register(EAX, this.size)
+    this.#callDevice(() => {
+      this.fn.drop(callOf(this.exits.helperIndex(WRITE_PORT), I32, port, value, i32(this.size)))
+      this.registers.reloadAll()
+    })
+  }
+
+  /** A device may call for a stop, move memory, or write into the code of this region: then that is left at once. */
+  #callDevice(call: () => void): void {
+    const { fn } = this
+    const now = (address: number): Expr => load(i32(address), 4)
+    const [key, dropped] = [this.let(now(State.JUMP_KEY)), this.let(now(REGIONS_DROPPED))]
+    this.#settleForHost()
+    this.registers.exposeAll()
+    call()
+    this.#windows.forget()
+    this.commit()
+    const stop = and(now(State.ATTENTION), i32(Attention.STOP))
+    const changed = or(xor(now(State.JUMP_KEY), key), xor(now(REGIONS_DROPPED), dropped))
+    fn.ifRarely(or(stop, changed))
+    fn.set(Local.EXIT, i32(STOPPED))
+    fn.set(Local.TARGET, this.nextEip())
+    this.stops = true
+    this.leaveRegion('system')
+    fn.end()
+  }
+
+  /** Says in memory how many instructions have retired, as the interpreter does before it calls out. */
+  #settleForHost(): void {
+    const { fn, pending } = this
+    const record = i32(this.#step.record)
+    fn.store(i32(State.RECORD), record, 4)
+    fn.store(i32(State.RUN_START), record, 4)
+    fn.store(i32(State.BUDGET), sub(local(Local.BUDGET), i32(pending)), 4)
   }
 
   override requireCode(base: Expr): void {

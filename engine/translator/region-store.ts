@@ -1,5 +1,5 @@
 import type { Heads } from '../interpreter/heads.ts'
-import { MAX_SLOTS } from '../isa/state.ts'
+import { MAX_SLOTS, REGIONS_DROPPED } from '../isa/state.ts'
 import { type Region, instructionsOf } from './region.ts'
 
 /** A head that has been translated. */
@@ -23,6 +23,7 @@ export interface PageFinder {
 /** The table that the interpreter calls through. */
 export interface FunctionTable {
   readonly table: WebAssembly.Table
+  readonly memory: WebAssembly.Memory
   /** See TranslatorHost. */
   readonly gone: (this: void, budget: number) => number
   forgetSlots(): void
@@ -63,6 +64,7 @@ export class RegionStore {
   readonly #free: number[] = []
   /** Places where regions were, which the jump cache may still name. */
   readonly #left: number[] = []
+  readonly #dropped: Uint32Array
   #size = 0
   invalidated = 0
   evicted = 0
@@ -72,7 +74,9 @@ export class RegionStore {
     private readonly table: FunctionTable,
     private readonly finder: PageFinder,
     private readonly options: StoreOptions,
-  ) {}
+  ) {
+    this.#dropped = new Uint32Array(table.memory.buffer, REGIONS_DROPPED, 1)
+  }
 
   get size(): number {
     return this.#size
@@ -232,5 +236,6 @@ export class RegionStore {
     this.table.table.set(entry.slot, this.table.gone)
     this.#left.push(entry.slot)
     this.#size--
+    this.#dropped[0]!++
   }
 }

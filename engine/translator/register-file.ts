@@ -69,6 +69,9 @@ export const Local = {
   COUNT: 57,
 } as const
 
+/** In EXIT: the region is left to the runtime, for the instruction at TARGET. */
+export const STOPPED = -1
+
 export const FLAG_LOCALS = { result: Local.FLAGS_RESULT, left: Local.FLAGS_LEFT, right: Local.FLAGS_RIGHT }
 
 /** Types by index. */
@@ -102,6 +105,7 @@ const isGpr = (address: number): boolean => address >= State.GPR && address < St
  * need not merge halves.
  */
 export class RegisterFile {
+  readonly #versions = Array<number>(REGISTERS).fill(0)
   #used = 0
   #written = 0
   #usedXmm = 0
@@ -135,11 +139,17 @@ export class RegisterFile {
     const at = Local.GPR + index
     const half = this.#isHalf(index)
     this.#written |= 1 << index
+    this.#versions[index]!++
     if (size === 4) return this.fn.set(at, value)
     if (size === 2 && half) return this.fn.set(at, and(value, i32(0xffff)))
     const shift = address & 7 ? 8 : 0
     const mask = (size === 2 ? 0xffff : 0xff) << shift
     this.fn.set(at, or(and(local(at), i32(~mask)), and(shl(value, i32(shift)), i32(mask))))
+  }
+
+  /** Another number after each write to a general register. */
+  version(index: number): number {
+    return this.#versions[index]!
   }
 
   /** The lowest 4 or 8 bytes of an XMM register as a number. */
@@ -151,6 +161,19 @@ export class RegisterFile {
   /** Brings a register that a helper is going to use up to date in memory. */
   expose(address: number): void {
     if (isXmm(address)) this.fn.store(i32(address), this.read(address, XMM_BYTES), XMM_BYTES)
+  }
+
+  /** All general registers to memory, for a function that may look at any and change it; `reloadAll` after it. */
+  exposeAll(): void {
+    const all = (1 << REGISTERS) - 1
+    this.#used |= all
+    this.#written |= all
+    this.#storeGeneral(all)
+  }
+
+  reloadAll(): void {
+    this.#versions.forEach((version, index) => (this.#versions[index] = version + 1))
+    this.#loadGeneral(this.fn, (1 << REGISTERS) - 1)
   }
 
   /** Takes over what a helper has stored. */
@@ -195,16 +218,24 @@ export class RegisterFile {
   loadAll(fn: FunctionBuilder): void {
     for (let i = 0; i < REGISTERS; i++)
       if (this.#usedXmm & (1 << i)) fn.set(Local.XMM + i, load(i32(State.XMM + i * XMM_BYTES), XMM_BYTES))
+    this.#loadGeneral(fn, this.#used)
+  }
+
+  /** @param set one bit a register */
+  #loadGeneral(fn: FunctionBuilder, set: number): void {
     for (let i = 0; i < REGISTERS; i++)
-      if (this.#used & (1 << i)) fn.set(Local.GPR + i, load(i32(State.GPR + i * 8), this.#isHalf(i) ? 2 : 4))
+      if (set & (1 << i)) fn.set(Local.GPR + i, load(i32(State.GPR + i * 8), this.#isHalf(i) ? 2 : 4))
   }
 
   storeWritten(): void {
     for (let i = 0; i < REGISTERS; i++)
       if (this.#writtenXmm & (1 << i))
         this.fn.store(i32(State.XMM + i * XMM_BYTES), local(Local.XMM + i, V128), XMM_BYTES)
+    this.#storeGeneral(this.#written)
+  }
+
+  #storeGeneral(set: number): void {
     for (let i = 0; i < REGISTERS; i++)
-      if (this.#written & (1 << i))
-        this.fn.store(i32(State.GPR + i * 8), local(Local.GPR + i), this.#isHalf(i) ? 2 : 4)
+      if (set & (1 << i)) this.fn.store(i32(State.GPR + i * 8), local(Local.GPR + i), this.#isHalf(i) ? 2 : 4)
   }
 }

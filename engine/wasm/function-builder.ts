@@ -45,6 +45,17 @@ export class FunctionBuilder {
     return pool[index]!
   }
 
+  /** A local of its own, which no recycling takes. */
+  local(type: ValueType = I32): number {
+    this.types.push(type)
+    return this.types.length - 1
+  }
+
+  /** Of nested blocks. */
+  get depth(): number {
+    return this.#depth
+  }
+
   read(index: number): Expr {
     return local(index, this.types[index]!)
   }

@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads'
 import { Command, Option } from 'commander'
 import { planRun, type DriveArgument, type RawRunOptions } from './run-options.ts'
 import { run } from './runner.ts'
@@ -8,8 +9,11 @@ const collect = (value: string, earlier: string[] = []): string[] => [...earlier
 const driveOption = (name: string, help: string, note: (text: string) => void): Option =>
   new Option(`${name} <FILE[,OPTIONS]>`, help).argParser(note)
 
-/** `vitrine run`: a machine that is in no library. */
-export function runCommand(finish: (status: number) => void): Command {
+/**
+ * `vitrine run`: a machine that is in no library.
+ * @param prepare gives the thread that the machine is to run on
+ */
+export function runCommand(finish: (status: number) => void, prepare: () => Worker): Command {
   // Drives of all kinds keep their order on the line, so they share one list.
   const drives: DriveArgument[] = []
   const drive = (kind: DriveArgument['kind']) => (text: string) => void drives.push({ kind, text })
@@ -80,6 +84,6 @@ Exit status: 0 the guest powered off or the steps are done; 1 wrong use or an un
 2 the guest crashed the machine; 124 the time was up; with --debug-exit what the guest wrote.`,
     )
     .action(async (options: Omit<RawRunOptions, 'drives'>) =>
-      finish(await run(planRun({ ...options, drives }))),
+      finish(await run(planRun({ ...options, drives }), prepare())),
     )
 }

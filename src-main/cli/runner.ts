@@ -1,13 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
-import { MachineThread, prepareWorker } from '../../engine/service/machine-thread.ts'
+import { MachineThread } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { SerialLink } from '../../engine/service/vm-service.ts'
 import type { HostFault, VmStats } from '../../engine/protocol/vm.ts'
 import type { MachineState } from '../../engine/protocol/vm-contract.ts'
 import { faultText } from '../host/fault-text.ts'
-import { bundled } from '../host/locations.ts'
 import { EXIT } from './exit.ts'
 import { checkInputFile, checkOutputFile, readStateFile } from './input-file.ts'
 import { encodePng } from '../../engine/service/png.ts'
@@ -24,9 +23,7 @@ const POLL_MS = 50
 const SERIAL_MEMORY = 1 << 20
 
 /** Runs a machine in a thread of this process, does the steps, and says with which status to exit. */
-export async function run(plan: RunPlan): Promise<number> {
-  // It loads while the files are looked at.
-  const worker = prepareWorker(bundled('main', 'machine-worker.js'))
+export async function run(plan: RunPlan, worker: Worker): Promise<number> {
   for (const file of inputFiles(plan)) await checkInputFile(file)
   for (const file of outputFiles(plan)) await checkOutputFile(file)
   const secrets = plan.secretFiles.map((file) => readSecret('secret-file', file))

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
+import { isProcessAlive, startOfProcess } from '../../engine/service/process-identity.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 
 const LOCK = '.lock'
@@ -22,14 +23,14 @@ export class VmLock {
     const mine = JSON.stringify({
       host: hostname(),
       pid: process.pid,
-      started: await startOf(process.pid),
+      started: startOfProcess(process.pid),
     } satisfies Holder)
     for (let attempt = 0; attempt < 3; attempt++) {
       if (await createWhole(path, mine)) return new VmLock(path)
       const text = await readFile(path, 'utf8').catch(() => null)
       if (text === null) continue // given back meanwhile
       const holder = v.safeParse(Holder, parse(text))
-      if (!holder.success || (await isAlive(holder.output)))
+      if (!holder.success || isAlive(holder.output))
         throw new RpcError('vm-locked', {
           id,
           holder: holder.success ? `process ${holder.output.pid} on ${holder.output.host}` : path,
@@ -78,22 +79,9 @@ async function removeStale(path: string, read: string): Promise<void> {
   await rm(aside, { force: true })
 }
 
-async function isAlive({ host, pid, started }: Holder): Promise<boolean> {
-  if (host !== hostname()) return true // nothing can be known of it from here
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false
-  }
-  return (await startOf(pid)) === started
-}
-
-/** When a process began, as text that differs between two that had the same number; empty where that is unknown. */
-async function startOf(pid: number): Promise<string> {
-  const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
-  // Fields are counted after the command, which may hold spaces and brackets; starttime is field 22.
-  return line.slice(line.lastIndexOf(')') + 2).split(' ')[19] ?? ''
-}
+/** Of a process on another computer nothing can be known from here. */
+const isAlive = ({ host, pid, started }: Holder): boolean =>
+  host !== hostname() || isProcessAlive(pid, started)
 
 const parse = (text: string): unknown => {
   try {

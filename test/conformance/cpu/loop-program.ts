@@ -20,6 +20,10 @@ export const MISSING = 0x3f0000
 export const END_PORT = 0xf4
 /** A write of n exchanges the n-th page of code for its twin. */
 export const EXCHANGE_PORT = 0xf8
+/** A read gives what EBX holds and how many reads there have been, and adds to ECX. */
+export const REGISTERS_PORT = 0xfa
+/** A write of a byte puts that at the physical address in EDX, by DMA. */
+export const DMA_PORT = 0xfc
 const COUNTER = DATA_START + 0x2000
 const OPERANDS = DATA_START + 0x100
 const STRINGS = DATA_START + 0x1000
@@ -173,7 +177,7 @@ export class LoopProgramBuilder {
     const [a, b] = [this.#register(), this.#register()]
     const both = 0xc0 | (a << 3) | b
     const operand = OPERANDS + random.below(0x200)
-    switch (random.below(20)) {
+    switch (random.below(22)) {
       case 0:
       case 1:
         return this.#put([...other, random.pick(TWO_REGISTERS), both])
@@ -235,6 +239,15 @@ export class LoopProgramBuilder {
         return mode.paging && mode.code32 ? this.#put([0xa1, ...littleEndian(MISSING, 4)]) : this.#put([0x90])
       case 18:
         return this.#modify()
+      case 19:
+        // IN AL, AX or EAX; where flags or registers matter after it.
+        return this.#put([...other, random.pick([0xe4, 0xe5]), REGISTERS_PORT])
+      case 20: {
+        if (this.#patches.length === 0) return this.#put([0x0f, 0x31])
+        const { at, size } = random.pick(this.#patches)
+        const edx = [...(mode.code32 ? [] : [0x66]), 0xba, ...littleEndian(at + random.below(size), 4)]
+        return this.#put([...edx, 0xe6, DMA_PORT])
+      }
       default:
         if (!mode.paging || !random.oneIn(3)) return this.#put([0x9c, 0x58 + b])
         return this.#put([0xb0, random.below(CODE_PAGES - 1), 0xe6, EXCHANGE_PORT])
@@ -263,7 +276,7 @@ const TWO_REGISTERS = [
   0x01, 0x03, 0x09, 0x0b, 0x11, 0x13, 0x19, 0x1b, 0x21, 0x23, 0x29, 0x2b, 0x31, 0x33, 0x39, 0x3b, 0x85, 0x89,
   0x87, 0x00, 0x10, 0x28, 0x38,
 ]
-/** STC, CLC, CMC, SAHF, LAHF, CWDE, CDQ, NEG, NOT, BSWAP, AAA, DAA. */
+/** STC, CLC, CMC, SAHF, LAHF, CWDE, CDQ, NEG, NOT, BSWAP, AAA, DAA, RDTSC. */
 const SMALL = [
   [0xf9],
   [0xf8],
@@ -277,4 +290,5 @@ const SMALL = [
   [0x0f, 0xca],
   [0x37],
   [0x27],
+  [0x0f, 0x31],
 ]

@@ -50,7 +50,7 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
   memory.map({ name: 'RAM', base: 0, length: RAM_MIB * MIB, read: backing, write: backing, priority: 0 })
   const ports = new PortMap()
   const pendingVectors: number[] = []
-  const vcpu = new SoftVcpu({
+  const vcpu: SoftVcpu = new SoftVcpu({
     isa,
     interpreter: generated.interpreter,
     model,
@@ -62,7 +62,7 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
       translator: (host: TranslatorHost) =>
         new RegionTranslator(host, { pausesWhenRewritten: false, regionsAtOnce: 1, ...translator }),
     }),
-    readTimeStamp: () => ({ low: 0, high: 0 }),
+    readTimeStamp: () => ({ low: vcpu.retiredNow >>> 0, high: 7 }),
     writeTimeStamp: () => {},
     ferr: () => {},
   })

@@ -1,18 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { RAM_BASE } from '../../../engine/memory/layout.ts'
-import { CS, DS, ES, ESP, FS, GS, SS, State, TR } from '../../../engine/isa/state.ts'
+import { CS, DS, EBX, ECX, EDX, ES, ESP, FS, GS, SS, State, TR } from '../../../engine/isa/state.ts'
 import { CR0 } from '../../../engine/vcpu/cpu-state.ts'
 import {
   CODE_PAGES,
   CODE_START,
   DATA_BYTES,
   DATA_START,
+  DMA_PORT,
   END_PORT,
   EXCHANGE_PORT,
   type LoopProgram,
   LoopProgramBuilder,
   MISSING,
   type ProgramMode,
+  REGISTERS_PORT,
 } from './loop-program.ts'
 import { type TestProcessor, type TestProcessorOptions, buildProcessor } from './processor.ts'
 import { Random } from './random.ts'
@@ -66,6 +68,7 @@ const MODES: Mode[] = [
 class ProgramMachine {
   readonly processor: TestProcessor
   #ended = false
+  #reads = 0
 
   constructor(
     private readonly mode: Mode,
@@ -74,6 +77,7 @@ class ProgramMachine {
     this.processor = buildProcessor(options)
     const { ports, ramView, vcpu, memory } = this.processor
     memory.setA20(true)
+    this.#mapDevices()
     const port = (base: number, write: (value: number) => void): void => {
       const device = { read: () => 0xff, write: (_offset: number, value: number) => write(value) }
       ports.map({ name: `port ${base}`, base, length: 1 }, device)
@@ -90,6 +94,28 @@ class ProgramMachine {
       ramView.setUint32(entry, (now === twin ? linear : twin) | 7, true)
       vcpu.mmu.invalidatePage(linear)
     })
+  }
+
+  /** A device that takes and gives registers, and one that writes memory, code too. */
+  #mapDevices(): void {
+    const { ports, vcpu, memory } = this.processor
+    ports.map(
+      { name: 'registers', base: REGISTERS_PORT, length: 1, width: 4 },
+      {
+        read: (_offset, size) => {
+          vcpu.setRegister(ECX, (vcpu.register(ECX) + ++this.#reads) | 0)
+          return ((vcpu.register(EBX) ^ this.#reads) >>> 0) % 2 ** (8 * size)
+        },
+        write: () => {},
+      },
+    )
+    ports.map(
+      { name: 'DMA', base: DMA_PORT, length: 1 },
+      {
+        read: () => 0xff,
+        write: (_offset, value) => memory.dmaWrite(vcpu.register(EDX), Uint8Array.of(value)),
+      },
+    )
   }
 
   #load(program: LoopProgram): void {
@@ -171,6 +197,7 @@ class ProgramMachine {
     this.#load(program)
     this.#enter(program)
     this.#ended = false
+    this.#reads = 0
     const before = vcpu.retired
     let exit = 'stop'
     for (let runs = 0; runs < 3000 && !this.#ended && exit === 'stop'; runs++)
