@@ -18,7 +18,9 @@ it('knows one that has ended', () => {
 
 it.runIf(existsSync('/proc/self/stat'))('takes one that nobody has asked about for ended', async () => {
   // What the shell becomes never asks about the child that the shell had.
-  const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 30'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   const [line] = (await createInterface(parent.stdout)[Symbol.asyncIterator]().next()).value!.match(/\d+/)!
   await expect.poll(() => isProcessAlive(Number(line), '')).toBe(false)
   expect(() => process.kill(Number(line), 0)).not.toThrow()
