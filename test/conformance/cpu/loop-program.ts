@@ -28,7 +28,7 @@ const COUNTER = DATA_START + 0x2000
 const OPERANDS = DATA_START + 0x100
 const STRINGS = DATA_START + 0x1000
 export const STACK_TOP = DATA_START + 0x5000
-const SLOT_BYTES = 160
+const SLOT_BYTES = 320
 const ROUNDS = 150
 const ESP = 4
 const EBX = 3
@@ -177,7 +177,7 @@ export class LoopProgramBuilder {
     const [a, b] = [this.#register(), this.#register()]
     const both = 0xc0 | (a << 3) | b
     const operand = OPERANDS + random.below(0x200)
-    switch (random.below(22)) {
+    switch (random.below(24)) {
       case 0:
       case 1:
         return this.#put([...other, random.pick(TWO_REGISTERS), both])
@@ -242,6 +242,20 @@ export class LoopProgramBuilder {
       case 19:
         // IN AL, AX or EAX; where flags or registers matter after it.
         return this.#put([...other, random.pick([0xe4, 0xe5]), REGISTERS_PORT])
+      case 21:
+        return this.#neighbours()
+      case 22: {
+        // What lies on the stack, around a PUSH and a POP.
+        if (!mode.code32) return this.#put([0x50 + a, 0x58 + b])
+        const at = (opcode: number, offset: number): void =>
+          this.#put([opcode, 0x44 | (this.#register() << 3), 0x24, offset])
+        this.#put([0x50 + a])
+        // What lies further up may be where a RET leads.
+        for (let n = random.below(3) + 1; n > 0; n--)
+          if (random.oneIn(2)) at(random.pick([0x01, 0x29, 0x31]), 0)
+          else at(random.pick([0x8b, 0x03, 0x33]), 4 * random.below(3))
+        return this.#put([0x58 + b])
+      }
       case 20: {
         if (this.#patches.length === 0) return this.#put([0x0f, 0x31])
         const { at, size } = random.pick(this.#patches)
@@ -251,6 +265,28 @@ export class LoopProgramBuilder {
       default:
         if (!mode.paging || !random.oneIn(3)) return this.#put([0x9c, 0x58 + b])
         return this.#put([0xb0, random.below(CODE_PAGES - 1), 0xe6, EXCHANGE_PORT])
+    }
+  }
+
+  /** Operands near each other, by way of EBX or BX, which moves now and then; some lie across the end of a page. */
+  #neighbours(): void {
+    const { random, mode } = this
+    const from = (random.oneIn(3) ? DATA_START + 0xfc0 : OPERANDS) - mode.base
+    this.#put([...(mode.code32 ? [] : [0x66]), 0x81, 0xe3, 0x3f, 0, 0, 0])
+    for (let n = random.below(5) + 2; n > 0; n--) {
+      if (random.oneIn(5)) {
+        this.#put(random.pick([[0x83, 0xc3, random.below(8)], [0x80, 0xc3, random.below(8)], [0x43]]))
+        continue
+      }
+      const other = random.oneIn(3) ? [0x66] : []
+      const opcode = random.pick([0x88, 0x89, 0x8a, 0x8b, 0x01, 0x39, 0x29, 0x31, 0x86])
+      // EBX itself is what the next one goes by.
+      const register = (random.below(3) + (opcode & 1 ? 0 : 4 * random.below(2))) & 7
+      const offset = from + random.below(48)
+      const tail = mode.code32
+        ? [0x83 | (register << 3), ...littleEndian(offset, 4)]
+        : [0x87 | (register << 3), ...littleEndian(offset, 2)]
+      this.#put([...other, opcode, ...tail])
     }
   }
 

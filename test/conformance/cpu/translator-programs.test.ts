@@ -31,6 +31,8 @@ const HANDLERS = 0x5000
 const DIRECTORY = 0x8000
 const TABLE = 0x9000
 const TWIN = 0x100000
+/** Where paging puts the second page of data: what lies across its beginning is in two places. */
+const ELSEWHERE = 0x180000
 const RING0_STACK = 0x7000
 /** ADD WORD [BP+2], 2: on behind a DIV of two bytes. */
 const REAL_HANDLER = [0x55, 0x89, 0xe5, 0x83, 0x46, 0x02, 2, 0x5d, 0xcf]
@@ -124,6 +126,7 @@ class ProgramMachine {
     memory.dmaWrite(CODE_START, program.code)
     memory.dmaWrite(TWIN, program.twin)
     memory.dmaWrite(DATA_START, program.data)
+    memory.dmaWrite(ELSEWHERE, program.data.subarray(4096, 8192))
     memory.dmaWrite(HANDLERS, Uint8Array.from(DIVIDE_HANDLER))
     memory.dmaWrite(HANDLERS + 16, Uint8Array.from(PAGE_HANDLER))
     memory.dmaWrite(HANDLERS + 32, Uint8Array.from(REAL_HANDLER))
@@ -149,6 +152,7 @@ class ProgramMachine {
         page >= MISSING >> 12 && page < (MISSING >> 12) + 4 ? 0 : (page << 12) | 7,
         true,
       )
+    view.setUint32(TABLE + ((DATA_START >> 12) + 1) * 4, ELSEWHERE | 7, true)
   }
 
   #enter({ registers, start }: LoopProgram): void {
@@ -211,6 +215,7 @@ class ProgramMachine {
       eflags: state.eflags,
       registers: Array.from({ length: 8 }, (_, i) => state.gpr(i)),
       memory: hash(ram, DATA_START, DATA_BYTES),
+      elsewhere: hash(ram, ELSEWHERE, 4096),
       code: hash(ram, CODE_START, CODE_PAGES * 4096),
       twin: hash(ram, TWIN, CODE_PAGES * 4096),
     }
