@@ -17,16 +17,21 @@ const withNasm = process.argv.includes('--nasm')
 const folder = mkdtempSync(join(tmpdir(), 'vitrine-firmware-'))
 try {
   await writeIncludes()
-  for (const name of ['bios', 'vgabios']) {
+  for (const [source, name, is8086] of [
+    ['bios', 'bios', false],
+    ['vgabios', 'vgabios', false],
+    ['bios', 'bios-8086', true],
+    ['vgabios', 'vgabios-8086', true],
+  ]) {
     const output = join(folder, `${name}.bin`)
-    const status = await assemble(join(SOURCE, `${name}.asm`), output)
+    const status = await assemble(join(SOURCE, `${source}.asm`), output, is8086)
     if (status !== 0) {
       process.exitCode = 1
       break
     }
     const image = readFileSync(output)
     // The bytes of an option ROM add up to nothing.
-    if (name === 'vgabios') image[image.length - 1] = -image.reduce((sum, byte) => sum + byte, 0) & 0xff
+    if (source === 'vgabios') image[image.length - 1] = -image.reduce((sum, byte) => sum + byte, 0) & 0xff
     finish(join(IMAGES, `${name}.bin`), image)
   }
 } finally {
@@ -54,9 +59,11 @@ async function writeIncludes() {
   for (const [name, text] of romIncludes(fonts)) writeFileSync(join(folder, name), text)
 }
 
-function assemble(source, output) {
-  if (!withNasm) return assembleFile(source, output, ['-I', folder])
-  const args = ['-f', 'bin', `-I${SOURCE}/`, `-I${folder}/`, '-o', output, source]
+/** @param is8086 for processors of 16 bits: Debian's assembler then refuses the instructions of later ones */
+function assemble(source, output, is8086) {
+  if (!withNasm) return assembleFile(source, output, ['-I', folder, ...(is8086 ? ['-D', 'I8086=1'] : [])])
+  const only8086 = is8086 ? ['-DI8086=1', '--before', 'cpu 8086'] : []
+  const args = ['-f', 'bin', ...only8086, `-I${SOURCE}/`, `-I${folder}/`, '-o', output, source]
   return spawnSync('nasm', args, { stdio: 'inherit' }).status ?? 1
 }
 

@@ -87,6 +87,16 @@ class PageOffsets {
   }
 }
 
+/** How many of `length` bytes from an address lie in its page. */
+function pieceWithinPage(address: number, length: number): number {
+  return Math.min(length, PAGE_SIZE - (address & (PAGE_SIZE - 1)))
+}
+
+/** The first flag from an index on that is set, -1 where none is: few are, as a rule, and then a search is quickest. */
+function nextSet(flags: Uint8Array, from: number): number {
+  return flags[from] ? from : flags.indexOf(1, from)
+}
+
 interface Region extends MemoryRegion {
   hidden: boolean
   dirty: Uint8Array | null
@@ -275,46 +285,31 @@ export class MemoryMap {
 
   /** Direct memory access by a device. Only RAM and ROM take part: what a device answers reads as all ones. */
   dmaRead(address: number, into: Uint8Array): void {
-    this.#dma(
-      address,
-      into.length,
-      (offset, done, count) => {
-        if (offset === null) into.fill(0xff, done, done + count)
-        else into.set(this.memory.bytes.subarray(offset, offset + count), done)
-      },
-      this.#readOffset,
-    )
+    const { bytes } = this.memory
+    for (let done = 0; done < into.length;) {
+      const at = (address + done) >>> 0
+      const count = pieceWithinPage(at, into.length - done)
+      const base = this.#reached(this.#readOffset.get(at >>> PAGE_SHIFT))
+      const offset = base + (at & (PAGE_SIZE - 1))
+      if (base < 0) into.fill(0xff, done, done + count)
+      else into.set(bytes.subarray(offset, offset + count), done)
+      done += count
+    }
   }
 
   dmaWrite(address: number, from: Uint8Array): void {
-    this.#dma(
-      address,
-      from.length,
-      (offset, done, count, page) => {
-        if (offset === null && this.needsNote(page)) {
-          this.noteWrite(page)
-          offset = this.writeOffset(page) + ((address + done) & (PAGE_SIZE - 1))
-        }
-        if (offset === null) return
-        this.memory.bytes.set(from.subarray(done, done + count), offset)
-        this.#tellWritten(offset, count)
-      },
-      this.#writeOffset,
-    )
-  }
-
-  #dma(
-    address: number,
-    length: number,
-    part: (offset: number | null, done: number, count: number, page: number) => void,
-    offsets: PageOffsets,
-  ): void {
-    for (let done = 0; done < length;) {
+    const { bytes } = this.memory
+    for (let done = 0; done < from.length;) {
       const at = (address + done) >>> 0
-      const inPage = at & (PAGE_SIZE - 1)
-      const count = Math.min(length - done, PAGE_SIZE - inPage)
-      const base = this.#reached(offsets.get(at >>> PAGE_SHIFT))
-      part(base >= 0 ? base + inPage : null, done, count, at >>> PAGE_SHIFT)
+      const page = at >>> PAGE_SHIFT
+      const count = pieceWithinPage(at, from.length - done)
+      if (this.needsNote(page)) this.noteWrite(page)
+      const base = this.#reached(this.#writeOffset.get(page))
+      if (base >= 0) {
+        const offset = base + (at & (PAGE_SIZE - 1))
+        bytes.set(from.subarray(done, done + count), offset)
+        this.#tellWritten(offset, count)
+      }
       done += count
     }
   }
@@ -329,8 +324,7 @@ export class MemoryMap {
     if (!dirty) return pages
     for (const observer of this.#observers) observer.collectDirty?.(base >>> PAGE_SHIFT, dirty.length)
     const first = base >>> PAGE_SHIFT
-    for (let index = 0; index < dirty.length; index++) {
-      if (!dirty[index]) continue
+    for (let index = nextSet(dirty, 0); index >= 0; index = nextSet(dirty, index + 1)) {
       pages.push(index)
       dirty[index] = 0
       if (this.#owner(first + index) === region) this.#writeOffset.set(first + index, DEVICE)
@@ -357,7 +351,8 @@ export class MemoryMap {
     // Painter's order: what covers the others comes last.
     for (const region of present.sort((a, b) => a.priority - b.priority || a.order - b.order))
       this.#paint(region, first, last)
-    for (let page = first; page < last; page++) this.#noteRam(page)
+    const ramEnd = Math.min(last, this.memory.ram.length >>> PAGE_SHIFT)
+    for (let page = first; page < ramEnd; page++) this.#noteRam(page)
     for (const observer of this.#observers) observer.remapped(first, last - first)
   }
 
@@ -380,9 +375,12 @@ export class MemoryMap {
     const to = Math.min(last, start + (region.length >>> PAGE_SHIFT))
     this.#owners.fill(region.order + 1, from, to)
     this.#readOffset.fillWith(region.read, start, from, to)
-    this.#writeOffset.fillWith(region.write, start, from, to)
-    const { dirty } = region
-    if (dirty)
-      for (let page = from; page < to; page++) if (!dirty[page - start]) this.#writeOffset.set(page, DEVICE)
+    const { dirty, write } = region
+    if (!dirty || !write || !('offset' in write)) return this.#writeOffset.fillWith(write, start, from, to)
+    this.#writeOffset.fill(DEVICE, from, to)
+    for (let index = nextSet(dirty, from - start); index >= 0; index = nextSet(dirty, index + 1)) {
+      if (start + index >= to) break
+      this.#writeOffset.set(start + index, write.offset + index * PAGE_SIZE)
+    }
   }
 }

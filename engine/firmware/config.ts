@@ -1,5 +1,6 @@
 import type { FirmwareDisk } from './disk.ts'
 import type { BootPlacement } from './loaders/placement.ts'
+import type { WideAccess } from './port/wide-commands.ts'
 
 export type BootDevice = 'floppy' | 'cdrom' | 'disk'
 
@@ -24,6 +25,8 @@ export interface FirmwareConfig {
   apic: boolean
   /** The machine has a high precision event timer, for its ACPI table. */
   hpet?: boolean
+  /** The processor has 16 bits, and the ROM is the one for those: see port/wide-commands.ts. */
+  wide?: WideAccess
   /** Instructions executed so far, null where the processor does not count them. */
   instructions?: () => number | null
   /** Programs that ask for a key over and over are left to it, where the processor would halt otherwise. */

@@ -90,6 +90,7 @@ export class Firmware implements Device {
         return SERVICES.get(service)?.(registers, this.#context) ?? null
       },
       log,
+      config.wide,
     )
   }
 

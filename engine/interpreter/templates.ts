@@ -1,5 +1,5 @@
 import type { GuestMemory } from '../memory/guest-memory.ts'
-import { type CodeMode, type Decoder, type Instruction, SEGMENT_PREFIX } from '../isa/decoder.ts'
+import { type CodeMode, type Decoder, hasEscape, type Instruction, SEGMENT_PREFIX } from '../isa/decoder.ts'
 import type { OpcodeTable } from '../isa/encoding.ts'
 import { encodeRecord } from './encode-record.ts'
 import { type Form, formKey, formOf } from './form.ts'
@@ -75,6 +75,9 @@ export class Templates {
   #contexts: (Row | undefined)[][] = []
   #count = 0
   readonly #hasModrm: readonly boolean[]
+  /** By byte: bits of the context that a prefix leaves alone, 0 for what is no prefix of this processor. */
+  readonly #prefixClears: Int32Array
+  readonly #hasEscape: boolean
   readonly #words: Int32Array
   /** Of the instruction encoded last: its length, its handler, and whether a straight run ends with it. */
   length = 0
@@ -89,6 +92,8 @@ export class Templates {
   ) {
     this.#words = new Int32Array(memory.wasm.buffer)
     this.#hasModrm = table.map((row) => row.some(({ hasModrm }) => hasModrm))
+    this.#prefixClears = PREFIX_CLEARS.map((clears, byte) => (table[byte]!.length === 0 ? clears : 0))
+    this.#hasEscape = hasEscape(table)
   }
 
   /**
@@ -115,12 +120,12 @@ export class Templates {
     let opcode = 0
     for (; opcodeAt < limit; opcodeAt++) {
       opcode = bytes[opcodeAt]!
-      const prefix = PREFIX_CLEARS[opcode]!
+      const prefix = this.#prefixClears[opcode]!
       if (prefix === 0) break
       context = (context & prefix) | PREFIX_SETS[opcode]!
     }
     let next = opcodeAt + 1
-    if (opcode === 0x0f && next < limit) {
+    if (opcode === 0x0f && this.#hasEscape && next < limit) {
       opcode = 0x100 + bytes[next++]!
       if (opcode === 0x138 && next < limit) opcode = 0x200 + bytes[next++]!
       else if (opcode === 0x13a && next < limit) opcode = 0x300 + bytes[next++]!
@@ -289,6 +294,7 @@ function describePrefix(byte: number, clears: number, sets: number): void {
 describePrefix(0x66, 0, OPERAND_SIZE)
 describePrefix(0x67, 0, ADDRESS_SIZE)
 describePrefix(0xf0, 0, LOCK)
+describePrefix(0xf1, 0, 0)
 describePrefix(0xf2, 3 << REPEAT_SHIFT, 1 << REPEAT_SHIFT)
 describePrefix(0xf3, 3 << REPEAT_SHIFT, 2 << REPEAT_SHIFT)
 for (const [byte, segment] of Object.entries(SEGMENT_PREFIX))

@@ -185,16 +185,35 @@ const splitCount = (immediate: number): string => (immediate & 31 ? 'nz' : 'z')
 type Shift = (b: Semantics, x: Expr, count: Expr, destination: Operand) => void
 
 function describeShifts(isa: InstructionSet): void {
-  const shift = (digit: number, name: string, apply: Shift, options: Options): void =>
+  const masked = (b: Semantics, count: Expr): Expr => b.let(and(count, i32(31)))
+  describeShiftGroup(isa, masked, (digit) => ({
+    encodings: `c0 /${digit} Eb,Ib; c1 /${digit} Ev,Ib; d0 /${digit} Eb,1; d1 /${digit} Ev,1; d2 /${digit} Eb,CL; d3 /${digit} Ev,CL`,
+    options: { split: splitCount },
+  }))
+  describeDoubleShifts(isa)
+}
+
+/**
+ * The eight shifts and rotates.
+ * @param counted the count of a shift (not above 31) or of a rotate from what the instruction is given
+ */
+export function describeShiftGroup(
+  isa: InstructionSet,
+  counted: (b: Semantics, count: Expr, isShift: boolean) => Expr,
+  described: (digit: number) => { encodings: string; options: Options },
+): void {
+  const shift = (digit: number, name: string, apply: Shift, flags: Options): void => {
+    const { encodings, options } = described(digit)
     isa.add(
       name,
-      `c0 /${digit} Eb,Ib; c1 /${digit} Ev,Ib; d0 /${digit} Eb,1; d1 /${digit} Ev,1; d2 /${digit} Eb,CL; d3 /${digit} Ev,CL`,
+      encodings,
       (b, destination, source) => {
         const x = destination.readForWrite()
-        apply(b, x, b.let(and(source.read(), i32(31))), destination)
+        apply(b, x, counted(b, source.read(), digit >= 4), destination)
       },
-      { uses: ARITHMETIC, split: splitCount, ...options },
+      { uses: ARITHMETIC, ...flags, ...options },
     )
+  }
   const shiftFlags: Options = { defines: ARITHMETIC, undefined: OF | AF }
   const rotateFlags: Options = { defines: CF | OF, undefined: OF }
 
@@ -266,7 +285,9 @@ function describeShifts(isa: InstructionSet): void {
     }
   shift(2, 'RCL', rotateThroughCarry(true), rotateFlags)
   shift(3, 'RCR', rotateThroughCarry(false), rotateFlags)
+}
 
+function describeDoubleShifts(isa: InstructionSet): void {
   const double =
     (left: boolean): ((b: Semantics, d: Operand, s: Operand, c: Operand) => void) =>
     (b, d, s, c) => {
@@ -373,7 +394,6 @@ function describeMultiply(isa: InstructionSet): void {
     feature: '186',
   })
 
-  const divideOptions: Options = { defines: ARITHMETIC, uses: ARITHMETIC, undefined: ARITHMETIC }
   isa.add(
     'DIV',
     'f6 /6 Eb; f7 /6 Ev',
@@ -399,8 +419,15 @@ function describeMultiply(isa: InstructionSet): void {
       b.setRegister(EAX, 2, quotient)
       b.setRegister(EDX, 2, remainder)
     },
-    divideOptions,
+    DIVIDE_OPTIONS,
   )
+  describeSignedDivide(isa)
+}
+
+const DIVIDE_OPTIONS: Options = { defines: ARITHMETIC, uses: ARITHMETIC, undefined: ARITHMETIC }
+
+/** @param isSymmetric the quotient has to have a positive counterpart: not -128 and -32768 */
+export function describeSignedDivide(isa: InstructionSet, isSymmetric = false, options: Options = {}): void {
   isa.add(
     'IDIV',
     'f6 /7 Eb; f7 /7 Ev',
@@ -422,12 +449,13 @@ function describeMultiply(isa: InstructionSet): void {
       const quotient = b.let(divS64(dividend, divisor))
       const low = b.let(wrap(quotient))
       b.raiseIf(ne64(quotient, widenS(signExtended(low, size))), DE)
+      if (isSymmetric) b.raiseIf(eq(low, i32(-(1 << (8 * size - 1)))), DE)
       const remainder = wrap(remS64(dividend, divisor))
       if (size === 1) return b.setRegister(EAX, 2, or(zeroExtend(low, 1), shl(remainder, i32(8))))
       b.setRegister(EAX, size, low)
       b.setRegister(EDX, size, remainder)
     },
-    divideOptions,
+    { ...DIVIDE_OPTIONS, ...options },
   )
 }
 

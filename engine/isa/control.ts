@@ -1,5 +1,5 @@
 import { type Expr, add, and, eqz, i32, ne, or, sub } from '../wasm/expression.ts'
-import type { InstructionSet } from './description.ts'
+import type { InstructionSet, Options } from './description.ts'
 import { CONDITION_USES, ZF, condition, zeroExtend, zeroOf } from './flags.ts'
 import type { Operand, Semantics } from './semantics.ts'
 import { callFar, interruptReal, interruptReturnReal, jumpFar, returnFar } from './shortcuts/paragraphs.ts'
@@ -55,27 +55,8 @@ export function describeControl(isa: InstructionSet): void {
     },
     { ...NEAR, stack: true },
   )
-  isa.add('RET', 'c3', (b) => jump(b, b.pop(b.size)), { ...NEAR, stack: true })
-  isa.add(
-    'RET',
-    'c2 Iw',
-    (b, release) => {
-      const target = b.peek(b.size)
-      b.setStackPointer(add(add(b.stackPointer(), i32(b.size)), release.read()))
-      jump(b, target)
-    },
-    { ...NEAR, stack: true },
-  )
-  const names = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G']
-  names.forEach((name, code) => {
-    const uses = CONDITION_USES[code >> 1]!
-    isa.add(
-      `J${name}`,
-      `${hex(0x70 + code)} Jb; 0f ${hex(0x80 + code)} Jz`,
-      (b) => branch(b, condition(b.flags(), code)),
-      { ...NEAR, uses },
-    )
-  })
+  describeReturns(isa, ['c2', 'c3'], ['ca', 'cb'])
+  describeBranches(isa, (code) => `${hex(0x70 + code)} Jb; 0f ${hex(0x80 + code)} Jz`)
   const counted = (b: Semantics): Expr => {
     const count = b.let(sub(b.register(ECX, b.addressSize), i32(1)))
     b.setRegister(ECX, b.addressSize, count)
@@ -97,6 +78,50 @@ export function describeControl(isa: InstructionSet): void {
     addressSized: true,
   })
   describeFar(isa)
+}
+
+const CONDITIONS = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G']
+
+/** The sixteen conditional branches, at encodings by the number of their condition. */
+export function describeBranches(
+  isa: InstructionSet,
+  encodings: (code: number) => string,
+  options: Options = {},
+): void {
+  CONDITIONS.forEach((name, code) =>
+    isa.add(`J${name}`, encodings(code), (b) => branch(b, condition(b.flags(), code)), {
+      ...NEAR,
+      uses: CONDITION_USES[code >> 1]!,
+      ...options,
+    }),
+  )
+}
+
+/** Near and far returns, at opcodes of which the first releases bytes of the stack. */
+export function describeReturns(
+  isa: InstructionSet,
+  near: readonly [string, string],
+  far: readonly [string, string],
+  options: Options = {},
+): void {
+  isa.add(
+    'RET',
+    `${near[0]} Iw`,
+    (b, release) => {
+      const target = b.peek(b.size)
+      b.setStackPointer(add(add(b.stackPointer(), i32(b.size)), release.read()))
+      jump(b, target)
+    },
+    { ...NEAR, stack: true, ...options },
+  )
+  isa.add('RET', near[1], (b) => jump(b, b.pop(b.size)), { ...NEAR, stack: true, ...options })
+  const returns = (b: Semantics, release: Expr): void => {
+    returnFar(b, release)
+    b.system(SystemOp.RET_FAR, release, i32(b.size))
+  }
+  const farOptions: Options = { ends: true, rare: true, stack: true, ...options }
+  isa.add('RETF', `${far[0]} Iw`, (b, release) => returns(b, release.read()), farOptions)
+  isa.add('RETF', far[1], (b) => returns(b, i32(0)), farOptions)
 }
 
 /** Operand size as the far transfers take it: bit 16 of the selector argument. */
@@ -144,28 +169,6 @@ function describeFar(isa: InstructionSet): void {
     addressSized: true,
   })
   isa.add(
-    'RETF',
-    'cb',
-    (b) => {
-      returnFar(b, i32(0))
-      b.system(SystemOp.RET_FAR, i32(0), i32(b.size))
-    },
-    { ends: true, rare: true, stack: true },
-  )
-  isa.add(
-    'RETF',
-    'ca Iw',
-    (b, release) => {
-      returnFar(b, release.read())
-      b.system(SystemOp.RET_FAR, release.read(), i32(b.size))
-    },
-    {
-      ends: true,
-      rare: true,
-      stack: true,
-    },
-  )
-  isa.add(
     'IRET',
     'cf',
     (b) => {
@@ -185,7 +188,8 @@ function describeFar(isa: InstructionSet): void {
     },
     { ends: true, rare: true, stack: true },
   )
-  isa.add('INT1', 'f1', (b) => b.system(SystemOp.INT1), { ends: true, rare: true })
+  // Before the 386 this byte is a prefix without effect.
+  isa.add('INT1', 'f1', (b) => b.system(SystemOp.INT1), { ends: true, rare: true, feature: '386' })
   isa.add('INT3', 'cc', (b) => b.system(SystemOp.INT3), { ends: true, rare: true })
   isa.add('INTO', 'ce', (b) => b.system(SystemOp.INTO), { ends: true, rare: true })
   isa.add('HLT', 'f4', (b) => b.system(SystemOp.HLT), { ends: true, rare: true })

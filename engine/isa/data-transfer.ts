@@ -112,77 +112,105 @@ function describeStack(isa: InstructionSet): void {
 }
 
 function describeSegments(isa: InstructionSet): void {
-  const saved: [string, string, number][] = [
-    ['06', '07', ES],
-    ['0e', '', CS],
-    ['16', '17', SS],
-    ['1e', '1f', DS],
-    ['0f a0', '0f a1', FS],
-    ['0f a8', '0f a9', GS],
+  const saved: [string, number][] = [
+    ['06', ES],
+    ['0e', CS],
+    ['16', SS],
+    ['1e', DS],
+    ['0f a0', FS],
+    ['0f a8', GS],
   ]
-  for (const [push, pop, index] of saved) {
-    const options: Options = index >= FS ? { feature: '386' } : {}
+  for (const [push, index] of saved)
     isa.add('PUSHS', push, (b) => b.push(b.word(segmentAt(index) + Segment.SELECTOR), b.size), {
       stack: true,
-      ...options,
+      ...(index >= FS && { feature: '386' }),
     })
-    if (pop)
-      isa.add(
-        'POPS',
-        pop,
-        (b) => {
-          popParagraph(b, index)
-          popSelector(b, index)
-          b.system(SystemOp.POP_SEGMENT, i32(index), i32(b.size))
-        },
-        {
-          ends: true,
-          rare: true,
-          stack: true,
-          ...options,
-        },
-      )
-  }
   isa.add('MOV', '8c /r Ewv,Sw', (_b, d, s) => d.write(s.read()))
+  const shortcuts = { load: [loadParagraph, loadSelector], pop: [popParagraph, popSelector] }
+  describeSegmentLoads(isa, shortcuts)
+  popSegment(isa, '0f a1', FS, shortcuts, { feature: '386' })
+  popSegment(isa, '0f a9', GS, shortcuts, { feature: '386' })
+  loadPointer(isa, 'LSS', '0f b2', SS, shortcuts, { feature: '386' })
+  loadPointer(isa, 'LFS', '0f b4', FS, shortcuts, { feature: '386' })
+  loadPointer(isa, 'LGS', '0f b5', GS, shortcuts, { feature: '386' })
+}
+
+/** What generated code does by itself of loading segment registers. */
+interface SegmentShortcuts {
+  load: readonly (typeof loadSelector)[]
+  pop: readonly (typeof popSelector)[]
+}
+
+/** Moves and pops to segment registers, and far pointers, as far as the 8086 has them. */
+export function describeSegmentLoads(
+  isa: InstructionSet,
+  shortcuts: SegmentShortcuts,
+  options: Options = {},
+): void {
+  popSegment(isa, '07', ES, shortcuts, options)
+  popSegment(isa, '17', SS, shortcuts, options)
+  popSegment(isa, '1f', DS, shortcuts, options)
   isa.add(
     'MOVTS',
     '8e /r Sw,Ew',
     (b, d, s) => {
       const selector = b.let(s.read())
       const cache = b.let(sub(d.registerAddress(), i32(Segment.SELECTOR)))
-      loadParagraph(b, cache, selector)
-      loadSelector(b, cache, selector)
+      for (const load of shortcuts.load) load(b, cache, selector)
       b.system(SystemOp.LOAD_SEGMENT, d.registerAddress(), selector)
     },
-    { ends: true, rare: true },
+    { ends: true, rare: true, ...options },
   )
-  const loadPointer = (name: string, opcode: string, index: number, options: Options = {}): void =>
-    isa.add(
-      name,
-      `${opcode} /r Gv,Mp`,
-      (b, d, s) => {
-        const address = b.let(s.address())
-        const offset = b.load(b.memory(s.segment(), address, b.size, false), b.size)
-        const next = b.let(zeroExtend(add(address, i32(b.size)), b.addressSize))
-        const selector = b.load(b.memory(s.segment(), next, 2, false), 2)
-        // Before the shortcut, which would leave the rest without it.
-        const register = d.registerAddress()
-        for (const load of [loadParagraph, loadSelector])
-          load(b, i32(segmentAt(index)), selector, () => d.write(offset))
-        b.setWord(State.FPU_SCRATCH, offset)
-        b.system(
-          SystemOp.LOAD_FAR_POINTER,
-          or(register, i32(b.size << 16)),
-          or(i32(index), shl(selector, i32(8))),
-        )
-      },
-      { ends: true, addressSized: true, rare: true, ...options },
-    )
-  loadPointer('LES', 'c4', ES)
-  loadPointer('LDS', 'c5', DS)
-  loadPointer('LSS', '0f b2', SS, { feature: '386' })
-  loadPointer('LFS', '0f b4', FS, { feature: '386' })
-  loadPointer('LGS', '0f b5', GS, { feature: '386' })
+  loadPointer(isa, 'LES', 'c4', ES, shortcuts, options)
+  loadPointer(isa, 'LDS', 'c5', DS, shortcuts, options)
+}
+
+function popSegment(
+  isa: InstructionSet,
+  opcode: string,
+  index: number,
+  shortcuts: SegmentShortcuts,
+  options: Options,
+): void {
+  isa.add(
+    'POPS',
+    opcode,
+    (b) => {
+      for (const pop of shortcuts.pop) pop(b, index)
+      b.system(SystemOp.POP_SEGMENT, i32(index), i32(b.size))
+    },
+    { ends: true, rare: true, stack: true, ...options },
+  )
+}
+
+function loadPointer(
+  isa: InstructionSet,
+  name: string,
+  opcode: string,
+  index: number,
+  shortcuts: SegmentShortcuts,
+  options: Options,
+): void {
+  isa.add(
+    name,
+    `${opcode} /r Gv,Mp`,
+    (b, d, s) => {
+      const address = b.let(s.address())
+      const offset = b.load(b.memory(s.segment(), address, b.size, false), b.size)
+      const next = b.let(zeroExtend(add(address, i32(b.size)), b.addressSize))
+      const selector = b.load(b.memory(s.segment(), next, 2, false), 2)
+      // Before the shortcut, which would leave the rest without it.
+      const register = d.registerAddress()
+      for (const load of shortcuts.load) load(b, i32(segmentAt(index)), selector, () => d.write(offset))
+      b.setWord(State.FPU_SCRATCH, offset)
+      b.system(
+        SystemOp.LOAD_FAR_POINTER,
+        or(register, i32(b.size << 16)),
+        or(i32(index), shl(selector, i32(8))),
+      )
+    },
+    { ends: true, addressSized: true, rare: true, ...options },
+  )
 }
 
 function describeFlags(isa: InstructionSet): void {

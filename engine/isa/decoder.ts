@@ -111,13 +111,37 @@ const ADDRESS_16 = [
   [3, -1],
 ] as const
 
+/** Bytes that are prefixes unless an instruction has them. */
+export const PREFIXES: ReadonlySet<number> = new Set([
+  ...Object.keys(SEGMENT_PREFIX).map(Number),
+  0x66,
+  0x67,
+  0xf0,
+  0xf1,
+  0xf2,
+  0xf3,
+])
+
+/** Whether 0F leads to a second byte: it is an instruction of the 8086. */
+export const hasEscape = (table: OpcodeTable): boolean => table[0x0f]!.length === 0
+
 /** Decodes one instruction at a time from a window of bytes. */
 export class Decoder {
   #bytes: Uint8Array = new Uint8Array(0)
   #at = 0
   #end = 0
 
-  constructor(private readonly table: OpcodeTable) {}
+  /** By byte: a prefix. One that is an instruction of this processor is none. */
+  readonly #prefixes: readonly boolean[]
+  readonly #has0fEscape: boolean
+  /** LOCK is refused where it makes no sense: from the 386 on, which has INT1 in place of one more prefix. */
+  readonly #checksLock: boolean
+
+  constructor(private readonly table: OpcodeTable) {
+    this.#prefixes = table.slice(0, 256).map((row, byte) => row.length === 0 && PREFIXES.has(byte))
+    this.#has0fEscape = hasEscape(table)
+    this.#checksLock = table[0xf1]!.length > 0
+  }
 
   /** @param end the first byte that must not be looked at (the end of the page). */
   decode(bytes: Uint8Array, start: number, end: number, mode: CodeMode): DecodeResult {
@@ -148,16 +172,16 @@ export class Decoder {
     let repeatPrefix = 0
     let lock = false
     let opcode = this.#byte()
-    for (; this.#at <= this.#end; opcode = this.#byte()) {
+    for (; this.#at <= this.#end && this.#prefixes[opcode]; opcode = this.#byte()) {
       const override = SEGMENT_PREFIX[opcode]
       if (override !== undefined) segment = override
       else if (opcode === 0x66) prefix66 = true
       else if (opcode === 0x67) prefix67 = true
       else if (opcode === 0xf2 || opcode === 0xf3) repeatPrefix = opcode
+      // F1 is an alias or without effect where it is no instruction.
       else if (opcode === 0xf0) lock = true
-      else break
     }
-    if (opcode === 0x0f) {
+    if (opcode === 0x0f && this.#has0fEscape) {
       opcode = 0x100 + this.#byte()
       if (opcode === 0x138) opcode = 0x200 + this.#byte()
       else if (opcode === 0x13a) opcode = 0x300 + this.#byte()
@@ -204,7 +228,7 @@ export class Decoder {
       operands.push(operand)
     }
     // Only now: an instruction of more than 15 bytes is another fault.
-    if (lock && !mayLock) return 'undefined'
+    if (lock && !mayLock && this.#checksLock) return 'undefined'
     const size = meaningSize(encoding, operandSize)
     adjustPop(description, operands, size)
     return {

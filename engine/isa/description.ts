@@ -3,6 +3,9 @@ import type { Operand, Semantics } from './semantics.ts'
 /** What must be present for an instruction to exist; a CPU model is a set of these. */
 export type Feature =
   | '8086'
+  /** What only the 8086 does, and only the 286: see early.ts. */
+  | 'only-8086'
+  | 'only-286'
   | '186'
   | '286'
   | '386'

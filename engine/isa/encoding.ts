@@ -23,12 +23,17 @@ const SINGLE = /^(AL|CL|rAX|1|ST)$/
 /** Rows of the opcode map: 0x000-0x0ff one byte, 0x100-0x1ff after 0F, 0x200 after 0F 38, 0x300 after 0F 3A. */
 export type OpcodeTable = Encoding[][]
 
+const OLD: ReadonlySet<Feature> = new Set(['8086', '186'])
+
 /** The opcode map of a processor that has the given features. */
 export function buildOpcodeTable(isa: InstructionSet, features: ReadonlySet<Feature>): OpcodeTable {
   const table: OpcodeTable = Array.from({ length: 0x400 }, () => [])
   for (const description of isa.descriptions) {
     if (!features.has(description.feature)) continue
-    for (const text of description.encodings) addEncoding(table, description, text)
+    // What older instructions have in two bytes came with the 386.
+    const isOld = OLD.has(description.feature) && !features.has('386')
+    for (const text of description.encodings)
+      if (!isOld || !text.startsWith('0f ')) addEncoding(table, description, text)
   }
   return table
 }

@@ -2,6 +2,7 @@ import { describeArithmetic } from './arithmetic.ts'
 import { describeControl } from './control.ts'
 import { describeDataTransfer } from './data-transfer.ts'
 import { InstructionSet } from './description.ts'
+import { describeEarly } from './early.ts'
 import { describeMmx } from './mmx.ts'
 import { describeSse } from './sse.ts'
 import { describeStrings } from './string.ts'
@@ -11,6 +12,8 @@ import { describeX87 } from './x87.ts'
 /** Every instruction that Vitrine knows, described once. */
 export function describeAll(): InstructionSet {
   const isa = new InstructionSet()
+  // First, so that it takes the encodings that later processors use otherwise.
+  describeEarly(isa)
   describeArithmetic(isa)
   describeDataTransfer(isa)
   describeControl(isa)

@@ -7,22 +7,14 @@ import type { AtapiCdrom } from '../devices/ide/atapi-cdrom.ts'
 import { checkGeometry, type ChsGeometry, defaultGeometry } from '../devices/ide/disk-geometry.ts'
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
-import type { DiskLayer, DriveConfig, LayerMerge, MachineConfig } from '../protocol/machine-config.ts'
-import { asDiskError, type BlockImage, DiskError, type DiskFaultListener } from '../storage/block-image.ts'
-import type { FloppyGeometry } from '../storage/floppy-geometry.ts'
+import type { MachineConfig } from '../protocol/machine-config.ts'
+import { asDiskError, type BlockImage, type DiskFaultListener } from '../storage/block-image.ts'
 import type { Keyring } from '../storage/formats/luks/keyring.ts'
-import { type DiskImage, isDiskImage } from '../storage/formats/disk-image.ts'
-import { LiveMerge } from '../storage/formats/live-merge.ts'
-import { makeLayer, type MergeProgress } from '../storage/formats/merge-layer.ts'
-import { HostImageFiles } from '../storage/image-files.ts'
-import { EphemeralImage } from '../storage/ephemeral-image.ts'
-import { identify, type MediumIdentity, sampleOf } from '../storage/medium-identity.ts'
-import { MeteredImage } from '../storage/metered-image.ts'
-import { PatientImage } from '../storage/patient-image.ts'
-import { openCdImage, openDiskImage, openFloppyImage } from '../storage/open-image.ts'
 import type { VirtioBlockOptions } from '../virtio/virtio-block.ts'
+import { DiskLayers } from './disk-layers.ts'
 import { type DriveSlot, assignDrives, floppyTypeOf } from './drives.ts'
 import type { DriveKind, DriveStatus } from './machine.ts'
+import { forUser, LoadedMedium, type MediumOptions } from './loaded-medium.ts'
 import type { LoadedDrive } from './media-state.ts'
 
 const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave'] as const
@@ -30,23 +22,10 @@ const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave'] as co
 const SETTLE_MS = 1000
 const FLOPPY_IDS = ['floppy0', 'floppy1'] as const
 
-/** What a drive holds: the image as opened, counted, and how it is formatted. */
-interface Medium {
-  image: MeteredImage
-  /** What waits for room on the host's disk. */
-  patient: PatientImage
-  /** The same as it was opened. */
-  opened: BlockImage
-  floppy: FloppyGeometry | null
-  readonly: boolean
-  /** What tells it from others by its contents, as they were when so many bytes had been written. */
-  sample: { bytesWritten: number; text: string } | null
-}
-
 interface Bay {
   id: string
   kind: DriveKind
-  medium: Medium | null
+  medium: LoadedMedium | null
   geometry: ChsGeometry | null
 }
 
@@ -58,12 +37,7 @@ interface Opening {
   keyring?: Keyring | undefined
 }
 
-type InsertOptions = { readonly?: boolean; ephemeral?: boolean }
-type MediumOptions = InsertOptions &
-  Partial<Pick<DriveConfig, 'format' | 'allowed' | 'overlay'>> & {
-    keepsOverlay?: boolean
-    keyring?: Keyring | undefined
-  }
+type InsertOptions = Pick<MediumOptions, 'readonly' | 'ephemeral'>
 
 /**
  * The drives of a machine and the media in them. Opens every image of a configuration, or none: a failure
@@ -74,10 +48,7 @@ export class DriveBays {
   #fdc: Fdc | null = null
   #channels: readonly IdeChannel[] = []
   #nextSettleMs = 0
-  /** What was laid over disks last. */
-  #layers: { id: string; medium: Medium; layer: DiskLayer }[] = []
-  /** Two layers of a disk that are being merged. */
-  #merge: { medium: Medium; work: LiveMerge } | null = null
+  readonly layers: DiskLayers
 
   /**
    * Throws `file-unusable`, `passphrase-missing`, `passphrase-wrong` or `option-invalid`.
@@ -89,6 +60,8 @@ export class DriveBays {
     /** Told when the host's disk is full: the guest must not run on until `deliver` succeeds. */
     private readonly onFull: DiskFaultListener = () => {},
   ) {
+    const media = () => this.#bays.flatMap(({ medium }) => medium ?? [])
+    this.layers = new DiskLayers(media, opening.keyring)
     try {
       for (const slot of assignDrives(config.drives)) this.#openBay(slot)
       if (!this.#find('floppy0'))
@@ -244,7 +217,7 @@ export class DriveBays {
     return this.#bays.map(({ id, medium }) => ({
       id,
       medium: medium?.opened ?? null,
-      identity: () => identityOf(medium!),
+      identity: () => medium!.identity(),
     }))
   }
 
@@ -254,18 +227,18 @@ export class DriveBays {
    */
   lookAt(bay: number): boolean {
     const found = this.#bays[bay]
-    if (found?.medium) identityOf(found.medium)
+    found?.medium?.identity()
     return found !== undefined
   }
 
   /** Writes down what images hold back and what waits for room. Throws `DiskError`; nothing is lost. */
   flush(): void {
-    for (const { medium } of this.#bays) if (medium) flush(medium)
+    for (const { medium } of this.#bays) medium?.flush()
   }
 
   /** Writes what waited for room on the host's disk. Throws `DiskError` while there is none. */
   deliver(): void {
-    for (const { medium } of this.#bays) if (medium?.patient.isOwing) medium.patient.deliver()
+    for (const { medium } of this.#bays) if (medium?.isOwing) medium.deliver()
   }
 
   /** Does what reads or flushes media outside of the guest's sight; the host's failure is then `file-unusable`. */
@@ -277,96 +250,13 @@ export class DriveBays {
     }
   }
 
-  /** Lays new files over disks, all or none. Throws `file-unusable`, `option-invalid`. */
-  layOver(layers: readonly DiskLayer[]): void {
-    if (this.#merge) throw new EngineError('option-invalid', MERGING)
-    this.#layers = []
-    try {
-      for (const layer of layers) {
-        const bay = this.#bays.find(({ medium }) => medium?.image.name === layer.below)
-        if (!bay?.medium)
-          throw new EngineError('option-invalid', { option: layer.below, reason: 'no drive has it' })
-        const { id, medium } = bay
-        flush(medium)
-        medium.image.close()
-        try {
-          makeLayer(new HostImageFiles(), { ...layer, path: layer.below }, layer.file)
-          this.#goOnWith(id, medium, this.#openLayer(layer.file, 'qcow2', layer.allowed))
-        } catch (error) {
-          this.#goBack(id, medium, layer)
-          throw error
-        }
-        this.#layers.push({ id, medium, layer })
-      }
-    } catch (error) {
-      this.takeOff()
-      throw error
-    }
-  }
-
-  /** Takes off what was laid over last; nothing has been written to it. */
-  takeOff(): void {
-    for (const { id, medium, layer } of this.#layers.toReversed()) {
-      medium.image.close()
-      this.#goBack(id, medium, layer)
-    }
-    this.#layers = []
-  }
-
-  /**
-   * Begins to merge two layers of a disk, one merge at a time: `mergeStep` writes the upper one down into the lower one
-   * piece by piece while the disk is used, `settleMerge` brings it to the host's disk, `endMerge` ends it.
-   * Throws `file-unusable`, `option-invalid`, leaving every disk as it was.
-   * @returns the files that the merge writes to
-   */
-  beginMerge({ allowed, ...pair }: LayerMerge): readonly string[] {
-    if (this.#merge) throw new EngineError('option-invalid', MERGING)
-    const files = new HostImageFiles(undefined, true)
-    const place = files.realPath(pair.upper)
-    const isOver = (image: DiskImage | null): boolean =>
-      image !== null && (files.realPath(image.name) === place || isOver(image.backing))
-    for (const { medium } of this.#bays) {
-      if (!medium || !isDiskImage(medium.opened) || !isOver(medium.opened)) continue
-      medium.patient.deliver()
-      const opening = { confirmed: allowed, keyring: this.opening.keyring ?? null }
-      const work = new LiveMerge(files, medium.opened, pair, opening)
-      medium.patient.goOnWith(work.shown)
-      this.#merge = { medium, work }
-      return work.written
-    }
-    throw new EngineError('option-invalid', { option: pair.upper, reason: 'no drive has it' })
-  }
-
-  /** Writes one piece down. Throws `file-unusable`. @returns how far it is; null when all is written */
-  mergeStep(): MergeProgress | null {
-    return this.#merging.work.step()
-  }
-
-  /** Brings what was written down to the host's disk. Throws `file-unusable`. */
-  settleMerge(): void {
-    this.#merging.work.settle()
-  }
-
-  /** @param isMerged the lower layer is the disk from now on; else all is as it was before the merge */
-  endMerge(isMerged: boolean): void {
-    const { medium, work } = this.#merging
-    medium.opened = work.end(isMerged)
-    medium.patient.goOnWith(medium.opened)
-    this.#merge = null
-  }
-
-  get #merging(): { medium: Medium; work: LiveMerge } {
-    if (!this.#merge) throw new EngineError('option-invalid', { option: 'merge', reason: 'none was begun' })
-    return this.#merge
-  }
-
   /** Takes a medium out. Throws `option-invalid` when the drive is none with removable media. */
   eject(id: string): void {
     const bay = this.#removable(id)
     const { medium } = bay
     bay.medium = null
     this.#place(bay)
-    if (medium) shut(medium)
+    medium?.shut()
   }
 
   /** Puts a file in, in place of what was there. Throws `file-unusable`, leaving the drive as it was. */
@@ -378,38 +268,8 @@ export class DriveBays {
     this.#place(bay)
   }
 
-  #open(id: string, kind: DriveKind, path: string, options: MediumOptions): Medium {
-    const readonly = kind === 'cdrom' || (options.readonly ?? false)
-    const { image, geometry } = openFile(kind, path, options)
-    const patient = this.#patient(id, image)
-    return {
-      image: new MeteredImage(patient),
-      patient,
-      opened: image,
-      floppy: geometry,
-      readonly,
-      sample: null,
-    }
-  }
-
-  #patient(drive: string, image: BlockImage): PatientImage {
-    return new PatientImage(image, (error) => this.onFull({ drive, operation: 'write', error }))
-  }
-
-  /** The same disk in another image. */
-  #goOnWith(id: string, medium: Medium, image: BlockImage): void {
-    medium.patient = this.#patient(id, image)
-    medium.image.goOnWith(medium.patient)
-    medium.opened = image
-  }
-
-  #goBack(id: string, medium: Medium, { below, format, file, allowed }: DiskLayer): void {
-    this.#goOnWith(id, medium, this.#openLayer(below, format, allowed))
-    new HostImageFiles().remove(file)
-  }
-
-  #openLayer(path: string, format: DiskLayer['format'], confirmed: readonly string[]): BlockImage {
-    return openDiskImage(path, { format, confirmed, keyring: this.opening.keyring })
+  #open(drive: string, kind: DriveKind, path: string, options: MediumOptions): LoadedMedium {
+    return new LoadedMedium(kind, path, options, (error) => this.onFull({ drive, operation: 'write', error }))
   }
 
   /** The guest may have ejected a CD by itself: the tray is open, the file still known. */
@@ -417,7 +277,7 @@ export class DriveBays {
     const media = new OpenParts()
     for (const bay of this.#bays) {
       const { medium } = bay
-      if (medium) media.add({ close: () => shut(medium) })
+      if (medium) media.add({ close: () => medium.shut() })
       bay.medium = null
     }
     media.close()
@@ -446,49 +306,5 @@ export class DriveBays {
     const position = IDE_IDS.indexOf(bay.id as (typeof IDE_IDS)[number])
     const drive: AtaDisk | AtapiCdrom | null | undefined = this.#channels[position >> 1]?.drives[position & 1]
     return drive?.kind === 'cdrom' ? drive : undefined
-  }
-}
-
-const MERGING = { option: 'merge', reason: 'two layers of a disk are being merged' }
-
-/** A failure of the host outside of the guest's sight is `file-unusable`. */
-export const forUser = (error: unknown): unknown =>
-  error instanceof DiskError
-    ? new EngineError('file-unusable', { path: error.path, reason: error.reason }, { cause: error })
-    : error
-
-/** As it is when it is opened, with the format of a floppy. */
-function openFile(
-  kind: DriveKind,
-  path: string,
-  options: MediumOptions,
-): { image: BlockImage; geometry: FloppyGeometry | null } {
-  if (kind === 'floppy') return openFloppyImage(path, options)
-  const { allowed = [], ...disk } = options
-  if (kind === 'cdrom') return { image: openCdImage(path, { confirmed: allowed }), geometry: null }
-  return { image: openDiskImage(path, { ...disk, confirmed: allowed }), geometry: null }
-}
-
-/** Summed up anew only when it was written since. What lies over a disk shows the same as the disk. */
-function identityOf(medium: Medium): MediumIdentity {
-  const { opened, image } = medium
-  const lasting = opened instanceof EphemeralImage ? opened.base : opened
-  const { bytesWritten } = image
-  if (medium.sample?.bytesWritten !== bytesWritten) medium.sample = { bytesWritten, text: sampleOf(lasting) }
-  return identify(lasting, medium.sample.text)
-}
-
-/** Until it is on the host's disk; the guest's own flush waits for room instead. Throws `DiskError`. */
-function flush({ image, patient }: Medium): void {
-  patient.deliver()
-  image.flush()
-}
-
-/** Flushes before closing, and closes whatever flushing says. */
-function shut(medium: Medium): void {
-  try {
-    flush(medium)
-  } finally {
-    medium.image.close()
   }
 }

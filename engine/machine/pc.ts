@@ -113,9 +113,12 @@ class Pc implements Machine {
       priority: 0,
     })
     const rom = new RomSpace(this.#memory)
-    loadRoms(rom, config)
     const model = CPU_MODELS[config.cpuModel]
-    const apic = config.cpuModel !== '386' && config.cpuModel !== '486'
+    const has32Bits = model.features.has('386')
+    loadRoms(rom, config, has32Bits)
+    const apic = model.features.has('msr')
+    // What the firmware and the clock chip say of memory is what the processor can address.
+    const seen = { ...config, memoryMiB: Math.min(config.memoryMiB, model.mostMemoryMiB) }
     this.#bays = opened.add(
       new DriveBays(
         config,
@@ -188,9 +191,9 @@ class Pc implements Machine {
     this.#bays.attach(this.#board.fdc, this.#board.ide)
     opened.add(new DebugOutputs(config.debug, this.#board, this.#ports, (fault) => this.#onFault(fault)))
     mapBackdoor(this.#ports, cpu, this.#board.mouse)
-    this.#board.rtc.fillCmos(cmosOf(config, this.#bays))
+    this.#board.rtc.fillCmos(cmosOf(seen, this.#bays))
     if (config.firmware) this.#board.devices.unshift(mapFwCfg(config, this.#ports, this.#memory))
-    else this.#startFirmware(apic)
+    else this.#startFirmware(seen, apic, has32Bits)
     for (const device of this.#board.devices) device.reset()
   }
 
@@ -343,29 +346,29 @@ class Pc implements Machine {
     this.bringIn(Infinity)
     return this.#bays.readable(() => {
       this.#bays.flush()
-      this.#bays.layOver(layers)
+      this.#bays.layers.layOver(layers)
       return captureMachine(this.#stateful(), room)
     })
   }
 
   thaw(): void {
-    this.#bays.takeOff()
+    this.#bays.layers.takeOff()
   }
 
   beginMerge(layers: LayerMerge): readonly string[] {
-    return this.#bays.readable(() => this.#bays.beginMerge(layers))
+    return this.#bays.readable(() => this.#bays.layers.beginMerge(layers))
   }
 
   mergeStep(): MergeProgress | null {
-    return this.#bays.mergeStep()
+    return this.#bays.layers.mergeStep()
   }
 
   settleMerge(): void {
-    this.#bays.settleMerge()
+    this.#bays.layers.settleMerge()
   }
 
   endMerge(isMerged: boolean): void {
-    this.#bays.endMerge(isMerged)
+    this.#bays.layers.endMerge(isMerged)
   }
 
   restore(state: Uint8Array, insists = false): void {
@@ -479,10 +482,12 @@ class Pc implements Machine {
     return null
   }
 
-  #startFirmware(apic: boolean): void {
-    const firmware = builtInFirmware(this.#config, this.#bays, this.#clock, this.#memory, {
+  #startFirmware(config: MachineConfig, apic: boolean, has32Bits: boolean): void {
+    const [ports, memory] = [this.#ports, this.#memory]
+    const firmware = builtInFirmware(config, this.#bays, this.#clock, memory, {
       apic,
       instructions: () => this.#cpu.retiredNow,
+      ...(has32Bits ? {} : { wide: { ports, memory } }),
     })
     this.#firmware = firmware
     for (const { range, device } of firmware.ports) this.#ports.map(range, device)

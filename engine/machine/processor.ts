@@ -42,6 +42,7 @@ export function createProcessor(accel: MachineConfig['accel'], wiring: Processor
 
 /** KVM's processor, or the reason why not. @param always take a limited one too */
 function tryKvm(always: boolean, wiring: ProcessorWiring): Processor | string {
+  if (!wiring.model.features.has('386')) return `the host's processor cannot be a ${wiring.model.name}`
   let kvm: Kvm
   try {
     kvm = Kvm.open()

@@ -1,10 +1,12 @@
 /** What a machine starts with: ROMs, CMOS, the built-in firmware's services or what other firmware is told. */
 
+import { EngineError } from '../base/errors.ts'
 import type { Device } from '../devices/device.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { FW_CFG_DMA_PORT, FW_CFG_PORT, FwCfg } from '../devices/fw-cfg/fw-cfg.ts'
 import { cmosBytes } from '../devices/rtc/cmos.ts'
+import type { FirmwareConfig } from '../firmware/config.ts'
 import { Firmware } from '../firmware/firmware.ts'
 import { placeKernel } from '../firmware/loaders/kernel.ts'
 import type { BootPlacement } from '../firmware/loaders/placement.ts'
@@ -21,12 +23,13 @@ const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 const bootOrder = ({ boot }: MachineConfig) => (boot.length > 0 ? boot : DEFAULT_BOOT)
 
 /** Throws `file-unusable`. */
-export function loadRoms(rom: RomSpace, { firmware, vgaBios }: MachineConfig): void {
-  const bios = firmware ?? artifact('bios.bin')
+export function loadRoms(rom: RomSpace, { firmware, vgaBios }: MachineConfig, has32Bits: boolean): void {
+  const own = (name: string) => artifact(has32Bits ? `${name}.bin` : `${name}-8086.bin`)
+  const bios = firmware ?? own('bios')
   rom.loadFirmware(bios, readFile(bios, 'a firmware', MAX_FIRMWARE_BYTES))
   // Other firmware is given a video BIOS through fw_cfg and places it itself.
   if (firmware) return
-  const video = vgaBios ?? artifact('vgabios.bin')
+  const video = vgaBios ?? own('vgabios')
   rom.loadVgaBios(video, readFile(video, 'a VGA BIOS', MAX_VGA_BIOS_BYTES))
 }
 
@@ -40,15 +43,20 @@ export function mapFwCfg({ vgaBios }: MachineConfig, ports: PortMap, memory: Mem
   return device
 }
 
-/** The built-in firmware's services. @param processor `instructions`: as far as it counts what it has retired */
+/** The built-in firmware's services. Throws `option-invalid` and `file-unusable` for a kernel. */
 export function builtInFirmware(
   config: MachineConfig,
   bays: DriveBays,
   clock: MachineClock,
   memory: MemoryMap,
-  { apic, instructions }: { apic: boolean; instructions: () => number | null },
+  { apic, ...processor }: { apic: boolean } & Pick<FirmwareConfig, 'instructions' | 'wide'>,
 ): Firmware {
   const { memoryMiB, cpus, serialPorts, mouse, knobs } = config
+  if (config.kernel && processor.wide)
+    throw new EngineError('option-invalid', {
+      option: 'kernel',
+      reason: `a ${config.cpuModel} runs no code of 32 bits`,
+    })
   const kernel = placedKernel(config, apic)
   return new Firmware(
     {
@@ -63,7 +71,7 @@ export function builtInFirmware(
       acpi: apic,
       hpet: apic && (knobs.hpet ?? false),
       apic,
-      instructions,
+      ...processor,
       busyPolling: knobs.busyPolling ?? false,
       menuDelayMs: knobs.bootMenuMs ?? 0,
       ...(kernel ? { kernel } : {}),

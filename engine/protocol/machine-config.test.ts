@@ -23,7 +23,7 @@ describe('machine configuration', () => {
     expect(issue({ memoryMiB: 3073 })).toBe('memoryMiB: 3073 is too much; memory in MiB is 1 to 3072')
     expect(issue({ memoryMiB: 0.5 })).toContain('not a whole number')
     expect(issue({ cpuModel: '586' })).toBe(
-      'cpuModel: 586 is not one of 386, 486, pentium, pentium2, pentium3, max',
+      'cpuModel: 586 is not one of 8086, 286, 386, 486, pentium, pentium2, pentium3, max',
     )
     expect(issue({ colour: 'red' })).toContain('colour')
     expect(issue({ version: 2 })).toContain('version')

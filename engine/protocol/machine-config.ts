@@ -2,7 +2,7 @@ import * as v from 'valibot'
 
 /** The machine's shape as a user sets it: what `vitrine run` takes and vm.json holds. Version 1; unknown keys are refused. */
 export const MAX_MEMORY_MIB = 3072
-export const CPU_MODELS = ['386', '486', 'pentium', 'pentium2', 'pentium3', 'max'] as const
+export const CPU_MODELS = ['8086', '286', '386', '486', 'pentium', 'pentium2', 'pentium3', 'max'] as const
 export const ACCELERATORS = ['auto', 'jit', 'interpreter', 'kvm'] as const
 export const DRIVE_KINDS = ['floppy', 'disk', 'cdrom'] as const
 export const DISK_BUSES = ['ide', 'virtio'] as const

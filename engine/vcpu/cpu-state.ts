@@ -55,6 +55,10 @@ export class CpuState {
   readonly words: Int32Array
   /** Bits of EFLAGS that this processor has. */
   #systemFlags = 0x3fffff
+  /** Those of them that can be set in real mode. */
+  #realFlags = 0x3fffff
+  /** Those that are always set. */
+  #fixedFlags = 0
   readonly view: DataView
 
   constructor(memory: GuestMemory) {
@@ -62,9 +66,14 @@ export class CpuState {
     this.view = memory.view
   }
 
-  /** Takes away flags that a model lacks: programs tell processors apart by what they can set. */
-  withoutFlags(missing: number): void {
-    this.#systemFlags = 0x3fffff & ~missing
+  /**
+   * What a model has of EFLAGS beyond what all have: programs tell processors apart by what they can set.
+   * @param flags bits that can be set, in real mode and else; and those that always are
+   */
+  haveFlags({ real, all, fixed }: { real: number; all: number; fixed: number }): void {
+    this.#realFlags = real
+    this.#systemFlags = all
+    this.#fixedFlags = fixed
   }
 
   word(address: number): number {
@@ -121,7 +130,8 @@ export class CpuState {
     words[State.FLAGS_AUX >> 2] = aux
     words[State.DF >> 2] = value & DIRECTION ? -1 : 1
     const old = words[State.EFLAGS_SYSTEM >> 2]!
-    words[State.EFLAGS_SYSTEM >> 2] = value & this.#systemFlags & ~(ARITHMETIC | DIRECTION | 0x2a)
+    const usable = this.protectedMode ? this.#systemFlags : this.#realFlags
+    words[State.EFLAGS_SYSTEM >> 2] = (value & usable & ~(ARITHMETIC | DIRECTION | 0x2a)) | this.#fixedFlags
     if ((old ^ value) & AC) this.#settleAccess()
   }
 

@@ -1,6 +1,6 @@
 import type { Feature } from '../isa/description.ts'
 
-export type CpuModelName = '386' | '486' | 'pentium' | 'pentium2' | 'pentium3' | 'max'
+export type CpuModelName = '8086' | '286' | '386' | '486' | 'pentium' | 'pentium2' | 'pentium3' | 'max'
 
 /** What a processor has and what it says of itself. */
 export interface CpuModel {
@@ -18,11 +18,17 @@ export interface CpuModel {
   /** CR4 bits that exist. */
   cr4Mask: number
   noExecute: boolean
+  /** Physical memory that it can address, as far as this machine has any. */
+  mostMemoryMiB: number
   /** Bytes that it fetches ahead and keeps when paging is switched; 0 where that makes it fetch anew. */
   prefetchBytes: number
 }
 
-const BASE: Feature[] = ['8086', '186', '286', '386', 'fpu']
+const MAX_MIB = 4096
+
+const I8086: Feature[] = ['8086', 'fpu']
+const I286: Feature[] = [...I8086, '186', '286']
+const BASE: Feature[] = [...I286, '386']
 const I486: Feature[] = [...BASE, '486', 'cpuid']
 const PENTIUM: Feature[] = [...I486, 'tsc', 'msr', 'cx8', 'mmx']
 const PENTIUM2: Feature[] = [...PENTIUM, 'cmov', 'sep', 'p6', 'pmc', 'fxsr']
@@ -60,17 +66,39 @@ const P6 = P5 | EDX.PAE | EDX.SEP | EDX.MTRR | EDX.PGE | EDX.MCA | EDX.CMOV | ED
 const CR4_P5 = 0x5f
 const CR4_P6 = 0x3ff
 
+/** What the processors before CPUID have in common. */
+const PLAIN = {
+  featureBits: 0,
+  maxLeaf: 0,
+  brand: '',
+  hasAlignmentCheck: false,
+  cr4Mask: 0,
+  noExecute: false,
+  mostMemoryMiB: MAX_MIB,
+}
+
 export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
+  '8086': {
+    ...PLAIN,
+    name: '8086',
+    features: new Set([...I8086, 'only-8086']),
+    signature: 0,
+    mostMemoryMiB: 1,
+    prefetchBytes: 0,
+  },
+  '286': {
+    ...PLAIN,
+    name: '286',
+    features: new Set([...I286, 'only-286']),
+    signature: 0,
+    mostMemoryMiB: 16,
+    prefetchBytes: 0,
+  },
   '386': {
+    ...PLAIN,
     name: '386',
     features: new Set([...BASE, 'test-registers']),
     signature: 0x308,
-    featureBits: 0,
-    maxLeaf: 0,
-    brand: '',
-    hasAlignmentCheck: false,
-    cr4Mask: 0,
-    noExecute: false,
     prefetchBytes: 16,
   },
   '486': {
@@ -83,6 +111,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: 0x13,
     noExecute: false,
+    mostMemoryMiB: MAX_MIB,
     prefetchBytes: 32,
   },
   pentium: {
@@ -95,6 +124,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: CR4_P5,
     noExecute: false,
+    mostMemoryMiB: MAX_MIB,
     prefetchBytes: 0,
   },
   pentium2: {
@@ -107,6 +137,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: CR4_P6,
     noExecute: false,
+    mostMemoryMiB: MAX_MIB,
     prefetchBytes: 0,
   },
   pentium3: {
@@ -119,6 +150,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: 0x7ff,
     noExecute: false,
+    mostMemoryMiB: MAX_MIB,
     prefetchBytes: 0,
   },
   max: {
@@ -131,6 +163,7 @@ export const CPU_MODELS: Record<CpuModelName, CpuModel> = {
     hasAlignmentCheck: true,
     cr4Mask: 0x7ff,
     noExecute: true,
+    mostMemoryMiB: MAX_MIB,
     prefetchBytes: 0,
   },
 }

@@ -57,9 +57,9 @@ export interface ProcessorUnits {
 export function buildUnits(config: UnitsConfig, code: CodeWatch, stops: Stops): ProcessorUnits {
   const { memory, model } = config
   const state = new CpuState(memory.memory)
-  state.withoutFlags(missingFlags(model))
+  state.haveFlags(flagsOf(model))
   const mmu = new Mmu(state, memory, code)
-  const segmentation = new Segmentation(state, mmu)
+  const segmentation = new Segmentation(state, mmu, model.features.has('386'))
   const privilege = new Privilege(state, segmentation)
   const tasks = new TaskSwitch(state, mmu, segmentation, privilege)
   const exceptions = new Exceptions(state, mmu, segmentation, privilege, tasks)
@@ -113,11 +113,16 @@ export function buildUnits(config: UnitsConfig, code: CodeWatch, stops: Stops): 
   }
 }
 
-/** Bits of EFLAGS that a model lacks. */
-const missingFlags = (model: CpuModel): number =>
-  (model.hasAlignmentCheck ? 0 : AC) |
-  (model.features.has('cpuid') ? 0 : ID) |
-  (model.cr4Mask & CR4.VME ? 0 : VIF | VIP)
+/** Bits of EFLAGS that a model has, beyond those that all have. */
+function flagsOf({ features, hasAlignmentCheck, cr4Mask }: CpuModel): Parameters<CpuState['haveFlags']>[0] {
+  // The upper four of sixteen bits are set in an 8086, and clear in a 286 in real mode.
+  if (features.has('only-8086')) return { real: 0xfff, all: 0xfff, fixed: 0xf000 }
+  if (features.has('only-286')) return { real: 0xfff, all: 0x7fff, fixed: 0 }
+  const all =
+    0x3fffff &
+    ~((hasAlignmentCheck ? 0 : AC) | (features.has('cpuid') ? 0 : ID) | (cr4Mask & CR4.VME ? 0 : VIF | VIP))
+  return { real: all, all, fixed: 0 }
+}
 
 function buildMsrs(config: UnitsConfig, state: CpuState, mmu: Mmu): Msrs {
   const { apicBase } = config

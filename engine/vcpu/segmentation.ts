@@ -61,9 +61,11 @@ export class Segmentation {
   /** One bit for each of ES, CS, SS and DS that is flat. */
   #flatSegments = 0
 
+  /** @param has32Bits false for a 286, whose descriptors are six bytes and whose software keeps data of its own in the rest */
   constructor(
     private readonly state: CpuState,
     private readonly mmu: Mmu,
+    private readonly has32Bits = true,
   ) {}
 
   /** Fills a segment cache. `access` 0 makes it null: every use faults. */
@@ -129,7 +131,7 @@ export class Segmentation {
     const at = (base + offset) >>> 0
     const low = mmu.read(at, 4) | 0
     const high = mmu.read(at + 4, 4) | 0
-    return describe(at, low, high)
+    return describe(at, low, this.has32Bits ? high : as286(high))
   }
 
   /** The descriptor, or #GP(selector) when there is none. */
@@ -147,7 +149,7 @@ export class Segmentation {
     this.mmu.write(descriptor.at + 5, (descriptor.high >>> 8) & 0xff, 1)
   }
 
-  /** MOV to a segment register, and its kin. CS is loaded by control transfers only. */
+  /** MOV to a segment register, and its kin. CS is loaded by control transfers only, and by the 8086's POP CS. */
   load(index: number, selector: number): void {
     const { state } = this
     if (state.paragraphs) return this.loadParagraph(index, selector)
@@ -220,6 +222,12 @@ export class Segmentation {
     if (flat) this.#flatSegments |= 1 << index
     else this.#flatSegments &= ~(1 << index)
   }
+}
+
+/** The second word of a descriptor to a 286: nothing in its upper half, and none of the 386's tasks and gates. */
+function as286(high: number): number {
+  const access = (high >>> 8) & 0xff
+  return isSegment(access) || typeOf(access) < 8 ? high & 0xffff : high & 0xf0ff
 }
 
 export function describe(at: number, low: number, high: number): Descriptor {

@@ -1,6 +1,6 @@
 import type { AccessSize } from '../bus/bus-device.ts'
 import { IF, IOPL, OF, VIF, VIP, VM } from '../isa/flags.ts'
-import { EAX, EBX, ECX, EDX, SEGMENT_BYTES, SS, State } from '../isa/state.ts'
+import { CS, EAX, EBX, ECX, EDX, SEGMENT_BYTES, SS, State } from '../isa/state.ts'
 import { SystemOp } from '../isa/system-op.ts'
 import type { ControlRegisters } from './control.ts'
 import { CR4, type CpuState } from './cpu-state.ts'
@@ -277,7 +277,7 @@ export class SystemUnit {
   #loadSegment(index: number, selector: number): Outcome {
     const { segmentation } = this.parts
     segmentation.load(index, selector)
-    return index === SS ? Outcome.SHADOW : Outcome.NEXT
+    return index === SS ? Outcome.SHADOW : index === CS ? Outcome.LEAVE : Outcome.NEXT
   }
 
   #popSegment(index: number, size: 2 | 4): Outcome {

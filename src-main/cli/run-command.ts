@@ -24,7 +24,7 @@ export function runCommand(finish: (status: number) => void, prepare: () => Work
     )
     .option('--memory <MIB>', 'guest memory in MiB, 1 to 3072 (default: 128)')
     .option('--cpus <N>', 'processors (default: 1)')
-    .option('--cpu-model <NAME>', '386, 486, pentium, pentium2, pentium3 or max (default)')
+    .option('--cpu-model <NAME>', '8086, 286, 386, 486, pentium, pentium2, pentium3 or max (default)')
     .option('--accel <NAME>', 'auto (default), jit, interpreter or kvm')
     .addOption(driveOption('--floppy', 'floppy image; repeatable', drive('floppy')))
     .addOption(driveOption('--disk', 'hard disk image; repeatable', drive('disk')))

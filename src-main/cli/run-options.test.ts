@@ -87,7 +87,7 @@ describe('options of a run', () => {
     [{ memory: '3073' }, '--memory: 3073 is too much; memory in MiB is 1 to 3072'],
     [{ memory: '1G' }, '--memory 1G: it is not a whole number'],
     [{ cpus: '2' }, '--cpus: 2 is too much'],
-    [{ cpuModel: '586' }, '--cpu-model: 586 is not one of 386, 486'],
+    [{ cpuModel: '586' }, '--cpu-model: 586 is not one of 8086, 286, 386, 486'],
     [{ accel: 'magic' }, '--accel: magic is not one of auto, jit'],
     [floppy('a.img,write'), '"write" is not one of readonly, ephemeral'],
     [floppy(''), 'the file name is missing'],

@@ -11,13 +11,13 @@ process.stderr.write(`fuzz: seed ${SETTINGS.seed}\n`)
 
 /** Hammers a device; the first blocks warm the host's compiler up, and memory may not grow after them. */
 function hammer(subject: Subject, cases: number): void {
-  const { seed, block: only } = SETTINGS
-  const fuzzer = new Fuzzer(subject, seed)
+  const { seed, block: only, rarely } = SETTINGS
+  const fuzzer = new Fuzzer(subject, seed, rarely)
   if (only !== null) return void fuzzer.runBlock(only)
   const blocks = Math.ceil(cases / BLOCK_CASES)
   const started = performance.now()
   const first = fuzzer.runBlock(0)
-  const other = new Fuzzer(subject, seed).runBlock(0)
+  const other = new Fuzzer(subject, seed, rarely).runBlock(0)
   if (first !== null && other !== null) expect(other, `${subject.name} on a new board`).toBe(first)
   let settledBytes = 0
   for (let block = 0; block < blocks; block++) {

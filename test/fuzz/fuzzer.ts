@@ -11,9 +11,11 @@ export const BLOCK_CASES = 5000
 const MIN_STEPS = 16
 const MAX_STEP_MS = 100
 const ATTEMPTS = 5
-/** How often a case is followed by looks at what costs more than the case. */
+/** Cases from one look at what costs more than the case to the next. */
 const STATE_EVERY = 100
 const FUTURE_EVERY = 2500
+/** Long runs look so many times more rarely: the cases in between are what they are for. */
+export const LONG_RUN_RARELY = 10
 
 const VALUES = [0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff]
 const SIZES: readonly AccessSize[] = [1, 2, 4]
@@ -25,15 +27,18 @@ export class Fuzzer {
   readonly #random = new Random(0)
   readonly #ranges: readonly (Range & { isMemory: boolean })[]
   readonly #devices
-  #stepsMs: number[] = []
+  readonly #values: ReadonlyMap<number, readonly number[]>
   /** Hash of all that was read: what two runs of the same seed have in common. */
   #trace = 0
 
+  /** @param rarely how many times more rarely than in tests states are looked at */
   constructor(
     readonly subject: Subject,
     private readonly seed: number,
+    private readonly rarely = 1,
   ) {
-    const { ports, memory = [] } = subject
+    const { ports, memory = [], values = {} } = subject
+    this.#values = new Map(Object.entries(values).map(([address, own]) => [Number(address), own]))
     this.#ranges = [
       ...ports.map((range) => ({ ...range, isMemory: false })),
       ...memory.map((range) => ({ ...range, isMemory: true })),
@@ -50,19 +55,20 @@ export class Fuzzer {
     this.board.rewind(this.#start)
     this.#trace = 0
     let isWhole = true
+    let startedMs = performance.now()
     for (let index = 0; index < cases; index++) {
-      const started = performance.now()
       try {
         this.#runCase(block, index)
-        this.#check(index)
+        this.#check(block * BLOCK_CASES + index)
       } catch (error) {
         throw this.#failure(block, index, error)
       }
-      const tookMs = performance.now() - started
-      if (tookMs > MAX_STEP_MS) {
+      const endedMs = performance.now()
+      if (endedMs - startedMs > MAX_STEP_MS) {
         this.#measureAgain(block, index)
         isWhole = false
       }
+      startedMs = endedMs
     }
     return isWhole ? this.#trace : null
   }
@@ -77,25 +83,27 @@ export class Fuzzer {
     const reason = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
     const { name } = this.subject
     return new Error(
-      `${name}, block ${block}, case ${index}: ${reason}\nrepeat with ` +
-        `FUZZ_SEED=${this.seed} FUZZ_DEVICES=${name} FUZZ_BLOCK=${block} npm run test:fuzz`,
+      `${name}, block ${block}, case ${index}: ${reason}\nrepeat with FUZZ_SEED=${this.seed} ` +
+        `FUZZ_DEVICES=${name} FUZZ_BLOCK=${block} FUZZ_RARELY=${this.rarely} npm run test:fuzz`,
       { cause },
     )
   }
 
-  #runCase(block: number, index: number): void {
+  /** @param leastMs what each step took at least up to now, of those that a guest can make: measured when given */
+  #runCase(block: number, index: number, leastMs?: number[]): void {
     const random = this.#random
     random.reseed(partSeed(this.seed, this.subject.name, block * BLOCK_CASES + index))
-    this.#stepsMs.length = 0
     this.board.memory.restless = null
     for (const device of this.#devices) device.reset()
     if (random.oneIn(2)) this.board.memory.restless = random
     const { moves } = this.subject
     if (moves && random.oneIn(2)) random.pick(moves)(this.board, random)
-    for (let step = MIN_STEPS + random.below(8); step > 0; step--) {
-      const started = performance.now()
+    const steps = MIN_STEPS + random.below(8)
+    for (let step = 0; step < steps; step++) {
+      const startedMs = leastMs ? performance.now() : 0
       const isGuests = this.#step(random)
-      this.#stepsMs.push(isGuests ? performance.now() - started : 0)
+      if (leastMs)
+        leastMs[step] = isGuests ? Math.min(leastMs[step] ?? Infinity, performance.now() - startedMs) : 0
     }
   }
 
@@ -148,7 +156,7 @@ export class Fuzzer {
   }
 
   #value(random: Random, address: number, size: AccessSize): number {
-    const own = this.subject.values?.[address]
+    const own = this.#values.get(address)
     const value =
       own && !random.oneIn(3) ? random.pick(own) : random.oneIn(2) ? random.pick(VALUES) : random.bits()
     return size === 4 ? value >>> 0 : size === 2 ? value & 0xffff : value & 0xff
@@ -179,10 +187,10 @@ export class Fuzzer {
     this.#trace = (Math.imul(this.#trace ^ value, 0x9e3779b1) + 1) | 0
   }
 
-  #check(index: number): void {
+  #check(caseNumber: number): void {
     if (breaches.length > 0) throw new Error(`out of bounds: ${breaches.splice(0).join('\n')}`)
-    if (index % STATE_EVERY === 0) this.#checkStates()
-    if (index % FUTURE_EVERY === FUTURE_EVERY - 1) this.#checkFuture()
+    if (caseNumber % (STATE_EVERY * this.rarely) === 0) this.#checkStates()
+    if ((caseNumber + 1) % (FUTURE_EVERY * this.rarely) === 0) this.#checkFuture()
   }
 
   /** What a device saves it must take back, and save again. */
@@ -224,11 +232,7 @@ export class Fuzzer {
   /** A host that was busy elsewhere is no fault of the device: only a step that takes long every time counts. */
   #measureAgain(block: number, index: number): void {
     const leastMs: number[] = []
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      this.#runCase(block, index)
-      for (const [step, ms] of this.#stepsMs.entries())
-        leastMs[step] = Math.min(leastMs[step] ?? Infinity, ms)
-    }
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) this.#runCase(block, index, leastMs)
     const slowestMs = Math.max(...leastMs)
     if (slowestMs > MAX_STEP_MS)
       throw this.#failure(block, index, new Error(`one step takes ${Math.round(slowestMs)} ms`))

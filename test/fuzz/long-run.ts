@@ -1,4 +1,4 @@
-import { BLOCK_CASES, Fuzzer } from './fuzzer.ts'
+import { BLOCK_CASES, Fuzzer, LONG_RUN_RARELY } from './fuzzer.ts'
 import { MAX_GROWTH_BYTES, retainedBytes, SETTLED_AFTER } from './retained-bytes.ts'
 import { MACHINE, SUBJECTS, type Subject } from './subjects.ts'
 
@@ -9,7 +9,7 @@ import { MACHINE, SUBJECTS, type Subject } from './subjects.ts'
 const REPORT_EVERY_MS = 60_000
 
 function hammer(subject: Subject, seed: number, cases: number): void {
-  const fuzzer = new Fuzzer(subject, seed)
+  const fuzzer = new Fuzzer(subject, seed, LONG_RUN_RARELY)
   const blocks = Math.ceil(cases / BLOCK_CASES)
   const started = performance.now()
   let reportedAt = started

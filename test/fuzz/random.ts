@@ -1,29 +1,30 @@
 /** Seeded random numbers (sfc32, by Chris Doty-Humphrey): fast, and the same everywhere. */
 export class Random {
-  #a = 0
-  #b = 0
-  #c = 0
-  #counter = 1
+  /** Three words and the counter: in an array they stay integers of 32 bits to the host's compiler. */
+  readonly #state = new Int32Array(4)
 
   constructor(seed: number) {
     this.reseed(seed)
   }
 
   reseed(seed: number): void {
-    this.#a = seed >>> 0
-    this.#b = Math.imul(seed, 0x9e3779b1) >>> 0
-    this.#c = 0x51ed270b
-    this.#counter = 1
+    const state = this.#state
+    state[0] = seed
+    state[1] = Math.imul(seed, 0x9e3779b1)
+    state[2] = 0x51ed270b
+    state[3] = 1
     for (let round = 0; round < 12; round++) this.bits()
   }
 
   /** 32 random bits, unsigned. */
   bits(): number {
-    const sum = (this.#a + this.#b + this.#counter) | 0
-    this.#counter = (this.#counter + 1) | 0
-    this.#a = this.#b ^ (this.#b >>> 9)
-    this.#b = (this.#c + (this.#c << 3)) | 0
-    this.#c = ((this.#c << 21) | (this.#c >>> 11)) + sum
+    const state = this.#state
+    const [a, b, c, counter] = [state[0]!, state[1]!, state[2]!, state[3]!]
+    const sum = (a + b + counter) | 0
+    state[3] = counter + 1
+    state[0] = b ^ (b >>> 9)
+    state[1] = c + (c << 3)
+    state[2] = ((c << 21) | (c >>> 11)) + sum
     return sum >>> 0
   }
 

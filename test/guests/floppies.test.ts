@@ -27,6 +27,24 @@ describe('operating systems on floppies', () => {
     steps: ['wait:Welcome to FreeDOS', 'wait:A:\\\\>', 'type:ver /r\\n', 'wait:kernel'],
   }))
 
+  // CPULEVEL is somebody else's opinion of the processor.
+  for (const [model, found] of [
+    ['8086', '8086 or 80186 or compatible 16bit CPU found'],
+    ['286', '80286 CPU with 16bit protected mode found'],
+  ] as const)
+    boots(`FreeDOS comes to its prompt on a processor of 16 bits, a ${model}`, async () => ({
+      args: [...floppy(await guestImages.plainFreedos()), '--cpu-model', model, '--memory', '2'],
+      steps: [
+        'wait:A:\\\\>',
+        'type:ver /r\\n',
+        'wait:kernel version',
+        'type:cpulevel\\n',
+        `wait:${found}`,
+        'type:dir /w\\n',
+        'wait:bytes free',
+      ],
+    }))
+
   it('FreeDOS halts the processor at its prompt and costs next to nothing', async ({ skip }) => {
     const image = await orSkip(() => guestImages.haltingFreedos(), skip)
     const folder = await mkdtemp(join(tmpdir(), 'vitrine-idle-'))

@@ -6,6 +6,7 @@ import {
   buildInitrd,
   buildIsolinuxCd,
   buildSyslinuxFloppy,
+  buildWithFiles,
   buildWithLine,
   type Contents,
 } from './guests/builders.ts'
@@ -43,6 +44,16 @@ async function sharedImage(name: string): Promise<string> {
 async function haltingFreedos(): Promise<string> {
   const floppy = await sharedImage('freedos722.img')
   return image('freedos-halting.img', (draft) => buildWithLine(draft, floppy, 'CONFIG.SYS', 'IDLEHALT=1'))
+}
+
+/** Without the memory manager, which wants a 386. */
+async function plainFreedos(): Promise<string> {
+  const floppy = await sharedImage('freedos722.img')
+  const files = {
+    'CONFIG.SYS': 'LASTDRIVE=Z\r\nFILES=20\r\n',
+    'AUTOEXEC.BAT': '@echo off\r\nset PATH=A:\\FDOS\r\n',
+  }
+  return image('freedos-plain.img', (draft) => buildWithFiles(draft, floppy, files))
 }
 
 async function gnumach(): Promise<string> {
@@ -160,6 +171,7 @@ export const guestImages = {
   uBoot: () => packageFile('u-boot-qemu', 'usr/lib/u-boot/qemu-x86/u-boot.rom'),
   grubFirmware: () => packageFile('grub-firmware-qemu', 'usr/share/qemu/grub.bin'),
   haltingFreedos,
+  plainFreedos,
   freedos: () => sharedImage('freedos722.img'),
   kolibri: () => sharedImage('kolibri.img'),
   mikeos: () => sharedImage('mikeos.flp'),

@@ -5,7 +5,7 @@ import type { Ps2Device } from '../i8042/ps2-device.ts'
 import { bits, parseSaved, timeNs } from '../../base/saved-state.ts'
 import type { KeyboardInput } from './keyboard-input.ts'
 import { keySequence, type Modifiers } from './key-sequences.ts'
-import { defaultKeyTypes, KEY_BREAKS, KEY_REPEATS, SCAN_CODES } from './scan-codes.ts'
+import { DEFAULT_KEY_TYPES, KEY_BREAKS, KEY_REPEATS, SCAN_CODES } from './scan-codes.ts'
 
 const ACK = 0xfa
 const RESEND = 0xfe
@@ -63,7 +63,7 @@ export class Keyboard implements Device, Ps2Device, KeyboardInput {
   #set: 1 | 2 | 3 = 2
   #leds = 0
   #typematic = DEFAULT_TYPEMATIC
-  #keyTypes = defaultKeyTypes()
+  #keyTypes = Uint8Array.from(DEFAULT_KEY_TYPES)
   /** The command whose parameter comes next. */
   #awaiting: number | null = null
   /** Answers go before keys. */
@@ -266,7 +266,7 @@ export class Keyboard implements Device, Ps2Device, KeyboardInput {
   #setDefaults(): void {
     this.#set = 2
     this.#typematic = DEFAULT_TYPEMATIC
-    this.#keyTypes = defaultKeyTypes()
+    this.#keyTypes.set(DEFAULT_KEY_TYPES)
     this.#clearBuffer()
   }
 

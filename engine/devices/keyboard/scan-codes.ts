@@ -176,15 +176,19 @@ export const KEY_BREAKS = 2
 
 const codesOf = (keys: string) => keys.split(' ').map((key) => SCAN_CODES.get(key)?.set3 ?? 0)
 
-/** Set 3 at power-on: most keys repeat and send no break; those of the first list do both not, of the second only break. */
-export function defaultKeyTypes(): Uint8Array<ArrayBuffer> {
-  const types = new Uint8Array(256).fill(KEY_REPEATS)
-  const makeOnly = codesOf(
-    'ControlRight AltRight Insert Home End PageUp PageDown NumLock NumpadDivide Numpad7 Numpad4 Numpad1 Numpad8 ' +
-      'Numpad5 Numpad2 Numpad0 NumpadMultiply Numpad9 Numpad6 Numpad3 NumpadEnter Escape F1 F2 F3 F4 F5 F6 F7 F8 ' +
-      'F9 F10 F11 F12 PrintScreen ScrollLock Pause',
-  )
-  for (const code of makeOnly) types[code] = 0
-  for (const code of codesOf('CapsLock ShiftLeft ShiftRight ControlLeft AltLeft')) types[code] = KEY_BREAKS
+const MAKE_ONLY =
+  'ControlRight AltRight Insert Home End PageUp PageDown NumLock NumpadDivide Numpad7 Numpad4 Numpad1 Numpad8 ' +
+  'Numpad5 Numpad2 Numpad0 NumpadMultiply Numpad9 Numpad6 Numpad3 NumpadEnter Escape F1 F2 F3 F4 F5 F6 F7 F8 ' +
+  'F9 F10 F11 F12 PrintScreen ScrollLock Pause'
+const BREAK_ONLY = 'CapsLock ShiftLeft ShiftRight ControlLeft AltLeft'
+
+/**
+ * Set 3 at power-on, by scan code: most keys repeat and send no break; those of the first list do neither, those of the
+ * second only break.
+ */
+export const DEFAULT_KEY_TYPES: readonly number[] = (() => {
+  const types = Array.from({ length: 256 }, () => KEY_REPEATS)
+  for (const code of codesOf(MAKE_ONLY)) types[code] = 0
+  for (const code of codesOf(BREAK_ONLY)) types[code] = KEY_BREAKS
   return types
-}
+})()

@@ -47,7 +47,7 @@ export interface DispiObserver {
   /** A mode was switched on, off or changed, or the bank of the A0000h window. */
   windowChanged(): void
   /** The guest asked for cleared memory up to this offset. */
-  clear(end: number): void
+  clear(bytes: number): void
   /** Components of the palette have 8 bits (or 6). */
   dacWidth(isWide: boolean): void
 }

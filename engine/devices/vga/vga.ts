@@ -68,7 +68,7 @@ export class Vga implements Device, Display {
     this.#memory = new VideoMemory(map)
     this.#dispi = new Dispi({
       windowChanged: () => this.#openWindows(),
-      clear: (end) => this.#memory.clear(0, end),
+      clear: (bytes) => this.#memory.clear(bytes),
       dacWidth: (isWide) => this.#dac.setWide(isWide),
     })
     this.#registers = new VgaRegisters({

@@ -39,6 +39,8 @@ export class VideoMemory {
   readonly planar: PlanarMemory
   readonly shown: ShownMemory
   #text: Uint16Array
+  /** Video memory and the text window. Filling shared memory is done element by element: widest elements are fastest. */
+  #doubles: Float64Array
   #linearWindow: RegionHandle
   #textWindow: RegionHandle
   #frameBuffer: RegionHandle
@@ -56,6 +58,7 @@ export class VideoMemory {
     this.shown = new ShownMemory(wasm)
     this.planes = new Int32Array(vram.buffer, vram.byteOffset, VRAM_BYTES >> 2)
     this.#text = new Uint16Array(vram.buffer, vram.byteOffset + VRAM_BYTES, TEXT_BYTES >> 1)
+    this.#doubles = new Float64Array(vram.buffer, vram.byteOffset, (VRAM_BYTES + TEXT_BYTES) >> 3)
     this.planar = new PlanarMemory(this.planes, this.dirtyPages)
     map.map({
       name: 'vga',
@@ -87,8 +90,8 @@ export class VideoMemory {
   /** Clears what the BIOS expects to be able to use; the rest of video memory survives as on a card. */
   reset(registers: VgaRegisters): void {
     this.#showText(null)
-    this.bytes.fill(0, 0, 4 * PLANE_BYTES)
-    this.#text.fill(0)
+    this.#zero(0, 4 * PLANE_BYTES)
+    this.#zero(VRAM_BYTES, VRAM_BYTES + TEXT_BYTES)
     this.planar.latch = 0
     this.configure(registers, null)
     this.dirtyPages.fill(1)
@@ -131,9 +134,16 @@ export class VideoMemory {
     if (this.#frameBufferBase !== null) this.#collect(this.#frameBuffer, 0)
   }
 
-  clear(start: number, end: number): void {
-    this.bytes.fill(0, start, Math.min(end, VRAM_BYTES))
-    this.dirtyPages.fill(1, start >> PAGE_SHIFT, Math.ceil(end / PAGE_SIZE))
+  /** Clears the first so many bytes. */
+  clear(bytes: number): void {
+    const end = Math.min(bytes, VRAM_BYTES)
+    this.#zero(0, end & ~7)
+    this.bytes.fill(0, end & ~7, end)
+    this.dirtyPages.fill(1, 0, Math.ceil(end / PAGE_SIZE))
+  }
+
+  #zero(start: number, end: number): void {
+    this.#doubles.fill(0, start >> 3, end >> 3)
   }
 
   #collect(window: RegionHandle, offset: number): void {

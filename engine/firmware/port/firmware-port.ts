@@ -2,6 +2,7 @@ import { type AccessSize, type BulkPort, type BusDevice, floating } from '../../
 import type { PortRange } from '../../bus/port-map.ts'
 import type { Clock } from '../../base/clock.ts'
 import { type Log, silentLog } from '../../base/log.ts'
+import { carryOutWide, type WideAccess } from './wide-commands.ts'
 import { type Exchange, HEADER_BYTES, type Service } from './protocol.ts'
 import { DONE, type Outcome, packOutcome, Registers } from './registers.ts'
 
@@ -16,6 +17,13 @@ const EMPTY = new Uint8Array(0)
 /** Starts the service of this number, or returns null when there is none. */
 export type Dispatch = (service: number, registers: Registers) => Service<Outcome> | null
 
+interface ChannelOwner {
+  clock: Clock
+  dispatch: Dispatch
+  log: Log
+  wide: WideAccess | null
+}
+
 class Channel implements BusDevice, BulkPort {
   state: 'free' | 'header' | 'running' | 'ending' = 'free'
   lastUseNs = 0
@@ -26,7 +34,7 @@ class Channel implements BusDevice, BulkPort {
   #in: Uint8Array = EMPTY
   #inAt = 0
 
-  constructor(private readonly owner: { clock: Clock; dispatch: Dispatch; log: Log }) {}
+  constructor(private readonly owner: ChannelOwner) {}
 
   begin(): void {
     this.free()
@@ -94,7 +102,7 @@ class Channel implements BusDevice, BulkPort {
   }
 
   #advance(): void {
-    const { dispatch, log } = this.owner
+    const { dispatch, log, wide } = this.owner
     try {
       if (this.state === 'header') {
         const { service, registers } = Registers.parse(this.#in)
@@ -104,9 +112,13 @@ class Channel implements BusDevice, BulkPort {
         this.state = 'running'
       }
       if (this.state !== 'running') return
-      const next = this.#service?.next(this.#in) ?? { done: true as const, value: DONE }
-      if (next.done) this.#end(next.value)
-      else this.#exchange(next.value)
+      for (let heard = this.#in; ;) {
+        const next = this.#service?.next(heard) ?? { done: true as const, value: DONE }
+        if (next.done) return this.#end(next.value)
+        const answer = wide && carryOutWide(wide, next.value)
+        if (!answer) return this.#exchange(next.value)
+        heard = answer
+      }
     } catch (error) {
       // A service that fails is a fault of ours, never the guest's: it sees an error status, and we the reason.
       log.warn(`firmware: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
@@ -141,12 +153,14 @@ export class FirmwarePort {
   /** What the machine maps. */
   readonly ports: readonly { range: PortRange; device: BusDevice }[]
 
+  /** @param wide given where the ROM's processor has 16 bits */
   constructor(
     private readonly clock: Clock,
     dispatch: Dispatch,
     log: Log = silentLog,
+    wide: WideAccess | null = null,
   ) {
-    this.#channels = Array.from({ length: CHANNELS }, () => new Channel({ clock, dispatch, log }))
+    this.#channels = Array.from({ length: CHANNELS }, () => new Channel({ clock, dispatch, log, wide }))
     const base: BusDevice = {
       read: (offset, size) => (offset === 0 ? this.#open() : floating(size)),
       write: () => {},

@@ -1,16 +1,23 @@
 ; The PC BIOS in ROM: F0000-FFFFF. Entry points, interrupt stubs and what must run in the guest's own
 ; context; the services themselves live behind the firmware port (see channel16.asm and ../services).
-; Written in a plain subset of NASM's syntax. 386 instructions; no ENTER/LEAVE (16-bit code may run on a
-; 32-bit stack) and no exotic encodings (guests run this code in emulators of their own).
+; Written in a plain subset of NASM's syntax. 386 instructions, or those of the 8086 alone where I8086 is defined; no
+; ENTER/LEAVE (16-bit code may run on a 32-bit stack) and no exotic encodings (guests run this code in emulators of
+; their own).
 
         org     0
         bits    16
+%ifdef I8086
+%define WIDE_AX ax
+%else
+%define WIDE_AX eax
+%endif
 
 ; Entries at addresses of our own choice; port/rom-layout.ts has the same list.
         times   0x10-($-$$) db 0
         jmp     near apm_entry16
         times   0x18-($-$$) db 0
         jmp     near pnp_entry16
+%ifndef I8086
         bits    32
         times   0x20-($-$$) db 0
         jmp     near apm_entry32
@@ -19,6 +26,7 @@
         times   0x30-($-$$) db 0
         jmp     near bios32_entry
         bits    16
+%endif
         times   0x40-($-$$) db 0
 
 ; ---------------------------------------------------------------------------------------------------
@@ -41,8 +49,10 @@ post:
         mov     ds, ax
         cmp     bl, 5
         je      .jump_eoi
+%ifndef I8086
         cmp     bl, 9
         je      .block_move
+%endif
         cmp     bl, 0x0a
         je      .jump
         cmp     bl, 0x0b
@@ -79,6 +89,7 @@ post:
 .retf:  mov     ss, [0x69]
         mov     sp, [0x67]
         retf
+%ifndef I8086
 .block_move:                    ; back from a protected-mode block move
         mov     ss, [0x69]
         mov     sp, [0x67]
@@ -92,6 +103,7 @@ post:
         sti
         clc
         retf    2
+%endif
 
 ; Fills the interrupt vector table.
 vectors:
@@ -112,7 +124,8 @@ vectors:
         cmp     ax, 0xffff
         je      .end
         mov     di, ax
-        shl     di, 2
+        add     di, di
+        add     di, di
         movsw
         jmp     .next
 .end:   pop     es
@@ -141,6 +154,7 @@ vector_list:
 
 ; ---------------------------------------------------------------------------------------------------
 ; Stubs of the services behind the port.
+%ifndef I8086
 svc_post:
         push    edx
         push    eax
@@ -216,11 +230,89 @@ int40:
         push    eax
         push    word 0x40
         jmp     enter
+%else
+svc_post:
+        push    dx
+        push    ax
+        mov     ax, 0x100
+        jmp     enter
+svc_key:
+        push    dx
+        push    ax
+        mov     ax, 0x101
+        jmp     enter
+svc_mouse:
+        push    dx
+        push    ax
+        mov     ax, 0x102
+        jmp     enter
+svc_post2:
+        push    dx
+        push    ax
+        mov     ax, 0x103
+        jmp     enter
+svc_apm:
+        push    dx
+        push    ax
+        mov     ax, 0x105
+        jmp     enter
+svc_pnp:
+        push    dx
+        push    ax
+        mov     ax, 0x106
+        jmp     enter
+svc_boot:
+        push    dx
+        push    ax
+        mov     ax, 0x119
+        jmp     enter
+int10:
+        push    dx
+        push    ax
+        mov     ax, 0x10
+        jmp     enter
+int13:
+        push    dx
+        push    ax
+        mov     ax, 0x13
+        jmp     enter
+int14:
+        push    dx
+        push    ax
+        mov     ax, 0x14
+        jmp     enter
+int15:
+        push    dx
+        push    ax
+        mov     ax, 0x15
+        jmp     enter
+int16:
+        push    dx
+        push    ax
+        mov     ax, 0x16
+        jmp     enter
+int17:
+        push    dx
+        push    ax
+        mov     ax, 0x17
+        jmp     enter
+int1a:
+        push    dx
+        push    ax
+        mov     ax, 0x1a
+        jmp     enter
+int40:
+        push    dx
+        push    ax
+        mov     ax, 0x40
+        jmp     enter
+%endif
 
 ; Where op_retry goes on; the index is port/protocol.ts's RetryEntry.
 retries:
         dw      int15, int16, svc_boot
 
+%ifndef I8086
 %include "channel16.asm"
 
 ; Far-calls CS:IP with AX and BX given, as an option ROM's entry wants it.
@@ -566,6 +658,36 @@ done32:
         lea     esp, [esp+4]
         ret
         bits    16
+%else
+%include "channel8086.asm"
+
+; Far-calls CS:IP with AX, BX and DX given, as an option ROM's entry wants it.
+op_callfar:
+        push    dx
+        push    bp
+        in      ax, dx
+        mov     si, ax          ; where
+        in      ax, dx
+        mov     di, ax
+        in      ax, dx
+        mov     bx, ax
+        in      ax, dx
+        mov     bp, ax          ; DX
+        in      ax, dx
+        mov     dx, bp
+        push    cs
+        mov     cx, .back
+        push    cx
+        push    di
+        push    si
+        mov     di, 0           ; ES:DI as for an absent PnP structure
+        retf
+.back:  cli
+        cld
+        pop     bp
+        pop     dx
+        jmp     fetch
+%endif
 
 ; 16-bit protected-mode (and real-mode) callers: a far call instead of an interrupt.
 apm_entry16:
@@ -627,7 +749,7 @@ irq0:
 
 ; IRQ 1. Some programs read the byte first and then chain to here: take what the port still shows.
 irq1:
-        push    eax
+        push    WIDE_AX
         in      al, 0x60
         mov     ah, 0x4f
         stc
@@ -640,7 +762,7 @@ irq1:
         jne     .action
 .finish:
         call    .end_of_interrupt
-        pop     eax
+        pop     WIDE_AX
         iret
 .action:
         call    .end_of_interrupt
@@ -656,7 +778,7 @@ irq1:
         je      .reset
         cmp     ah, 6
         je      .pause
-.out:   pop     eax
+.out:   pop     WIDE_AX
         iret
 .posted:
         mov     ax, 0x9102      ; keyboard: interrupt complete
@@ -732,7 +854,7 @@ irq_master:
 
 irq8:                           ; real-time clock: INT 4Ah on an alarm, counts down INT 15h/83h waits
         push    ds
-        push    eax
+        push    WIDE_AX
         mov     ax, 0x40
         mov     ds, ax
         mov     al, 0x8c
@@ -747,8 +869,20 @@ irq8:                           ; real-time clock: INT 4Ah on an alarm, counts d
         jz      .no_tick
         test    byte [0xa0], 1
         jz      .no_tick
+%ifdef I8086
+        sub     word [0x9c], 976
+        sbb     word [0x9e], 0
+        jc      .elapsed
+        mov     al, [0x9c]
+        or      al, [0x9d]
+        or      al, [0x9e]
+        or      al, [0x9f]
+        jnz     .no_tick
+.elapsed:
+%else
         sub     dword [0x9c], 976
         ja      .no_tick
+%endif
         push    bx
         push    ds
         and     byte [0xa0], 0xfe
@@ -777,7 +911,7 @@ irq8:                           ; real-time clock: INT 4Ah on an alarm, counts d
         out     0x70, al
         in      al, 0x71
         call    eoi_both
-        pop     eax
+        pop     WIDE_AX
         pop     ds
         iret
 
@@ -792,7 +926,17 @@ irq9:                           ; IRQ 2 of the XT bus
 ; PS/2 mouse: a whole packet goes to the program's own handler by far call.
 irq12:
         sti
+%ifndef I8086
         pushad
+%else
+        push    ax
+        push    cx
+        push    dx
+        push    bx
+        push    bp
+        push    si
+        push    di
+%endif
         push    ds
         push    es
         cli
@@ -807,6 +951,7 @@ irq12:
         cmp     ah, 1
         jne     .end
         call    eoi_both
+%ifndef I8086
         push    si
         shr     esi, 16
         push    si
@@ -815,6 +960,16 @@ irq12:
         push    di
         push    cs
         push    word .back
+%else
+        push    si              ; status
+        push    bp              ; X
+        push    di              ; Y
+        mov     ax, 0
+        push    ax
+        push    cs
+        mov     ax, .back
+        push    ax
+%endif
         push    bx
         push    cx
         sti
@@ -825,7 +980,17 @@ irq12:
 .end:   call    eoi_both
 .out:   pop     es
         pop     ds
+%ifndef I8086
         popad
+%else
+        pop     di
+        pop     si
+        pop     bp
+        pop     bx
+        pop     dx
+        pop     cx
+        pop     ax
+%endif
         iret
 
 irq13:                          ; floating-point error: the XT had it on the NMI
@@ -889,7 +1054,10 @@ boot:   cli
 ; Print screen: status at 0050:0000, 1 while it runs and FFh after an error.
 int05:
         sti
-        pusha
+        push    ax
+        push    bx
+        push    cx
+        push    dx
         push    ds
         push    es
         mov     ax, 0x50
@@ -937,7 +1105,10 @@ int05:
         int     0x10
 .end:   pop     es
         pop     ds
-        popa
+        pop     dx
+        pop     cx
+        pop     bx
+        pop     ax
         iret
 .newline:
         mov     al, 13

@@ -6,15 +6,17 @@ import { makeFont } from '../font/font.ts'
 import { VIDEO_ROM } from '../port/rom-layout.ts'
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
-const bios = readFileSync(path('../../../resources/firmware/bios.bin'))
-const video = readFileSync(path('../../../resources/firmware/vgabios.bin'))
+const image = (name: string) => readFileSync(path(`../../../resources/firmware/${name}.bin`))
+const video = image('vgabios')
 const build = (...args: string[]) =>
   spawnSync(process.execPath, [path('../../../scripts/build-firmware.mjs'), '--check', ...args], {
     encoding: 'utf8',
   })
 const nasmMissing = spawnSync('nasm', ['-v']).status !== 0
 
-describe('the BIOS image', () => {
+describe.each(['bios', 'bios-8086'])('the BIOS image %s', (name) => {
+  const bios = image(name)
+
   it('fills F0000-FFFFF and starts at FFFF:0 with a far jump to POST', () => {
     expect(bios.length).toBe(0x10000)
     expect(Array.from(bios.subarray(0xfff0, 0xfff5))).toEqual([0xea, 0x5b, 0xe0, 0x00, 0xf0])

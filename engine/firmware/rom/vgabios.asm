@@ -56,6 +56,7 @@ pm_table:
         dw      pm_set_window-pm_table, pm_set_start-pm_table, pm_set_palette-pm_table, pm_ports-pm_table
 pm_ports:
         dw      0x1ce, 0x1cf, 0x3c8, 0x3c9, 0x3da, 0xffff, 0xffff
+%ifndef I8086
         bits    32
 pm_set_window:                  ; BX = 0 set window A, DX = bank
         test    bx, bx
@@ -155,8 +156,13 @@ pm_set_palette:
         pop     ecx
         mov     ax, 0x004f
         ret
-pm_end:
         bits    16
+%else
+pm_set_window:
+pm_set_start:
+pm_set_palette:
+%endif
+pm_end:
         times   0x400-($-$$) db 0
 video_parameters:
 %include "vparams.inc"
@@ -166,9 +172,15 @@ int10:
         cmp     ah, 0x0e
         je      teletype
 int10_service:
+%ifndef I8086
         push    edx
         push    eax
         push    word 0x10
+%else
+        push    dx
+        push    ax
+        mov     ax, 0x10
+%endif
         jmp     enter
 
 ; INT 10h/0Eh where it is a matter of a byte and the cursor: a text mode, no bell, no new line at the foot of the
@@ -282,9 +294,15 @@ init:
         call    svc_init
         retf
 svc_init:
+%ifndef I8086
         push    edx
         push    eax
         push    word 0x110
+%else
+        push    dx
+        push    ax
+        mov     ax, 0x110
+%endif
         jmp     enter
 op_callfar:
 op_pmcopy:
@@ -296,7 +314,11 @@ op_switchpm:
 retries:
         dw      int10
 
+%ifndef I8086
 %include "channel16.asm"
+%else
+%include "channel8086.asm"
+%endif
 
         times   0x4000-($-$$) db 0
 font16:

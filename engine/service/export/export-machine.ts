@@ -9,6 +9,7 @@ import type { Progress } from '../media/copy-disk.ts'
 import { driveSource } from '../media/drive-source.ts'
 import { Media, type TargetOptions } from '../media/media.ts'
 import type { ExportedDrive, ExportedMachine } from './exported-machine.ts'
+import { processorDifference } from './qemu-command.ts'
 import { libvirtDomain } from './libvirt.ts'
 import { ovfDescription } from './ovf.ts'
 import { writeTar } from './tar-writer.ts'
@@ -81,7 +82,7 @@ export function differencesOf({ kind, config }: Pick<ExportWish, 'kind' | 'confi
   const isOvf = kind !== 'libvirt'
   const found = [
     isOvf ? 'the processor: the other program’s own; OVF names none' : null,
-    !isOvf && cpuModel === '386' ? 'processor 386: QEMU has none; a 486 takes its place' : null,
+    isOvf ? null : processorDifference(config),
     !isOvf && cpuModel === 'max' ? 'processor: as a Pentium III; QEMU has later ones too' : null,
     isOvf ? null : 'it runs by KVM; change type="kvm" to "qemu" where there is none',
     isOvf && drives.some(({ bus }) => bus === 'virtio')

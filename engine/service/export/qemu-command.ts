@@ -11,6 +11,8 @@ export interface QemuCommand {
 
 /** QEMU's processors for ours, which libvirt calls by the same names. */
 export const QEMU_CPUS: Record<MachineConfig['cpuModel'], string> = {
+  '8086': '486',
+  '286': '486',
   '386': '486',
   '486': '486',
   pentium: 'pentium',
@@ -18,6 +20,13 @@ export const QEMU_CPUS: Record<MachineConfig['cpuModel'], string> = {
   pentium3: 'pentium3',
   max: 'pentium3',
 }
+
+/** What is to be said of a processor older than QEMU's oldest, else null. */
+export const processorDifference = ({ cpuModel }: Pick<MachineConfig, 'cpuModel'>): string | null =>
+  cpuModel === '8086' || cpuModel === '286' || cpuModel === '386'
+    ? `processor ${cpuModel}: QEMU has none; a 486 takes its place`
+    : null
+
 const BOOT = { floppy: 'a', disk: 'c', cdrom: 'd' } as const
 const FORMATS: Partial<Record<DriveConfig['format'], string>> = { vhd: 'vpc' }
 const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave']
@@ -28,7 +37,8 @@ const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave']
  */
 export function qemuCommand(name: string, config: MachineConfig): QemuCommand {
   const differences: string[] = []
-  if (config.cpuModel === '386') differences.push('processor 386: QEMU has none; a 486 takes its place')
+  const earlier = processorDifference(config)
+  if (earlier) differences.push(earlier)
   if (config.cpuModel === 'max') differences.push('processor: as a Pentium III; QEMU has later ones too')
   const words = [
     'qemu-system-i386',

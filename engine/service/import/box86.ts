@@ -8,6 +8,8 @@ const MODELS: [RegExp, NonNullable<MachineConfigInput['cpuModel']>][] = [
   [/pentium2|celeron|pentiumpro/, 'pentium2'],
   [/pentium|k5|k6|winchip|c6x86|5k86/, 'pentium'],
   [/486|5x86|am486/, '486'],
+  [/^(?!.*386).*286/, '286'],
+  [/808[68]|8018[68]|nec_?v/, '8086'],
 ]
 
 /** A machine of 86Box (86box.cfg), a file of sections with `name = value`. */

@@ -133,6 +133,8 @@ export const settings: Record<keyof typeof english, string> = {
   'unit.us': 'µs',
   'unit.ms': 'ms',
   'unit.minutes': 'Minuten',
+  'choice.8086': '8086',
+  'choice.286': '286',
   'choice.386': '386',
   'choice.486': '486',
   'choice.pentium': 'Pentium',

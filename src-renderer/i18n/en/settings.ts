@@ -128,6 +128,8 @@ export const settings = {
   'unit.us': 'µs',
   'unit.ms': 'ms',
   'unit.minutes': 'minutes',
+  'choice.8086': '8086',
+  'choice.286': '286',
   'choice.386': '386',
   'choice.486': '486',
   'choice.pentium': 'Pentium',

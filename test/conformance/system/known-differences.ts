@@ -1,4 +1,4 @@
-import { ARITHMETIC, VIF, VIP } from '../../../engine/isa/flags.ts'
+import { ARITHMETIC, TF, VIF, VIP } from '../../../engine/isa/flags.ts'
 import type { SystemCase } from './system-case.ts'
 import { FIELDS, type Report } from './harness.ts'
 import { PADS, SEL } from './layout.ts'
@@ -29,7 +29,15 @@ export function isExcused(test: SystemCase, ours: Report, theirs: Report): boole
   if (tr !== test.task && tr < SEL.handlerTask && vector >= 10 && vector <= 14) return true
   // The stack of such a task is not loaded yet, which makes a double fault; QEMU looks at no stack's limit.
   if (vector === DOUBLE_FAULT && field(theirs, 'vector') === 10) return true
+  // A store that a breakpoint and the trap flag stop makes two debug exceptions there, one within the other.
+  if (vector === 1 && test.eflags & TF && test.debug[4]! & 0xff) return true
   return virtualFlags(theirs) !== virtualFlags(ours)
+}
+
+/** True when the sums of the descriptors' page differ in one bit: an accessed bit that a task switch has set. */
+function isAccessedBit(name: string, test: SystemCase, ours: Report, a: number, b: number): boolean {
+  const difference = Math.abs((a - b) | 0)
+  return name === 'page 10' && field(ours, 'tr') !== test.task && (difference & (difference - 1)) === 0
 }
 
 const REGISTERS = new Set(['edi', 'esi', 'ebp', 'esp', 'ebx', 'edx', 'ecx', 'eax', 'frame', 'eip'])
@@ -62,6 +70,7 @@ const hex = (n: number): string => (n >>> 0).toString(16)
 export function differences(test: SystemCase, ours: Report, theirs: Report): string[] {
   return FIELDS.flatMap((name, i) => {
     const [a, b] = [ours.words[i]!, theirs.words[i]!]
+    if (isAccessedBit(name, test, ours, a, b)) return []
     return (a ^ b) & comparedBits(name, test, ours) ? [`${name} ${hex(a)} not ${hex(b)}`] : []
   })
 }

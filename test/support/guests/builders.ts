@@ -70,6 +70,23 @@ export function buildWithLine(target: string, floppy: string, name: string, line
   })
 }
 
+/** A floppy with the contents of some of its files replaced. */
+export function buildWithFiles(
+  target: string,
+  floppy: string,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
+  return inFolder({ floppy: { file: floppy } }, async (folder) => {
+    const image = join(folder, 'floppy')
+    for (const [name, text] of Object.entries(files)) {
+      const file = join(folder, 'text')
+      await writeFile(file, text)
+      await runTool('mcopy', ['-o', '-i', image, file, `::${name}`], { debian: 'mtools' })
+    }
+    await copyFile(image, target)
+  })
+}
+
 /** A CD that starts with ISOLINUX (El Torito, no emulation). */
 export function buildIsolinuxCd(target: string, contents: Contents): Promise<void> {
   return inFolder(contents, async (folder) => {

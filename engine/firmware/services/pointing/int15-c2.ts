@@ -133,7 +133,7 @@ function* restoring(command: Service<number>, inUse: number): Service<number> {
 
 /**
  * One byte of the mouse, in AL, as the ROM's IRQ 12 handler read it.
- * Gives AH = 1 with a whole packet: BX:CX the handler, ESI status and X, EDI Y and a zero.
+ * Gives AH = 1 with a whole packet: BX:CX the handler, ESI status and X, EDI Y and a zero; BP X for a ROM of 16 bits.
  */
 export function mouseInterrupt(r: Registers, { state: { pointing } }: Context): Service<Outcome> {
   r.ah = 0
@@ -142,6 +142,7 @@ export function mouseInterrupt(r: Registers, { state: { pointing } }: Context): 
     const [status = 0, x = 0, y = 0, z = 0] = packet
     r.esi = ((x << 16) | status) >>> 0
     r.edi = ((z << 16) | y) >>> 0
+    r.bp = x
     r.bx = pointing.handlerSegment
     r.cx = pointing.handlerOffset
     r.ah = 1

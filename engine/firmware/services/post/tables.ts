@@ -61,7 +61,8 @@ export function romTables(config: FirmwareConfig): { shadow: Piece[]; high: Piec
   const shadow: Piece[] = []
   const put = (offset: number, bytes: Uint8Array) => shadow.push({ address: BIOS_BASE + offset, bytes })
   put(PNP_HEADER, pnpHeader())
-  put(BIOS32_HEADER, bios32Header())
+  // Its entry is code of 32 bits.
+  if (!config.wide) put(BIOS32_HEADER, bios32Header())
   put(PIRQ_TABLE, pirTable())
   const smbios = smbiosTable(config.ramBytes, config.cpus)
   put(SMBIOS_TABLE, smbios.bytes)

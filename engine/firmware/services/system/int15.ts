@@ -73,6 +73,10 @@ export function* int15(r: Registers, context: Context): Service<Outcome> {
       break
     }
     case 0x89:
+      if (context.config.wide) {
+        fail(r, UNSUPPORTED)
+        break
+      }
       return yield* switchToProtected(r)
     case 0x8a: {
       const kib = Math.max(0, context.config.ramBytes - 0x100000) / 1024
