@@ -351,7 +351,7 @@ export class MemoryMap {
     // Painter's order: what covers the others comes last.
     for (const region of present.sort((a, b) => a.priority - b.priority || a.order - b.order))
       this.#paint(region, first, last)
-    const ramEnd = Math.min(last, this.memory.ram.length >>> PAGE_SHIFT)
+    const ramEnd = Math.min(last, this.memory.ramAsItIs.length >>> PAGE_SHIFT)
     for (let page = first; page < ramEnd; page++) this.#noteRam(page)
     for (const observer of this.#observers) observer.remapped(first, last - first)
   }
