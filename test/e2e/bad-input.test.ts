@@ -193,7 +193,7 @@ describe.skipIf(reason)('options that cannot be', () => {
     ['memory in words', ['--memory', 'lots'], /--memory lots: it is not a whole number/],
     ['negative memory', ['--memory=-1'], /--memory -1: it is not a whole number/],
     ['two processors', ['--cpus', '2'], /--cpus: 2 is too much; the number of processors is 1/],
-    ['an unknown processor', ['--cpu-model', '8088'], /--cpu-model: 8088 is not one of 386, 486/],
+    ['an unknown processor', ['--cpu-model', '8088'], /--cpu-model: 8088 is not one of 8086, 286, 386, 486/],
     ['an unknown accelerator', ['--accel', 'warp'], /--accel: warp is not one of auto, jit/],
     ['seven disks', times(7, '--disk', 'disk.img'), /7 IDE disks and CD-ROMs, but the two channels take 4/],
     [
