@@ -11,7 +11,10 @@ export const tlbEntry = (linear: Expr): Expr => load(shl(shrU(linear, i32(12)), 
 export function missesTlb(entry: Expr, permission: Expr, linear: Expr, size: number): Expr {
   const allowed = and(entry, permission)
   if (size === 1) return eqz(allowed)
-  // All ones while the offset in the page is at most 1000h - size.
-  const within = shrS(sub(and(linear, i32(0xfff)), i32(0x1001 - size)), i32(31))
-  return eqz(and(allowed, within))
+  return eqz(and(allowed, withinPage(linear, size)))
 }
+
+/** All ones while as many bytes from a linear address on lie in one page, else 0. */
+export const withinPage = (linear: Expr, bytes: number): Expr =>
+  // The offset in the page is at most 1000h - bytes.
+  shrS(sub(and(linear, i32(0xfff)), i32(0x1001 - bytes)), i32(31))

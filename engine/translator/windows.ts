@@ -1,20 +1,8 @@
 import type { Instruction, MemoryOperand } from '../isa/decoder.ts'
-import { ESP, State, TLB } from '../isa/state.ts'
-import {
-  type Expr,
-  add,
-  and,
-  eqz,
-  i32,
-  load,
-  local,
-  select,
-  shl,
-  shrS,
-  shrU,
-  sub,
-} from '../wasm/expression.ts'
+import { ESP, State } from '../isa/state.ts'
+import { type Expr, add, and, eqz, i32, local, select, shl } from '../wasm/expression.ts'
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
+import { tlbEntry, withinPage } from '../interpreter/tlb-look.ts'
 import type { Block, Step } from './region.ts'
 import { Local, type RegisterFile } from './register-file.ts'
 
@@ -129,13 +117,13 @@ export class Windows {
     const start = (this.#locals[register] ??= fn.local())
     const [linear, entry] = [local(Local.LINEAR), local(Local.ENTRY)]
     fn.set(Local.LINEAR, add(base, i32(low)))
-    fn.set(Local.ENTRY, load(shl(shrU(linear, i32(12)), i32(2)), 4, TLB))
+    fn.set(Local.ENTRY, tlbEntry(linear))
     // A permission to write is one bit above that to read.
     const allowed = writes
       ? and(and(entry, shl(entry, i32(1))), local(Local.WRITE_BIT))
       : and(entry, local(Local.READ_BIT))
-    const within = shrS(sub(and(linear, i32(0xfff)), i32(0x1001 - (high - low))), i32(31))
-    fn.set(start, select(and(allowed, within), add(linear, and(entry, i32(-0x1000))), i32(0)))
+    const answers = and(allowed, withinPage(linear, high - low))
+    fn.set(start, select(answers, add(linear, and(entry, i32(-0x1000))), i32(0)))
     const window = { plan: wanted, start, version: this.registers.version(register) }
     this.#open[register] = window
     return window

@@ -215,33 +215,7 @@ op_done:
         in      ax, dx
         push    ax              ; CS
         push    bx
-        in      ax, dx
-        mov     es, ax
-        in      ax, dx
-        mov     ds, ax
-        in      ax, dx
-        mov     bp, ax
-        in      ax, dx
-        in      ax, dx
-        mov     di, ax
-        in      ax, dx
-        in      ax, dx
-        mov     si, ax
-        in      ax, dx
-        in      ax, dx
-        mov     cx, ax
-        in      ax, dx
-        in      ax, dx
-        mov     bx, ax
-        in      ax, dx
-        in      ax, dx
-        push    ax              ; DX
-        in      ax, dx
-        in      ax, dx
-        push    ax              ; AX
-        in      ax, dx
-        pop     ax
-        pop     dx
+%include "registers8086.asm"
         iret
 
 ; Not ready: wait for an interrupt outside of any call, then call again with what the caller gave.
@@ -256,33 +230,7 @@ op_retry:
         push    ax
         push    bx
         push    word [cs:di+retries]
-        in      ax, dx
-        mov     es, ax
-        in      ax, dx
-        mov     ds, ax
-        in      ax, dx
-        mov     bp, ax
-        in      ax, dx
-        in      ax, dx
-        mov     di, ax
-        in      ax, dx
-        in      ax, dx
-        mov     si, ax
-        in      ax, dx
-        in      ax, dx
-        mov     cx, ax
-        in      ax, dx
-        in      ax, dx
-        mov     bx, ax
-        in      ax, dx
-        in      ax, dx
-        push    ax              ; DX
-        in      ax, dx
-        in      ax, dx
-        push    ax              ; AX
-        in      ax, dx
-        pop     ax
-        pop     dx
+%include "registers8086.asm"
         sti
         hlt
         cli
