@@ -8,7 +8,6 @@ import {
   geU,
   gtU,
   i32,
-  leU,
   load,
   local,
   ne,
@@ -17,6 +16,7 @@ import {
   shl,
   shrU,
   sub,
+  xor,
 } from '../wasm/expression.ts'
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { writeModule } from '../wasm/module-writer.ts'
@@ -41,7 +41,10 @@ type Access = (
  */
 type Beside = (offset: number, segment: number, size: number) => number
 
-/** (linear address, size, whether it is a write) → address in linear memory where the TLB answers, else 0. */
+/**
+ * (linear address, size, whether it is for writes too) → address in linear memory where the TLB answers for all of the bytes, which
+ * may lie in two pages, else 0.
+ */
 type Reach = (linear: number, size: number, write: number) => number
 
 const PARAMETERS = 6
@@ -74,15 +77,14 @@ export function buildMemoryAccess(
 }
 
 function reachFunction(): FunctionBuilder {
-  const fn = new FunctionBuilder(3, Array<typeof I32>(4).fill(I32))
-  const [linear, size, write, entry] = [local(0), local(1), local(2), local(3)]
-  const permission = select(write, load(i32(State.WRITE_BIT), 4), load(i32(State.READ_BIT), 4))
+  const fn = new FunctionBuilder(3, Array<typeof I32>(5).fill(I32))
+  const [linear, size, write, entry, last] = [local(0), local(1), local(2), local(3), local(4)]
+  const wanted = or(load(i32(State.READ_BIT), 4), select(write, load(i32(State.WRITE_BIT), 4), i32(0)))
   fn.set(3, tlbEntry(linear))
-  const answers = and(
-    ne(and(entry, permission), i32(0)),
-    leU(add(and(linear, i32(0xfff)), size), i32(0x1000)),
-  )
-  fn.push(select(answers, add(linear, and(entry, i32(-0x1000))), i32(0)))
+  fn.set(4, tlbEntry(add(linear, sub(size, i32(1)))))
+  // Pages in a row may be in a row in the host's memory too: then what differs is at most what is allowed.
+  const lacks = or(and(xor(entry, last), i32(-0x1000)), and(xor(and(entry, last), i32(-1)), wanted))
+  fn.push(select(lacks, i32(0), add(linear, and(entry, i32(-0x1000)))))
   return fn
 }
 

@@ -119,7 +119,9 @@ export function emitPageWalk(fn: FunctionBuilder, at: WalkLocals, unusual: Label
   fn.end()
   const delta = sub(shl(page, i32(PAGE_SHIFT)), and(linear, i32(~OFFSET)))
   const known = select(eq(and(entry, i32(~OFFSET)), delta), entry, delta)
-  fn.store(shl(shrU(linear, i32(PAGE_SHIFT)), i32(2)), or(known, wanted), 4, TLB)
+  // What may be written may be read, one bit below.
+  const granted = or(wanted, select(write, shrU(wanted, i32(1)), i32(0)))
+  fn.store(shl(shrU(linear, i32(PAGE_SHIFT)), i32(2)), or(known, granted), 4, TLB)
   countMiss(fn)
   fn.return(or(shl(page, i32(PAGE_SHIFT)), and(linear, i32(OFFSET))))
 

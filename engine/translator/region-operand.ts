@@ -4,12 +4,13 @@ import type { MemoryOperand } from '../isa/decoder.ts'
 import { zeroExtend } from '../isa/flags.ts'
 import type { Operand, Semantics } from '../isa/semantics.ts'
 import type { RegisterFile } from './register-file.ts'
+import type { Place } from './windows.ts'
 
 /** What operands are made of. */
 export interface OperandSource extends Pick<Semantics, 'fn' | 'let' | 'later' | 'memory'> {
   readonly registers: RegisterFile
   /** The place of an operand in memory, where the region has looked for several at once; null where it has not. */
-  near(operand: MemoryOperand, write: boolean): Expr | null
+  near(operand: MemoryOperand, write: boolean): Place | null
   /** Brings a register up to date in memory, where a helper works on it: its state address. */
   expose(address: number): Expr
 }
@@ -118,7 +119,7 @@ export class RegisterOperand extends NoOperand {
 
 /** Bytes in memory, which an instruction that reads and writes them translates once. */
 export class MemoryAccess extends NoOperand {
-  #translated: Expr | null = null
+  #translated: Place | null = null
 
   constructor(
     source: OperandSource,
@@ -131,15 +132,16 @@ export class MemoryAccess extends NoOperand {
   }
 
   override read(): Expr {
-    return this.source.let(load(this.#at(false), this.size))
+    return this.#load(this.#at(false))
   }
 
   override readForWrite(): Expr {
-    return this.source.let(load((this.#translated = this.#at(true)), this.size))
+    return this.#load((this.#translated = this.#at(true)))
   }
 
   override write(value: Expr): void {
-    this.source.fn.store(this.#translated ?? this.#at(true), value, this.size)
+    const { address, offset } = this.#translated ?? this.#at(true)
+    this.source.fn.store(address, value, this.size, offset)
   }
 
   override address(): Expr {
@@ -153,8 +155,13 @@ export class MemoryAccess extends NoOperand {
     return i32(this.cache)
   }
 
-  #at(write: boolean): Expr {
+  #load({ address, offset }: Place): Expr {
+    return this.source.let(load(address, this.size, offset))
+  }
+
+  #at(write: boolean): Place {
     const near = this.cache === 0 ? this.source.near(this.operand, write) : null
-    return near ?? this.source.memory(this.segment(), this.address(), this.size, write)
+    if (near) return near
+    return { address: this.source.memory(this.segment(), this.address(), this.size, write), offset: 0 }
   }
 }

@@ -48,7 +48,7 @@ import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
 import { type Block, type Step, branchTarget, pageDelta } from './region.ts'
 import { ImmediateOperand, MemoryAccess, NoOperand, RegisterOperand, missing } from './region-operand.ts'
 import { FLAG_LOCALS, Local, RegisterFile, STOPPED } from './register-file.ts'
-import { Windows } from './windows.ts'
+import { type Place, Windows } from './windows.ts'
 import { X87Registers } from './x87-registers.ts'
 
 /** Flat accesses name no segment. */
@@ -306,7 +306,7 @@ export class RegionSemantics extends Semantics {
   }
 
   /** See OperandSource. */
-  near(operand: MemoryOperand, write: boolean): Expr | null {
+  near(operand: MemoryOperand, write: boolean): Place | null {
     return this.#windows.place(this.#step, operand, write, () => this.#leave('memory'))
   }
 

@@ -1,6 +1,6 @@
 import type { Instruction, MemoryOperand } from '../isa/decoder.ts'
 import { ESP, State } from '../isa/state.ts'
-import { type Expr, add, and, eqz, i32, local, select, shl } from '../wasm/expression.ts'
+import { type Expr, add, and, eqz, i32, local, shl } from '../wasm/expression.ts'
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import { tlbEntry, withinPage } from '../interpreter/tlb-look.ts'
 import type { Block, Step } from './region.ts'
@@ -47,15 +47,23 @@ interface Plan {
 /** What is known while code is emitted: the window of a base register. */
 interface Window {
   plan: Plan
-  /** Local that holds where `low` lies in linear memory, 0 when the bytes are not all in one page that may be used. */
+  /** Local that holds where `low` lies in linear memory. */
   start: number
   /** Of the register, which must not have been written since. */
   version: number
 }
 
+/** Where an access lies in linear memory: at a fixed distance from an address. */
+export interface Place {
+  readonly address: Expr
+  readonly offset: number
+}
+
 /**
  * Windows onto memory: one look into the TLB for accesses of a block that name the same base register. What a look has found
  * holds to the end of the block, for nothing in it changes translations but calls of devices, after which all is forgotten.
+ * Where it finds nothing the interpreter does the rest of the block: without a second way for each access, code is smaller
+ * and faster.
  */
 export class Windows {
   #plans = new Map<Step, Plan>()
@@ -66,8 +74,8 @@ export class Windows {
   constructor(
     private readonly fn: FunctionBuilder,
     private readonly registers: RegisterFile,
-    /** Emits the call that looks for one access alone: its place in linear memory, or 0 */
-    private readonly lookAlone: (linear: Expr, size: number, write: boolean) => Expr,
+    /** Emits the call that looks for bytes in two pages as well: their place in linear memory, or 0. */
+    private readonly reach: (linear: Expr, size: number, write: boolean) => Expr,
   ) {}
 
   startBlock(block: Block): void {
@@ -83,37 +91,27 @@ export class Windows {
 
   /**
    * The place of an access through a window, null where there is none for it.
-   * @param leave emits the way out of the region: the access is not answered
+   * @param leave emits the way out of the region: the look has not been answered
    */
-  place(step: Step, operand: MemoryOperand, write: boolean, leave: () => void): Expr | null {
+  place(step: Step, operand: MemoryOperand, write: boolean, leave: () => void): Place | null {
     const wanted = this.#plans.get(step)
     const register = (operand.base - State.GPR) >> 3
     if (!wanted || operand.displacement < wanted.low || operand.displacement + operand.size > wanted.high)
       return null
-    const { fn } = this
     const base = this.registers.read(operand.base, 4)
     let window = this.#open[register]
     if (!window || window.plan !== wanted || window.version !== this.registers.version(register)) {
       // What is found where not every way comes by holds for no other.
-      if (fn.depth !== this.#depth) return null
-      window = this.#look(register, base, wanted)
+      if (this.fn.depth !== this.#depth) return null
+      window = this.#look(register, base, wanted, leave)
     }
     if (write && !window.plan.writes) return null
-    const start = local(window.start)
-    const host = fn.temp()
-    fn.set(host, add(start, i32(operand.displacement - wanted.low)))
-    fn.ifRarely(eqz(start))
-    fn.set(host, this.lookAlone(add(base, i32(operand.displacement)), operand.size, write))
-    fn.ifRarely(eqz(local(host)))
-    leave()
-    fn.end()
-    fn.end()
-    return local(host)
+    return { address: local(window.start), offset: operand.displacement - wanted.low }
   }
 
-  #look(register: number, base: Expr, wanted: Plan): Window {
+  #look(register: number, base: Expr, plan: Plan, leave: () => void): Window {
     const { fn } = this
-    const { low, high, writes } = wanted
+    const { low, high, writes } = plan
     const start = (this.#locals[register] ??= fn.local())
     const [linear, entry] = [local(Local.LINEAR), local(Local.ENTRY)]
     fn.set(Local.LINEAR, add(base, i32(low)))
@@ -122,9 +120,14 @@ export class Windows {
     const allowed = writes
       ? and(and(entry, shl(entry, i32(1))), local(Local.WRITE_BIT))
       : and(entry, local(Local.READ_BIT))
-    const answers = and(allowed, withinPage(linear, high - low))
-    fn.set(start, select(answers, add(linear, and(entry, i32(-0x1000))), i32(0)))
-    const window = { plan: wanted, start, version: this.registers.version(register) }
+    fn.set(start, add(linear, and(entry, i32(-0x1000))))
+    fn.ifRarely(eqz(and(allowed, withinPage(linear, high - low))))
+    fn.set(start, this.reach(linear, high - low, writes))
+    fn.ifRarely(eqz(local(start)))
+    leave()
+    fn.end()
+    fn.end()
+    const window = { plan, start, version: this.registers.version(register) }
     this.#open[register] = window
     return window
   }

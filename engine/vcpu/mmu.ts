@@ -209,7 +209,9 @@ export class Mmu implements MemoryObserver, TableReader {
     // A page that holds code is written the slow way, which checks what the write hits.
     const page = linear >>> 12
     if (!this.watch?.watches(page)) {
-      const grant = write && this.code.holdsCode(hostPage) ? bit << TLB_CHECKED_SHIFT : bit
+      let grant = write && this.code.holdsCode(hostPage) ? bit << TLB_CHECKED_SHIFT : bit
+      // What may be written may be read, one bit below, where both reach the same memory.
+      if (write && this.memory.readOffset(physicalPage) === host) grant |= bit >> 1
       const delta = (host - page * 4096) | 0
       const old = this.#tlb[page]!
       if (old === 0) this.#remember(page, walk.global)
