@@ -8,6 +8,9 @@ const OFTEN = 1 / 64
 
 /** Heads: records before places that may be worth translating, which count their entries and then lead to regions. */
 export class Heads {
+  /** Monotonic time of the host when the processor began to run last; 0 where nobody tells it. */
+  nowMs = 0
+
   constructor(private readonly records: RecordStore) {}
 
   get #view(): DataView {
@@ -18,7 +21,7 @@ export class Heads {
   create(offset: number, entries: number): number {
     const head = this.records.allocate()
     writeSpecial(this.#view, head, Handler.HEAD, offset)
-    this.#view.setInt32(head + Record.IMMEDIATE, entries, true)
+    this.count(head, entries)
     return head
   }
 
@@ -31,6 +34,12 @@ export class Heads {
   count(head: number, entries: number): void {
     this.#view.setUint16(head + Record.HANDLER, Handler.HEAD, true)
     this.#view.setInt32(head + Record.IMMEDIATE, entries, true)
+    this.#view.setInt32(head + Record.COUNTED_SINCE, this.nowMs, true)
+  }
+
+  /** For how long a head has been counting. */
+  countedMs(head: number): number {
+    return (this.nowMs - this.#view.getInt32(head + Record.COUNTED_SINCE, true)) | 0
   }
 
   /**

@@ -29,6 +29,8 @@ export const Record = {
   /** i32, heads of regions over several pages: EIP_BASE and JUMP_KEY under which the pages are where they should be. */
   GUARD_BASE: 4,
   GUARD_KEY: 12,
+  /** i32, heads that count: since when, in ms of the host's time. */
+  COUNTED_SINCE: 4,
   /** i32, heads of regions: exits by ways that could be part of it until it is made again. */
   UNTIL_GROWN: 28,
   /** u32, relative branches: how often regions have been left by them. */

@@ -354,6 +354,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     const times = this.#times
     if (times === null) return this.#runFor(budget)
     const began = times.nowMs()
+    this.#code.heads.nowMs = began
     const exit = this.#runFor(budget)
     times.noteTotal(times.nowMs() - began)
     return exit

@@ -7,6 +7,7 @@ import { openHostFile } from '../storage/host-file.ts'
 import { HostMemory } from './host-memory.ts'
 import { MachineLoop, type LoopHost } from './machine-loop.ts'
 import { isFoundWhole } from './state-look.ts'
+import { goBeforeCompilers } from './thread-priority.ts'
 import type { FromMachine, ThreadStart, ToMachine } from './thread-messages.ts'
 
 /**
@@ -59,6 +60,7 @@ function main(port: MessagePort, start: ThreadStart): void {
   const host = new ThreadHost(port, kick)
   // Regions say which of their branches are seldom taken; V8 before 13 listens only when asked to.
   setFlagsFromString('--experimental-wasm-branch-hinting')
+  goBeforeCompilers()
   try {
     const machine = createMachine(config, { restores: state !== null, secrets })
     try {

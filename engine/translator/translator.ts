@@ -15,6 +15,11 @@ const MAX_REGIONS = 8192
  * often again. Neighbours in one module are neighbours in the host's caches (decision 20).
  */
 const PATIENCE = 2
+/**
+ * What is entered less often than this stays with the interpreter: to make a region would take longer than it saves in half a
+ * minute, and the little that an idle guest does comes to be entered thousands of times too.
+ */
+const ENTRIES_PER_MS = 2
 /** A region that has been made anew so often stays as it is. */
 const MAX_GROWTHS = 4
 
@@ -86,6 +91,11 @@ export class RegionTranslator implements Translator {
     const before = this.#store.at(head)
     if (before) return this.#grow(before, place)
     const waits = !this.#waiting.has(head)
+    const entries = waits ? this.entriesUntilHot : this.#patience
+    if (code.heads.countedMs(head) > entries / ENTRIES_PER_MS) {
+      this.#waiting.delete(head)
+      return code.heads.count(head, this.entriesUntilHot)
+    }
     this.#waiting.set(head, place)
     if (waits && this.#waiting.size < this.#regionsAtOnce) return code.heads.count(head, this.#patience)
     this.#makeWaiting()
