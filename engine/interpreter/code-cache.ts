@@ -84,7 +84,7 @@ export class CodeCache {
   }
 
   #recordIn(variant: PageVariant, offset: number): number {
-    return variant.index[offset]! || this.#decodeRun(variant, offset)
+    return variant.index.get(offset) || this.#decodeRun(variant, offset)
   }
 
   /** Points the branch at `from` to its target, in the same page or through the jump cache. Returns the new record. */
@@ -126,13 +126,13 @@ export class CodeCache {
     if (offset >= mode.high) return
     const { records } = this
     const variant = this.#pages.variant(hostPage, mode)
-    const record = variant.index[offset]!
+    const record = variant.index.get(offset)
     const instruction = this.decodeAt(hostPage, offset, mode)
     if (record === 0 || instruction === null || variant.heads.has(offset) || records.nearlyFull) return
     const copy = records.allocate()
     this.#encode(copy, instruction, mode.flat, offset)
     this.#writeContinue(records.allocate(), offset + instruction.length, record + RECORD_BYTES)
-    variant.index[offset] = copy
+    variant.index.set(offset, copy)
     records.continueAt(record, this.headAt(hostPage, offset, mode))
   }
 
@@ -166,7 +166,7 @@ export class CodeCache {
     offset: number,
     mode: CodeVariant,
   ): { instruction: Instruction; second: number } | null {
-    const record = this.#pages.variant(hostPage, mode).index[offset]!
+    const record = this.#pages.variant(hostPage, mode).index.get(offset)
     const second = this.crossings.secondOf(record)
     if (second === undefined) return null
     const length = this.records.lengthOf(record + RECORD_BYTES)
@@ -240,12 +240,12 @@ export class CodeCache {
     let offset = start
     let fusible: ReadonlyMap<number, number> | undefined
     for (let count = 0; count < MAX_RUN && offset < mode.high; count++) {
-      if ((index[offset] !== 0 && offset !== start) || this.gaps.needsGap(offset)) break
+      if ((index.get(offset) !== 0 && offset !== start) || this.gaps.needsGap(offset)) break
       const record = records.next
       if (!templates.encode(this.#bytes, host + offset, host + mode.high, mode, record, offset)) break
       records.allocate()
       this.#decoded++
-      index[offset] = record
+      index.set(offset, record)
       this.#pages.cover(page, offset, templates.length)
       const fused = fusible?.get(templates.handler)
       if (fused !== undefined) records.view.setUint16(record - RECORD_BYTES + Record.HANDLER, fused, true)
@@ -253,7 +253,7 @@ export class CodeCache {
       offset += templates.length
       if (templates.leaves) break
     }
-    this.#writeEnd(variant, offset, offset > start && index[offset & 0xfff] !== 0 && offset < mode.high)
+    this.#writeEnd(variant, offset, offset > start && index.get(offset & 0xfff) !== 0 && offset < mode.high)
     return first
   }
 
@@ -262,11 +262,11 @@ export class CodeCache {
     const { mode, page, index } = variant
     const { view } = this.records
     const record = this.records.allocate()
-    if (known) this.#writeContinue(record, offset, index[offset]!)
+    if (known) this.#writeContinue(record, offset, index.get(offset))
     else if (offset >= 4096) this.records.writeGoto(record, offset)
     else if (this.gaps.needsGap(offset)) {
       writeSpecial(view, record, Handler.ESCAPE, offset)
-      index[offset] = record
+      index.set(offset, record)
       this.#pages.cover(page, offset, 1)
     } else {
       const host = page.hostPage * 4096
@@ -276,7 +276,7 @@ export class CodeCache {
           : 'undefined'
       if (result === 'truncated' && mode.high === 4096) {
         this.crossings.write(record, offset)
-        index[offset] = record
+        index.set(offset, record)
         this.#pages.cover(page, offset, 4096 - offset)
       }
       // Not decoded further now: a long run goes on when it gets here, the rest escapes again.

@@ -1,5 +1,6 @@
 import { CODE_MAP, CODE_MAP_SHIFT } from '../memory/layout.ts'
 import type { CodeVariant } from './code-variant.ts'
+import { RecordIndex } from './record-index.ts'
 import type { RecordStore } from './record-store.ts'
 
 const GRANULE_SHIFT = CODE_MAP_SHIFT
@@ -10,8 +11,7 @@ const MAX_EXTENT = 30
 export interface PageVariant {
   mode: CodeVariant
   page: CodePage
-  /** Record by page offset, 0 for none. */
-  index: Int32Array
+  index: RecordIndex
   /** Heads by the page offset that they stand before. */
   heads: Map<number, number>
 }
@@ -96,7 +96,7 @@ export class CodePages {
     const page = this.page(hostPage)
     let variant = page.variants.get(key)
     if (!variant) {
-      variant = { mode: { ...mode }, page, index: new Int32Array(4096), heads: new Map() }
+      variant = { mode: { ...mode }, page, index: new RecordIndex(), heads: new Map() }
       page.variants.set(key, variant)
     }
     this.#lastVariant = variant
@@ -117,7 +117,7 @@ export class CodePages {
     for (const tail of page.tails.values()) if (tail > start) return true
     for (const { index } of page.variants.values())
       for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++)
-        if (this.#reaches(index[offset]!, offset, start)) return true
+        if (this.#reaches(index.get(offset), offset, start)) return true
     return false
   }
 
@@ -142,7 +142,7 @@ export class CodePages {
   #dropRange(page: CodePage, start: number, end: number): void {
     for (const { index } of page.variants.values())
       for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++)
-        if (this.#reaches(index[offset]!, offset, start)) this.#makeStale(index, offset)
+        if (this.#reaches(index.get(offset), offset, start)) this.#makeStale(index, offset)
     for (let g = start >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
       if (!this.hits(page, g << GRANULE_SHIFT, (g + 1) << GRANULE_SHIFT))
         page.granules[g >> 5]! &= ~(1 << (g & 31))
@@ -150,14 +150,14 @@ export class CodePages {
 
   #dropPage(page: CodePage): void {
     for (const { index } of page.variants.values())
-      for (let offset = 0; offset < 4096; offset++) if (index[offset] !== 0) this.#makeStale(index, offset)
+      for (let offset = 0; offset < 4096; offset++) if (index.get(offset) !== 0) this.#makeStale(index, offset)
     page.granules.fill(0)
     this.#forget(page)
   }
 
-  #makeStale(index: Int32Array, offset: number): void {
-    this.records.makeStale(index[offset]!)
-    index[offset] = 0
+  #makeStale(index: RecordIndex, offset: number): void {
+    this.records.makeStale(index.get(offset))
+    index.set(offset, 0)
     this.invalidated++
   }
 

@@ -16,10 +16,11 @@ const MAX_REGIONS = 8192
  */
 const PATIENCE = 2
 /**
- * What is entered less often than this stays with the interpreter: to make a region would take longer than it saves in half a
- * minute, and the little that an idle guest does comes to be entered thousands of times too.
+ * What is entered less often than this must be entered so many times as often: to make a region of it takes longer than the
+ * region saves in half a minute, and the little that an idle guest does comes to be entered thousands of times too.
  */
 const ENTRIES_PER_MS = 2
+const SELDOM = 8
 /** A region that has been made anew so often stays as it is. */
 const MAX_GROWTHS = 4
 
@@ -49,6 +50,8 @@ export class RegionTranslator implements Translator {
   readonly #flagFlow = new FlagFlow()
   /** Hot places by their heads. */
   readonly #waiting = new Map<number, HotPlace>()
+  /** Heads of places that are entered again and again, but seldom. */
+  readonly #seldom = new Set<number>()
   readonly #patience: number
   readonly #regionsAtOnce: number
   readonly #stats = {
@@ -92,9 +95,10 @@ export class RegionTranslator implements Translator {
     if (before) return this.#grow(before, place)
     const waits = !this.#waiting.has(head)
     const entries = waits ? this.entriesUntilHot : this.#patience
-    if (code.heads.countedMs(head) > entries / ENTRIES_PER_MS) {
+    if (!this.#seldom.has(head) && code.heads.countedMs(head) > entries / ENTRIES_PER_MS) {
+      this.#seldom.add(head)
       this.#waiting.delete(head)
-      return code.heads.count(head, this.entriesUntilHot)
+      return code.heads.count(head, this.entriesUntilHot * SELDOM)
     }
     this.#waiting.set(head, place)
     if (waits && this.#waiting.size < this.#regionsAtOnce) return code.heads.count(head, this.#patience)
@@ -172,6 +176,7 @@ export class RegionTranslator implements Translator {
 
   flushed(): void {
     this.#waiting.clear()
+    this.#seldom.clear()
     this.#store.flush()
   }
 
