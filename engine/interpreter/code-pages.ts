@@ -150,7 +150,8 @@ export class CodePages {
 
   #dropPage(page: CodePage): void {
     for (const { index } of page.variants.values())
-      for (let offset = 0; offset < 4096; offset++) if (index.get(offset) !== 0) this.#makeStale(index, offset)
+      for (let offset = 0; offset < 4096; offset++)
+        if (index.get(offset) !== 0) this.#makeStale(index, offset)
     page.granules.fill(0)
     this.#forget(page)
   }

@@ -32,6 +32,8 @@ export interface TestProcessorOptions {
   withFpu?: boolean
   /** Code is translated; everything is interpreted without it. */
   translator?: TranslatorOptions
+  /** Monotonic time of the host; it stands still when absent. */
+  hostMs?: () => number
 }
 
 const NO_FPU = new Proxy({}, { get: () => () => 0 }) as FpuExports
@@ -58,6 +60,7 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
     ports,
     interrupts: { acknowledge: () => pendingVectors.shift() ?? 0xff },
     fpu: options.withFpu ? (loadFpu(guest.wasm) as unknown as FpuExports) : NO_FPU,
+    ...(options.hostMs && { hostMs: options.hostMs }),
     ...(translator && {
       translator: (host: TranslatorHost) =>
         new RegionTranslator(host, { pausesWhenRewritten: false, regionsAtOnce: 1, ...translator }),
