@@ -60,6 +60,15 @@ describe('a disc', () => {
     expectDisc(open({ 'a.mds': mds, 'a.mdf': mdf }, 'a.mds'))
   })
 
+  it('whose name of its sectors would break a line is refused in one', () => {
+    const { mds, mdf } = discMds()
+    const name = Buffer.from(mds).indexOf('*.mdf')
+    mds[name] = 10
+    expect(() => open({ 'a.mds': mds, 'a.mdf': mdf }, 'a.mds')).toThrow(
+      /the name of its sector file is damaged$/,
+    )
+  })
+
   it('may have a file for each track, as wave, in either order of bytes, and gaps in no file', () => {
     const sound = Buffer.concat([soundSector(1), soundSector(2)])
     const wave = Buffer.alloc(44 + sound.length)
@@ -126,6 +135,7 @@ FILE d.bin MOTOROLA
 
   it.each([
     ['FILE "../disc.bin" BINARY\nTRACK 01 AUDIO\nINDEX 01 00:00:00', /not in its folder/],
+    ['FILE "go\tne.bin" BINARY\nTRACK 01 AUDIO\nINDEX 01 00:00:00', /the name of its track file is damaged/],
     ['FILE "gone.bin" BINARY\nTRACK 01 AUDIO\nINDEX 01 00:00:00', /is missing/],
     ['FILE "disc.bin" MP3\nTRACK 01 AUDIO\nINDEX 01 00:00:00', /line 1: files of type MP3/],
     ['FILE "disc.bin" BINARY\nTRACK 01 CDG\nINDEX 01 00:00:00', /line 2: tracks of type CDG/],

@@ -18,7 +18,7 @@ export function childPath(
   confirmed: readonly string[],
 ): string {
   const shown = JSON.stringify(name.slice(0, 200))
-  if (name === '' || name.length > 4096 || name.includes('\0'))
+  if (name === '' || name.length > 4096 || /\p{Cc}/u.test(name))
     throw unusable(image, `the name of its ${role} is damaged`)
   // One letter and a colon is a drive of Windows.
   if (/^[a-z][a-z0-9+.-]+:/i.test(name))

@@ -1,6 +1,3 @@
-/** More than the readers have. */
-const MAX_BRANCHES = 16384
-
 /** The counters that the build put into the branches of the readers; see scripts/lib/branch-counters.mjs. */
 export function countBranches(): Uint32Array {
   const counters = (globalThis as { __branches?: Uint32Array }).__branches
@@ -11,11 +8,13 @@ export function countBranches(): Uint32Array {
 /** Tells cases apart by the branches that they take, and by how often, in powers of two. */
 export class BranchNovelty {
   /** For each branch, the powers that were seen, as bits. */
-  readonly #seen = new Uint32Array(MAX_BRANCHES)
+  readonly #seen: Uint32Array
   /** Branches that were taken. */
   branches = 0
 
-  constructor(private readonly counters: Uint32Array) {}
+  constructor(private readonly counters: Uint32Array) {
+    this.#seen = new Uint32Array(counters.length)
+  }
 
   /** What ran since the last call did: a branch for the first time, one as often as never before, or neither. */
   take(): 'branch' | 'often' | null {

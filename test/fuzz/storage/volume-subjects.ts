@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import { MemoryImage } from '../../../engine/storage/memory-image.ts'
+import { RawImage } from '../../../engine/storage/raw-image.ts'
 import { FatVolume } from '../../../engine/storage/volumes/fat/fat-volume.ts'
 import { FatWriter } from '../../../engine/storage/volumes/fat/fat-writer.ts'
 import { type VolumeFolder, walk } from '../../../engine/storage/volumes/volume.ts'
@@ -36,7 +36,7 @@ function makeVolume(folder: string, bytes: number, command: string): void {
 
 /** Looks at all that is there, and writes where that can be. */
 function useVolume(disk: SimulatedDisk): string {
-  const image = new MemoryImage(disk.take('/seed/image'), 512, false, 'image')
+  const image = new RawImage(disk.open('/seed/image', true), 512)
   let outcome = 'nothing'
   for (const { volume } of volumesIn(image)) {
     if (!volume) continue

@@ -101,7 +101,14 @@ export class Mutator {
       [0x30000, 65536],
       [0x40000, 65536],
     ] as const)
-      this.#patchNumber(disk, at + 4, crc32c(disk.peek(this.path, at, length), 4), true)
+      if (this.#isTouched(at, length))
+        this.#patchNumber(disk, at + 4, crc32c(disk.peek(this.path, at, length), 4), true)
+  }
+
+  #isTouched(start: number, length: number): boolean {
+    return this.#done.some(
+      (damage) => 'at' in damage && damage.at < start + length && damage.at >= start - 1024,
+    )
   }
 
   /** VHD: one's complement of the sum of all other bytes. */

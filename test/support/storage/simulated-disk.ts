@@ -31,9 +31,13 @@ class PagedBytes {
     })
   }
 
+  /** @param bytes nobody changes them any more: whole pages of them are kept as they are */
   write(position: number, bytes: Uint8Array): void {
     this.#each(position, bytes.length, (number, at, from, count) => {
-      this.#writable(number).set(bytes.subarray(from, from + count), at)
+      const part = bytes.subarray(from, from + count)
+      if (count < PAGE_BYTES) return this.#writable(number).set(part, at)
+      this.#pages[number] = part
+      this.#own.delete(number)
     })
     this.size = Math.max(this.size, position + bytes.length)
   }
@@ -59,7 +63,7 @@ class PagedBytes {
   #writable(number: number): Uint8Array {
     const page = this.#pages[number]
     if (page && this.#own.has(number)) return page
-    const copy = page ? page.slice() : new Uint8Array(PAGE_BYTES)
+    const copy = page ? new Uint8Array(page) : new Uint8Array(PAGE_BYTES)
     this.#pages[number] = copy
     this.#own.add(number)
     return copy

@@ -16,16 +16,21 @@ export class BitReader {
 
   /** @param count 0 to 32 */
   peek(count: number): number {
-    let value = 0
-    for (let left = count, at = this.#at; left > 0;) {
-      const inByte = 8 - (at & 7)
-      const taken = Math.min(inByte, left)
-      const byte = this.bytes[at >>> 3] ?? 0
-      value = value * 2 ** taken + ((byte >>> (inByte - taken)) & ((1 << taken) - 1))
-      at += taken
-      left -= taken
-    }
-    return value
+    return count > 16
+      ? this.#some(0, 16) * 2 ** (count - 16) + this.#some(16, count - 16)
+      : this.#some(0, count)
+  }
+
+  /** @param skipped bits that come before @param count at most 16, which three bytes have */
+  #some(skipped: number, count: number): number {
+    const { bytes } = this
+    const at = this.#at + skipped
+    const index = at >>> 3
+    const word =
+      index + 2 < bytes.length
+        ? (bytes[index]! << 16) | (bytes[index + 1]! << 8) | bytes[index + 2]!
+        : ((bytes[index] ?? 0) << 16) | ((bytes[index + 1] ?? 0) << 8)
+    return (word >>> (24 - (at & 7) - count)) & ((1 << count) - 1)
   }
 
   skip(count: number): void {

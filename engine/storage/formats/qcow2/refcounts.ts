@@ -39,11 +39,13 @@ export class Refcounts {
     const table = new Uint8Array(header.refcountTableClusters * this.#clusterBytes)
     readPadded(file, header.refcountTablePosition, table)
     const view = viewOf(table)
-    this.#blocks = Array.from({ length: table.length / 8 }, (_, index) => {
-      const position = view.getUint32(index * 8) * 2 ** 32 + view.getUint32(index * 8 + 4)
+    const { size } = file
+    this.#blocks = []
+    for (let at = 0; at < table.length; at += 8) {
+      const position = view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4)
       // One that lies nowhere counts as missing; a check of the image tells.
-      return position % this.#clusterBytes === 0 && position < file.size ? position : 0
-    })
+      this.#blocks.push(position % this.#clusterBytes === 0 && position < size ? position : 0)
+    }
     this.#cache = new TableCache(
       file,
       this.#clusterBytes,

@@ -94,7 +94,11 @@ function* runsTo(runs: Iterable<Run>, blocks: number): Generator<Run> {
   let next = 0
   for (const run of runs) {
     if (next >= blocks) return
-    if (run.logical > next) yield { logical: next, start: null, count: Math.min(run.logical, blocks) - next }
+    if (run.logical > next) {
+      const end = Math.min(run.logical, blocks)
+      yield { logical: next, start: null, count: end - next }
+      next = end
+    }
     const skipped = Math.max(0, next - run.logical)
     const count = Math.min(run.logical + run.count, blocks) - Math.max(run.logical, next)
     if (count <= 0) continue
