@@ -1,5 +1,5 @@
 // Damages files of every format for long: npm run test:fuzz:storage -- [--minutes 60] [--cases 1000000] [--seed 1]
-//   [--jobs 2] [--formats 'vdi static=off,imd'] [--corpus FOLDER]
+//   [--jobs 2] [--formats 'vdi static=off;imd'] [--corpus FOLDER]
 // A process for each format. What led somewhere new is kept in the corpus folder and gone on from. See docs/fuzzing.md.
 import { build } from 'esbuild'
 import { execFileSync } from 'node:child_process'
@@ -33,7 +33,7 @@ await build({
 
 const { minutes, cases, seed, corpus } = values
 const formats =
-  values.formats?.split(',') ?? JSON.parse(execFileSync(process.execPath, [program], { encoding: 'utf8' }))
+  values.formats?.split(';') ?? JSON.parse(execFileSync(process.execPath, [program], { encoding: 'utf8' }))
 const waiting = [...formats]
 const failed = []
 const work = async () => {

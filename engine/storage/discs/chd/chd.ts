@@ -3,6 +3,7 @@ import { DiskError } from '../../block-image.ts'
 import type { CdTrack, CdTrackKind } from '../../cd-image.ts'
 import { EngineError } from '../../../base/errors.ts'
 import { asciiAt, readPart, readU64, readUpTo, roundUp, viewOf } from '../../formats/fields.ts'
+import { PackedPieces } from '../../formats/packed-pieces.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import type { ImageFiles } from '../../image-files.ts'
 import { DiscImage, type DiscPart, type SectorLayout, type SectorSource } from '../disc-image.ts'
@@ -220,13 +221,16 @@ function trackOf(file: HostFile, text: string): ChdTrack {
 /** The sectors in a row, unpacked as they are asked for. */
 class HunkSource implements SectorSource {
   readonly #kept = new Map<number, Uint8Array>()
+  readonly #packed: PackedPieces
 
   constructor(
     private readonly file: HostFile,
     private readonly header: ChdHeader,
     private readonly map: HunkMap,
     private readonly parent: HunkSource | null,
-  ) {}
+  ) {
+    this.#packed = new PackedPieces(file.path)
+  }
 
   readAt(position: number, into: Uint8Array): void {
     const { hunkBytes } = this.header
@@ -260,7 +264,7 @@ class HunkSource implements SectorSource {
       const packed = new Uint8Array(place.bytes)
       this.file.readAt(place.position, packed)
       const codec = CODECS[this.header.codecs[place.codec] ?? '']
-      if (!codec?.(packed, bytes)) throw new DiskError('io', this.file.path, `piece ${hunk} of it is damaged`)
+      this.#packed.unpack(hunk, `piece ${hunk} of it`, () => codec?.(packed, bytes) ?? false)
     }
     return bytes
   }

@@ -5,6 +5,7 @@ import { unpackZstd } from '../../zstd/zstd.ts'
 import type { CheckReport } from '../disk-image.ts'
 import { readPadded, readUpTo, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
+import { PackedPieces } from '../packed-pieces.ts'
 import { type CachedTable, TableCache } from '../table-cache.ts'
 import { checkQcow2 } from './check.ts'
 import {
@@ -34,6 +35,7 @@ export class Qcow2Map implements ClusterMap {
   readonly #l1Dirty = new Set<number>()
   readonly #l2: TableCache
   readonly #refcounts: Refcounts
+  readonly #packed: PackedPieces
   /** Clusters to count down once nothing on the disk points to them. */
   #freed: number[] = []
   #clearsAutoclear: boolean
@@ -52,6 +54,7 @@ export class Qcow2Map implements ClusterMap {
     const tables = Math.max(16, Math.floor(L2_CACHE_BYTES / this.#clusterBytes))
     this.#l2 = new TableCache(file, this.#clusterBytes, tables)
     this.#refcounts = new Refcounts(file, header)
+    this.#packed = new PackedPieces(file.path)
     this.#clearsAutoclear = header.hasAutoclearFeatures
   }
 
@@ -104,8 +107,11 @@ export class Qcow2Map implements ClusterMap {
     )
     const packed = readUpTo(this.file, position, bytes)
     const unpacks = this.header.compression === 'zstd' ? unpackZstd : inflate
-    if (unpacks(packed, into) !== into.length)
-      throw new DiskError('io', this.file.path, `a compressed cluster at ${position} is damaged`)
+    this.#packed.unpack(
+      cluster,
+      `a compressed cluster at ${position}`,
+      () => unpacks(packed, into) === into.length,
+    )
   }
 
   /** What programs that do not know us noted about the contents, such as dirty bitmaps, is not true any more. */

@@ -4,6 +4,7 @@ import { type HostFile, unusable } from '../../host-file.ts'
 import { type CheckReport, SECTOR_BYTES } from '../disk-image.ts'
 import { readPadded, readPart, readUpTo, roundUp, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
+import { PackedPieces } from '../packed-pieces.ts'
 import { type CachedTable, TableCache } from '../table-cache.ts'
 import type { SparseHeader } from './sparse-header.ts'
 
@@ -20,6 +21,7 @@ export class GrainMap implements ClusterMap {
   readonly #redundant: DataView | null
   readonly #dirtyTables = new Set<number>()
   readonly #tables: TableCache
+  readonly #packed: PackedPieces
   #copies: Map<number, number> | null = null
   #end: number
 
@@ -35,6 +37,7 @@ export class GrainMap implements ClusterMap {
     this.#redundant = redundantPosition === null ? null : directory(redundantPosition)
     const tableBytes = entriesPerTable * 4
     this.#tables = new TableCache(file, tableBytes, Math.max(16, Math.floor(TABLE_CACHE_BYTES / tableBytes)))
+    this.#packed = new PackedPieces(file.path)
     this.#end = roundUp(file.size, grainBytes)
     for (let table = 0; table < count; table++)
       if (this.#tablePosition(table) >= file.size) throw unusable(file.path, 'its grain directory is damaged')
@@ -67,24 +70,28 @@ export class GrainMap implements ClusterMap {
     return where >= 0 ? where : ABSENT
   }
 
-  /** A compressed grain follows its first sector's number and its length. */
   unpack(grain: number, into: Uint8Array): void {
     const position = this.#entry(grain) * SECTOR_BYTES
+    this.#packed.unpack(grain, `a compressed grain at ${position}`, () =>
+      this.#unpacks(grain, position, into),
+    )
+  }
+
+  /** A compressed grain follows its first sector's number and its length. */
+  #unpacks(grain: number, position: number, into: Uint8Array): boolean {
+    const marker = viewOf(readUpTo(this.file, position, GRAIN_MARKER_BYTES))
+    if (marker.byteLength < GRAIN_MARKER_BYTES) return false
+    const bytes = marker.getUint32(8, true)
+    const isOfThisPlace = marker.getBigUint64(0, true) === BigInt((grain * into.length) / SECTOR_BYTES)
+    if (!isOfThisPlace || bytes > into.length * 2) return false
+    const packed = readUpTo(this.file, position + GRAIN_MARKER_BYTES, bytes)
     try {
-      const marker = viewOf(readPart(this.file, position, GRAIN_MARKER_BYTES, 'grain'))
-      const bytes = marker.getUint32(8, true)
-      if (marker.getBigUint64(0, true) !== BigInt((grain * into.length) / SECTOR_BYTES))
-        throw new Error('it is of another place')
-      if (bytes > into.length * 2) throw new Error('it is too long')
-      const packed = readUpTo(this.file, position + GRAIN_MARKER_BYTES, bytes)
       const plain = inflateSync(packed, { maxOutputLength: into.length })
       into.set(plain)
       into.fill(0, plain.length)
-    } catch (error) {
-      if (error instanceof DiskError) throw error
-      throw new DiskError('io', this.file.path, `a compressed grain at ${position} is damaged`, {
-        cause: error,
-      })
+      return true
+    } catch {
+      return false // whatever zlib has against it
     }
   }
 
