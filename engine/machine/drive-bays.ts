@@ -8,7 +8,12 @@ import { checkGeometry, type ChsGeometry, defaultGeometry } from '../devices/ide
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
-import { asDiskError, type BlockImage, type DiskFaultListener } from '../storage/block-image.ts'
+import {
+  asDiskError,
+  type BlockImage,
+  type DiskError,
+  type DiskFaultListener,
+} from '../storage/block-image.ts'
 import type { Keyring } from '../storage/formats/luks/keyring.ts'
 import type { VirtioBlockOptions } from '../virtio/virtio-block.ts'
 import { DiskLayers } from './disk-layers.ts'
@@ -59,6 +64,8 @@ export class DriveBays {
     private readonly opening: Opening = {},
     /** Told when the host's disk is full: the guest must not run on until `deliver` succeeds. */
     private readonly onFull: DiskFaultListener = () => {},
+    /** Called before each write of the guest, which is refused by throwing. */
+    private readonly beforeWrite: () => void = () => {},
   ) {
     const media = () => this.#bays.flatMap(({ medium }) => medium ?? [])
     this.layers = new DiskLayers(media, opening.keyring)
@@ -269,7 +276,8 @@ export class DriveBays {
   }
 
   #open(drive: string, kind: DriveKind, path: string, options: MediumOptions): LoadedMedium {
-    return new LoadedMedium(kind, path, options, (error) => this.onFull({ drive, operation: 'write', error }))
+    const onFull = (error: DiskError) => this.onFull({ drive, operation: 'write', error })
+    return new LoadedMedium(kind, path, options, onFull, this.beforeWrite)
   }
 
   /** The guest may have ejected a CD by itself: the tray is open, the file still known. */

@@ -35,19 +35,21 @@ export class LoadedMedium {
   /**
    * Opens an image. Throws `file-unusable`, `passphrase-missing`, `passphrase-wrong`.
    * @param onFull told when the host's disk is full
+   * @param beforeWrite called before each write of the guest, which is refused by throwing
    */
   constructor(
     kind: DriveKind,
     path: string,
     options: MediumOptions,
     private readonly onFull: (error: DiskError) => void,
+    beforeWrite: () => void,
   ) {
     const { image, geometry } = openFile(kind, path, options)
     this.readonly = kind === 'cdrom' || (options.readonly ?? false)
     this.floppy = geometry
     this.#opened = image
     this.#patient = new PatientImage(image, onFull)
-    this.image = new MeteredImage(this.#patient)
+    this.image = new MeteredImage(this.#patient, beforeWrite)
   }
 
   /** The image as it was opened, without what counts and waits. */

@@ -7,6 +7,7 @@ import { copyInto, type MachineCapture } from '../snapshot/capture.ts'
 import { packMemory, type PackedMemory, type StateBytes, unpackMemory } from '../snapshot/packed-memory.ts'
 import { bytesOfState, readStateFile, type StateFile, writeStateFile } from '../snapshot/state-file.ts'
 import type { MachineClock } from './machine-clock.ts'
+import type { StateLook } from './machine.ts'
 import {
   checkMedia,
   describeMedia,
@@ -148,7 +149,7 @@ export function restoreMachine(parts: StatefulParts, bytes: Uint8Array, insists:
 export interface BeginOptions {
   insists: boolean
   whenReached: boolean
-  isFoundWhole: () => boolean
+  look: StateLook | null
 }
 
 /**
@@ -156,13 +157,14 @@ export interface BeginOptions {
  * Nothing is kept to go back to. Throws as `restoreMachine` does.
  * @param state closed by the machine, or here
  * @param whenReached RAM may be unpacked when it is first reached: the processor asks the memory map for it
- * @param isFoundWhole somebody else has looked through the file and found no damage
+ * @param look of somebody who is looking through the file for damage; without one it is done here, before anything runs
+ * @returns whether some of it is unpacked later
  */
 export function beginMachine(
   parts: StatefulParts,
   file: StateBytes,
-  { insists, whenReached, isFoundWhole }: BeginOptions,
-): void {
+  { insists, whenReached, look }: BeginOptions,
+): boolean {
   let isKept = false
   try {
     const { state, packedRam, packedVram, writes } = fitting(parts, readStateFile(file), insists)
@@ -170,14 +172,14 @@ export function beginMachine(
     const chunks = whenReached ? packedRam.chunks : null
     if (chunks) {
       chunks.checkSize(memory.ram.length)
-      // Before anything runs: what is damaged is refused, not met half way.
-      if (!isFoundWhole()) for (const _ of chunks.checking()) void _
+      if (!look) for (const _ of chunks.checking()) void _
       parts.memory.fillWhenReached(chunks)
       isKept = true
     } else unpackMemory(packedRam, memory.ram)
     unpackMemory(packedVram, memory.vram)
     replaceWrites(parts.drives, writes)
     apply(parts, state)
+    return isKept
   } finally {
     if (!isKept) file.close()
   }

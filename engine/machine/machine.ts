@@ -66,6 +66,14 @@ export interface MachineStats {
   behindNs: number
 }
 
+/** A look through a state file for damage, while the machine runs from it already. */
+export interface StateLook {
+  /** What it has found; null as long as it is under way. */
+  readonly isWhole: boolean | null
+  /** The same at its end. */
+  wait(): boolean
+}
+
 /** A whole PC. One thread owns it: `run` blocks, everything else is called between two runs. */
 export interface Machine {
   readonly display: Display
@@ -126,13 +134,14 @@ export interface Machine {
    * The same for a machine that has not run yet, and that is of no use when this fails. Its memory may come later: what the
    * guest has not reached by itself, `bringIn` brings in.
    * @param state closed by the machine, also when this throws
-   * @param isFoundWhole whether somebody has looked through it and found no damage; asked once, late
+   * @param look of somebody who is looking through it for damage. The guest may run meanwhile, and nothing is written to
+   *   media before its end. Without one it is looked through here first
    */
-  beginFrom(state: StateBytes, insists?: boolean, isFoundWhole?: () => boolean): void
+  beginFrom(state: StateBytes, insists?: boolean, look?: StateLook | null): void
   /**
-   * Brings in some of the memory that `beginFrom` has left for later. Throws `state-invalid`.
+   * Brings in some of the memory that `beginFrom` has left for later. Throws `state-invalid`, also for what the look has found.
    * @param budgetNs host time that this may take; a piece takes less than a millisecond
-   * @returns whether there is more
+   * @returns whether there is more, or the look is under way
    */
   bringIn(budgetNs: number): boolean
   /** Called when the host fails the machine: an image or a file that cannot be read or written. Replaces the listener. */

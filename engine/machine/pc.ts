@@ -25,7 +25,7 @@ import { mapBackdoor } from './backdoor-port.ts'
 import { DebugOutputs } from './debug-outputs.ts'
 import { DriveBays } from './drive-bays.ts'
 import { MachineClock } from './machine-clock.ts'
-import type { DriveStatus, Machine, MachineStats, RunOutcome } from './machine.ts'
+import type { DriveStatus, Machine, MachineStats, RunOutcome, StateLook } from './machine.ts'
 import { createProcessor } from './processor.ts'
 import {
   beginMachine,
@@ -86,6 +86,8 @@ class Pc implements Machine {
   #tscOffset = 0
   #firmware: Firmware | null = null
   #pending: MachineEvent | null = null
+  /** That of the state that it began from, as long as it is not known to be whole. */
+  #look: StateLook | null = null
   /** Why the guest stands: the host has no room for what it wrote. */
   #stalled: DiskError | null = null
   #onFault: (fault: HostFault) => void = () => {}
@@ -125,6 +127,7 @@ class Pc implements Machine {
         this.#diskFault,
         { keepsOverlays: restores, keyring: secrets.length > 0 ? new Keyring(secrets) : undefined },
         ({ error }) => this.#stall(error),
+        () => this.#awaitLook(),
       ),
     )
     const intr: Line = { set: (high) => this.#cpu.setInterruptRequest(high) }
@@ -323,6 +326,7 @@ class Pc implements Machine {
 
   save(): Uint8Array {
     this.#finishFirmwareCall()
+    this.#awaitLook()
     return this.#bays.readable(() => {
       this.#bays.flush()
       return saveMachine(this.#stateful())
@@ -343,6 +347,7 @@ class Pc implements Machine {
 
   freeze(layers: readonly DiskLayer[], room: Uint8Array): MachineCapture {
     this.#finishFirmwareCall()
+    this.#awaitLook()
     this.bringIn(Infinity)
     return this.#bays.readable(() => {
       this.#bays.flush()
@@ -374,20 +379,33 @@ class Pc implements Machine {
   restore(state: Uint8Array, insists = false): void {
     this.#finishFirmwareCall()
     this.#bays.readable(() => restoreMachine(this.#stateful(), state, insists))
+    this.#look = null
   }
 
-  beginFrom(state: StateBytes, insists = false, isFoundWhole = () => false): void {
+  beginFrom(state: StateBytes, insists = false, look: StateLook | null = null): void {
     this.#finishFirmwareCall()
     // The host's processor asks nobody before it reaches for memory.
     const whenReached = this.#accelerator.name !== 'kvm'
-    this.#bays.readable(() => beginMachine(this.#stateful(), state, { insists, whenReached, isFoundWhole }))
+    const begin = () => beginMachine(this.#stateful(), state, { insists, whenReached, look })
+    if (this.#bays.readable(begin)) this.#look = look
   }
 
   bringIn(budgetNs: number): boolean {
+    if (this.#look && this.#look.isWhole !== null) this.#awaitLook()
     const untilMs = performance.now() + budgetNs / 1e6
     const { memory } = this.#memory
     while (memory.absent?.bringNext()) if (performance.now() >= untilMs) return true
-    return false
+    return this.#look !== null
+  }
+
+  /** Nothing that lasts may come of a state that turns out to be damaged. Throws `state-invalid`, from then on each time. */
+  #awaitLook(): void {
+    if (this.#look && !this.#look.wait())
+      throw new EngineError('state-invalid', {
+        device: 'state file',
+        reason: 'it is damaged, or cannot be read any more; nothing was written to disks',
+      })
+    this.#look = null
   }
 
   /** Nothing more of the guest runs until the host has room for what it wrote. */

@@ -40,6 +40,11 @@ export const vmContract = {
       }),
       result: nothing,
     },
+    /**
+     * Answers when the state that it began from is needed no more. Throws `state-invalid` where it is damaged: nothing was
+     * written to media then, and the machine ends.
+     */
+    stateRead: { params: nothing, result: nothing },
     pause: { params: nothing, result: nothing },
     resume: { params: nothing, result: nothing },
     reset: { params: nothing, result: nothing },

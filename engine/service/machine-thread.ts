@@ -40,6 +40,8 @@ interface Waiting {
 export class MachineThread {
   /** Settles once the machine stands, with the number of its serial ports; rejects when it cannot be built. */
   readonly ready: Promise<number>
+  /** Whether the state that it goes on from is whole, told while it runs already; where it is not, the machine ends. Never rejects. */
+  readonly isStateWhole: Promise<boolean>
   /** Settles when the machine has ended and closed its images; its thread may yet have to tidy up. */
   readonly ended: Promise<void>
   #worker: Worker
@@ -91,9 +93,11 @@ export class MachineThread {
       })
     })
     const kick = this.#kick.buffer
+    const look = state === null ? null : beginLook(state)
+    this.isStateWhole = look?.found ?? Promise.resolve(true)
     worker.postMessage({
       config,
-      state: state === null ? null : { path: state, look: beginLook(state) },
+      state: state === null || !look ? null : { path: state, look: look.shared },
       allowChangedMedia,
       secrets,
       waitForDebugger,

@@ -6,7 +6,7 @@ import { describeError } from '../protocol/rpc.ts'
 import { openHostFile } from '../storage/host-file.ts'
 import { HostMemory } from './host-memory.ts'
 import { MachineLoop, type LoopHost } from './machine-loop.ts'
-import { isFoundWhole } from './state-look.ts'
+import { SharedLook } from './state-look.ts'
 import { goBeforeCompilers } from './thread-priority.ts'
 import type { FromMachine, ThreadStart, ToMachine } from './thread-messages.ts'
 
@@ -65,7 +65,7 @@ function main(port: MessagePort, start: ThreadStart): void {
     const machine = createMachine(config, { restores: state !== null, secrets })
     try {
       if (state)
-        machine.beginFrom(openHostFile(state.path, false), allowChangedMedia, () => isFoundWhole(state.look))
+        machine.beginFrom(openHostFile(state.path, false), allowChangedMedia, new SharedLook(state.look))
     } catch (error) {
       machine.close()
       throw error

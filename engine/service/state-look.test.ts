@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { packMemory } from '../snapshot/packed-memory.ts'
 import { writeStateFile } from '../snapshot/state-file.ts'
-import { beginLook, isFoundWhole } from './state-look.ts'
+import { beginLook, SharedLook } from './state-look.ts'
 
 const MIB = 2 ** 20
 
@@ -21,9 +21,12 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 /** As the other thread finds it, which may wait; this one must not, since it looks. */
 async function found(): Promise<boolean> {
-  const look = beginLook(path)
-  while (Atomics.load(new Int32Array(look), 0) === 0) await delay(1)
-  return isFoundWhole(look)
+  const { shared, found } = beginLook(path)
+  const look = new SharedLook(shared)
+  expect(look.isWhole).toBeNull()
+  while (look.isWhole === null) await delay(1)
+  expect(await found).toBe(look.isWhole)
+  return look.wait()
 }
 
 it('finds a state that is whole', async () => {

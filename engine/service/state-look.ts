@@ -1,4 +1,5 @@
 import { setImmediate as othersTurn } from 'node:timers/promises'
+import type { StateLook } from '../machine/machine.ts'
 import { readStateFile } from '../snapshot/state-file.ts'
 import { openHostFile } from '../storage/host-file.ts'
 
@@ -9,34 +10,51 @@ const NOT_WHOLE = 2
 /** So that others wait no longer than this for their turn. */
 const TURN_MS = 4
 
-/**
- * Begins to look through a state file for damage, in the thread that does not build the machine meanwhile.
- * @returns what the other thread asks `isFoundWhole` about
- */
-export function beginLook(path: string): SharedArrayBuffer {
+/** A look that has begun. */
+export interface BegunLook {
+  /** For the other thread's `SharedLook`. */
+  readonly shared: SharedArrayBuffer
+  /** Whether the file is whole. Never rejects. */
+  readonly found: Promise<boolean>
+}
+
+/** Begins to look through a state file for damage, in the thread that does not run the machine meanwhile. */
+export function beginLook(path: string): BegunLook {
   const word = new Int32Array(new SharedArrayBuffer(4))
-  void lookThrough(path)
-    // Why it is not is found out by who needs it.
+  const found = lookThrough(path)
     .catch(() => false)
     .then((isWhole) => {
       Atomics.store(word, 0, isWhole ? WHOLE : NOT_WHOLE)
       Atomics.notify(word, 0)
+      return isWhole
     })
-  return word.buffer
+  return { shared: word.buffer, found }
 }
 
-/** Waits for the look to end. @returns false when the file is damaged, or cannot be looked through in this way */
-export function isFoundWhole(look: SharedArrayBuffer): boolean {
-  const word = new Int32Array(look)
-  Atomics.wait(word, 0, UNDER_WAY)
-  return Atomics.load(word, 0) === WHOLE
+/** The look of the other thread. */
+export class SharedLook implements StateLook {
+  readonly #word: Int32Array
+
+  constructor(shared: SharedArrayBuffer) {
+    this.#word = new Int32Array(shared)
+  }
+
+  get isWhole(): boolean | null {
+    const found = Atomics.load(this.#word, 0)
+    return found === UNDER_WAY ? null : found === WHOLE
+  }
+
+  wait(): boolean {
+    Atomics.wait(this.#word, 0, UNDER_WAY)
+    return this.isWhole === true
+  }
 }
 
 async function lookThrough(path: string): Promise<boolean> {
   const file = openHostFile(path, false)
   try {
     const { chunks } = readStateFile(file).ram
-    if (!chunks) return false
+    if (!chunks) return true // older ones are unpacked, and checked, before anything runs
     let turnEnds = performance.now() + TURN_MS
     for (const _ of chunks.checking()) {
       if (performance.now() < turnEnds) continue

@@ -118,6 +118,10 @@ export class VmService {
         void thread.ended.then(() => this.#end())
         await thread.ask('setCap', execution.capPercent)
       },
+      stateRead: async () => {
+        if (await this.#running.isStateWhole) return
+        throw new RpcError('state-invalid', { device: 'state file', reason: 'it is damaged' })
+      },
       pause: () => this.#running.ask('pause'),
       resume: async () => {
         await this.#running.ask('resume')

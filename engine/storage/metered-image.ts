@@ -8,6 +8,14 @@ export class MeteredImage extends ImageLayer {
   bytesWritten = 0
   #isWritten = false
 
+  /** @param beforeWrite called before each write, which is refused by throwing */
+  constructor(
+    image: BlockImage,
+    private readonly beforeWrite: () => void = () => {},
+  ) {
+    super(image)
+  }
+
   /** Goes on with another image of the same disk; who closes the one before is the caller's to say. */
   goOnWith(image: BlockImage): void {
     this.image = image
@@ -19,6 +27,7 @@ export class MeteredImage extends ImageLayer {
   }
 
   override write(sector: number, count: number, from: Uint8Array): void {
+    this.beforeWrite()
     super.write(sector, count, from)
     this.bytesWritten += from.length
     this.#isWritten = true

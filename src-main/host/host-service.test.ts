@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { channelPair } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
-import { RpcClient, RpcServer } from '../../engine/protocol/rpc.ts'
+import { RpcClient, RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
 import { vmContract, type VmContract } from '../../engine/protocol/vm-contract.ts'
 import type { HostFault, VmSummary } from '../../engine/protocol/vm.ts'
 import { HostService } from './host-service.ts'
@@ -12,12 +12,15 @@ import type { VmProcess } from './vm-process.ts'
 
 let folder: string
 let host: HostService<VmProcess>
+/** What a machine says of the state that it began from, once it runs. */
+let isStateDamaged: boolean
 let told: string[]
 /** Says that the host failed the machine that was started last. */
 let failMachine: (fault: HostFault) => void
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vitrine-host-'))
   told = []
+  isStateDamaged = false
   host = await HostService.open(folder, startProcess)
   await writeFile(join(folder, 'media', 'disk one.img'), new Uint8Array(1_474_560))
   await writeFile(join(folder, 'media', 'disk two.img'), new Uint8Array(737_280))
@@ -40,6 +43,10 @@ function startProcess(): VmProcess {
         const from = restore === null ? '' : ` from ${restore.split('/').at(-1)}`
         note(`start ${config.memoryMiB} ${config.drives.map(({ path }) => path).join()}${from}`)
         server.emit('state', { kind: 'running' })
+      },
+      stateRead: () => {
+        if (isStateDamaged)
+          throw new RpcError('state-invalid', { device: 'state file', reason: 'it is damaged' })
       },
       pause: () => note('pause'),
       resume: () => note('resume'),
@@ -330,6 +337,24 @@ describe('host service', () => {
     expect(told).toEqual(['start 16 ,', 'save saved.state', 'start 16 , from saved.state.used'])
     await client.call('powerOff', { id })
     expect(await client.call('list', undefined)).toMatchObject([{ state: 'off' }])
+  })
+
+  it('keeps a saved state that turns out to be damaged once the guest runs', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Saved' })
+    await client.call('start', { id })
+    await client.call('saveState', { id })
+    const state = join(folder, 'machines', id, 'saved.state')
+    await writeFile(state, 'state')
+    isStateDamaged = true
+    await client.call('start', { id })
+    await client.call('powerOff', { id })
+    expect(await readFile(state, 'utf8')).toBe('state')
+    isStateDamaged = false
+    await client.call('start', { id })
+    await client.call('powerOff', { id })
+    await expect(readFile(state)).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(readFile(`${state}.used`)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   it('takes a snapshot of a machine that runs: its guest goes on before its memory is written', async () => {

@@ -326,8 +326,8 @@ export class HostService<P extends VmProcess> {
       this.#log.note(id, 'info', `starts: ${memoryMiB} MiB, processor ${cpuModel}, accelerator ${accel}`)
       const serial = record.serial.map((target) => this.#linkTarget(id, target))
       const order = { config, serial, execution: record.execution, secrets: [...secrets], ...from }
-      await this.supervisor.start(id, order)
-      await machine.begun()
+      const { stateRead } = await this.supervisor.start(id, order)
+      const begun = machine.begun(stateRead)
       if (secrets.length > 0) this.#secrets.set(id, secrets)
       if (disposable) this.#disposable.add(id)
       await this.#automatic.arm(id)
@@ -339,6 +339,7 @@ export class HostService<P extends VmProcess> {
           this.#automatic.disarm(id)
           control?.close()
           this.#disposable.delete(id)
+          await begun
           await lock.release()
           this.#snapshots.settle(id, this.#secrets.get(id))
           this.#secrets.delete(id)

@@ -1,6 +1,7 @@
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { RpcError } from '../../engine/protocol/rpc.ts'
 import { savedStateName, treeOf } from '../../engine/service/snapshots/tree.ts'
 import { exists } from './exists.ts'
 import type { VmLibrary } from './library.ts'
@@ -56,10 +57,21 @@ export class MachineStart {
     this.#used = null
   }
 
-  /** The guest runs, or did. */
-  async begun(): Promise<void> {
-    if (this.#used !== null) await rm(this.#used, { force: true })
+  /**
+   * The guest runs, or did. Its state is for the next start all the same when it turns out to be damaged, since nothing was
+   * written to its disks then; and whoever mends it finds it.
+   * @param stateRead settles when the state is needed no more, rejects with `state-invalid`
+   */
+  async begun(stateRead: Promise<void>): Promise<void> {
+    const used = this.#used
     this.#used = null
+    if (used === null) return
+    const isDamaged = await stateRead.then(
+      () => false,
+      (error: unknown) => error instanceof RpcError && error.code === 'state-invalid',
+    )
+    if (isDamaged) await rename(used, await this.#savedState())
+    else await rm(used, { force: true })
   }
 
   async #savedState(): Promise<string> {

@@ -38,6 +38,7 @@ class ObedientProcess implements VmProcess {
           tell('running')
           return undefined
         },
+        stateRead: () => undefined,
         pause: () => tell('paused'),
         resume: () => tell('running'),
         setExecution: () => undefined,

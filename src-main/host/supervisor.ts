@@ -22,6 +22,12 @@ interface Running<P> {
   ended: Promise<void>
 }
 
+/** A machine that runs. */
+export interface StartedMachine {
+  /** Settles when the state that it began from is needed no more; rejects with `state-invalid` where it is damaged. */
+  stateRead: Promise<void>
+}
+
 /**
  * One process per running machine. Whatever happens to a process happens to its machine alone: it becomes
  * `aborted` with the reason, and can be started again.
@@ -52,7 +58,7 @@ export class Supervisor<P extends VmProcess> {
     return this.#running.get(id)?.process ?? null
   }
 
-  async start(id: string, order: StartOrder): Promise<void> {
+  async start(id: string, order: StartOrder): Promise<StartedMachine> {
     const earlier = this.#running.get(id)
     if (earlier && isLive(earlier.status)) throw new RpcError('vm-busy', { id, state: earlier.status.state })
     await earlier?.ended // its machine has ended already, and its process is about to
@@ -61,6 +67,9 @@ export class Supervisor<P extends VmProcess> {
     this.onChange(id)
     try {
       await running.client.call('start', order)
+      const stateRead = running.client.call('stateRead', undefined)
+      stateRead.catch(() => {}) // whoever wants to know hears of it
+      return { stateRead }
     } catch (error) {
       // A machine that could not be built is off, and the caller hears why; one whose process died stays aborted.
       if (this.#running.get(id) === running) {

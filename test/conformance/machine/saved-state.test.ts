@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Machine } from '../../../engine/machine/machine.ts'
+import type { Machine, StateLook } from '../../../engine/machine/machine.ts'
 import type { HostFault } from '../../../engine/protocol/vm.ts'
 import { openHostFile } from '../../../engine/storage/host-file.ts'
 import { bytesOfState } from '../../../engine/snapshot/state-file.ts'
@@ -58,6 +58,30 @@ const WRITER = `
     mov dx, 0x80
     int 0x13
     ret
+${HEAR}
+`
+/** Says R, hears a byte, writes a pattern to sector 5 of the first disk, and tells whether it could. */
+const LATE_WRITER = `
+    mov di, 0x600
+    mov cx, 256
+    mov ax, 0x5aa5
+    rep stosw
+    mov dx, 0x3f8
+    mov al, 'R'
+    out dx, al
+    call hear
+    sti
+    mov bx, 0x600
+    mov cx, 6
+    mov dx, 0x80
+    mov ax, 0x0301
+    int 0x13
+    mov al, 1
+    jnc .end
+    mov al, 3
+  .end:
+    out 0xf4, al
+    hlt
 ${HEAR}
 `
 const SEES_IT = 1
@@ -421,5 +445,65 @@ describe('an image file that is cut short while the machine runs', () => {
       reason: 'it was cut short after it was opened',
     })
     expect(() => machine.save()).toThrow('cut short')
+  })
+})
+
+describe('a machine whose state is still being looked through', () => {
+  const more = { restores: true }
+  let state: Uint8Array
+  beforeEach(() => {
+    writeBootFloppy(boot, LATE_WRITER)
+    state = saved({})
+  })
+
+  /** A look that ends when it is waited for. */
+  function pending(verdict: boolean): StateLook & { waits: number } {
+    return {
+      isWhole: null,
+      waits: 0,
+      wait() {
+        this.waits++
+        return verdict
+      },
+    }
+  }
+
+  function begun(look: StateLook): Machine {
+    const machine = powerOn({}, more)
+    machine.beginFrom(bytesOfState(state), false, look)
+    return machine
+  }
+
+  const isWritten = (): boolean => readFileSync(disk).readUInt16LE(5 * 512) === 0x5aa5
+
+  it('runs, and writes to its disk once that has ended', () => {
+    const look = pending(true)
+    const machine = begun(look)
+    machine.run(1e6)
+    expect(look.waits).toBe(0)
+    expect(machine.bringIn(1e9)).toBe(true)
+    machine.serial[0]!.input(Uint8Array.of(0x20))
+    expect(runToExit(machine)).toBe(SEES_IT)
+    expect(look.waits).toBe(1)
+    expect(isWritten()).toBe(true)
+    expect(machine.bringIn(1e9)).toBe(false)
+  })
+
+  it('has written nothing, and ends, when the state is damaged', () => {
+    const machine = begun(pending(false))
+    machine.serial[0]!.input(Uint8Array.of(0x20))
+    // Its guest sees a disk that fails, until the loop hears why.
+    expect(runToExit(machine)).toBe(FAILED)
+    expect(() => machine.save()).toThrow(/damaged/)
+    shut(machine)
+    expect(isWritten()).toBe(false)
+  })
+
+  it('hears of damage without asking, all of its memory being there', () => {
+    const look = { ...pending(false), isWhole: null as boolean | null }
+    const machine = begun(look)
+    expect(machine.bringIn(1e9)).toBe(true)
+    look.isWhole = false
+    expect(() => machine.bringIn(1e6)).toThrow('nothing was written to disks')
   })
 })
