@@ -21,7 +21,7 @@ import {
 } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { AutoSnapshotSchedule } from './auto-snapshots.ts'
-import { changedRecord, hardwareDiffers, makeOverlays } from './change-settings.ts'
+import { changedRecord, hardwareDiffers, makeOverlays, removeEmptyOverlays } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
 import { ExportDesk, type ExportCall } from './export-desk.ts'
@@ -443,6 +443,7 @@ export class HostService<P extends VmProcess> {
       if (isOff) makeOverlays(this.library.folderOf(id), changed.machine)
       // Its media may have been changed since the window asked; they are changed by `insert` and `eject` only.
       await this.library.update(id, isOff ? changed : { ...changed, machine: record.machine })
+      if (isOff) removeEmptyOverlays(this.library.folderOf(id), record, changed)
       await this.#changed(id)
       const isLive = state === 'running' || state === 'paused'
       if (isLive && !isDeepStrictEqual(record.execution, changed.execution))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
-import { basename, isAbsolute, join } from 'node:path'
+import { basename, isAbsolute, join, resolve } from 'node:path'
+import { NEW_OVERLAY } from '../../engine/protocol/disk-mode.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import { type MachineConfig, withFiles } from '../../engine/protocol/machine-config.ts'
 import { describeError } from '../../engine/protocol/rpc.ts'
@@ -14,8 +15,10 @@ export interface KnownImage {
   readonly id: string
   readonly path: string
   readonly kind: ImageChoice['kind']
-  /** It lies in the media folder, or was picked. */
+  /** It lies in the media folder, or was picked, or nobody has it. */
   readonly isLoose: boolean
+  /** A file of a machine that it has no more. */
+  readonly isLeft: boolean
   /** Files outside of its folder that it may build on, as its machine has them. */
   allowed: readonly string[]
   info: MediaInfo | null
@@ -46,6 +49,17 @@ export class KnownImages {
       this.#addDrives(id, record.name, absolute(machine), true)
   }
 
+  /** Overlays in its folder that neither the machine nor its snapshots have any more, as a change of settings leaves them. */
+  addLeftOverlays({ machine }: VmRecord, folder: string, names: readonly string[]): void {
+    const allowed = machine.drives.flatMap(({ path }) => (path === null ? [] : [resolve(folder, path)]))
+    for (const name of names) {
+      const path = join(folder, name)
+      if (!NEW_OVERLAY.test(name) || this.#byPath.has(realPath(path))) continue
+      const image = { ...newImage(idOf('left', path), path, 'disk', true), isLeft: true, allowed }
+      this.#byPath.set(realPath(path), image)
+    }
+  }
+
   #addDrives(id: string, name: string, { drives }: MachineConfig, isSnapshot: boolean): void {
     for (const { kind, path, overlay, allowed = [] } of drives)
       for (const file of [path, overlay]) {
@@ -63,12 +77,7 @@ export class KnownImages {
   #named(path: string, kind: ImageChoice['kind']): KnownImage {
     const known = this.#byPath.get(realPath(path))
     if (known) return known
-    const image = newImage(
-      `file:${createHash('sha256').update(path).digest('hex').slice(0, 24)}`,
-      path,
-      kind,
-      false,
-    )
+    const image = newImage(idOf('file', path), path, kind, false)
     this.#byPath.set(realPath(path), image)
     return image
   }
@@ -130,6 +139,9 @@ export class KnownImages {
   }
 }
 
+const idOf = (what: 'file' | 'left', path: string): string =>
+  `${what}:${createHash('sha256').update(path).digest('hex').slice(0, 24)}`
+
 /** What is not there keeps its name. */
 function realPath(path: string): string {
   try {
@@ -144,6 +156,7 @@ const newImage = (id: string, path: string, kind: ImageChoice['kind'], isLoose: 
   path,
   kind,
   isLoose,
+  isLeft: false,
   allowed: [],
   info: null,
   problem: null,

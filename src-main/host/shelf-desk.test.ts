@@ -61,6 +61,41 @@ describe('the shelf', () => {
     expect(images.get('torn.qcow2')).toMatchObject({ details: null, problem: expect.any(String) })
   })
 
+  it('has the overlay that a machine has left, and removes it; an empty one goes with the change', async () => {
+    await make('base')
+    const { id } = await machineOn('media:base.qcow2')
+    const own = (name: string) => join(folder, 'machines', id, name)
+    const setOverlay = async (overlay?: string): Promise<void> => {
+      const settings = await client.call('settings', { id })
+      const drives = settings.machine.drives.map(({ overlay: _, ...drive }) =>
+        drive.kind === 'disk' && overlay !== undefined ? { ...drive, overlay } : drive,
+      )
+      await client.call('change', { id, settings: { ...settings, machine: { ...settings.machine, drives } } })
+    }
+    const [empty, written] = ['overlay-00000000000a.qcow2', 'overlay-00000000000b.qcow2'] as const
+    await setOverlay(empty)
+    expect(existsSync(own(empty))).toBe(true)
+    await setOverlay(written)
+    expect(existsSync(own(empty))).toBe(false)
+    const files = new HostImageFiles(join(folder, 'locks'))
+    const image = openDisk(files, own(written), {
+      format: 'qcow2',
+      writable: true,
+      confirmed: [media('base.qcow2')],
+    })
+    image.write(9, 1, new Uint8Array(512).fill(1))
+    image.flush()
+    image.close()
+    expect((await shelf()).get(written)).toMatchObject({ isLoose: false, users: [{ id }] })
+    await setOverlay()
+    const left = (await shelf()).get(written)!
+    expect(left).toMatchObject({ isLoose: true, users: [], fixed: null, problem: null })
+    expect((await shelf()).get('base.qcow2')).toMatchObject({ fixed: 'below' })
+    await client.call('removeImage', { image: left.id })
+    expect(existsSync(own(written))).toBe(false)
+    expect((await shelf()).get('base.qcow2')).toMatchObject({ fixed: null })
+  })
+
   it('shows the disks of machines and what snapshots hold', async () => {
     const { id } = await client.call('create', {
       name: 'Office',

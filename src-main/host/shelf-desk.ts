@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { extname } from 'node:path'
 import type { HostContract } from '../../engine/protocol/host-contract.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
@@ -99,7 +99,7 @@ export class ShelfDesk {
       if (!one.isLoose || user !== undefined)
         throw new RpcError('image-fixed', { name: fileOf(one), reason: 'used', by: user ?? '' })
       checkFree(known, one)
-      if (image.startsWith('media:')) await rm(one.path)
+      if (image.startsWith('media:') || one.isLeft) await rm(one.path)
       else await this.images.forget(image)
     },
   }
@@ -108,8 +108,12 @@ export class ShelfDesk {
     const known = new KnownImages()
     for (const { id, kind } of await this.images.list())
       known.addLoose(id, (await this.images.find(id)).path, kind)
-    for (const entry of await this.library.list())
-      if ('record' in entry) known.addMachine(entry.id, entry.record, this.library.folderOf(entry.id))
+    for (const entry of await this.library.list()) {
+      if (!('record' in entry)) continue
+      const folder = this.library.folderOf(entry.id)
+      known.addMachine(entry.id, entry.record, folder)
+      known.addLeftOverlays(entry.record, folder, await readdir(folder))
+    }
     known.look(this.#media)
     return known
   }

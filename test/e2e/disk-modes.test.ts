@@ -56,6 +56,8 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('modes of a disk, %s',
   it('are all chosen in the settings; snapshots leave a write-through disk alone, and an overlay takes writes', async () => {
     const labels = ['Normal', 'Immutable', 'Write-through', 'Multi-attach', 'Read only, shareable']
     for (const [at, mode] of DISK_MODES.entries()) if (mode !== 'normal') await choose(mode, labels[at]!)
+    // Nothing was written to the overlay that this went by.
+    expect((await readdir(folder())).filter((name) => NEW_OVERLAY.test(name))).toEqual([])
 
     await choose('write-through', 'Write-through')
     const { path } = await disk()

@@ -74,6 +74,21 @@ export class Media {
     }
   }
 
+  /** Whether an image has nothing of its own: all that it shows is what lies below, or zeros. */
+  isEmpty(path: string, options: SourceOptions = {}): boolean {
+    const image = this.#open(path, options, { writable: false, isLocked: true })
+    try {
+      for (let sector = 0; sector < image.sectorCount;) {
+        const { sectors, holds } = image.extentAt(sector, image.sectorCount - sector)
+        if (holds !== 'nothing') return false
+        sector += sectors
+      }
+      return true
+    } finally {
+      image.close()
+    }
+  }
+
   /** What a file's contents are, to be noted before any guest writes them; null for one that cannot be read now. */
   formatOf(path: string): FormatName | null {
     try {

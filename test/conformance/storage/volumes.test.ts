@@ -169,6 +169,18 @@ describe.skipIf(!has('mkfs.vfat') || !has('mcopy'))('a FAT volume', () => {
     run('fsck.vfat', '-n', image)
   })
 
+  it('whose root folder lies nowhere is refused', () => {
+    const image = blank('a.img', 40 * MIB)
+    run('mkfs.vfat', '-F', '32', '-s', '1', image)
+    const fd = fs.openSync(image, 'r+')
+    fs.writeSync(fd, Uint8Array.of(0xff, 0xff, 0xff, 0x0f), 0, 4, 44)
+    fs.closeSync(fd)
+    fs.writeFileSync(file('a'), 'x')
+    expect(() => finish(new ImageBrowser().copyIn(image, [file('a')], '', WHOLE))).toThrow(
+      /it is damaged: a folder of it lies nowhere/,
+    )
+  })
+
   it('lies in a partition of a disk in any format', () => {
     const disk = blank('disk.img', 40 * MIB)
     const table = Buffer.alloc(512)

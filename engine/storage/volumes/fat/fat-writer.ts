@@ -1,5 +1,5 @@
 import { unusable } from '../../host-file.ts'
-import { folded } from '../volume.ts'
+import { folded, MAX_FOLDER_ENTRIES } from '../volume.ts'
 import { ATTRIBUTE, type FatEntry, SLOT_BYTES, toDosTime } from './directory.ts'
 import type { FatFolder, FatVolume } from './fat-volume.ts'
 import { exactShortName, longNameEntries, madeShortName, MAX_LONG_NAME } from './names.ts'
@@ -167,9 +167,12 @@ export class FatWriter {
     const { table, layout } = this.#volume
     if (directory.cluster === null)
       throw this.#refused(`its root folder is full: it holds ${layout.rootSlots} entries; use another folder`)
+    const last = [...table.chain(directory.cluster)].at(-1)
+    if (last === undefined) throw this.#refused('it is damaged: a folder of it lies nowhere')
+    if (directory.slotCount + slots > MAX_FOLDER_ENTRIES) throw this.#refused('its folder is full')
     const clusters = this.#takeFree(Math.ceil((slots * SLOT_BYTES) / layout.clusterBytes), 'its folder')
     for (const cluster of clusters) this.#clear(cluster)
-    table.link(clusters, [...table.chain(directory.cluster)].at(-1)!)
+    table.link(clusters, last)
     directory.forgetLength()
     return directory.findFree(slots)!
   }
