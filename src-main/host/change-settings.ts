@@ -1,13 +1,11 @@
 import { existsSync, rmSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { EngineError } from '../../engine/base/errors.ts'
 import { NEW_OVERLAY } from '../../engine/protocol/disk-mode.ts'
 import { withFiles, type MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import type { VmRecord, VmSettings } from '../../engine/protocol/vm.ts'
-import { DiskError } from '../../engine/storage/block-image.ts'
 
 /**
  * The record that a window's settings become. A window names no files: every file must be one that the machine
@@ -69,13 +67,8 @@ export function removeEmptyOverlays(folder: string, before: VmRecord, after: VmR
     if (path === null || overlay === undefined || !NEW_OVERLAY.test(overlay) || named.includes(overlay))
       continue
     const place = (name: string): string => (isAbsolute(name) ? name : join(folder, name))
-    try {
-      if (new Media().isEmpty(place(overlay), { allowed: [...allowed, path].map(place) }))
-        rmSync(place(overlay))
-    } catch (error) {
-      // What cannot be looked into may hold something.
-      if (!(error instanceof EngineError) && !(error instanceof DiskError)) throw error
-    }
+    if (new Media().isEmpty(place(overlay), { allowed: [...allowed, path].map(place) }))
+      rmSync(place(overlay))
   }
 }
 

@@ -67,9 +67,11 @@ describe('the shelf', () => {
     const own = (name: string) => join(folder, 'machines', id, name)
     const setOverlay = async (overlay?: string): Promise<void> => {
       const settings = await client.call('settings', { id })
-      const drives = settings.machine.drives.map(({ overlay: _, ...drive }) =>
-        drive.kind === 'disk' && overlay !== undefined ? { ...drive, overlay } : drive,
-      )
+      const drives = settings.machine.drives.map((drive) => {
+        const without = { ...drive }
+        delete without.overlay
+        return drive.kind === 'disk' && overlay !== undefined ? { ...without, overlay } : without
+      })
       await client.call('change', { id, settings: { ...settings, machine: { ...settings.machine, drives } } })
     }
     const [empty, written] = ['overlay-00000000000a.qcow2', 'overlay-00000000000b.qcow2'] as const

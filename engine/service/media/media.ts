@@ -74,18 +74,18 @@ export class Media {
     }
   }
 
-  /** Whether an image has nothing of its own: all that it shows is what lies below, or zeros. */
+  /** Whether an image has nothing of its own: all that it shows is what lies below, or zeros. False for what cannot be looked into. */
   isEmpty(path: string, options: SourceOptions = {}): boolean {
-    const image = this.#open(path, options, { writable: false, isLocked: true })
     try {
-      for (let sector = 0; sector < image.sectorCount;) {
-        const { sectors, holds } = image.extentAt(sector, image.sectorCount - sector)
-        if (holds !== 'nothing') return false
-        sector += sectors
+      const image = this.#open(path, options, { writable: false, isLocked: true })
+      try {
+        return holdsNothing(image)
+      } finally {
+        image.close()
       }
-      return true
-    } finally {
-      image.close()
+    } catch (error) {
+      if (error instanceof EngineError || error instanceof DiskError) return false
+      throw error
     }
   }
 
@@ -346,4 +346,13 @@ export function makableFormats(): { format: FormatName; variants: readonly strin
     format,
     variants: formatNamed(format).variants,
   }))
+}
+
+function holdsNothing(image: DiskImage): boolean {
+  for (let sector = 0; sector < image.sectorCount;) {
+    const { sectors, holds } = image.extentAt(sector, image.sectorCount - sector)
+    if (holds !== 'nothing') return false
+    sector += sectors
+  }
+  return true
 }

@@ -7,18 +7,20 @@ import { ABSENT, type ClusterMap } from './mapped-image.ts'
 export class ReadOnlyMap implements ClusterMap {
   readonly crowded = false
 
-  /** @param locate position of a cluster, or `ABSENT` or `ZEROS` */
+  /**
+   * @param locate position of a cluster, or `ABSENT`, `ZEROS` or `PACKED`
+   * @param unpack fills a buffer with a cluster that is `PACKED`, where there are such
+   */
   constructor(
     private readonly file: HostFile,
     readonly locate: (cluster: number) => number,
+    readonly unpack: (cluster: number, into: Uint8Array) => void = () => {
+      throw this.#refusal()
+    },
   ) {}
 
   locateOwned(): number {
     return ABSENT
-  }
-
-  unpack(): void {
-    throw this.#refusal()
   }
 
   modified(): void {

@@ -5,6 +5,7 @@ import { Keyring } from '../../../engine/storage/formats/luks/keyring.ts'
 import { openDisk } from '../../../engine/storage/formats/open-disk.ts'
 import type { Random } from '../../support/storage/random.ts'
 import { SimulatedDisk } from '../../support/storage/simulated-disk.ts'
+import { VhdxBytes } from '../../support/storage/vhdx.ts'
 import { filesMadeBy, type ParserSubject, runIn, tolerant } from './subject.ts'
 
 /** Images by qemu-img: format, options. */
@@ -106,12 +107,49 @@ const diskSubject = (
   use: (disk, random) => useDisk(disk, canBeWritten, random),
 })
 
+/** One that was not closed, and one over another, as QEMU makes neither. */
+function vhdxSeed(change: (above: VhdxBytes, below: VhdxBytes) => void): SimulatedDisk | null {
+  const disk = filesMadeBy((folder) => {
+    for (const [name, value] of [
+      ['below.vhdx', 1],
+      ['image', 2],
+    ] as const) {
+      runIn(folder, 'qemu-img', 'create', '-q', '-f', 'vhdx', '-o', 'block_size=1M', name, '3M')
+      runIn(folder, 'qemu-io', '-f', 'vhdx', '-c', `write -P ${value} 0 2M`, name)
+    }
+  })
+  if (!disk) return null
+  const above = new VhdxBytes(Buffer.from(disk.take('/seed/image')))
+  change(above, new VhdxBytes(Buffer.from(disk.take('/seed/below.vhdx'))))
+  disk.put('/seed/image', above.bytes)
+  return disk
+}
+
+const withLog = (): SimulatedDisk | null =>
+  vhdxSeed((above) => {
+    const guid = Buffer.from('0123456789abcdef')
+    const at = above.blockPosition(0)
+    above.putEntry(0, 0, 7, guid, [
+      { at, bytes: Buffer.alloc(4096, 5) },
+      { at: at + 65536, zeros: 8192 },
+    ])
+    above.setLogGuid(guid)
+  })
+
+const overAnother = (): SimulatedDisk | null =>
+  vhdxSeed((above, below) => {
+    const names = { relative_path: '.\\below.vhdx', absolute_win32_path: 'C:\\a\\below.vhdx' }
+    above.makeDifferencing(below.dataGuid, names, 0, (sector) => sector % 3 === 0)
+  })
+
 export const DISKS: readonly ParserSubject[] = [
   ...IMAGES.map(([format, options]) =>
     diskSubject(`${format} ${options}`.trim(), format !== 'vhdx' && format !== 'parallels', () =>
       imageSeed(format, options),
     ),
   ),
+  diskSubject('vhdx with a log', false, withLog),
+  diskSubject('vhdx differencing', false, overAnother),
   diskSubject('luks', true, () => encryptedSeed('luks')),
   diskSubject('qcow2 encrypted', true, () => encryptedSeed('qcow2')),
 ]

@@ -103,6 +103,17 @@ export class Mutator {
     ] as const)
       if (this.#isTouched(at, length))
         this.#patchNumber(disk, at + 4, crc32c(disk.peek(this.path, at, length), 4), true)
+    this.#mendLog(disk)
+  }
+
+  /** The first entry of a log, where QEMU has it. */
+  #mendLog(disk: SimulatedDisk): void {
+    const at = 0x100000
+    const head = disk.peek(this.path, at, 12)
+    const length = new DataView(head.buffer).getUint32(8, true)
+    const isEntry = Buffer.from(head.subarray(0, 4)).toString('latin1') === 'loge' && length <= 0x10000
+    if (isEntry && this.#isTouched(at, length))
+      this.#patchNumber(disk, at + 4, crc32c(disk.peek(this.path, at, length), 4), true)
   }
 
   #isTouched(start: number, length: number): boolean {

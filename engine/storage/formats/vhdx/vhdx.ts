@@ -1,55 +1,72 @@
-import { unusable } from '../../host-file.ts'
-import { type DiskFormat, SECTOR_BYTES } from '../disk-image.ts'
-import { asciiAt, readPart, viewOf } from '../fields.ts'
-import { ABSENT, MappedImage, ZEROS } from '../mapped-image.ts'
+import { basename, dirname, resolve } from 'node:path'
+import { type HostFile, unusable } from '../../host-file.ts'
+import { type DiskFormat, type DiskImage, type OpenContext, SECTOR_BYTES } from '../disk-image.ts'
+import { asciiAt } from '../fields.ts'
+import { MappedImage } from '../mapped-image.ts'
 import { ReadOnlyMap } from '../read-only-map.ts'
-import { readVhdxLayout } from './structures.ts'
+import { PIECE_BYTES, VhdxBlocks } from './block-map.ts'
+import { replayLog } from './log.ts'
+import type { ParentLocator } from './parent-locator.ts'
+import { readVhdxHeader, readVhdxLayout } from './structures.ts'
 
-const MIB = 1024 ** 2
-
-/** States of a block in its table. */
-const BLOCK = { notPresent: 0, undefined: 1, zero: 2, unmapped: 3, fullyPresent: 6 } as const
-
-/** Hyper-V's disk of today, fixed or dynamic, to be read. */
+/** Hyper-V's disk of today, fixed, dynamic or differencing, to be read; one that was not closed as its log has it. */
 export const vhdx: DiskFormat = {
   name: 'vhdx',
   variants: [],
 
   recognises: (first) => asciiAt(first, 0, 8) === 'vhdxfile',
 
-  open(file) {
-    const { sizeBytes, blockBytes, chunkRatio, tablePosition, tableBytes } = readVhdxLayout(file)
-    const blocks = Math.ceil(sizeBytes / blockBytes)
-    const entries = blocks + Math.floor((blocks - 1) / chunkRatio)
-    if (entries * 8 > tableBytes) throw unusable(file.path, 'its block table is too short for its disk')
-    const view = viewOf(readPart(file, tablePosition, entries * 8, 'block table'))
-    const table = Float64Array.from({ length: blocks }, (_, block) => {
-      const at = (block + Math.floor(block / chunkRatio)) * 8
-      const state = view.getUint8(at) & 7
-      // Bits 20 to 63 are the position in MiB.
-      const position = Math.floor(Number(view.getBigUint64(at, true) >> 20n)) * MIB
-      if (state === BLOCK.fullyPresent) return position
-      if (state === BLOCK.notPresent || state === BLOCK.undefined) return ABSENT
-      if (state === BLOCK.zero || state === BLOCK.unmapped) return ZEROS
-      throw unusable(file.path, `its block table is damaged: a block of state ${state}`)
-    })
-    if (table.some((position) => position >= file.size))
-      throw unusable(file.path, 'its block table leads out of the file')
-    return new MappedImage(
-      file,
-      new ReadOnlyMap(file, (block) => table[block]!),
-      sizeBytes / SECTOR_BYTES,
-      blockBytes,
-      {
-        format: 'vhdx',
-        variant: 'dynamic',
-        clusterBytes: blockBytes,
-        backingFile: null,
-        identity: null,
-        snapshots: [],
-        files: [file.path],
-      },
-      null,
-    )
+  open(opened, context) {
+    const header = readVhdxHeader(opened)
+    const file = header.log === null ? opened : replayLog(opened, header.log)
+    const layout = readVhdxLayout(file)
+    const parent = layout.parent && openParent(file, layout.parent, context)
+    try {
+      const blocks = new VhdxBlocks(file, layout, parent?.image ?? null)
+      const map = new ReadOnlyMap(
+        file,
+        (piece) => blocks.locate(piece),
+        (piece, into) => blocks.unpack(piece, into),
+      )
+      return new MappedImage(
+        file,
+        map,
+        layout.sizeBytes / SECTOR_BYTES,
+        PIECE_BYTES,
+        {
+          format: 'vhdx',
+          variant: parent ? 'differencing' : 'dynamic',
+          clusterBytes: layout.blockBytes,
+          backingFile: parent?.name ?? null,
+          identity: header.dataGuid,
+          snapshots: [],
+          files: [file.path],
+        },
+        parent?.image ?? null,
+      )
+    } catch (error) {
+      parent?.image.close()
+      throw error
+    }
   },
+}
+
+function openParent(
+  { path }: HostFile,
+  { linkage, names }: ParentLocator,
+  context: OpenContext,
+): { name: string; image: DiskImage } {
+  const { files } = context
+  const folder = dirname(files.realPath(path) ?? path)
+  // A path of another computer is of no use but for the name of the file.
+  const likely = names.map((name) => (/^([a-z]:|\/\/)/i.test(name) ? basename(name) : name))
+  const name = likely.find((one) => files.realPath(resolve(folder, one)) !== null) ?? likely[0]
+  if (name === undefined) throw unusable(path, 'the name of its parent is missing')
+  const image = context.openBacking(name, 'vhdx')
+  if (image.details.identity === linkage) return { name, image }
+  image.close()
+  throw unusable(
+    path,
+    `its parent ${JSON.stringify(name)} is another disk than the one it was made over, or was written since`,
+  )
 }
