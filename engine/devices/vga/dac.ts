@@ -90,12 +90,13 @@ export class Dac {
     this.#writeIndex = (this.#writeIndex + 1) & 0xff
   }
 
-  /** Switches between 6 and 8 bits a component; the colours stay what they are, as near as can be. */
+  /** Switches between 6 and 8 bits a component; the colours, and one half written, stay as near as can be. */
   setWide(isWide: boolean): void {
     if (isWide === this.isWide) return
     this.isWide = isWide
-    const colors = this.#colors
-    for (let at = 0; at < colors.length; at++) colors[at] = isWide ? colors[at]! << 2 : colors[at]! >> 2
+    for (const components of [this.#colors, this.#latch])
+      for (let at = 0; at < components.length; at++)
+        components[at] = isWide ? components[at]! << 2 : components[at]! >> 2
     this.generation++
   }
 

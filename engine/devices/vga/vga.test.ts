@@ -117,6 +117,17 @@ describe('DAC', () => {
     expect([adapter.in(0x3c9), adapter.in(0x3c9), adapter.in(0x3c9)]).toEqual([0xff, 0x40, 0x3f])
   })
 
+  it('takes a colour along that is half written when the width of components changes', () => {
+    const adapter = powerOn()
+    adapter.setVbe(640, 480, 8, 0x61)
+    adapter.out(0x3c8, 7)
+    adapter.out(0x3c9, 0xff)
+    adapter.dispi(4, 0)
+    for (const value of [1, 2]) adapter.out(0x3c9, value)
+    adapter.out(0x3c7, 7)
+    expect([adapter.in(0x3c9), adapter.in(0x3c9), adapter.in(0x3c9)]).toEqual([0x3f, 1, 2])
+  })
+
   it('changes a colour only with its third component', () => {
     const adapter = powerOn()
     adapter.out(0x3c8, 9)
