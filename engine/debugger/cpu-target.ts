@@ -91,14 +91,15 @@ export class CpuTarget implements DebugTarget {
     address: number,
     length: number,
   ): Generator<{ physical: number | null; count: number }> {
-    const { cpu, memory } = this
+    const { cpu } = this
     for (let done = 0; done < length;) {
       const at = (address + done) >>> 0
       const count = Math.min(length - done, PAGE - (at % PAGE))
       const physical =
         space === 'physical' ? at : lookUpPage(cpu.state, cpu.mmu.pdpt, (where) => this.#readWord(where), at)
       yield {
-        physical: physical === null || space === 'physical' ? physical : (physical & memory.a20Mask) >>> 0,
+        physical:
+          physical === null || space === 'physical' ? physical : (physical & cpu.mmu.addressMask) >>> 0,
         count,
       }
       done += count
@@ -108,7 +109,7 @@ export class CpuTarget implements DebugTarget {
   /** A page-table entry; tables lie in RAM, and what a device would answer is not asked for. */
   #readWord(physical: number): number {
     const bytes = new Uint8Array(4)
-    this.memory.dmaRead((physical & this.memory.a20Mask) >>> 0, bytes)
+    this.memory.dmaRead((physical & this.cpu.mmu.addressMask) >>> 0, bytes)
     return new DataView(bytes.buffer).getInt32(0, true)
   }
 }

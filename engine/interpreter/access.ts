@@ -1,12 +1,15 @@
 import type { AccessSize } from '../bus/bus-device.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
-import { BOUNCE_BYTES, BOUNCE_SLOTS, SEGMENT_BYTES, State, Walk } from '../isa/state.ts'
+import { BOUNCE_BYTES, BOUNCE_SLOTS, SEGMENT_BYTES, Segment, State, Walk } from '../isa/state.ts'
 import type { CpuState } from '../vcpu/cpu-state.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
 import type { Segmentation } from '../vcpu/segmentation.ts'
 
+/** Bytes of a segment of an 8086. */
+const SEGMENT_END = 0x10000
+
 interface Bounce {
-  /** Address of the buffer. */
+  /** Address in a buffer. */
   at: number
   linear: number
   size: number
@@ -48,6 +51,8 @@ export class SlowAccess {
   access(offset: number, segmentAddress: number, kind: number): number {
     const size = kind & 0xff
     const write = (kind & 0x100) !== 0
+    if (this.state.is8086 && segmentAddress !== 0 && (offset & 0xffff) + size > SEGMENT_END)
+      return this.#wrap(offset & 0xffff, segmentAddress, kind)
     const linear =
       segmentAddress === 0
         ? offset >>> 0
@@ -63,22 +68,41 @@ export class SlowAccess {
         return host
       }
     } else if (write) this.mmu.probeWrite(linear, size, user)
-    return this.#bounce(linear, size, write, (kind & 0x200) !== 0, user)
-  }
-
-  #bounce(linear: number, size: number, write: boolean, modify: boolean, user: boolean): number {
-    const at = State.BOUNCE + this.#slot * BOUNCE_BYTES
-    this.#slot = (this.#slot + 1) % BOUNCE_SLOTS
-    if (!write || modify) this.#fill(at, linear, size, user)
-    if (write) {
-      this.#pending.push({ at, linear, size, user })
-      this.#notePending()
-    }
+    const at = this.#buffer()
+    this.#bounce({ at, linear, size, user }, kind)
     return at
   }
 
+  /** An 8086 goes on with the first byte of the segment after its last one. */
+  #wrap(offset: number, segmentAddress: number, kind: number): number {
+    const base = this.state.word(segmentAddress + Segment.BASE) >>> 0
+    const [size, write] = [kind & 0xff, (kind & 0x100) !== 0]
+    const first = SEGMENT_END - offset
+    const linear = base + offset
+    this.#refused = this.stopsAt(linear, first, write) || this.stopsAt(base, size - first, write)
+    if (this.#refused) return 0
+    const at = this.#buffer()
+    this.#bounce({ at, linear, size: first, user: false }, kind)
+    this.#bounce({ at: at + first, linear: base, size: size - first, user: false }, kind)
+    return at
+  }
+
+  #buffer(): number {
+    const at = State.BOUNCE + this.#slot * BOUNCE_BYTES
+    this.#slot = (this.#slot + 1) % BOUNCE_SLOTS
+    return at
+  }
+
+  #bounce(bounce: Bounce, kind: number): void {
+    const [write, modify] = [(kind & 0x100) !== 0, (kind & 0x200) !== 0]
+    if (!write || modify) this.#fill(bounce)
+    if (!write) return
+    this.#pending.push(bounce)
+    this.#notePending()
+  }
+
   /** Pieces of at most four bytes, none across a page. */
-  #fill(at: number, linear: number, size: number, user: boolean): void {
+  #fill({ at, linear, size, user }: Bounce): void {
     const { view } = this.memory.memory
     this.deviceReads++
     for (let done = 0; done < size;) {

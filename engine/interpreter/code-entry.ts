@@ -34,7 +34,7 @@ export class CodeEntry {
   at(eip: number): Onward {
     this.state.eip = eip
     try {
-      const record = this.finder.find(eip)
+      const record = this.finder.find(this.state.eip)
       return record === 0 ? this.stepUnlessStopped() : record
     } catch (fault) {
       return this.exceptions.raise(asFault(fault))

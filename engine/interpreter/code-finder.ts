@@ -150,6 +150,7 @@ export class CodeFinder {
     this.settleMode()
     const { state } = this
     const limit = state.limit(CS)
+    if (state.is8086) eip &= 0xffff
     if (eip > limit) throw generalProtection()
     const linear = (state.base(CS) + eip) >>> 0
     const offset = linear & 0xfff

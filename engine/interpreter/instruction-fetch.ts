@@ -29,7 +29,9 @@ export class InstructionFetch {
     const { state, decoder, finder } = this
     const limit = state.limit(CS)
     const linear = (state.base(CS) + eip) >>> 0
-    const available = Math.min(MAX_LENGTH, limit - eip + 1)
+    const inSegment = limit - eip + 1
+    // An 8086 goes on at the beginning of the segment.
+    const available = state.is8086 ? MAX_LENGTH : Math.min(MAX_LENGTH, inSegment)
     const inPage = 0x1000 - (linear & 0xfff)
     const waiting = this.queue.waiting(linear)
     let bytes = 0
@@ -39,9 +41,10 @@ export class InstructionFetch {
       if (bytes > 0) this.queue.read(linear, this.#bytes, bytes)
       result = decoder.decode(this.#bytes, 0, bytes, finder.variant)
     }
-    for (const end of [Math.min(available, inPage), available]) {
-      if (result !== 'truncated' || bytes >= end) continue
-      bytes = this.#fetch(linear, bytes, end)
+    for (const end of [Math.min(inPage, inSegment), Math.max(inPage, inSegment), available]) {
+      if (result !== 'truncated' || bytes >= Math.min(end, available)) continue
+      const start = bytes < inSegment ? linear : linear - 0x10000
+      bytes = this.#fetch(start, bytes, Math.min(end, available))
       result = decoder.decode(this.#bytes, 0, bytes, finder.variant)
     }
     if (result === 'undefined') throw invalidOpcode()

@@ -91,6 +91,8 @@ export class RunExits {
     counts.raise++
     state.eip = records.eipOf(record, eipBase)
     const vector = why - Why.RAISE
+    // An 8086 goes back behind a division whose quotient does not fit.
+    if (state.is8086 && vector === Vector.DE) state.eip += records.lengthOf(record)
     return this.#deliver(vector === Vector.GP ? generalProtection() : new CpuFault(vector))
   }
 

@@ -5,7 +5,6 @@ import { encodeRecord } from './encode-record.ts'
 import { type Form, formKey, formOf } from './form.ts'
 import { RECORD_BYTES, Record } from './record.ts'
 
-const MAX_LENGTH = 15
 const WORDS = RECORD_BYTES / 4
 /** A program needs a few thousand; one that makes up more starts from nothing now and then. */
 const MAX_TEMPLATES = 30_000
@@ -110,7 +109,7 @@ export class Templates {
   ): boolean {
     const words = this.#words
     const record = to >> 2
-    const limit = Math.min(end, at + MAX_LENGTH)
+    const limit = Math.min(end, at + this.decoder.maxLength)
     let context =
       (mode.code32 ? 1 : 0) |
       (mode.stack32 ? 2 : 0) |

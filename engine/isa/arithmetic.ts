@@ -38,7 +38,7 @@ import {
   wrap,
   xor,
 } from '../wasm/expression.ts'
-import type { InstructionSet, Options } from './description.ts'
+import type { Description, InstructionSet, Options } from './description.ts'
 import {
   AF,
   ARITHMETIC,
@@ -421,42 +421,42 @@ function describeMultiply(isa: InstructionSet): void {
     },
     DIVIDE_OPTIONS,
   )
-  describeSignedDivide(isa)
+  isa.add('IDIV', 'f6 /7 Eb; f7 /7 Ev', signedDivide(), DIVIDE_OPTIONS)
 }
 
-const DIVIDE_OPTIONS: Options = { defines: ARITHMETIC, uses: ARITHMETIC, undefined: ARITHMETIC }
+export const DIVIDE_OPTIONS: Options = { defines: ARITHMETIC, uses: ARITHMETIC, undefined: ARITHMETIC }
 
-/** @param isSymmetric the quotient has to have a positive counterpart: not -128 and -32768 */
-export function describeSignedDivide(isa: InstructionSet, isSymmetric = false, options: Options = {}): void {
-  isa.add(
-    'IDIV',
-    'f6 /7 Eb; f7 /7 Ev',
-    (b, source) => {
-      const { size } = b
-      const divisor = b.let(widenS(signExtended(source.read(), size)))
-      b.raiseIf(eqz64(divisor), DE)
-      const dividend = b.let(
-        size === 4
-          ? or64(shl64(widenU(b.register(EDX, 4)), i64(32)), widenU(b.register(EAX, 4)))
-          : widenS(
-              size === 2
-                ? or(shl(b.register(EDX, 2), i32(16)), b.register(EAX, 2))
-                : signExtended(b.register(EAX, 2), 2),
-            ),
-      )
-      // The one quotient that 64 bits do not hold, which Wasm would trap on.
-      if (size === 4) b.raiseIf(and(eq64(dividend, i64(-(2n ** 63n))), eq64(divisor, i64(-1))), DE)
-      const quotient = b.let(divS64(dividend, divisor))
-      const low = b.let(wrap(quotient))
-      b.raiseIf(ne64(quotient, widenS(signExtended(low, size))), DE)
-      if (isSymmetric) b.raiseIf(eq(low, i32(-(1 << (8 * size - 1)))), DE)
-      const remainder = wrap(remS64(dividend, divisor))
-      if (size === 1) return b.setRegister(EAX, 2, or(zeroExtend(low, 1), shl(remainder, i32(8))))
-      b.setRegister(EAX, size, low)
-      b.setRegister(EDX, size, remainder)
-    },
-    { ...DIVIDE_OPTIONS, ...options },
-  )
+/**
+ * IDIV.
+ * @param isSymmetric the quotient has to have a positive counterpart: not -128 and -32768
+ * @param negates the quotient is the opposite of what it should be
+ */
+export function signedDivide(isSymmetric = false, negates = false): Description['meaning'] {
+  return (b, source) => {
+    const { size } = b
+    const divisor = b.let(widenS(signExtended(source!.read(), size)))
+    b.raiseIf(eqz64(divisor), DE)
+    const dividend = b.let(
+      size === 4
+        ? or64(shl64(widenU(b.register(EDX, 4)), i64(32)), widenU(b.register(EAX, 4)))
+        : widenS(
+            size === 2
+              ? or(shl(b.register(EDX, 2), i32(16)), b.register(EAX, 2))
+              : signExtended(b.register(EAX, 2), 2),
+          ),
+    )
+    // The one quotient that 64 bits do not hold, which Wasm would trap on.
+    if (size === 4) b.raiseIf(and(eq64(dividend, i64(-(2n ** 63n))), eq64(divisor, i64(-1))), DE)
+    const quotient = b.let(divS64(dividend, divisor))
+    const low = b.let(wrap(quotient))
+    b.raiseIf(ne64(quotient, widenS(signExtended(low, size))), DE)
+    if (isSymmetric) b.raiseIf(eq(low, i32(-(1 << (8 * size - 1)))), DE)
+    const result = negates ? b.let(sub(i32(0), low)) : low
+    const remainder = wrap(remS64(dividend, divisor))
+    if (size === 1) return b.setRegister(EAX, 2, or(zeroExtend(result, 1), shl(remainder, i32(8))))
+    b.setRegister(EAX, size, result)
+    b.setRegister(EDX, size, remainder)
+  }
 }
 
 function describeBits(isa: InstructionSet): void {

@@ -85,10 +85,11 @@ export interface CodeMode {
 
 export type LimitedFrom = 2 | 4 | 8
 
-/** `undefined`: #UD; `truncated`: the bytes given end too early; `too-long`: over 15 bytes, #GP. */
+/** `undefined`: #UD; `truncated`: the bytes given end too early; `too-long`: #GP. */
 export type DecodeResult = Instruction | 'undefined' | 'truncated' | 'too-long'
 
 const MAX_LENGTH = 15
+const MAX_LENGTH_286 = 10
 const VECTOR_FEATURES: ReadonlySet<Feature> = new Set(['mmx', 'sse', 'sse2'])
 export const SEGMENT_PREFIX: Readonly<Record<number, number>> = {
   0x26: ES,
@@ -134,23 +135,26 @@ export class Decoder {
   /** By byte: a prefix. One that is an instruction of this processor is none. */
   readonly #prefixes: readonly boolean[]
   readonly #has0fEscape: boolean
-  /** LOCK is refused where it makes no sense: from the 386 on, which has INT1 in place of one more prefix. */
-  readonly #checksLock: boolean
+  /** A 386 or later: has FS and GS, INT1 in place of one more prefix, and refuses LOCK where it makes no sense. */
+  readonly #is386: boolean
+  /** Bytes of an instruction, whatever its prefixes. */
+  readonly maxLength: number
 
   constructor(private readonly table: OpcodeTable) {
     this.#prefixes = table.slice(0, 256).map((row, byte) => row.length === 0 && PREFIXES.has(byte))
     this.#has0fEscape = hasEscape(table)
-    this.#checksLock = table[0xf1]!.length > 0
+    this.#is386 = table[0xf1]!.length > 0
+    this.maxLength = this.#has0fEscape && !this.#is386 ? MAX_LENGTH_286 : MAX_LENGTH
   }
 
   /** @param end the first byte that must not be looked at (the end of the page). */
   decode(bytes: Uint8Array, start: number, end: number, mode: CodeMode): DecodeResult {
     this.#bytes = bytes
     this.#at = start
-    this.#end = Math.min(end, start + MAX_LENGTH)
+    this.#end = Math.min(end, start + this.maxLength)
     const result = this.#decode(start, mode)
     if (this.#at <= this.#end) return result
-    return this.#end < start + MAX_LENGTH ? 'truncated' : 'too-long'
+    return this.#end < start + this.maxLength ? 'truncated' : 'too-long'
   }
 
   #byte(): number {
@@ -227,8 +231,8 @@ export class Decoder {
       if (!operand) return 'undefined'
       operands.push(operand)
     }
-    // Only now: an instruction of more than 15 bytes is another fault.
-    if (lock && !mayLock && this.#checksLock) return 'undefined'
+    // Only now: an instruction that is too long is another fault.
+    if (lock && !mayLock && this.#is386) return 'undefined'
     const size = meaningSize(encoding, operandSize)
     adjustPop(description, operands, size)
     return {
@@ -293,6 +297,14 @@ export class Decoder {
     return operand
   }
 
+  /** @param loads it is written: CS cannot be, but on an 8086, which looks at two bits of the number only */
+  #segmentRegister(reg: number, loads: boolean): RegisterOperand | null {
+    const is8086 = !this.#has0fEscape
+    const index = is8086 ? reg & 3 : reg
+    if (index > (this.#is386 ? GS : DS) || (index === CS && loads && !is8086)) return null
+    return { kind: 'register', size: 2, address: segmentAt(index) + Segment.SELECTOR }
+  }
+
   #operand(letter: string, suffix: string, at: OperandContext): DecodedOperand | null {
     const size = suffixSize(suffix, at.operandSize)
     const reg = (at.modrm >> 3) & 7
@@ -325,9 +337,7 @@ export class Decoder {
       case 'P':
         return register(State.FPU + 16 * reg, 8)
       case 'S':
-        // Segment registers 6 and 7 do not exist, and CS cannot be loaded.
-        if (reg > GS || (reg === CS && at.encoding.operands[0]!.letter === 'S')) return null
-        return register(segmentAt(reg) + Segment.SELECTOR, 2)
+        return this.#segmentRegister(reg, at.encoding.operands[0]!.letter === 'S')
       case 'C':
         return { kind: 'immediate', size: 4, value: reg, bytes: 0, mask: -1 }
       case 'ST':

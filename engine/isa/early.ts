@@ -1,15 +1,11 @@
-import { i32, ltU, or, select, sub } from '../wasm/expression.ts'
-import { describeShiftGroup, describeSignedDivide } from './arithmetic.ts'
-import { describeBranches, describeReturns } from './control.ts'
+import { i32, or } from '../wasm/expression.ts'
 import { describeSegmentLoads } from './data-transfer.ts'
 import type { InstructionSet, Options } from './description.ts'
-import { zeroExtend } from './flags.ts'
+import { describe8086 } from './early-8086.ts'
 import { UD } from './semantics.ts'
 import { loadParagraph, popParagraph } from './shortcuts/paragraphs.ts'
-import { CS, ESP, State } from './state.ts'
+import { State } from './state.ts'
 import { SystemOp } from './system-op.ts'
-
-const hex = (n: number): string => n.toString(16).padStart(2, '0')
 
 /** Bits of the machine status word that the 286 does not have and reads as ones. */
 const MSW_ONES = 0xfff0
@@ -33,34 +29,4 @@ function describe286(isa: InstructionSet): void {
   const rare: Options = { ends: true, rare: true, feature: 'only-286' }
   isa.add('UD', LATER_PREFIXES, (b) => b.system(SystemOp.RAISE, i32(UD)), rare)
   isa.add('SMSW', '0f 01 /4 Ew', (b, d) => d.write(or(b.word(State.CR0), i32(MSW_ONES))), rare)
-}
-
-function describe8086(isa: InstructionSet): void {
-  const options: Options = { feature: 'only-8086' }
-  // The stack pointer as it is after the push.
-  isa.add(
-    'PUSHSP',
-    '54 Zv; ff f4 Ev',
-    (b) => b.push(zeroExtend(sub(b.register(ESP, b.size), i32(b.size)), b.size), b.size),
-    { ...options, stack: true },
-  )
-  isa.add('POPCS', '0f', (b) => b.system(SystemOp.POP_SEGMENT, i32(CS), i32(b.size)), {
-    ...options,
-    ends: true,
-    rare: true,
-    stack: true,
-  })
-  // Bits of the opcode that it does not look at give some instructions a second place.
-  describeBranches(isa, (code) => `${hex(0x60 + code)} Jb`, options)
-  describeReturns(isa, ['c0', 'c1'], ['c8', 'c9'], options)
-  // The whole of CL counts. From 31 on a shift of up to 16 bits leaves nothing more.
-  describeShiftGroup(
-    isa,
-    (b, count, isShift) => {
-      const given = b.let(count)
-      return isShift ? b.let(select(ltU(given, i32(31)), given, i32(31))) : given
-    },
-    (digit) => ({ encodings: `d2 /${digit} Eb,CL; d3 /${digit} Ev,CL`, options }),
-  )
-  describeSignedDivide(isa, true, options)
 }

@@ -42,7 +42,8 @@ function addEncoding(table: OpcodeTable, description: Description, text: string)
   const words = text.split(/\s+/)
   let at = 0
   let mandatoryPrefix = 0
-  if (/^(66|f2|f3)$/.test(words[0]!) && words[1] === '0f') mandatoryPrefix = parseInt(words[at++]!, 16)
+  if (/^(66|f2|f3)$/.test(words[0]!) && /^[0-9a-f]{2}$/.test(words[1] ?? ''))
+    mandatoryPrefix = parseInt(words[at++]!, 16)
   let row = 0
   if (words[at] === '0f' && words[at + 1] !== undefined) {
     row = 0x100

@@ -60,6 +60,8 @@ export class CpuState {
   /** Those that are always set. */
   #fixedFlags = 0
   readonly view: DataView
+  /** An 8086: offsets wrap at the end of a segment and addresses at 1 MiB, where later processors fault or go on. */
+  is8086 = false
 
   constructor(memory: GuestMemory) {
     this.words = new Int32Array(memory.wasm.buffer, 0, State.END / 4)
@@ -104,8 +106,10 @@ export class CpuState {
     else this.view.setInt32(address, value, true)
   }
 
+  /** IP of the 8086, which goes on from FFFFh at 0. */
   get eip(): number {
-    return this.words[State.EIP >> 2]! >>> 0
+    const eip = this.words[State.EIP >> 2]! >>> 0
+    return this.is8086 ? eip & 0xffff : eip
   }
 
   set eip(value: number) {

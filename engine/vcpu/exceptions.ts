@@ -38,6 +38,8 @@ export class Exceptions {
     private readonly segmentation: Segmentation,
     private readonly privilege: Privilege,
     private readonly tasks: TaskSwitch,
+    /** False for a 286, which calls any access beyond a segment interrupt 13 in real mode, on the stack, too. */
+    private readonly has32Bits = true,
   ) {
     this.counts = new Uint32Array(state.words.buffer, INTERRUPT_COUNTS, 256)
   }
@@ -65,7 +67,8 @@ export class Exceptions {
   /** One attempt; throws the fault that stands in its way, leaving the state as it was. */
   deliver(vector: number, cause: Cause, errorCode: number | null = null): void {
     const { state } = this
-    if (!state.protectedMode) this.#deliverReal(vector)
+    const isStackFault = vector === Vector.SS && cause === 'fault'
+    if (!state.protectedMode) this.#deliverReal(isStackFault && !this.has32Bits ? Vector.GP : vector)
     else if (cause === 'software' && state.virtual8086 && this.#redirects(vector))
       this.#deliverVirtual(vector)
     else this.#deliverProtected(vector, cause, errorCode)

@@ -89,6 +89,11 @@ export class Mmu implements MemoryObserver, TableReader {
     return this.#words[Walk.MISSES / 4]! >>> 0
   }
 
+  /** The address lines that the processor has and the A20 gate lets through, as a signed mask. */
+  get addressMask(): number {
+    return this.memory.a20Mask & (this.state.is8086 ? 0xfffff : -1)
+  }
+
   // TLB.
 
   /** Forgets all translations; those of global pages stay unless `globals` is set. */
@@ -109,7 +114,7 @@ export class Mmu implements MemoryObserver, TableReader {
     }
     words[Walk.FILLED_COUNT / 4] = 0
     if (globals) {
-      const isBlocked = this.memory.a20Mask >>> 0 !== 0xffffffff || this.watch?.isActive === true
+      const isBlocked = this.addressMask !== -1 || this.watch?.isActive === true
       words[Walk.BLOCKED / 4] = Number(isBlocked)
     }
     this.onFlush(globals)
@@ -199,7 +204,7 @@ export class Mmu implements MemoryObserver, TableReader {
   #fill(linear: number, use: 'read' | 'write', user: boolean, bit: number): number {
     this.#words[Walk.MISSES / 4]!++
     const walk = this.#walk(linear, use, user)
-    const physicalPage = walk.page & (this.memory.a20Mask >>> 12)
+    const physicalPage = walk.page & (this.addressMask >>> 12)
     this.lastPhysical = physicalPage * 4096 + (linear & 0xfff)
     const write = use === 'write'
     if (write && this.memory.needsNote(physicalPage)) this.memory.noteWrite(physicalPage)
@@ -229,7 +234,7 @@ export class Mmu implements MemoryObserver, TableReader {
 
   /** Reads physical memory, past segments and pages. */
   readPhysical(physical: number, size: AccessSize): number {
-    return this.memory.read((physical & this.memory.a20Mask) >>> 0, size)
+    return this.memory.read((physical & this.addressMask) >>> 0, size)
   }
 
   /** Physical address of a linear one for this use, checked for the privilege. Throws the page fault. */
@@ -238,7 +243,7 @@ export class Mmu implements MemoryObserver, TableReader {
     const { page, global, large } = this.#walk(linear >>> 0, use, user)
     this.lastGlobal = global
     this.lastLarge = large
-    return (page & (this.memory.a20Mask >>> 12)) * 4096 + (linear & 0xfff)
+    return (page & (this.addressMask >>> 12)) * 4096 + (linear & 0xfff)
   }
 
   // Page walk.
@@ -378,11 +383,11 @@ export class Mmu implements MemoryObserver, TableReader {
   }
 
   #readEntry(physical: number): number {
-    return this.memory.read((physical & this.memory.a20Mask) >>> 0, 4) | 0
+    return this.memory.read((physical & this.addressMask) >>> 0, 4) | 0
   }
 
   #writeEntry(physical: number, value: number): void {
-    this.memory.write((physical & this.memory.a20Mask) >>> 0, value >>> 0, 4)
+    this.memory.write((physical & this.addressMask) >>> 0, value >>> 0, 4)
   }
 
   #fault(linear: number, use: Use, user: boolean, code: number): never {

@@ -22,4 +22,7 @@ export function setPowerOnState(state: CpuState, model: CpuModel): void {
   fillCache(state, LDTR, { ...real, access: 0x82 })
   fillCache(state, TR, { ...real, access: 0x8b })
   state.eip = 0xfff0
+  if (!state.is8086) return
+  fillCache(state, CS, { selector: 0xffff, base: 0xffff0, limit: 0xffff, access: 0x93 })
+  state.eip = 0
 }

@@ -14,6 +14,8 @@ export class StackFrame {
     private readonly user: boolean,
     /** Error code of #SS: the new selector for a stack being switched to, 0 for the current one. */
     private readonly error = 0,
+    /** An 8086: the second byte of a word at FFFFh is the first one of the segment. */
+    private readonly wraps = false,
   ) {}
 
   /** The stack in use. */
@@ -25,6 +27,8 @@ export class StackFrame {
       state.access(SS),
       state.gpr(4) >>> 0,
       state.cpl === 3,
+      0,
+      state.is8086,
     )
   }
 
@@ -45,7 +49,11 @@ export class StackFrame {
 
   push(value: number, size: 2 | 4): void {
     const pointer = this.pointer - size
-    this.mmu.write(this.#linear(pointer, size), size === 2 ? value & 0xffff : value >>> 0, size, this.user)
+    if (this.#isSplit(pointer)) {
+      this.mmu.write(this.#linear(pointer, 1), value & 0xff, 1)
+      this.mmu.write(this.base >>> 0, (value >>> 8) & 0xff, 1)
+    } else
+      this.mmu.write(this.#linear(pointer, size), size === 2 ? value & 0xffff : value >>> 0, size, this.user)
     this.pointer = this.wide ? pointer >>> 0 : (this.pointer & ~0xffff) | (pointer & 0xffff)
   }
 
@@ -57,7 +65,14 @@ export class StackFrame {
 
   /** Reads `offset` bytes above the pointer. */
   peek(offset: number, size: 2 | 4): number {
-    return this.mmu.read(this.#linear(this.pointer + offset, size), size, this.user)
+    const pointer = this.pointer + offset
+    if (this.#isSplit(pointer))
+      return this.mmu.read(this.#linear(pointer, 1), 1) | (this.mmu.read(this.base >>> 0, 1) << 8)
+    return this.mmu.read(this.#linear(pointer, size), size, this.user)
+  }
+
+  #isSplit(pointer: number): boolean {
+    return this.wraps && (pointer & 0xffff) === 0xffff
   }
 
   release(bytes: number): void {
@@ -67,6 +82,8 @@ export class StackFrame {
 
   /** Makes sure that pushing so many values will not fault halfway; a fault is that of the first that would. */
   probe(count: number, size: 2 | 4): void {
+    // Nothing faults on an 8086.
+    if (this.wraps) return
     for (let i = 1; i <= count; i++) {
       const linear = this.#linear(this.pointer - i * size, size)
       if (this.user) this.mmu.checkAligned(linear, size)

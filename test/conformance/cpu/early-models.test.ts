@@ -216,6 +216,152 @@ describe('the 8086', () => {
   })
 })
 
+describe('the end of a segment', () => {
+  /** Both ways of running it, each often enough to be translated. */
+  const on8086 = (body: string): number[] => {
+    const log = run(body, '8086')
+    expect(run(body, '8086', true)).toEqual(log)
+    return log
+  }
+  const often = (body: string): string => `
+    mov cx, 40
+    .again:
+    push cx
+    ${body}
+    pop cx
+    loop .again`
+  const atEnd = 'mov ax, 0x2000\nmov ds, ax\nmov es, ax\nmov bx, 0xffff'
+  const showBoth = `mov al, [bx]\nmov ah, [0]\n${logs}`
+
+  it('is followed by its beginning in an 8086, and a fault from the 286 on', () => {
+    const write = `${often(`${atEnd}\nmov dx, 0x1234\nmov [bx], dx\nadd [bx], dx`)}\n${showBoth}`
+    expect(on8086(write)).toEqual([0x2468])
+    for (const model of ['286', '386'] as const) expect(run(write, model)).toEqual([0xf00d])
+    const read = `${atEnd}\nmov byte [bx], 0x78\nmov byte [0], 0x56\n${often('mov ax, [bx]')}\n${logs}`
+    expect(on8086(read)).toEqual([0x5678])
+  })
+
+  it('is crossed by far pointers and strings', () => {
+    const pointer = `${atEnd}\nmov word [0xfffe], 0x1122\nmov word [0], 0x3344
+      ${often('les dx, [0xfffe]')}\nmov ax, dx\n${logs}\nmov ax, es\n${logs}`
+    expect(on8086(pointer)).toEqual([0x1122, 0x3344])
+    const string = `${atEnd}\nmov word [0x10], 0x1111\nmov word [0x12], 0x2222\nmov word [0x14], 0x3333
+      cld\nmov si, 0x10\nmov di, 0xfffd\nmov cx, 3\nrep movsw\nmov ax, di\n${logs}
+      mov ax, [0xfffd]\n${logs}\n${showBoth}\nmov ax, [1]\n${logs}`
+    expect(on8086(string)).toEqual([3, 0x1111, 0x2222, 0x3333])
+  })
+
+  it('is crossed by the stack, by interrupts too', () => {
+    const body = `${atEnd}
+      mov word [cs:0x200], .handler
+      mov word [cs:0x202], 0
+      mov ss, ax
+      mov sp, 3
+      ${often(`mov dx, sp\nint 0x80`)}
+      mov ax, sp
+      ${logs}
+      jmp .end
+      .handler: iret
+      .end:`
+    expect(on8086(body)).toEqual([3])
+    const call = `${atEnd}\nmov ss, ax\nmov sp, 1\ncall .next\n.next: ${showBoth}\npop bx\nsub ax, bx\n${logs}`
+    const [address, difference] = on8086(call)
+    expect([address! > 0x1000, difference]).toEqual([true, 0])
+  })
+
+  it('is crossed by code', () => {
+    // At 3000:FFF8, so that a MOV lies on both sides and a CALL begins the segment.
+    const body = `
+      mov ax, 0x3000
+      mov es, ax
+      cld
+      mov si, .code
+      mov di, 0xfff8
+      mov cx, .code_end - .code
+      rep movsb
+      mov dx, 0
+      mov cx, 40
+      .again: call 0x3000:0xfff8
+      loop .again
+      mov ax, dx
+      ${logs}
+      mov ax, bx
+      ${logs}
+      jmp .end
+      .code: add dx, 3
+      nop
+      nop
+      nop
+      mov bx, 0x1234
+      call .near
+      retf
+      .near: inc dx
+      ret
+      .code_end:
+      .end:`
+    expect(on8086(body)).toEqual([160, 0x1234])
+    expect(run(body, '286')).toEqual([0xf00d])
+    // The last byte of the segment is the last of an instruction; a branch leads back over the end.
+    const exact = body
+      .replace('add dx, 3', 'times 8 nop')
+      .replace('nop\n      nop\n      nop\n      mov bx, 0x1234', 'mov bx, 0x1234')
+    expect(on8086(exact)).toEqual([40, 0x1234])
+  })
+
+  it('is the end of memory at FFFFFh for an 8086, whatever the A20 gate says', () => {
+    const body = `mov ax, 0xffff\nmov es, ax\nmov word [0x500], 0x1234\nmov ax, [es:0x510]\n${logs}`
+    expect(on8086(often(body)).slice(0, 1)).toEqual([0x1234])
+    expect(run(body, '286')).toEqual([0])
+  })
+})
+
+describe('the 8086 by recordings of it', () => {
+  const divides = (code: string): string => `
+    mov word [0], .divided
+    mov ax, 0x1234
+    mov dx, 1
+    ${code}
+    .after: ${logs}
+    jmp .end
+    .divided: mov bp, sp
+    mov ax, [bp]
+    sub ax, .after
+    ${logs}
+    .end:`
+
+  it('goes on behind a division whose quotient does not fit, later ones go back to it', () => {
+    for (const code of ['mov bx, 1\ndiv bx', 'mov bl, 0\ndiv bl', 'mov bx, 1\nidiv bx', 'aam 0'])
+      expect(byModel(divides(code)).map(([at]) => (at! << 16) >> 16)).toEqual([0, -2, -2])
+  })
+
+  it('gives a division after REP the other sign', () => {
+    expect(run(`mov ax, 100\nmov bl, 7\ndb 0xf3\nidiv bl\n${logs}`, '8086')).toEqual([0x02f2])
+    expect(run(`mov ax, 100\nmov bl, 7\ndb 0xf3\nidiv bl\n${logs}`, '286')).toEqual([0x020e])
+  })
+
+  it('sets all bits by what is one more SHL later', () => {
+    const byOne = byModel(`mov ax, 1\ndb 0xd1, 0xf0\n${logs}`)
+    expect(byOne).toEqual([[0xffff], [2], [2]])
+    expect(run(`mov ax, 1\nmov cl, 0\ndb 0xd3, 0xf0\n${logs}`, '8086')).toEqual([1])
+  })
+
+  it('clears ZF with a product whose upper half is not zero, by which programs find a V20', () => {
+    const flags = (code: string): number[] =>
+      run(`cmp al, al\n${code}\npushf\npop ax\nand ax, 0x40\n${logs}`, '8086')
+    expect(flags('mov al, 0x40\nmul al')).toEqual([0])
+    expect(flags('mov al, 2\nmul al')).toEqual([0x40])
+  })
+
+  it('carries nothing from a digit of ASCII into AH', () => {
+    expect(byModel(`mov ax, 0x1ff\naaa\n${logs}`)).toEqual([[0x205], [0x305], [0x305]])
+  })
+
+  it('looks at two bits of the number of a segment register', () => {
+    expect(run(`mov ax, 0x1234\ndb 0x8e, 0xf8\nmov bx, ds\nmov ax, bx\n${logs}`, '8086')).toEqual([0x1234])
+    expect(run('db 0x8e, 0xe0', '286')).toEqual([0xf000 + UD])
+  })
+})
+
 describe('the 286 in protected mode', () => {
   // Xenix for the 286 keeps data of its own there, and never runs on a 386.
   it('takes nothing from the last two bytes of a descriptor', () => {
