@@ -51,8 +51,10 @@ export class SlowAccess {
   access(offset: number, segmentAddress: number, kind: number): number {
     const size = kind & 0xff
     const write = (kind & 0x100) !== 0
-    if (this.state.is8086 && segmentAddress !== 0 && (offset & 0xffff) + size > SEGMENT_END)
-      return this.#wrap(offset & 0xffff, segmentAddress, kind)
+    if (this.state.is8086 && segmentAddress !== 0) {
+      offset &= SEGMENT_END - 1
+      if (offset + size > SEGMENT_END) return this.#wrap(offset, segmentAddress, kind)
+    }
     const linear =
       segmentAddress === 0
         ? offset >>> 0

@@ -75,6 +75,12 @@ function describeSecondPlaces(isa: InstructionSet): void {
   isa.add('PUSH', 'ff /7 Ev', (b, s) => b.push(s.read(), b.size), { ...OPTIONS, stack: true })
 }
 
+/** What the coprocessor does not know, which does nothing; after all that it knows. */
+export function describeEscapes(isa: InstructionSet): void {
+  const encodings = [0, 1, 2, 3, 4, 5, 6, 7].map((code) => `${hex(0xd8 + code)} /r Ew`).join(';')
+  isa.add('ESC', encodings, () => {}, { ...OPTIONS, unit: 'x87' })
+}
+
 function describeShifts(isa: InstructionSet): void {
   isa.add(
     'SETMO',

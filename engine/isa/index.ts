@@ -3,6 +3,7 @@ import { describeControl } from './control.ts'
 import { describeDataTransfer } from './data-transfer.ts'
 import { InstructionSet } from './description.ts'
 import { describeEarly } from './early.ts'
+import { describeEscapes } from './early-8086.ts'
 import { describeMmx } from './mmx.ts'
 import { describeSse } from './sse.ts'
 import { describeStrings } from './string.ts'
@@ -20,6 +21,7 @@ export function describeAll(): InstructionSet {
   describeStrings(isa)
   describeSystem(isa)
   describeX87(isa)
+  describeEscapes(isa)
   describeMmx(isa)
   describeSse(isa)
   return isa

@@ -356,6 +356,12 @@ describe('the 8086 by recordings of it', () => {
     expect(byModel(`mov ax, 0x1ff\naaa\n${logs}`)).toEqual([[0x205], [0x305], [0x305]])
   })
 
+  it('lets the coprocessor ignore what it does not know, and store across the end of a segment', () => {
+    expect(run(`db 0xdb, 0xe7, 0xd9, 0x0f, 0xdb, 0xf7\nmov ax, 7\n${logs}`, '8086')).toEqual([7])
+    expect(run(`mov bx, 0xfffa\nfnstenv [bx]\nmov ax, 7\n${logs}`, '8086')).toEqual([7])
+    expect(run(`mov bx, 0xfffa\nfnstenv [bx]\nmov ax, 7\n${logs}`, '286')).toEqual([0xf00d])
+  })
+
   it('looks at two bits of the number of a segment register', () => {
     expect(run(`mov ax, 0x1234\ndb 0x8e, 0xf8\nmov bx, ds\nmov ax, bx\n${logs}`, '8086')).toEqual([0x1234])
     expect(run('db 0x8e, 0xe0', '286')).toEqual([0xf000 + UD])
