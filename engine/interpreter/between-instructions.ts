@@ -30,11 +30,29 @@ export class BetweenInstructions {
 
   /** True when an NMI or an interrupt is to be delivered now. */
   get interruptDue(): boolean {
-    const { attention, state, stops } = this
-    if (!attention.has(Attention.NMI) && !(attention.has(Attention.INTERRUPT) && state.systemFlags & IF))
-      return false
-    if (state.word(State.SHADOW)) return false
-    return this.halted || !(stops.single && stops.holdInterrupts)
+    const { attention, state } = this
+    const nmi = this.#nmiDue
+    if (!nmi && !(attention.has(Attention.INTERRUPT) && state.systemFlags & IF)) return false
+    return this.#takesInterrupts
+  }
+
+  /** True when system management mode is to be entered now. */
+  get managementDue(): boolean {
+    return this.#smiDue && this.#takesInterrupts
+  }
+
+  /** An NMI waits for the end of system management mode, as another SMI does. */
+  get #nmiDue(): boolean {
+    return this.attention.has(Attention.NMI) && this.state.word(State.SMM) === 0
+  }
+
+  get #smiDue(): boolean {
+    return this.attention.has(Attention.SMI) && this.state.word(State.SMM) === 0
+  }
+
+  get #takesInterrupts(): boolean {
+    if (this.state.word(State.SHADOW)) return false
+    return this.halted || !(this.stops.single && this.stops.holdInterrupts)
   }
 
   /** True when the next instruction must be run by itself. */
@@ -53,7 +71,9 @@ export class BetweenInstructions {
   get undisturbed(): boolean {
     const { attention } = this
     return (
-      !attention.has(Attention.STOP | Attention.NMI | Attention.DEBUG) &&
+      !attention.has(Attention.STOP | Attention.DEBUG) &&
+      !this.#nmiDue &&
+      !this.#smiDue &&
       !(attention.has(Attention.INTERRUPT) && this.state.systemFlags & IF) &&
       !this.stops.isHit &&
       !this.needsStep

@@ -39,6 +39,7 @@ export class RunExits {
     system: 0,
     step: 0,
     interrupt: 0,
+    smi: 0,
     halt: 0,
   }
 

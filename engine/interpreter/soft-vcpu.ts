@@ -229,6 +229,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.#units.privilege.set(0)
     this.#between.halted = false
     this.#fetch.queue.clear()
+    this.#units.management.refresh()
     this.#units.breakpoints.refresh()
     this.segmentation.refresh()
     this.#finder.forgetMode()
@@ -246,6 +247,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       testRegisters: this.control.testRegisters,
       halted: this.#between.halted,
       nmi: this.#attention.has(Attention.NMI),
+      smi: this.#attention.has(Attention.SMI),
       interrupt: this.#attention.has(Attention.INTERRUPT),
       debugPending: this.#attention.has(Attention.DEBUG),
       prefetched: this.#fetch.queue.save(),
@@ -263,8 +265,10 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.#fetch.queue.restore(saved.prefetched)
     this.#attention.clear()
     this.#attention.set(Attention.NMI, saved.nmi)
+    this.#attention.set(Attention.SMI, saved.smi)
     this.#attention.set(Attention.INTERRUPT, saved.interrupt)
     this.#attention.set(Attention.DEBUG, saved.debugPending)
+    this.#units.management.refresh()
     this.segmentation.refresh()
     this.#finder.forgetMode()
     this.#code.flush()
@@ -344,6 +348,12 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.requestStop()
   }
 
+  raiseSmi(): void {
+    if (!this.config.model.features.has('486')) return
+    this.#attention.set(Attention.SMI, true)
+    this.requestStop()
+  }
+
   requestStop(): void {
     this.#attention.set(Attention.STOP, true)
   }
@@ -366,6 +376,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     let left = Math.min(budget, MAX_BUDGET)
     attention.set(Attention.STOP, false)
     for (;;) {
+      if (between.managementDue) this.#enterManagement()
       if (between.interruptDue) {
         const woken = between.halted
         if (!this.#takeInterrupt()) return 'shutdown'
@@ -388,11 +399,19 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     }
   }
 
+  #enterManagement(): void {
+    const { halted } = this.#between
+    this.#between.halted = false
+    this.#attention.set(Attention.SMI, false)
+    this.#exits.counts.smi++
+    this.#units.management.enter(halted)
+  }
+
   #takeInterrupt(): boolean {
     const attention = this.#attention
     this.#between.halted = false
     this.#exits.counts.interrupt++
-    const nmi = attention.has(Attention.NMI)
+    const nmi = attention.has(Attention.NMI) && !this.#units.management.isActive
     if (nmi) attention.set(Attention.NMI, false)
     const vector = nmi ? Vector.NMI : this.config.interrupts.acknowledge()
     return this.#units.exceptions.raise(new CpuFault(vector), 'external')

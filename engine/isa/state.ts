@@ -39,6 +39,9 @@ export const State = {
   SHADOW: 0xd0,
   /** What must be looked at before the next instruction, of Attention: generated code takes no shortcuts then. */
   ATTENTION: 0xd4,
+  /** Non-zero in system management mode; SMBASE less what a RESET leaves there. */
+  SMM: 0xd8,
+  SMBASE: 0xdc,
   /** IA32_SYSENTER_CS, _ESP and _EIP. */
   SYSENTER_CS: 0xe0,
   SYSENTER_ESP: 0xe4,
@@ -95,6 +98,8 @@ export const Attention = {
   DEBUG: 8,
   /** One instruction is run by itself. */
   STEP: 16,
+  /** An SMI waits. */
+  SMI: 32,
 } as const
 
 /**

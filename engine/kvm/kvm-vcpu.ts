@@ -126,6 +126,8 @@ export class KvmVcpu implements Vcpu {
     this.#nmiRequested = true
   }
 
+  raiseSmi(): void {}
+
   requestStop(): void {
     this.#stopRequested = true
   }
@@ -272,6 +274,7 @@ export class KvmVcpu implements Vcpu {
       testRegisters: new Array<number>(8).fill(0),
       halted: this.#halted,
       nmi: nmi || this.#nmiRequested,
+      smi: false,
       interrupt: this.#interruptRequested,
       debugPending: false,
       prefetched: null,

@@ -48,6 +48,8 @@ export interface BoardEvents {
   /** INTR of the processor. */
   intr: Line
   nmi: () => void
+  /** Absent where the processor has no system management mode. */
+  smi?: () => void
   /** INIT from the local APIC. */
   init: () => void
   resetMachine: () => void
@@ -111,6 +113,7 @@ export class Board {
   readonly pics: PicPair
   readonly localApic: LocalApic | null
   readonly #apicWindow: MemoryWindow | null
+  readonly #host: I440fx
   readonly rtc: Rtc
   readonly fdc: Fdc
   readonly ide: IdeChannel[]
@@ -263,7 +266,9 @@ export class Board {
     )
     this.pci = new PciBus([...piix3.pirqs])
     const host = new I440fx(memory, (base) => rom.isaBacking(base))
-    this.acpi = new AcpiPm({ clock, ports, sci: irq(9), powerOff: events.powerOff })
+    this.#host = host
+    const smi = events.smi && { smi: events.smi }
+    this.acpi = new AcpiPm({ clock, ports, sci: irq(9), powerOff: events.powerOff, ...smi })
     this.#map('apm', APM_BASE, 2, this.acpi.apmPorts)
     this.vga = new Vga(clock, memory)
     for (const { range, device } of this.vga.ports) ports.map(range, device)
@@ -345,12 +350,17 @@ export class Board {
       {
         intr: events.intr,
         nmi: () => events.nmi(),
-        smi: () => {},
+        smi: () => events.smi?.(),
         init: () => events.init(),
         startUp: () => {},
       },
       { id: 0, bootstrap: true, busHz: APIC_BUS_HZ, acknowledgeExtInt: () => this.pics.acknowledge() },
     )
+  }
+
+  /** The processor has entered system management mode, or left it. */
+  setManaging(isManaging: boolean): void {
+    this.#host.setManaging(isManaging)
   }
 
   /** The processor's IA32_APIC_BASE: whether its local APIC is there, and at which address. */

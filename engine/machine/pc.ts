@@ -119,6 +119,7 @@ class Pc implements Machine {
     const has32Bits = model.features.has('386')
     loadRoms(rom, config, has32Bits)
     const apic = model.features.has('msr')
+    const hasManagement = config.knobs.systemManagement === true && model.features.has('486')
     // What the firmware and the clock chip say of memory is what the processor can address.
     const seen = { ...config, memoryMiB: Math.min(config.memoryMiB, model.mostMemoryMiB) }
     this.#bays = opened.add(
@@ -151,6 +152,7 @@ class Pc implements Machine {
       {
         intr,
         nmi: () => this.#cpu.raiseNmi(),
+        ...(hasManagement && { smi: () => this.#cpu.raiseSmi() }),
         init: () => this.#ask('cpu'),
         resetMachine: () => this.#ask('machine'),
         resetCpu: () => this.#ask('cpu'),
@@ -179,6 +181,7 @@ class Pc implements Machine {
       ...(apic
         ? { apicBase: { read: () => this.#apicBase, write: (value: number) => this.#setApicBase(value) } }
         : {}),
+      ...(hasManagement && { managementActive: (active: boolean) => this.#board.setManaging(active) }),
       ferr: (high) => this.#board.isa[13]!.set(high),
     })
     this.#cpu = opened.add(cpu)

@@ -43,6 +43,7 @@ export function createProcessor(accel: MachineConfig['accel'], wiring: Processor
 /** KVM's processor, or the reason why not. @param always take a limited one too */
 function tryKvm(always: boolean, wiring: ProcessorWiring): Processor | string {
   if (!wiring.model.features.has('386')) return `the host's processor cannot be a ${wiring.model.name}`
+  if (wiring.managementActive) return 'system management mode is left to the processor in software'
   let kvm: Kvm
   try {
     kvm = Kvm.open()

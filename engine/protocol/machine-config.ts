@@ -121,6 +121,8 @@ export const Knobs = v.strictObject({
   busyPolling: v.optional(v.boolean()),
   /** There is a high precision event timer; systems before Windows Vista and Linux 2.6 do without. */
   hpet: v.optional(v.boolean()),
+  /** Other firmware finds a processor with system management mode, from a 486 on. */
+  systemManagement: v.optional(v.boolean()),
   /**
    * Translations of addresses are forgotten every half millisecond at the latest, as they were soon pushed out of the small
    * TLBs of the time: Windows 95 to Me change entries of page tables and do not tell the processor.

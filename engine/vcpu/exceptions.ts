@@ -1,7 +1,7 @@
 import { AC, IF, IOPL, NT, RF, TF, VIF, VIP, VM } from '../isa/flags.ts'
 import { CS, DS, ES, FS, GS, INTERRUPT_COUNTS, SS, State, TR } from '../isa/state.ts'
 import { CR4, type CpuState } from './cpu-state.ts'
-import { CpuFault, Vector, generalProtection } from './fault.ts'
+import { CpuFault, ShutdownFault, Vector, generalProtection } from './fault.ts'
 import type { Mmu } from './mmu.ts'
 import { type Privilege, codeTarget } from './privilege.ts'
 import {
@@ -49,6 +49,7 @@ export class Exceptions {
    * double fault, or, when that fails too, a shutdown: false.
    */
   raise(fault: CpuFault, cause: Cause = 'fault'): boolean {
+    if (fault instanceof ShutdownFault) return false
     let current = fault
     let first = cause
     for (;;) {

@@ -35,6 +35,13 @@ export class CpuFault {
 /** A fault in a task that has been switched to: EIP is that of the new task. */
 export class NewTaskFault extends CpuFault {}
 
+/** A state that no processor can be in: it shuts down. */
+export class ShutdownFault extends CpuFault {
+  constructor() {
+    super(Vector.DF)
+  }
+}
+
 export const generalProtection = (errorCode = 0): CpuFault => new CpuFault(Vector.GP, errorCode)
 export const invalidOpcode = (): CpuFault => new CpuFault(Vector.UD)
 

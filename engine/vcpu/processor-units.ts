@@ -15,6 +15,7 @@ import { PortIo } from './port-io.ts'
 import { Privilege } from './privilege.ts'
 import { Segmentation } from './segmentation.ts'
 import type { Stops } from './stops.ts'
+import { SystemManagement } from './system-management.ts'
 import { SystemUnit } from './system-unit.ts'
 import { TaskSwitch } from './task-switch.ts'
 
@@ -29,6 +30,8 @@ export interface UnitsConfig {
   writeTimeStamp(value: Wide): void
   /** IA32_APIC_BASE, and what a write to it does; absent without a local APIC. */
   apicBase?: { read(): number; write(value: number): void }
+  /** SMIACT#: system management mode is entered or left. */
+  managementActive?(active: boolean): void
   /** FERR#: an unmasked x87 error while CR0.NE is clear. */
   ferr(high: boolean): void
 }
@@ -45,6 +48,7 @@ export interface ProcessorUnits {
   readonly msrs: Msrs
   readonly portIo: PortIo
   readonly system: SystemUnit
+  readonly management: SystemManagement
   readonly breakpoints: Breakpoints
   readonly fpuTrap: FpuTrap
 }
@@ -71,7 +75,10 @@ export function buildUnits(config: UnitsConfig, code: CodeWatch, stops: Stops): 
   const fpuTrap = new FpuTrap(state, (high) => config.ferr(high))
   const breakpoints = new Breakpoints(state)
   const msrs = buildMsrs(config, state, mmu)
+  const management = new SystemManagement({ state, mmu, segmentation, privilege, control }, model, memory)
+  management.onActive = (active) => config.managementActive?.(active)
   const system = new SystemUnit({
+    management,
     state,
     mmu,
     segmentation,
@@ -110,6 +117,7 @@ export function buildUnits(config: UnitsConfig, code: CodeWatch, stops: Stops): 
     msrs,
     portIo,
     system,
+    management,
     breakpoints,
     fpuTrap,
   }

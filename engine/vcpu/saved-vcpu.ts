@@ -18,6 +18,8 @@ export const SAVED_VCPU = v.object({
   halted: v.boolean(),
   /** An NMI waits. */
   nmi: v.boolean(),
+  /** An SMI waits. Missing in states of earlier builds. */
+  smi: v.optional(v.boolean(), false),
   /** Level of INTR. */
   interrupt: v.boolean(),
   /** A debug trap is due before the next instruction. */

@@ -17,6 +17,7 @@ import type { PortIo } from './port-io.ts'
 import type { Privilege } from './privilege.ts'
 import type { Segmentation } from './segmentation.ts'
 import { StackFrame } from './stack.ts'
+import type { SystemManagement } from './system-management.ts'
 import { operandAddress, TableInstructions } from './table-instructions.ts'
 
 /** The parts of a processor that its system instructions work on. */
@@ -30,6 +31,7 @@ export interface SystemParts {
   control: ControlRegisters
   msrs: Msrs
   portIo: PortIo
+  management: SystemManagement
   model: CpuModel
   /** Highest CPUID leaf shown. */
   leafLimit: number
@@ -233,6 +235,7 @@ export class SystemUnit {
         loadAll286(this.parts)
         return Outcome.LEAVE
       case SystemOp.RSM:
+        return this.parts.management.resume() ? Outcome.HALT : Outcome.LEAVE
       default:
         throw invalidOpcode()
     }

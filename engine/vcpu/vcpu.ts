@@ -38,6 +38,8 @@ export interface Vcpu {
   setInterruptRequest(high: boolean): void
   /** An edge of the NMI pin. */
   raiseNmi(): void
+  /** An edge of the SMI pin; nothing to a processor that has no system management mode. */
+  raiseSmi(): void
   /** Makes a running `run` return soon. Same thread only. */
   requestStop(): void
   /** RESET pin: registers as after power-on. */

@@ -64,7 +64,7 @@ export function runCommand(finish: (status: number) => void, prepare: () => Work
     .option('--no-reboot', 'end with status 2 where the guest would restart the machine')
     .option(
       '--knob <NAME=VALUE>',
-      'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, hpet, smallTlb, localTime, utcOffsetMinutes, bootMenuMs, startTimeMs; repeatable',
+      'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, hpet, systemManagement, smallTlb, localTime, utcOffsetMinutes, bootMenuMs, startTimeMs; repeatable',
       collect,
     )
     .addHelpText(

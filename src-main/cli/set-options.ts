@@ -33,6 +33,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
       'ideInterruptDelayUs',
       'floppyTypes',
       'hpet',
+      'systemManagement',
       'smallTlb',
       'bootMenuMs',
       'localTime',

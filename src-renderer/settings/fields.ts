@@ -250,6 +250,7 @@ export const FIELDS: readonly Field[] = [
   },
   { id: 'busyPolling', category: 'legacy', at: knob('busyPolling'), control: { kind: 'toggle' } },
   { id: 'smallTlb', category: 'legacy', at: knob('smallTlb'), control: { kind: 'toggle' } },
+  { id: 'systemManagement', category: 'legacy', at: knob('systemManagement'), control: { kind: 'toggle' } },
   { id: 'hpet', category: 'legacy', at: knob('hpet'), control: { kind: 'toggle' } },
   { id: 'floppyTypes', category: 'legacy', at: knob('floppyTypes'), control: { kind: 'floppy-types' } },
 ]

@@ -10,12 +10,19 @@ const PMEN = BASE + 2
 const PMCNTRL = BASE + 4
 const PMTMR = BASE + 8
 
-function powerOn(timerBits: 24 | 32 = 24) {
+function powerOn(timerBits: 24 | 32 = 24, smi?: () => void) {
   const clock = new ManualClock()
   const ports = new PortMap()
   const sci = new RecordingLine()
   const calls = { powerOff: 0 }
-  const pm = new AcpiPm({ clock, ports, sci, powerOff: () => calls.powerOff++, timerBits })
+  const pm = new AcpiPm({
+    clock,
+    ports,
+    sci,
+    powerOff: () => calls.powerOff++,
+    timerBits,
+    ...(smi && { smi }),
+  })
   pm.reset()
   pm.pci.write(0x40, BASE, 4)
   pm.pci.write(0x80, 1, 1)
@@ -113,6 +120,35 @@ it('leaves ACPI mode by the SMI command port and keeps the status port', () => {
 
   expect(ports.read(PMCNTRL, 2) & 1).toBe(0)
   expect([0, 1].map((offset) => pm.apmPorts.read(offset, 1))).toEqual([0xf0, 0x77])
+})
+
+describe('SMIs of the command port', () => {
+  const DEVACTB = 0x58
+  const APMC_EN = 0x02000000
+  const GLBSTS = BASE + 0x20
+  const GLBCTL = BASE + 0x28
+
+  it('come once both DEVACTB and GLBCTL enable them, and are noted until the status is cleared', () => {
+    let raised = 0
+    const { ports, pm } = powerOn(24, () => raised++)
+    expect(pm.pci.read(DEVACTB, 4) & APMC_EN).toBe(0)
+    pm.apmPorts.write(0, 1, 1)
+    pm.pci.write(DEVACTB, APMC_EN, 4)
+    pm.apmPorts.write(0, 1, 1)
+    expect(raised).toBe(0)
+    ports.write(GLBCTL, 1, 4)
+    pm.apmPorts.write(1, 1, 1) // the status port raises none
+    pm.apmPorts.write(0, 0x55, 1)
+    expect(raised).toBe(1)
+    expect(pm.apmPorts.read(0, 1)).toBe(0x55)
+    expect(ports.read(GLBSTS, 2)).toBe(0x20)
+    ports.write(GLBSTS, 0x20, 2)
+    expect(ports.read(GLBSTS, 2)).toBe(0)
+  })
+
+  it('are enabled already where the processor has none, so that nobody waits for one', () => {
+    expect(powerOn().pm.pci.read(DEVACTB, 4) & APMC_EN).toBe(APMC_EN)
+  })
 })
 
 it('raises general purpose events by level', () => {

@@ -16,9 +16,23 @@ const PMREGMISC = 0x80
 const SMBBA = 0x90
 const SMBHSTCFG = 0xd2
 const ENABLE = 1
+/** Of DEVACTB: a write to APMC raises an SMI. */
+const APMC_EN = 0x02000000
 
 /** Registers of the power management block, relative to PMBASE (82371AB datasheet, section 7.2). */
-const PM = { PMSTS: 0x00, PMEN: 0x02, PMCNTRL: 0x04, PMTMR: 0x08, GPSTS: 0x0c, GPEN: 0x0e } as const
+const PM = {
+  PMSTS: 0x00,
+  PMEN: 0x02,
+  PMCNTRL: 0x04,
+  PMTMR: 0x08,
+  GPSTS: 0x0c,
+  GPEN: 0x0e,
+  GLBSTS: 0x20,
+  GLBCTL: 0x28,
+} as const
+/** Of GLBSTS: an SMI came from APMC; of GLBCTL: SMIs are raised. */
+const APM_STS = 1 << 5
+const SMI_EN = 1
 export const PM_PORTS = 64
 
 const TMROF = 1 << 0
@@ -66,6 +80,8 @@ export interface AcpiPmWiring {
   sci: Line
   /** The guest entered S5, or the button was pressed while no ACPI system runs. It acts after the access. */
   powerOff(): void
+  /** SMI of a processor that has a system management mode; without it other firmware is told that all is set up. */
+  smi?: () => void
   /** Width of the PM timer, 24 by default: the FADT flag TMR_VAL_EXT must agree. */
   timerBits?: 24 | 32
 }
@@ -125,8 +141,8 @@ export class AcpiPm implements Device {
     config.define(0x4c, 4, 0, 0xffffffff) // GPICTL
     config.define(0x50, 4, 0, 0xffffffff) // DEVRESD
     config.define(0x54, 4, 0, 0xffffffff) // DEVACTA
-    // APMC_EN set tells other firmware that system management is set up already: there is no such mode here.
-    config.define(DEVACTB, 4, 0x02000000, 0xffffffff)
+    // Set it tells other firmware that system management is set up already.
+    config.define(DEVACTB, 4, wiring.smi ? 0 : APMC_EN, 0xffffffff)
     for (let register = 0x5c; register < PMREGMISC; register += 4) config.define(register, 4, 0, 0xffffffff)
     config.define(PMREGMISC, 1, 0, ENABLE)
     config.define(SMBBA, 4, 1, 0xfff0)
@@ -265,6 +281,10 @@ export class AcpiPm implements Device {
       case PM.GPEN:
         this.#gpen = merged(this.#gpen)
         return
+      case PM.GLBSTS:
+        this.#scratch[offset]! &= ~value
+        this.#scratch[offset + 1]! &= ~(value >>> 8)
+        return
       default:
         this.#scratch[offset] = merged(this.#scratch[offset]! | (this.#scratch[offset + 1]! << 8))
         if (mask & 0xff00) this.#scratch[offset + 1] = value >>> 8
@@ -286,6 +306,14 @@ export class AcpiPm implements Device {
     if (value === ACPI_ENABLE) this.#pmcntrl |= SCI_EN
     if (value === ACPI_DISABLE) this.#pmcntrl &= ~SCI_EN
     this.#update()
+    this.#raiseSmi()
+  }
+
+  #raiseSmi(): void {
+    const { smi } = this.wiring
+    if (!smi || !(this.pci.config.get(DEVACTB, 4) & APMC_EN) || !(this.#scratch[PM.GLBCTL]! & SMI_EN)) return
+    this.#scratch[PM.GLBSTS]! |= APM_STS
+    smi()
   }
 
   #status(): number {

@@ -143,3 +143,17 @@ it('opens and locks the system management RAM', () => {
 
   expect(bridge.pci.read(0x72, 1)).toBe(0x1a)
 })
+
+it('shows the system management RAM to a processor in that mode alone once it is enabled, locked or not', () => {
+  const { memory, bridge, guest } = powerOn()
+  guest.ram[0xa0000] = 0x99
+  const screen = { offset: ROM_BASE }
+  memory.map({ name: 'screen', base: 0xa0000, length: 0x20000, read: screen, write: screen, priority: 1 })
+  const isShown = (): boolean => memory.read(0xa0000, 1) === 0x99
+  bridge.setManaging(true)
+  expect(isShown()).toBe(false)
+  bridge.pci.write(0x72, 0x1a, 1) // G_SMRAME, D_LCK
+  expect(isShown()).toBe(true)
+  bridge.setManaging(false)
+  expect(isShown()).toBe(false)
+})

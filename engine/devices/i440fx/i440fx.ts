@@ -13,6 +13,7 @@ const PAM_WRITE = 2
 const SMRAM_D_OPEN = 1 << 6
 const SMRAM_D_CLS = 1 << 5
 const SMRAM_D_LCK = 1 << 4
+const SMRAM_G_SMRAME = 1 << 3
 const SMRAM_WRITABLE = 0x78
 /** C_BASE_SEG: the SMM space is A0000h, the only value that the chip knows. */
 const SMRAM_A0000 = 0x02
@@ -38,6 +39,7 @@ export class I440fx implements Device {
   readonly pci: PciFunction
   #segments: Segment[] = []
   #smram: RegionHandle
+  #isManaging = false
 
   /** @param isaBacking what reads of C0000h-FFFFFh see on the ISA side at this address: ROM bytes, or nothing */
   constructor(
@@ -95,6 +97,13 @@ export class I440fx implements Device {
     this.#applyAll()
   }
 
+  /** SMIACT#: the processor is in system management mode, which is no state of this chip. */
+  setManaging(isManaging: boolean): void {
+    if (isManaging === this.#isManaging) return
+    this.#isManaging = isManaging
+    this.#applySmram()
+  }
+
   save(): v.InferOutput<typeof schema> {
     return { version: 1, pci: this.pci.save() }
   }
@@ -142,7 +151,7 @@ export class I440fx implements Device {
     }
   }
 
-  // No processor here has a system management mode, so only D_OPEN, which shows the RAM to everybody, matters.
+  // D_OPEN shows the RAM to everybody. D_CLS, which hides it from data accesses but not from code, closes that only.
   #applySmram(): void {
     const { config } = this.pci
     let smram = config.get(SMRAM, 1)
@@ -151,7 +160,8 @@ export class I440fx implements Device {
       config.define(SMRAM, 1, SMRAM_A0000, 0)
     } else config.define(SMRAM, 1, SMRAM_A0000, SMRAM_WRITABLE)
     config.set(SMRAM, smram, 1)
-    const open = (smram & SMRAM_D_OPEN) !== 0 && !(smram & SMRAM_D_CLS)
-    this.#smram.update(open ? {} : null)
+    const isOpen = (smram & SMRAM_D_OPEN) !== 0 && !(smram & SMRAM_D_CLS)
+    const isManaged = this.#isManaging && (smram & SMRAM_G_SMRAME) !== 0
+    this.#smram.update(isOpen || isManaged ? {} : null)
   }
 }

@@ -121,6 +121,9 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.smallTlb': 'Vergessliche Adressübersetzung',
   'setting.smallTlb.help':
     'Windows 95, 98 und Me ändern Seitentabellen, ohne es dem Prozessor zu sagen; merkt er sich zu viel, stürzen Programme zufällig ab. Kostet bis zu einem Viertel des Tempos.',
+  'setting.systemManagement': 'System Management Mode',
+  'setting.systemManagement.help':
+    'Für andere Firmware wie SeaBIOS, ab einem 486. Der Prozessor läuft dann in Software, ohne KVM.',
   'setting.hpet': 'HPET (genauer Zeitgeber)',
   'setting.hpet.help': 'Ein HPET neben den älteren Zeitgebern. Für Windows XP und früher besser aus.',
   'setting.floppyTypes': 'Typen der Diskettenlaufwerke',

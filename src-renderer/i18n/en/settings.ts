@@ -117,6 +117,9 @@ export const settings = {
   'setting.smallTlb': 'Forgetful address translation',
   'setting.smallTlb.help':
     'Windows 95, 98 and Me change page tables without telling the processor, and programs fail at random where it remembers for long. Costs up to a quarter of the speed.',
+  'setting.systemManagement': 'System management mode',
+  'setting.systemManagement.help':
+    'For other firmware such as SeaBIOS, on a 486 or later. The processor runs in software then, without KVM.',
   'setting.hpet': 'High precision event timer',
   'setting.hpet.help': 'An HPET beside the older timers. Leave it off for Windows XP and before.',
   'setting.floppyTypes': 'Floppy drive types',

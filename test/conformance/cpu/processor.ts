@@ -30,6 +30,7 @@ export interface TestProcessorOptions {
   model?: CpuModel
   /** Loads the real FPU; without it, instructions of the register files that other suites cover do nothing. */
   withFpu?: boolean
+  managementActive?: (active: boolean) => void
   /** Code is translated; everything is interpreted without it. */
   translator?: TranslatorOptions
   /** Monotonic time of the host; it stands still when absent. */
@@ -68,6 +69,7 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
     readTimeStamp: () => ({ low: vcpu.retiredNow >>> 0, high: 7 }),
     writeTimeStamp: () => {},
     ferr: () => {},
+    ...(options.managementActive && { managementActive: options.managementActive }),
   })
   return {
     vcpu,
