@@ -21,6 +21,13 @@ describe('other firmware in place of ours', () => {
     return { args: [...firmware, '--disk', `${await guestImages.grubCd()},readonly`], steps }
   })
 
+  // It moves SMBASE and then calls its 32-bit services by SMIs.
+  boots('SeaBIOS boots a floppy by way of system management mode', async () => {
+    const firmware = ['--firmware', await guestImages.seabios(), '--vga-bios', await guestImages.seaVgaBios()]
+    const floppy = ['--floppy', `${await guestImages.mikeos()},ephemeral`]
+    return { args: [...firmware, ...floppy, '--knob', 'systemManagement=true'], steps: ['wait:MikeOS'] }
+  })
+
   boots('U-Boot comes to its prompt', async () => ({
     args: ['--firmware', await guestImages.uBoot(), '--serial', 'stdio'],
     steps: ['wait:U-Boot 2023\\.01', 'wait:^=> '],
