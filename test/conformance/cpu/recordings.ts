@@ -23,9 +23,8 @@ export interface Recording {
   before: RecordedState
   /** What has changed. */
   after: RecordedState
-  /** The exception that it ended in, and where that pushed the flags; -1 without one, and where that is not told. */
+  /** The exception that it ended in; -1 without one, and where that is not told. */
   vector: number
-  flagsAt: number
 }
 
 /**
@@ -58,7 +57,6 @@ function recording(test: Buffer): Recording {
     before: stateOf(parts.get('INIT')!),
     after: stateOf(parts.get('FINA')!),
     vector: parts.get('EXCP')?.[0] ?? -1,
-    flagsAt: parts.get('EXCP')?.readUInt32LE(1) ?? -1,
   }
 }
 
