@@ -32,6 +32,7 @@ import {
 } from './shelf.ts'
 import { MemoryPage, SnapshotComparison } from './snapshot-comparison.ts'
 import { SnapshotId, SnapshotList, SnapshotName, SnapshotNotes } from './snapshot.ts'
+import { VmPicture } from './vm-picture.ts'
 import { HostFault, VmId, VmName, VmSettings, VmSummary } from './vm.ts'
 
 const nothing = v.undefined()
@@ -110,6 +111,10 @@ export const hostContract = {
      * its hardware is made of must stay; throws `vm-busy` else.
      */
     change: { params: v.strictObject({ id: VmId, settings: VmSettings }), result: nothing },
+    /** Its user's own picture of it; null when it has none. */
+    picture: { params: one, result: v.nullable(VmPicture) },
+    /** Gives it one; null takes it away. */
+    setPicture: { params: v.strictObject({ id: VmId, picture: v.nullable(VmPicture) }), result: nothing },
     /** A copy with disks of its own. */
     clone: { params: v.strictObject({ id: VmId, name: VmName }), result: VmSummary },
     /** Takes it out of the library; `delete` removes its folder for good after a while, in which it can come back. */

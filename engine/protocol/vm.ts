@@ -105,6 +105,8 @@ export const VmSummary = v.object({
   /** Why it is aborted or inaccessible, or paused by itself. */
   reason: v.nullable(v.string()),
   icon: v.picklist(VM_ICONS),
+  /** What differs whenever its user's own picture does; null when it has none. */
+  picture: v.nullable(v.string()),
   group: v.string(),
   tags: v.array(v.string()),
   notes: v.string(),

@@ -33,9 +33,11 @@ import { Images } from './images.ts'
 import { ImportDesk, type ImportCall } from './import-desk.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
+import { pictureStamp } from './machine-picture.ts'
 import { MachineStart } from './machine-start.ts'
 import { MediaDesk, type MediaCall } from './media-desk.ts'
 import { newMachine } from './new-machine.ts'
+import { pictureCalls, type PictureCall } from './picture-desk.ts'
 import { loadPresets } from './presets.ts'
 import { ShelfDesk, type ShelfCall } from './shelf-desk.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
@@ -65,6 +67,7 @@ export class HostService<P extends VmProcess> {
   readonly #automatic: AutoSnapshotSchedule
   readonly #media: MediaDesk
   readonly #shelf: ShelfDesk
+  readonly #pictures: Pick<CallHandlers<HostContract>, PictureCall>
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
   /** Machines whose writes are thrown away at the end of their run. */
@@ -153,6 +156,10 @@ export class HostService<P extends VmProcess> {
       },
       whileOff: (id, work) => this.#snapshots.whileOff(id, work),
     })
+    this.#pictures = pictureCalls(library, {
+      exclusively: (id, change) => this.#exclusively(id, change),
+      changed: (id) => this.#changed(id),
+    })
     this.folders = new FolderDesk(library, {
       sentPlace: (folder) => this.#media.placeOf(folder),
       dropSent: (folder) => this.#media.drop(folder),
@@ -187,6 +194,7 @@ export class HostService<P extends VmProcess> {
         ...this.#media.calls,
         ...this.#shelf.calls,
         ...this.folders.calls,
+        ...this.#pictures,
       },
       {},
       () => this.#clients.delete(client),
@@ -231,7 +239,7 @@ export class HostService<P extends VmProcess> {
 
   readonly #calls: Omit<
     CallHandlers<HostContract>,
-    SnapshotCall | FilesCall | ImportCall | ExportCall | MediaCall | ShelfCall | FolderCall
+    SnapshotCall | FilesCall | ImportCall | ExportCall | MediaCall | ShelfCall | FolderCall | PictureCall
   > = {
     list: () => this.list(),
     images: () => this.images.list(),
@@ -530,6 +538,7 @@ export class HostService<P extends VmProcess> {
       id,
       name,
       icon,
+      picture: await pictureStamp(this.library.folderOf(id)),
       group,
       tags,
       notes,
@@ -548,6 +557,7 @@ export class HostService<P extends VmProcess> {
 const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   state: 'inaccessible',
   icon: 'pc',
+  picture: null,
   group: '',
   tags: [],
   notes: '',

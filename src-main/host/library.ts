@@ -9,6 +9,7 @@ import { VmId, type VmRecord } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { copyFile } from './copy-file.ts'
 import { exists } from './exists.ts'
+import { readPicture, writePicture } from './machine-picture.ts'
 import { readRecord, RECORD } from './machine-record.ts'
 import { partOf, UNWATCHED } from './task.ts'
 
@@ -145,6 +146,7 @@ export class VmLibrary {
           join(folder, to),
           partOf(task, share++, shares),
         )
+      await writePicture(folder, await readPicture(this.#path(id)))
       const renamed = withFiles({ ...original, drives: made }, rename)
       return {
         ...renamed,

@@ -7,7 +7,7 @@ import {
 } from '../../engine/protocol/machine-config.ts'
 import { MAX_KEPT_SNAPSHOTS, MAX_SNAPSHOT_MINUTES } from '../../engine/protocol/auto-snapshots.ts'
 import { PRIORITIES } from '../../engine/protocol/execution.ts'
-import { SCALINGS, VM_ICONS } from '../../engine/protocol/vm.ts'
+import { SCALINGS } from '../../engine/protocol/vm.ts'
 import type { MessageKey } from '../i18n/messages.ts'
 
 /** Settings that have a label and a help text in the catalogue. */
@@ -31,7 +31,7 @@ export type Control =
   | { kind: 'date' }
   | { kind: 'file'; whenNone: MessageKey }
   /** These have components of their own. */
-  | { kind: 'memory' | 'boot' | 'drives' | 'serial' | 'floppy-types' }
+  | { kind: 'icon' | 'memory' | 'boot' | 'drives' | 'serial' | 'floppy-types' }
 
 export interface Field {
   id: FieldId
@@ -75,7 +75,7 @@ export const FIELDS: readonly Field[] = [
     id: 'icon',
     category: 'general',
     at: ['icon'],
-    control: { kind: 'choice', choices: VM_ICONS.map(message) },
+    control: { kind: 'icon' },
     live: true,
   },
   { id: 'group', category: 'general', at: ['group'], control: { kind: 'text', most: 200 }, live: true },

@@ -8,6 +8,7 @@ const machine = (name: string, more: Partial<VmSummary> = {}): VmSummary => ({
   state: 'off',
   reason: null,
   icon: 'pc',
+  picture: null,
   group: '',
   tags: [],
   notes: '',

@@ -138,10 +138,8 @@ export const useMachines = defineStore('machines', () => {
     return machine.id
   }
 
-  /** Puts machines into a group of the list, or at its top when that is empty. One that cannot be used stays where it is. */
   async function moveToGroup(which: readonly VmSummary[], group: string): Promise<void> {
-    for (const { id, group: from, state } of which) {
-      if (from === group || state === 'inaccessible') continue
+    for (const { id } of which) {
       const settings = await host().call('settings', { id })
       await host().call('change', { id, settings: { ...settings, group } })
     }
@@ -181,6 +179,8 @@ export const useMachines = defineStore('machines', () => {
     hostInfo: async () => host().call('host', undefined),
     activity: async () => host().call('activity', undefined),
     log: async (id: string) => host().call('log', { id }),
+    picture: async (id: string) => host().call('picture', { id }),
+    setPicture: async (id: string, picture: string | null) => host().call('setPicture', { id, picture }),
     thumbnail: async (id: string) => host().call('thumbnail', { id }),
     images: async () => host().call('images', undefined),
     insert: async (id: string, drive: string, image: string) => host().call('insert', { id, drive, image }),

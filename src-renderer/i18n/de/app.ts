@@ -34,6 +34,8 @@ export const app: Record<keyof typeof english, string> = {
   'group.title': '{count, plural, one {Gruppe von # Maschine} other {Gruppe von # Maschinen}}',
   'group.none': 'In keiner Gruppe',
   'group.action': 'Verschieben',
+  'group.moved': '{count, plural, one {# Maschine ist} other {# Maschinen sind}} in der Gruppe {group}',
+  'group.takenOut': '{count, plural, one {# Maschine ist} other {# Maschinen sind}} in keiner Gruppe mehr',
   'group.failed': 'Sie konnten nicht verschoben werden',
 
   'tour.label': 'Erste Schritte',

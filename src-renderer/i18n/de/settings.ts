@@ -34,7 +34,11 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.tags': 'Stichwörter',
   'setting.tags.help': 'Wörter zum Wiederfinden, durch Kommas getrennt.',
   'setting.icon': 'Symbol',
-  'setting.icon.help': 'Das Bild in Listen.',
+  'setting.icon.help': 'Das Bild in Listen und über dem Bildschirm. Ein eigenes kann hier abgelegt werden.',
+  'picture.choose': 'Eigenes Bild…',
+  'error.picture-unusable':
+    '{name} ist kein Bild, das verwendet werden kann. PNG-, JPEG-, SVG- und Icon-Dateien gehen.',
+  'picture.clear': 'Das eigene Bild entfernen',
   'setting.notes': 'Notizen',
   'setting.notes.help':
     'Was Sie sich merken wollen: Kennwörter des Gastes, was installiert ist, was Sie versucht haben.',

@@ -31,6 +31,8 @@ export const app = {
   'group.title': '{count, plural, one {Group of # machine} other {Group of # machines}}',
   'group.none': 'In no group',
   'group.action': 'Move',
+  'group.moved': '{count, plural, one {# machine is} other {# machines are}} in the group {group}',
+  'group.takenOut': '{count, plural, one {# machine is} other {# machines are}} in no group now',
   'group.failed': 'They could not be moved',
 
   'tour.label': 'First steps',

@@ -32,7 +32,10 @@ export const settings = {
   'setting.tags': 'Tags',
   'setting.tags.help': 'Words to find it by, with commas between them.',
   'setting.icon': 'Icon',
-  'setting.icon.help': 'The picture in lists.',
+  'setting.icon.help': 'The picture in lists and above its screen. One of your own can be dropped here.',
+  'picture.choose': 'Own picture…',
+  'error.picture-unusable': '{name} is no picture that can be used. PNG, JPEG, SVG and icon files can.',
+  'picture.clear': 'Take the own picture away',
   'setting.notes': 'Notes',
   'setting.notes.help':
     'Whatever you want to remember: passwords of the guest, what is installed, what you tried.',
