@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
+import { reasonOf } from '../protocol/reasons.ts'
 import { CAPABILITY, KVM_API_VERSION } from './abi.ts'
 import { ioctl, type Request } from './ioctl.ts'
 import { type SystemCalls, loadSystemCalls } from './system-calls.ts'
@@ -26,7 +27,7 @@ export class Kvm {
   /** Opens the device. Throws an error whose message tells the user why there is no KVM here. */
   static open(device = '/dev/kvm'): Kvm {
     if (process.platform !== 'linux' || process.arch !== 'x64')
-      throw new Error(`KVM is for 64-bit x86 Linux, and this is ${process.platform} on ${process.arch}`)
+      throw new Error(reasonOf('kvm-elsewhere', { system: process.platform, processor: process.arch }))
     const fd = openDevice(device)
     try {
       const kvm = new Kvm(loadSystemCalls(), fd)
@@ -73,13 +74,13 @@ function openDevice(device: string): number {
 export function deviceProblem(device: string, code: string): string {
   switch (code) {
     case 'ENOENT':
-      return `${device} is not there: the processor has no virtualisation, it is switched off in the firmware, or the kvm module is not loaded`
+      return reasonOf('kvm-missing', { device })
     case 'EACCES':
     case 'EPERM':
-      return `${device} may not be opened: your user must be a member of the group kvm (sudo usermod -aG kvm "$USER", then log in again)`
+      return reasonOf('kvm-forbidden', { device })
     case 'ENODEV':
     case 'ENXIO':
-      return `${device} has no module behind it: load kvm_intel or kvm_amd`
+      return reasonOf('kvm-module', { device })
     default:
       return `${device} cannot be opened (${code})`
   }

@@ -9,6 +9,7 @@ import { Kvm } from '../kvm/kvm.ts'
 import { KvmVcpu, type KvmVcpuConfig } from '../kvm/kvm-vcpu.ts'
 import { probeLimitation } from '../kvm/probe.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
+import { REASONS } from '../protocol/reasons.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import { RegionTranslator } from '../translator/translator.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
@@ -36,7 +37,7 @@ export function createProcessor(accel: MachineConfig['accel'], wiring: Processor
   }
   return {
     cpu: softProcessor(wiring, accel === 'jit'),
-    accelerator: { name: accel, reason: 'it was asked for' },
+    accelerator: { name: accel, reason: REASONS['accelerator-wanted'] },
   }
 }
 
@@ -56,7 +57,7 @@ function tryKvm(always: boolean, wiring: ProcessorWiring): Processor | string {
     if (limitation !== null && !always) return limitation
     return {
       cpu: new KvmVcpu(kvm, { ...wiring, limitation }),
-      accelerator: { name: 'kvm', reason: limitation ?? 'KVM is there and whole' },
+      accelerator: { name: 'kvm', reason: limitation ?? REASONS['kvm-whole'] },
     }
   } finally {
     // The virtual machine has a descriptor of its own.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { KEY_CODES, keystrokeFor } from './keyboard.ts'
-import { chordsFor, LAYOUT_NAMES } from './keyboard-layouts.ts'
+import { chordsFor, keyLegends, LAYOUT_NAMES } from './keyboard-layouts.ts'
 
 describe('keyboard layouts', () => {
   it.each(LAYOUT_NAMES)('%s types every printable ASCII character with keys that exist', (layout) => {
@@ -33,6 +33,16 @@ describe('keyboard layouts', () => {
     expect(chordsFor('1', 'fr')).toEqual([['ShiftLeft', 'Digit1']])
     expect(chordsFor('£', 'uk')).toEqual([['ShiftLeft', 'Digit3']])
     expect(chordsFor('#', 'uk')).toEqual([['Backslash']])
+  })
+
+  it('has on its keys what they type', () => {
+    expect(keyLegends('de').get('KeyQ')).toEqual({ plain: 'q', shift: 'Q', altGr: '@' })
+    expect(keyLegends('de').get('Semicolon')).toEqual({ plain: 'ö', shift: 'Ö', altGr: '' })
+    expect(keyLegends('fr').get('Digit2')).toEqual({ plain: 'é', shift: '2', altGr: '~' })
+    expect(keyLegends('fr').get('BracketLeft')).toEqual({ plain: '^', shift: '¨', altGr: '' })
+    expect(keyLegends('uk').get('Backslash')).toEqual({ plain: '#', shift: '~', altGr: '' })
+    for (const layout of LAYOUT_NAMES)
+      for (const [code, { plain }] of keyLegends(layout)) expect(plain, `${layout} ${code}`).not.toBe('')
   })
 
   it('has dead keys stand alone', () => {

@@ -16,6 +16,8 @@ interface Layout {
   altGr?: readonly string[]
   /** Characters that wait for a letter, and stand alone with a blank after them. */
   dead?: string
+  /** What stands on keys that only wait for a letter, plain and with Shift: nothing is typed by them alone. */
+  accents?: Readonly<Record<string, readonly [plain: string, shift: string]>>
 }
 
 /** As MS-DOS 6, Windows and Linux have them alike. */
@@ -40,10 +42,34 @@ const LAYOUTS = {
     shift: [' 1234567890°+', 'AZERTYUIOP £µ', 'QSDFGHJKLM%', '>WXCVBN?./§'],
     altGr: ['  ~#{[|`\\^@]}', '  €'],
     dead: '~`',
+    accents: { BracketLeft: ['^', '¨'] },
   },
 } satisfies Record<string, Layout>
 export type LayoutName = keyof typeof LAYOUTS
 export const LAYOUT_NAMES = Object.keys(LAYOUTS) as [LayoutName, ...LayoutName[]]
+
+/** What stands on a key; empty where a level has nothing. */
+export type KeyLegend = Readonly<Record<keyof typeof LEVELS, string>>
+
+/** What the keys of a layout have on them, by KeyboardEvent.code. */
+export function keyLegends(layout: LayoutName): ReadonlyMap<string, KeyLegend> {
+  const named: Layout = LAYOUTS[layout]
+  return new Map(
+    KEYS.flatMap((row, index) =>
+      row.map((code, at): [string, KeyLegend] => {
+        const [accent = '', accentOfShift = ''] = named.accents?.[code] ?? []
+        const on = (level: keyof typeof LEVELS): string => (named[level]?.[index]?.[at] ?? '').trim()
+        return [
+          code,
+          { plain: on('plain') || accent, shift: on('shift') || accentOfShift, altGr: on('altGr') },
+        ]
+      }),
+    ),
+  )
+}
+
+/** Keyboards for the US have no key between the left Shift and the letters; all others do. */
+export const hasExtraKey = (layout: LayoutName): boolean => layout !== 'us'
 
 /** Blanks, line ends and the like are where they are on every keyboard. */
 const EVERYWHERE = ' \t\n\r\b\x1b'

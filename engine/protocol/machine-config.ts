@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { REASONS, reasonOf } from './reasons.ts'
 
 /** The machine's shape as a user sets it: what `vitrine run` takes and vm.json holds. Version 1; unknown keys are refused. */
 export const MAX_MEMORY_MIB = 3072
@@ -182,15 +183,15 @@ function contradiction({
 }: v.InferOutput<typeof shape>): string | undefined {
   const count = (kind: string, bus = 'ide') => drives.filter((d) => d.kind === kind && d.bus === bus).length
   const floppies = count('floppy')
-  if (floppies > FLOPPY_DRIVES) return `${floppies} floppy drives, but the controller takes ${FLOPPY_DRIVES}`
+  if (floppies > FLOPPY_DRIVES) return reasonOf('drives-floppy', { count: floppies, most: FLOPPY_DRIVES })
   const ide = count('disk') + count('cdrom')
-  if (ide > IDE_DRIVES) return `${ide} IDE disks and CD-ROMs, but the two channels take ${IDE_DRIVES}`
+  if (ide > IDE_DRIVES) return reasonOf('drives-ide', { count: ide, most: IDE_DRIVES })
   const virtio = count('disk', 'virtio')
-  if (virtio > VIRTIO_DISKS) return `${virtio} virtio disks, but there is room for ${VIRTIO_DISKS}`
+  if (virtio > VIRTIO_DISKS) return reasonOf('drives-virtio', { count: virtio, most: VIRTIO_DISKS })
   for (const drive of drives) {
     if (drive.bus === 'virtio' && drive.kind !== 'disk')
       return `bus=virtio is for disks, not for a ${drive.kind}`
-    if (drive.path === null && drive.kind === 'disk') return 'a disk drive needs a file'
+    if (drive.path === null && drive.kind === 'disk') return REASONS['disk-empty']
     if (drive.kind !== 'disk' && drive.format !== 'auto' && drive.format !== 'raw')
       return `format=${drive.format} is for disks, not for a ${drive.kind}`
     if (drive.overlay !== undefined && (drive.kind !== 'disk' || drive.readonly))
@@ -201,7 +202,7 @@ function contradiction({
   if (new Set(boot).size !== boot.length) return `the boot order ${boot.join(',')} names a drive twice`
   const port = mousePort(mouse)
   if (port !== null && port >= serialPorts)
-    return `the mouse is on COM${port + 1}, which is not there: serialPorts is ${serialPorts}`
+    return reasonOf('mouse-port', { port: port + 1, ports: serialPorts })
   if (kernel?.modules.length && kernel.initrd)
     return 'an initrd is for Linux and modules are for Multiboot: give one of them'
   return undefined

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { AutoSnapshots } from './auto-snapshots.ts'
 import { VmExecution } from './execution.ts'
+import { LAYOUT_NAMES } from './keyboard-layouts.ts'
 import { MachineConfig, SERIAL_PORTS } from './machine-config.ts'
 import { SerialTarget } from './serial-target.ts'
 import { SnapshotTree } from './snapshot.ts'
@@ -68,6 +69,8 @@ const settings = {
   template: v.optional(v.boolean(), false),
   display: v.optional(VmDisplay, {}),
   execution: v.optional(VmExecution, {}),
+  /** What the guest takes its keyboard for: text is typed for it, and the keyboard on the screen shows it. */
+  keyboardLayout: v.optional(v.picklist(LAYOUT_NAMES), 'us'),
   autoSnapshots: v.optional(AutoSnapshots, {}),
   /** Of COM1 on. A port that is not named has its console only. */
   serial: v.optional(v.pipe(v.array(SerialTarget), v.maxLength(SERIAL_PORTS)), []),
@@ -115,6 +118,7 @@ export const VmSummary = v.object({
   template: v.boolean(),
   display: VmDisplay,
   execution: VmExecution,
+  keyboardLayout: v.picklist(LAYOUT_NAMES),
   memoryMiB: v.nullable(v.number()),
   cpuModel: v.nullable(v.string()),
   drives: v.array(

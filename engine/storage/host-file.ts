@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { EngineError } from '../base/errors.ts'
+import { REASONS } from '../protocol/reasons.ts'
 import { DiskError, type DiskErrorKind } from './block-image.ts'
 
 /** A file of the host, opened once, read and written at byte positions. */
@@ -29,14 +30,14 @@ export interface HostFile {
   close(): void
 }
 
-const REASONS: Record<string, string> = {
-  ENOENT: 'there is no such file; check the name',
-  ENOTDIR: 'there is no such file; a folder of its path is a file',
-  EEXIST: 'there is a file of this name already',
-  ENOSPC: 'no room is left on its disk',
-  EACCES: 'you may not open it; change its permissions or open it read-only',
-  EPERM: 'you may not open it; change its permissions or open it read-only',
-  EROFS: 'its file system is read-only; open it read-only or ephemeral',
+const OPEN_REASONS: Record<string, string> = {
+  ENOENT: REASONS['file-missing'],
+  ENOTDIR: REASONS['file-below-file'],
+  EEXIST: REASONS['file-there'],
+  ENOSPC: REASONS['disk-full'],
+  EACCES: REASONS['file-forbidden'],
+  EPERM: REASONS['file-forbidden'],
+  EROFS: REASONS['file-system-read-only'],
   ELOOP: 'its symbolic links go in a circle',
   ENAMETOOLONG: 'its name is too long',
   EMFILE: 'too many files are open',
@@ -62,8 +63,7 @@ export function openHostFile(path: string, writable: boolean): HostFile {
     // Looked at before it is opened, because opening a named pipe waits for its other end.
     const stats = fs.statSync(path)
     checkPlainFile(path, stats)
-    if (stats.size === 0)
-      throw unusable(path, 'it is empty; give a file with contents or create it with its size')
+    if (stats.size === 0) throw unusable(path, REASONS['file-empty'])
     return fs.openSync(path, writable ? 'r+' : 'r')
   })
 }
@@ -86,13 +86,13 @@ function opened(path: string, writable: boolean, open: () => number): HostFile {
     if (fd !== null) fs.closeSync(fd)
     if (error instanceof EngineError) throw error
     const code = codeOf(error)
-    throw unusable(path, REASONS[code] ?? `it cannot be opened (${code})`, error)
+    throw unusable(path, OPEN_REASONS[code] ?? `it cannot be opened (${code})`, error)
   }
 }
 
 function checkPlainFile(path: string, stats: fs.StatsBase<number> | fs.StatsBase<bigint>): void {
-  if (stats.isDirectory()) throw unusable(path, 'it is a folder; give an image file')
-  if (!stats.isFile()) throw unusable(path, 'it is a device or pipe; give an image file')
+  if (stats.isDirectory()) throw unusable(path, REASONS['file-is-folder'])
+  if (!stats.isFile()) throw unusable(path, REASONS['file-is-device'])
 }
 
 const GONE = new Set(['ESTALE', 'ENODEV', 'ENXIO', 'EBADF', 'ENOENT', 'ENOTCONN', 'EHOSTDOWN'])
@@ -104,8 +104,8 @@ function kindOf(code: string): DiskErrorKind {
 }
 
 const REASONS_IN_USE: Partial<Record<DiskErrorKind, string>> = {
-  full: 'no room is left on its disk',
-  limit: 'it is as large as its disk or the rights of this user allow',
+  full: REASONS['disk-full'],
+  limit: REASONS['file-grown'],
 }
 
 /** Why the host failed a file. @param what in words, such as "it cannot be written" */
@@ -189,7 +189,7 @@ class OpenFile implements HostFile {
   }
 
   #checkNamed(fd: number): void {
-    if (fs.fstatSync(fd).nlink === 0) throw new DiskError('gone', this.path, 'it was deleted while in use')
+    if (fs.fstatSync(fd).nlink === 0) throw new DiskError('gone', this.path, REASONS['file-deleted'])
     this.#lookedMs = performance.now()
   }
 

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { reasonOf } from '../protocol/reasons.ts'
 import { isProcessAlive, startOfProcess } from './process-identity.ts'
 import { unusable, type HostFile } from './host-file.ts'
 
@@ -62,9 +63,9 @@ export function lockImage(
   const release = () => fs.rmSync(join(folder, own), { force: true })
   if (!other) return { release }
   release()
-  const use = other.mode === 'exclusive' ? 'is being written' : 'is being read'
-  const who = other.pid === process.pid ? 'another drive of this program' : `process ${other.pid}`
-  throw unusable(file.path, `it ${use} by ${who}; close it there, or open both read-only or ephemeral`)
+  const use = other.mode === 'exclusive' ? 'written' : 'read'
+  const where = other.pid === process.pid ? 'here' : 'elsewhere'
+  throw unusable(file.path, reasonOf(`image-${use}-${where}`, { process: other.pid }))
 }
 
 /** Stands in a note's name for a start that the host does not tell. */

@@ -1,3 +1,4 @@
+import { reasonOf } from '../protocol/reasons.ts'
 import { DiskError, type BlockImage } from './block-image.ts'
 import { EphemeralImage } from './ephemeral-image.ts'
 import { FLOPPY_GEOMETRIES, type FloppyGeometry, MAX_FLOPPY_BYTES } from './floppy-geometry.ts'
@@ -123,9 +124,9 @@ function bootFloppyFormat(file: HostFile): FloppyGeometry | undefined {
 }
 
 function unknownFloppy(bytes: number): string {
-  if (bytes > MAX_FLOPPY_BYTES) return `its ${bytes} bytes fit on no floppy; open it as a disk or CD`
+  if (bytes > MAX_FLOPPY_BYTES) return reasonOf('floppy-too-large', { bytes })
   const next = [...FLOPPY_GEOMETRIES.keys()].filter((size) => size > bytes).sort((a, b) => a - b)[0]
-  return `${bytes} bytes are no known floppy format; it is truncated, or pad it with zeros (the next size is ${next} bytes)`
+  return reasonOf('floppy-size', { bytes, next: next ?? '' })
 }
 
 /**
@@ -148,11 +149,7 @@ export function openCdImage(
 function checkCdSize(file: HostFile): void {
   const { path, size } = file
   // Hybrid images are sometimes cut at a 512-byte sector; the rest of the last CD sector then reads as zeros.
-  if (size % SECTOR_BYTES !== 0)
-    throw unusable(
-      path,
-      `its size of ${size} bytes is not a multiple of 2048; it is truncated or no CD image`,
-    )
+  if (size % SECTOR_BYTES !== 0) throw unusable(path, reasonOf('disc-size', { bytes: size }))
   const volume = new Uint8Array(CD_SECTOR_BYTES)
   if (size < 17 * CD_SECTOR_BYTES) return
   file.readAt(16 * CD_SECTOR_BYTES, volume)
@@ -161,7 +158,7 @@ function checkCdSize(file: HostFile): void {
   // ECMA-119 8.4.8: volume space size, in logical blocks of 2048 bytes.
   const bytes = new DataView(volume.buffer).getUint32(80, true) * CD_SECTOR_BYTES
   if (size + CD_PADDING_BYTES < bytes)
-    throw unusable(path, `it is truncated: ${size} bytes of the ${bytes} that its volume has; fetch it again`)
+    throw unusable(path, reasonOf('disc-truncated', { bytes: size, whole: bytes }))
 }
 
 function open(

@@ -156,6 +156,7 @@ export class WebDisplay {
       template: false,
       display: USUAL_DISPLAY,
       execution: USUAL_EXECUTION,
+      keyboardLayout: 'us',
       memoryMiB,
       cpuModel,
       drives: drives.map((drive) => ({

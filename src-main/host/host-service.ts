@@ -530,7 +530,8 @@ export class HostService<P extends VmProcess> {
     const place = await this.library.elsewhere(id)
     const elsewhere = place === null ? {} : { elsewhere: place }
     if ('problem' in entry) return { ...INACCESSIBLE, ...elsewhere, id, name: id, reason: entry.problem }
-    const { name, icon, group, tags, notes, template, display, execution, machine } = entry.record
+    const { name, icon, group, tags, notes, template, display, execution, keyboardLayout } = entry.record
+    const { machine } = entry.record
     const status = this.supervisor.status(id)
     const saved = join(this.library.folderOf(id), savedStateName(entry.record))
     const isSaved = status.state === 'off' && (await exists(saved))
@@ -546,6 +547,7 @@ export class HostService<P extends VmProcess> {
       template,
       display,
       execution,
+      keyboardLayout,
       ...(isSaved ? { state: 'saved', reason: null } : status),
       memoryMiB: machine.memoryMiB,
       cpuModel: machine.cpuModel,
@@ -564,6 +566,7 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   template: false,
   display: USUAL_DISPLAY,
   execution: USUAL_EXECUTION,
+  keyboardLayout: 'us',
   memoryMiB: null,
   cpuModel: null,
   drives: [],

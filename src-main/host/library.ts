@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { Media } from '../../engine/service/media/media.ts'
 import { withFiles, type DriveConfig, type MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { reasonOf } from '../../engine/protocol/reasons.ts'
 import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import { VmId, type VmRecord } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
@@ -63,7 +64,7 @@ export class VmLibrary {
     if (!v.is(VmId, id)) return null
     if (await exists(this.#path(id))) return { id, ...(await readRecord(this.#path(id))) }
     const elsewhere = await this.elsewhere(id)
-    return elsewhere === null ? null : { id, problem: `its folder ${elsewhere} is not there` }
+    return elsewhere === null ? null : { id, problem: reasonOf('folder-gone', { folder: elsewhere }) }
   }
 
   /** Where a machine lies that was added where it is; null of those that lie in the library. */

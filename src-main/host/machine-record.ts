@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, normalize } from 'node:path'
 import * as v from 'valibot'
 import { findIssue, withFiles, type MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { REASONS, reasonOf } from '../../engine/protocol/reasons.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 
 /** The file in a machine's folder that makes it one. */
@@ -16,7 +17,7 @@ export type FoundRecord = { record: VmRecord } | { problem: string }
 export async function readRecord(folder: string): Promise<FoundRecord> {
   try {
     const path = join(folder, RECORD)
-    if ((await stat(path)).size > MAX_RECORD_BYTES) return { problem: `${RECORD} is far too large` }
+    if ((await stat(path)).size > MAX_RECORD_BYTES) return { problem: REASONS['record-too-large'] }
     return recordOf(await readFile(path, 'utf8'))
   } catch (error) {
     return { problem: describeProblem(error) }
@@ -28,8 +29,7 @@ export function recordOf(text: string): FoundRecord {
   try {
     const json: unknown = JSON.parse(text)
     const newer = newerVersion(json)
-    if (newer !== null)
-      return { problem: `${RECORD} was written by a newer version of Vitrine (format ${newer})` }
+    if (newer !== null) return { problem: reasonOf('record-newer', { format: newer }) }
     const issue = findIssue(VmRecord, json)
     return issue === null ? { record: v.parse(VmRecord, json) } : { problem: `${RECORD}: ${issue}` }
   } catch (error) {
@@ -81,8 +81,8 @@ function newerVersion(json: unknown): number | null {
 
 function describeProblem(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : ''
-  if (code === 'ENOENT' || code === 'ENOTDIR') return `${RECORD} is missing`
-  if (code === 'EACCES') return `${RECORD} may not be read`
-  if (error instanceof SyntaxError) return `${RECORD} is damaged: ${error.message}`
+  if (code === 'ENOENT' || code === 'ENOTDIR') return REASONS['record-missing']
+  if (code === 'EACCES') return REASONS['record-forbidden']
+  if (error instanceof SyntaxError) return reasonOf('record-damaged', { detail: error.message })
   return error instanceof Error ? error.message : String(error)
 }

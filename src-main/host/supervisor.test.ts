@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { knownReason } from '../../engine/protocol/reasons.ts'
 import { describe, expect, it } from 'vitest'
 import { channelPair, type Channel } from '../../engine/protocol/channel.ts'
 import { MachineConfig } from '../../engine/protocol/machine-config.ts'
@@ -137,6 +138,8 @@ describe('supervisor', () => {
       state: 'aborted',
       reason: 'the process of the machine was ended by SIGSEGV',
     })
+    const { reason } = supervisor.status('a')
+    expect(knownReason(reason!)).toEqual({ key: 'process-killed', values: { signal: 'SIGSEGV' } })
     expect(supervisor.status('b').state).toBe('running')
     await supervisor.start('a', order)
     expect(supervisor.status('a').state).toBe('running')

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { isProcessAlive, startOfProcess } from '../../engine/service/process-identity.ts'
+import { reasonOf } from '../../engine/protocol/reasons.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 
 const LOCK = '.lock'
@@ -33,7 +34,9 @@ export class VmLock {
       if (!holder.success || isAlive(holder.output))
         throw new RpcError('vm-locked', {
           id,
-          holder: holder.success ? `process ${holder.output.pid} on ${holder.output.host}` : path,
+          holder: holder.success
+            ? reasonOf('machine-held', { process: holder.output.pid, host: holder.output.host })
+            : path,
         })
       await removeStale(path, text)
     }

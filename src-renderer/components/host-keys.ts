@@ -9,7 +9,9 @@ export const HOST_COMBINATIONS = {
   KeyR: 'reset',
   KeyH: 'shut-down',
   KeyG: 'fast-forward',
+  KeyT: 'snapshot',
   Delete: 'ctrl-alt-del',
+  Backspace: 'ctrl-alt-backspace',
 } as const
 export type HostAction = (typeof HOST_COMBINATIONS)[keyof typeof HOST_COMBINATIONS]
 

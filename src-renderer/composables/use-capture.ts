@@ -69,7 +69,9 @@ export function useCapture(
     if (releaseArmed && pressed) {
       releaseArmed = false
       const action = hostActionOf(event.code)
+      // Function keys are those that systems change their consoles by.
       if (action) onHostAction(action)
+      else if (/^F\d+$/.test(event.code)) press(['ControlLeft', 'AltLeft', event.code])
       return
     }
     if (event.repeat) return // the guest's keyboard repeats by itself

@@ -1,9 +1,9 @@
 import { onScopeDispose, ref, shallowRef, type Ref } from 'vue'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
 import { viewContract, type ViewContract } from '../../engine/protocol/vm-contract.ts'
+import type { LayoutName } from '../../engine/protocol/keyboard-layouts.ts'
 import type { TimeScale } from '../../engine/protocol/execution.ts'
 import type { ScreenText, VmStats } from '../../engine/protocol/vm.ts'
-import type { TypingWay } from '../stores/input-habits.ts'
 import { Painter, type Picture } from '../display/painter.ts'
 import { transport } from '../transport/index.ts'
 
@@ -20,7 +20,8 @@ export interface MachineView {
   key(code: string, pressed: boolean): void
   releaseAll(): void
   screenText(): Promise<ScreenText>
-  type(text: string, way: TypingWay, signal: AbortSignal): Promise<void>
+  /** @param layout that the guest has */
+  type(text: string, layout: LayoutName, charactersPerSecond: number, signal: AbortSignal): Promise<void>
   /** Has guest time pass faster or slower than here. */
   setTimeScale(scale: TimeScale): Promise<void>
   /** The picture as PNG, in the guest's own pixels. */
@@ -79,7 +80,8 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     key: (code, pressed) => client.value?.notify('key', { code, pressed }),
     releaseAll: () => client.value?.notify('releaseAll', undefined),
     screenText: async () => running().call('screenText', undefined),
-    type: async (text, way, signal) => running().call('type', { text, ...way }, { signal }),
+    type: async (text, layout, charactersPerSecond, signal) =>
+      running().call('type', { text, layout, charactersPerSecond }, { signal }),
     setTimeScale: async (scale) => running().call('setTimeScale', { scale }),
     snapshot: async () => {
       if (!painter) throw new RpcError('not-running')

@@ -1,6 +1,7 @@
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import type { Translate, Values } from '../stores/locale.ts'
 import { isMessage } from './messages.ts'
+import { reasonText } from './reason-text.ts'
 
 /** What went wrong and what to do, for a person. */
 export function errorText(error: unknown, t: Translate): string {
@@ -16,6 +17,7 @@ export function errorText(error: unknown, t: Translate): string {
     accelerator: '',
     ...Object.fromEntries(Object.entries(error.details).map(([name, value]) => [name, String(value)])),
   }
+  for (const name of ['reason', 'holder'] as const) values[name] = reasonText(String(values[name]), t)
   const state = `error.state.${values['state']}`
   return t(key, isMessage(state) ? { ...values, state: t(state) } : { state: '', ...values })
 }

@@ -3,6 +3,7 @@ import { files as filesDe } from './de/files.ts'
 import { imports as importsDe } from './de/imports.ts'
 import { machine as machineDe } from './de/machine.ts'
 import { media as mediaDe } from './de/media.ts'
+import { reasons as reasonsDe } from './de/reasons.ts'
 import { settings as settingsDe } from './de/settings.ts'
 import { shelf as shelfDe } from './de/shelf.ts'
 import { snapshots as snapshotsDe } from './de/snapshots.ts'
@@ -11,6 +12,7 @@ import { files } from './en/files.ts'
 import { imports } from './en/imports.ts'
 import { machine } from './en/machine.ts'
 import { media } from './en/media.ts'
+import { reasons } from './en/reasons.ts'
 import { settings } from './en/settings.ts'
 import { shelf } from './en/shelf.ts'
 import { snapshots } from './en/snapshots.ts'
@@ -21,6 +23,7 @@ const en = {
   ...imports,
   ...machine,
   ...media,
+  ...reasons,
   ...settings,
   ...shelf,
   ...snapshots,
@@ -39,6 +42,7 @@ export const MESSAGES = {
     ...importsDe,
     ...machineDe,
     ...mediaDe,
+    ...reasonsDe,
     ...settingsDe,
     ...shelfDe,
     ...snapshotsDe,

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { VmSettings } from '../../engine/protocol/vm.ts'
+import { reasonText } from '../i18n/reason-text.ts'
 import type { Translate } from '../stores/locale.ts'
 
 type Branch = Record<string, unknown>
@@ -39,7 +40,7 @@ export function problemsOf(draft: VmSettings, t: Translate): Problem[] {
   }))
 }
 
-/** In the language of the interface; contradictions between settings are the protocol's own words. */
+/** In the language of the interface. */
 function describe(issue: v.BaseIssue<unknown>, t: Translate): string {
   const limit = 'requirement' in issue && typeof issue.requirement === 'number' ? issue.requirement : 0
   const received = String(issue.input)
@@ -62,7 +63,7 @@ function describe(issue: v.BaseIssue<unknown>, t: Translate): string {
     case 'excludes':
       return t('problem.form')
     default:
-      return issue.message
+      return reasonText(issue.message, t)
   }
 }
 

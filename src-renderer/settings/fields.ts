@@ -5,6 +5,7 @@ import {
   MICE,
   SERIAL_PORTS,
 } from '../../engine/protocol/machine-config.ts'
+import { LAYOUT_NAMES } from '../../engine/protocol/keyboard-layouts.ts'
 import { MAX_KEPT_SNAPSHOTS, MAX_SNAPSHOT_MINUTES } from '../../engine/protocol/auto-snapshots.ts'
 import { PRIORITIES } from '../../engine/protocol/execution.ts'
 import { SCALINGS } from '../../engine/protocol/vm.ts'
@@ -205,6 +206,17 @@ export const FIELDS: readonly Field[] = [
     category: 'display',
     at: ['display', 'pauseOnBlur'],
     control: { kind: 'toggle' },
+    live: true,
+  },
+
+  {
+    id: 'keyboardLayout',
+    category: 'display',
+    at: ['keyboardLayout'],
+    control: {
+      kind: 'choice',
+      choices: LAYOUT_NAMES.map((value) => ({ value, label: `layout.${value}` as const })),
+    },
     live: true,
   },
 

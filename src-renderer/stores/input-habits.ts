@@ -2,14 +2,12 @@ import { defineStore } from 'pinia'
 import { ref, watch } from 'vue'
 import * as v from 'valibot'
 import { keyByName } from '../../engine/protocol/keyboard.ts'
-import { LAYOUT_NAMES } from '../../engine/protocol/keyboard-layouts.ts'
 
 /** How text is typed into a guest. */
-const TypingWay = v.object({
-  layout: v.picklist(LAYOUT_NAMES),
+const Typing = v.object({
   charactersPerSecond: v.pipe(v.number(), v.minValue(1), v.maxValue(200)),
 })
-export type TypingWay = v.InferOutput<typeof TypingWay>
+type Typing = v.InferOutput<typeof Typing>
 
 /** Keys pressed together, as the user wrote them. */
 const Combination = v.object({ label: v.string(), codes: v.pipe(v.array(v.string()), v.minLength(1)) })
@@ -32,7 +30,7 @@ export const usualHostKey = (platform: string): HostKey =>
   platform.startsWith('Mac') ? 'MetaLeft' : 'ControlRight'
 
 const Habits = v.object({
-  typing: TypingWay,
+  typing: Typing,
   combinations: v.array(Combination),
   /** Absent where nobody has chosen one. */
   hostKey: v.optional(v.picklist(HOST_KEYS)),
@@ -43,7 +41,7 @@ const MOST_KEYS = 6
 /** How this user types, remembered in this browser. */
 export const useInputHabits = defineStore('input-habits', () => {
   const stored = read()
-  const typing = ref<TypingWay>(stored.typing)
+  const typing = ref<Typing>(stored.typing)
   const combinations = ref<Combination[]>(stored.combinations)
   /** Alone it gives keyboard and mouse back; held, it makes combinations for this window. */
   const hostKey = ref<HostKey>(stored.hostKey ?? usualHostKey(navigator.platform))
@@ -71,7 +69,7 @@ export const useInputHabits = defineStore('input-habits', () => {
 
 function read(): v.InferOutput<typeof Habits> {
   const usual: v.InferOutput<typeof Habits> = {
-    typing: { layout: 'us', charactersPerSecond: 20 },
+    typing: { charactersPerSecond: 20 },
     combinations: [],
   }
   try {

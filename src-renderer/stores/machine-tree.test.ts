@@ -15,6 +15,7 @@ const machine = (name: string, more: Partial<VmSummary> = {}): VmSummary => ({
   template: false,
   display: USUAL_DISPLAY,
   execution: USUAL_EXECUTION,
+  keyboardLayout: 'us',
   memoryMiB: 16,
   cpuModel: '486',
   drives: [],

@@ -48,7 +48,7 @@ export function stopsOf(front: Front): Stop[] {
     'Memory',
     'Start',
     'Drives',
-    'Display',
+    'Display and keyboard',
     'Clock',
     'Serial ports',
     'For old systems',
@@ -72,6 +72,14 @@ export function stopsOf(front: Front): Stop[] {
       name: 'list-several',
       enter: () => page.locator('[data-machine=bookkeeping]').click({ modifiers: ['Control'] }),
       leave: () => button('Clear selection').click(),
+    },
+    {
+      name: 'row-menu',
+      enter: async () => {
+        await page.locator('[data-machine=games-of-1993]').click({ button: 'right' })
+        await page.getByTestId('row-menu').waitFor()
+      },
+      leave: escape,
     },
     { name: 'more-menu', enter: () => more(), leave: escape },
     {

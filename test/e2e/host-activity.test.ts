@@ -55,6 +55,20 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the activity of all m
     await page()
       .getByText(/MiB of .* are free here/)
       .waitFor()
+    // A curve for each, of what is chosen.
+    const curves = page().getByTestId('machine-curves')
+    const curve = curves.locator('[data-curve=another]')
+    await until(async () => {
+      const points = await curve.locator('polyline').getAttribute('points')
+      return points && points.split(' ').length > 3 ? true : null
+    }, 'a curve of several looks')
+    expect(await curves.locator('figure').count()).toBe(2)
+    expect(await curve.textContent()).toContain('%')
+    await page().getByLabel('Curves of each machine').selectOption('Memory, MiB')
+    await until(
+      async () => (parseFloat((await curve.locator('strong').textContent())!) > 20 ? true : null),
+      'the memory of a machine',
+    )
     await front.screenshot('host-activity')
     await window.evaluate(axe)
     expect(

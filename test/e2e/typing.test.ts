@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FRONTS, missing, type Front } from './fronts.ts'
+import { FRONTS, missing, until, type Front } from './fronts.ts'
 
 const reason = missing()
 if (reason) process.stderr.write(`skipped: end-to-end tests: ${reason}\n`)
@@ -50,6 +52,32 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('typing into a machine
     await input('Own combinations…')
     await dialog.getByRole('button', { name: 'Remove 5' }).click()
     await dialog.getByRole('listitem').waitFor({ state: 'detached' })
+    expect(front.errors).toEqual([])
+  })
+
+  it('shows the keyboard of the guest, and keeps which it is', async () => {
+    const { page } = front
+    await page.getByRole('menuitem', { name: 'Input', exact: true }).click()
+    await page.getByRole('menuitem', { name: 'Keyboard of the guest: English (US)' }).click()
+    await page.getByRole('menuitemradio', { name: 'German' }).press('Enter')
+    const file = join(front.home, 'machines', 'vitrine-diagnostics', 'vm.json')
+    await until(
+      async () => ((await readFile(file, 'utf8')).includes('"keyboardLayout": "de"') ? true : null),
+      'the layout to be kept',
+    )
+    await page.getByRole('menuitem', { name: 'Input', exact: true }).click()
+    await page.getByRole('menuitemcheckbox', { name: 'On-screen keyboard' }).click()
+    const key = (code: string) => page.getByTestId('soft-keyboard').locator(`[data-key=${code}]`)
+    expect(await key('KeyZ').textContent()).toContain('Y')
+    expect(await key('KeyQ').textContent()).toMatch(/Q.*@/s)
+    expect(await key('Digit7').textContent()).toMatch(/\/.*7.*\{/s)
+    expect(await key('IntlBackslash').textContent()).toMatch(/>.*</s)
+    await key('AltRight').click()
+    expect((await key('KeyQ').textContent())!.trim()).toBe('@')
+    await key('AltRight').click()
+    await key('ShiftLeft').click()
+    expect((await key('Semicolon').textContent())!.trim()).toBe('Ö')
+    await front.screenshot('soft-keyboard-german')
     expect(front.errors).toEqual([])
   })
 

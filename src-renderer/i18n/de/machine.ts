@@ -189,6 +189,7 @@ export const machine: Record<keyof typeof english, string> = {
   'hostActivity.instructions': 'MIPS',
   'hostActivity.hostCpu': 'Prozessoren dieses Rechners',
   'hostActivity.hostMemory': 'Sein Speicher',
+  'hostActivity.curves': 'Kurven jeder Maschine',
   'hostActivity.none': 'Keine Maschine läuft.',
   'hostActivity.about':
     'Prozessor und Speicher sind die des Prozesses der Maschine: 100 % sind ein Prozessor dieses Rechners. Bilder werden gezeichnet, während ein Fenster die Maschine zeigt.',

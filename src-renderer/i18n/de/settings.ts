@@ -18,7 +18,7 @@ export const settings: Record<keyof typeof english, string> = {
   'category.memory': 'Speicher',
   'category.start': 'Start',
   'category.drives': 'Laufwerke',
-  'category.display': 'Anzeige',
+  'category.display': 'Anzeige und Tastatur',
   'category.clock': 'Uhr',
   'category.serial': 'Serielle Anschlüsse',
   'category.legacy': 'Für alte Systeme',
@@ -98,6 +98,9 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.monitorAspect': '4:3 wie ein Bildschirm jener Zeit',
   'setting.monitorAspect.help':
     'Alte Bildschirme waren immer 4:3, daher waren Bildpunkte von 320×200 höher als breit. Aus: quadratische Bildpunkte.',
+  'setting.keyboardLayout': 'Tastatur des Gasts',
+  'setting.keyboardLayout.help':
+    'Die Belegung, die im Gast eingestellt ist: Text wird für sie getippt, und die Bildschirmtastatur zeigt sie. Ihre Tasten kommen beim Gast nach ihrer Lage an.',
   'setting.pauseOnBlur': 'Im Hintergrund anhalten',
   'setting.pauseOnBlur.help': 'Hält die Maschine an, während ihr Fenster nicht den Fokus hat.',
   'setting.localTime': 'Uhr in Ortszeit',

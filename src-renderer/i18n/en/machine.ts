@@ -185,6 +185,7 @@ export const machine = {
   'hostActivity.instructions': 'MIPS',
   'hostActivity.hostCpu': 'This computer’s processors',
   'hostActivity.hostMemory': 'Its memory',
+  'hostActivity.curves': 'Curves of each machine',
   'hostActivity.none': 'No machine runs.',
   'hostActivity.about':
     'Processor and memory are those of the machine’s process: 100 % is one processor of this computer. Frames are drawn while a window shows the machine.',

@@ -17,7 +17,7 @@ export const settings = {
   'category.memory': 'Memory',
   'category.start': 'Start',
   'category.drives': 'Drives',
-  'category.display': 'Display',
+  'category.display': 'Display and keyboard',
   'category.clock': 'Clock',
   'category.serial': 'Serial ports',
   'category.legacy': 'For old systems',
@@ -93,6 +93,9 @@ export const settings = {
   'setting.monitorAspect': '4:3 like a monitor of the time',
   'setting.monitorAspect.help':
     'Old screens were 4:3 whatever the resolution, so pixels of 320×200 were taller than wide. Off: square pixels.',
+  'setting.keyboardLayout': 'Keyboard of the guest',
+  'setting.keyboardLayout.help':
+    'The layout that is set in the guest: text is typed for it, and the on-screen keyboard shows it. Keys of yours reach the guest by their place.',
   'setting.pauseOnBlur': 'Pause in the background',
   'setting.pauseOnBlur.help': 'Pauses the machine while its window does not have the focus.',
   'setting.localTime': 'Clock in local time',
