@@ -77,7 +77,8 @@ const SHR_BY_IMMEDIATE = /^C[01]\.5$/
 it.for(Object.keys(SILICON))('does what an %s did', (name, { skip }) => {
   const { model, recordings, list, endsWithHlt, leftOut, excused } = SILICON[name]!
   const directory = join(DIRECTORY ?? '', name, recordings)
-  if (DIRECTORY === undefined || !existsSync(directory)) return skip('not on this machine: CPU_RECORDINGS names no recordings of processors')
+  if (DIRECTORY === undefined || !existsSync(directory))
+    return skip('not on this machine: CPU_RECORDINGS names no recordings of processors')
   const mask = definedFlags(join(DIRECTORY, name, list, 'metadata.json'))
   const processor = buildProcessor({ model: CPU_MODELS[model] })
   const different: string[] = []
