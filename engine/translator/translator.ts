@@ -16,11 +16,14 @@ const MAX_REGIONS = 8192
  */
 const PATIENCE = 2
 /**
- * What is entered less often than this must be entered so many times as often: to make a region of it takes longer than the
- * region saves in half a minute, and the little that an idle guest does comes to be entered thousands of times too.
+ * What is entered less often than this is watched in shorter pieces, and taken when one of them is fast, or after so many: to make
+ * a region of it takes longer than the region saves in half a minute, and the little that an idle guest does comes to be entered
+ * thousands of times too.
  */
 const ENTRIES_PER_MS = 2
-const SELDOM = 8
+const SLOW_PIECES = 64
+/** Part of the entries until hot that such a piece has: a place may have been entered seldom first and become busy since. */
+const PIECE = 1 / 8
 /** A region that has been made anew so often stays as it is. */
 const MAX_GROWTHS = 4
 
@@ -50,8 +53,9 @@ export class RegionTranslator implements Translator {
   readonly #flagFlow = new FlagFlow()
   /** Hot places by their heads. */
   readonly #waiting = new Map<number, HotPlace>()
-  /** Heads of places that are entered again and again, but seldom. */
-  readonly #seldom = new Set<number>()
+  /** Of heads that have counted down too slowly: how often. */
+  readonly #slowPieces = new Map<number, number>()
+  readonly #piece: number
   readonly #patience: number
   readonly #regionsAtOnce: number
   readonly #stats = {
@@ -76,6 +80,7 @@ export class RegionTranslator implements Translator {
     } = options
     this.entriesUntilHot = entriesUntilHot
     this.#patience = entriesUntilHot * PATIENCE
+    this.#piece = Math.ceil(entriesUntilHot * PIECE)
     this.#regionsAtOnce = regionsAtOnce
     this.#host = host
     this.#limits = limits
@@ -94,15 +99,26 @@ export class RegionTranslator implements Translator {
     const before = this.#store.at(head)
     if (before) return this.#grow(before, place)
     const waits = !this.#waiting.has(head)
-    const entries = waits ? this.entriesUntilHot : this.#patience
-    if (!this.#seldom.has(head) && code.heads.countedMs(head) > entries / ENTRIES_PER_MS) {
-      this.#seldom.add(head)
+    if (this.#isSeldom(head, waits)) {
       this.#waiting.delete(head)
-      return code.heads.count(head, this.entriesUntilHot * SELDOM)
+      return code.heads.count(head, this.#piece)
     }
     this.#waiting.set(head, place)
     if (waits && this.#waiting.size < this.#regionsAtOnce) return code.heads.count(head, this.#patience)
     this.#makeWaiting()
+  }
+
+  /** Whether a head has counted down too slowly for a region, and not yet often enough. */
+  #isSeldom(head: number, waits: boolean): boolean {
+    const slow = this.#slowPieces.get(head) ?? 0
+    const entries = !waits ? this.#patience : slow > 0 ? this.#piece : this.entriesUntilHot
+    const isSlow = this.#host.code.heads.countedMs(head) > entries / ENTRIES_PER_MS
+    if (isSlow && slow < SLOW_PIECES) {
+      this.#slowPieces.set(head, slow + 1)
+      return true
+    }
+    this.#slowPieces.delete(head)
+    return false
   }
 
   #grow(before: RegionEntry, place: HotPlace): void {
@@ -176,7 +192,7 @@ export class RegionTranslator implements Translator {
 
   flushed(): void {
     this.#waiting.clear()
-    this.#seldom.clear()
+    this.#slowPieces.clear()
     this.#store.flush()
   }
 

@@ -19,10 +19,10 @@ function loopWith(msBetween: number) {
   vcpu.state.eip = CODE
   vcpu.state.setGpr(EAX, 0)
   /** @returns regions made by then */
-  return (turns: number): number => {
+  return (turns: number, ms = msBetween): number => {
     for (let turn = 0; turn < turns; turn += 10) {
       vcpu.run(20)
-      nowMs += msBetween
+      nowMs += ms
     }
     return vcpu.translatorStats()['regions']!
   }
@@ -38,6 +38,12 @@ describe('a place that is entered again and again', () => {
   it('is translated late when that is seldom: an idle guest would keep compilers busy', () => {
     const run = loopWith(100)
     expect(run(UNTIL_HOT * 8)).toBe(0)
-    expect(run(UNTIL_HOT * 2)).toBe(1)
+    expect(run(UNTIL_HOT * 4)).toBe(1)
+  })
+
+  it('is translated soon when it was seldom at first', () => {
+    const run = loopWith(100)
+    expect(run(UNTIL_HOT * 3)).toBe(0)
+    expect(run(UNTIL_HOT / 2, 0)).toBe(1)
   })
 })
