@@ -15,6 +15,6 @@ export function missesTlb(entry: Expr, permission: Expr, linear: Expr, size: num
 }
 
 /** All ones while as many bytes from a linear address on lie in one page, else 0. */
-export const withinPage = (linear: Expr, bytes: number): Expr =>
+const withinPage = (linear: Expr, bytes: number): Expr =>
   // The offset in the page is at most 1000h - bytes.
   shrS(sub(and(linear, i32(0xfff)), i32(0x1001 - bytes)), i32(31))

@@ -34,7 +34,7 @@ export interface TranslatorHost {
   chain: (eip: number, budget: number) => number
   /** Where a write beside decoded code goes: see memory-access.ts. */
   beside: (offset: number, segment: number, size: number) => number
-  /** Where an access looks that a look for several has not answered: see memory-access.ts. */
+  /** Where a look for several accesses goes that finds nothing: see memory-access.ts. */
   reach: (linear: number, size: number, write: number) => number
   /** What regions call of the runtime, which finds registers and counts where the interpreter leaves them. */
   calls: HostCalls

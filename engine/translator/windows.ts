@@ -2,7 +2,7 @@ import type { Instruction, MemoryOperand } from '../isa/decoder.ts'
 import { ESP, State } from '../isa/state.ts'
 import { type Expr, add, and, eqz, i32, local, shl } from '../wasm/expression.ts'
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
-import { tlbEntry, withinPage } from '../interpreter/tlb-look.ts'
+import { missesTlb, tlbEntry } from '../interpreter/tlb-look.ts'
 import type { Block, Step } from './region.ts'
 import { Local, type RegisterFile } from './register-file.ts'
 
@@ -116,12 +116,12 @@ export class Windows {
     const [linear, entry] = [local(Local.LINEAR), local(Local.ENTRY)]
     fn.set(Local.LINEAR, add(base, i32(low)))
     fn.set(Local.ENTRY, tlbEntry(linear))
-    // A permission to write is one bit above that to read.
-    const allowed = writes
-      ? and(and(entry, shl(entry, i32(1))), local(Local.WRITE_BIT))
-      : and(entry, local(Local.READ_BIT))
+    // A permission to write is one bit above that to read, and both are wanted.
+    const misses = writes
+      ? missesTlb(and(entry, shl(entry, i32(1))), local(Local.WRITE_BIT), linear, high - low)
+      : missesTlb(entry, local(Local.READ_BIT), linear, high - low)
     fn.set(start, add(linear, and(entry, i32(-0x1000))))
-    fn.ifRarely(eqz(and(allowed, withinPage(linear, high - low))))
+    fn.ifRarely(misses)
     fn.set(start, this.reach(linear, high - low, writes))
     fn.ifRarely(eqz(local(start)))
     leave()
