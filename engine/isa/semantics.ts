@@ -26,6 +26,7 @@ import {
   storedFromEflags,
   zeroExtend,
 } from './flags.ts'
+import type { BinaryOperation, ScalarKind } from './sse-native.ts'
 import { ESP, SS, TLB, Tlb } from './state.ts'
 import type { SystemOp } from './system-op.ts'
 import type { X87Stack } from './x87-stack.ts'
@@ -173,6 +174,10 @@ export abstract class Semantics {
   /** Non-zero while MXCSR is quiet; null where it is known to be. */
   quietMxcsr(): Expr | null {
     return null
+  }
+  /** Takes scalar arithmetic on the instruction's operands whose flags are looked at later; false where that cannot be. */
+  batchArithmetic(_operation: BinaryOperation, _kind: ScalarKind, _source: Operand): boolean {
+    return false
   }
   /** What is not usual: leaves the instruction, restartable, or has it done by a helper. */
   unusual(byHelper: () => void): void {

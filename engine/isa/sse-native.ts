@@ -23,6 +23,7 @@ import {
   wrap,
   zeroVector,
 } from '../wasm/expression.ts'
+import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import type { Operand, Semantics } from './semantics.ts'
 import { readAligned } from './vector-operand.ts'
 
@@ -40,11 +41,11 @@ export const USUAL_MASK = 0xffc0
 export const USUAL = 0x1f80
 
 export type NativeOperation = 'add' | 'sub' | 'mul' | 'div' | 'sqrt' | 'min' | 'max'
-type ScalarKind = 'ss' | 'sd'
+export type ScalarKind = 'ss' | 'sd'
 export type Kind = ScalarKind | 'ps' | 'pd'
 
 /** What differs between the two precisions. */
-const SCALARS = {
+export const SCALARS = {
   ss: {
     size: 4,
     type: F32,
@@ -66,6 +67,9 @@ const SCALARS = {
     value: 0xbf,
   },
 } as const
+export type BinaryOperation = keyof typeof SCALARS.sd.binary
+export const isBinaryOperation = (name: string): name is BinaryOperation => name in SCALARS.sd.binary
+
 const PACKED = {
   ps: { sqrt: 227, binary: { add: 228, sub: 229, mul: 230, div: 231 } },
   pd: { sqrt: 239, binary: { add: 240, sub: 241, mul: 242, div: 243 } },
@@ -100,8 +104,7 @@ const isZero = (bits: Expr): Expr =>
 const isDenormal = (bits: Expr): Expr => and(hasNoExponent(bits), eqz(isZero(bits)))
 
 /** Goes the other way for denormal numbers; others mostly pass with one test each. */
-function unlessDenormal(b: Semantics, numbers: readonly Expr[], unless: Unless): void {
-  const { fn } = b
+function unlessDenormal(fn: FunctionBuilder, numbers: readonly Expr[], unless: Unless): void {
   const fine = fn.block()
   const doubtful = fn.block()
   for (const bits of numbers) fn.branchIf(doubtful, hasNoExponent(bits))
@@ -136,9 +139,9 @@ function isSafe(bits: Expr): Expr {
 }
 
 /** An infinity and a NaN differ from themselves by a NaN. */
-function isNotFinite(b: Semantics, r: Expr): Expr {
+function isNotFinite(fn: FunctionBuilder, r: Expr): Expr {
   const double = r.type === F64
-  const difference = b.let(float(double ? 0xa1 : 0x93, r.type, r, r))
+  const difference = fn.let(float(double ? 0xa1 : 0x93, r.type, r, r))
   return float(double ? 0x62 : 0x5c, I32, difference, difference)
 }
 
@@ -148,23 +151,14 @@ export function sourceValue(b: Semantics, s: Operand, size: number): Expr {
   return s.isRegister ? s.readPart(size, 0) : s.read()
 }
 
-/** A number in both forms. */
-interface Scalar {
-  bits: Expr
-  number: Expr
+/** The lowest part of an operand as a number; its bits have been read when it is in memory. */
+function numberOf(b: Semantics, operand: Operand, kind: ScalarKind, bits: Expr | null = null): Expr {
+  const { size, value, type } = SCALARS[kind]
+  return operand.isRegister || !bits ? operand.readReal(size) : b.let(float(value, type, bits))
 }
 
-function inRegister(b: Semantics, operand: Operand, kind: ScalarKind): Scalar {
-  const { size, bits } = SCALARS[kind]
-  const number = operand.readReal(size)
-  return { number, bits: b.let(float(bits, size === 8 ? I64 : I32, number)) }
-}
-
-/** A source operand as a number; its bits have been read when it is in memory. */
-function sourceNumber(b: Semantics, s: Operand, kind: ScalarKind, bits: Expr): Scalar {
-  if (s.isRegister) return inRegister(b, s, kind)
-  return { bits, number: b.let(float(SCALARS[kind].value, SCALARS[kind].type, bits)) }
-}
+const bitsOf = (fn: FunctionBuilder, kind: ScalarKind, number: Expr): Expr =>
+  fn.let(float(SCALARS[kind].bits, kind === 'sd' ? I64 : I32, number))
 
 /** @returns whether it has emitted the operation */
 export function arithmetic(
@@ -178,12 +172,13 @@ export function arithmetic(
   if (!b.hasNativeArithmetic) return false
   const packed = kind === 'ps' || kind === 'pd'
   if (packed && (operation === 'min' || operation === 'max')) return false
+  if (!packed && isBinaryOperation(operation) && b.batchArithmetic(operation, kind, s)) return true
   const value = sourceValue(b, s, packed ? 16 : SCALARS[kind].size)
   either(
     b,
     (unless) => {
       if (packed) packedArithmetic(b, operation as keyof typeof PACKED.ps.binary, kind, d, value, unless)
-      else scalarArithmetic(b, operation, kind, d, sourceNumber(b, s, kind, value), unless)
+      else scalarArithmetic(b, operation, kind, d, numberOf(b, s, kind, value), unless)
     },
     () => slow(value),
   )
@@ -195,37 +190,50 @@ function scalarArithmetic(
   operation: NativeOperation,
   kind: ScalarKind,
   d: Operand,
-  y: Scalar,
+  y: Expr,
   unless: Unless,
 ): void {
-  const { size, type, sqrt, binary, bits } = SCALARS[kind]
+  const { fn } = b
+  const { size, type, sqrt } = SCALARS[kind]
   const write = (r: Expr): void => d.writePart(r, size, 0)
   if (operation === 'sqrt') {
-    unlessDenormal(b, [y.bits], unless)
-    const r = b.let(float(sqrt, type, y.number))
-    unless(isNotFinite(b, r))
+    unlessDenormal(fn, [bitsOf(fn, kind, y)], unless)
+    const r = b.let(float(sqrt, type, y))
+    unless(isNotFinite(fn, r))
     return write(r)
   }
-  const a = inRegister(b, d, kind)
-  unlessDenormal(b, [a.bits, y.bits], unless)
-  if (operation === 'min' || operation === 'max') {
-    const smaller = b.let(below(a.number, y.number))
-    const larger = b.let(below(y.number, a.number))
-    unless(eqz(or(or(smaller, larger), float(SCALARS[kind].equal, I32, a.number, y.number))))
-    return write(select(operation === 'min' ? smaller : larger, a.number, y.number))
-  }
-  const r = b.let(float(binary[operation], type, a.number, y.number))
+  const a = numberOf(b, d, kind)
+  if (isBinaryOperation(operation)) return write(scalarResult(fn, operation, kind, a, y, unless))
+  unlessDenormal(fn, [bitsOf(fn, kind, a), bitsOf(fn, kind, y)], unless)
+  const smaller = b.let(below(a, y))
+  const larger = b.let(below(y, a))
+  unless(eqz(or(or(smaller, larger), float(SCALARS[kind].equal, I32, a, y))))
+  write(select(operation === 'min' ? smaller : larger, a, y))
+}
+
+/** The result of one operation, where it raises nothing new. */
+export function scalarResult(
+  fn: FunctionBuilder,
+  operation: BinaryOperation,
+  kind: ScalarKind,
+  a: Expr,
+  y: Expr,
+  unless: Unless,
+): Expr {
+  const { type, binary } = SCALARS[kind]
+  const [aBits, yBits] = [bitsOf(fn, kind, a), bitsOf(fn, kind, y)]
+  unlessDenormal(fn, [aBits, yBits], unless)
+  const r = fn.let(float(binary[operation], type, a, y))
   if (operation === 'mul' || operation === 'div') {
-    const { fn } = b
     const fine = fn.block()
-    fn.branchIf(fine, isSafe(float(bits, size === 8 ? I64 : I32, r)))
+    fn.branchIf(fine, isSafe(bitsOf(fn, kind, r)))
     // What is left are exact zeros.
-    unless(isNotFinite(b, r))
-    const zero = operation === 'mul' ? or(isZero(a.bits), isZero(y.bits)) : isZero(a.bits)
+    unless(isNotFinite(fn, r))
+    const zero = operation === 'mul' ? or(isZero(aBits), isZero(yBits)) : isZero(aBits)
     unless(eqz(zero))
     fn.end()
-  } else unless(isNotFinite(b, r)) // Tiny sums are exact.
-  write(r)
+  } else unless(isNotFinite(fn, r)) // Tiny sums are exact.
+  return r
 }
 
 /** Lanes whose exponents lie between 2 and that of the largest number, as lanes of ones. */
@@ -292,13 +300,8 @@ export function comparison(
   either(
     b,
     (unless) => {
-      const scalars = [inRegister(b, d, kind), sourceNumber(b, s, kind, yBits)] as const
-      unlessDenormal(
-        b,
-        scalars.map(({ bits }) => bits),
-        unless,
-      )
-      const [a, y] = scalars.map(({ number }) => number) as [Expr, Expr]
+      const [a, y] = [numberOf(b, d, kind), numberOf(b, s, kind, yBits)]
+      unlessDenormal(b.fn, [bitsOf(b.fn, kind, a), bitsOf(b.fn, kind, y)], unless)
       const [same, less] = [b.let(float(equal, I32, a, y)), b.let(below(a, y))]
       unless(eqz(or(or(same, less), below(y, a))))
       b.fn.set(flags, or(shl(same, i32(6)), less))
@@ -324,7 +327,7 @@ export function toInteger(
   either(
     b,
     (unless) => {
-      const x = sourceNumber(b, s, kind, bits).number
+      const x = numberOf(b, s, kind, bits)
       const whole = b.let(truncate ? x : float(double ? 0x9e : 0x90, type, x))
       unless(notBelow(magnitude(whole), 2 ** 31))
       b.fn.set(result, float(double ? 0xaa : 0xa8, I32, whole))
@@ -347,15 +350,15 @@ export function convert(
   either(
     b,
     (unless) => {
-      const x = sourceNumber(b, s, from, bits)
+      const x = numberOf(b, s, from, bits)
       if (from === 'ss') {
-        unlessDenormal(b, [x.bits], unless)
-        unless(notBelow(magnitude(x.number), Infinity))
-        return d.writePart(float(0xbb, F64, x.number), 8, 0)
+        unlessDenormal(b.fn, [bitsOf(b.fn, from, x)], unless)
+        unless(notBelow(magnitude(x), Infinity))
+        return d.writePart(float(0xbb, F64, x), 8, 0)
       }
-      const r = b.let(float(0xb6, F32, x.number))
+      const r = b.let(float(0xb6, F32, x))
       unless(notBelow(magnitude(r), Infinity))
-      unless(and(below(magnitude(r), constant(SMALLEST[F32], F32)), eqz(isZero(x.bits))))
+      unless(and(below(magnitude(r), constant(SMALLEST[F32], F32)), eqz(isZero(bitsOf(b.fn, from, x)))))
       d.writePart(r, 4, 0)
     },
     () => slow(bits),

@@ -117,6 +117,8 @@ export const REGION_RETIRED = 0x1400
 export const REGION_EXITS = 0x1408
 /** How often code that is translated, or its place, has turned out to be another: a region that calls a device looks here. */
 export const REGIONS_DROPPED = 0x14e0
+/** Non-zero while MXCSR is quiet (see isa/sse-native.ts): of regions alone, each of which finds it out for itself. */
+export const QUIET_NOW = 0x14e4
 
 /**
  * JUMP_KEYs of the code segments that far transfers between paragraphs led to lately, direct-mapped by their base: base,

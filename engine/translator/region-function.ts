@@ -38,8 +38,9 @@ import {
   pageDelta,
   siteOf,
   successorsOf,
+  withEntryApart,
 } from './region.ts'
-import { RegionSemantics, changesX87 } from './region-semantics.ts'
+import { type Known, NOTHING_KNOWN, RegionSemantics, changesX87 } from './region-semantics.ts'
 import { FLAG_LOCALS, LOCAL_TYPES, Local, STOPPED, usesXmm } from './register-file.ts'
 import { type Structure, structureOf } from './structure.ts'
 import { type X87Flow, x87FlowOf } from './x87-flow.ts'
@@ -65,7 +66,7 @@ export function emitRegion(
   helperIndex: (signature: string) => number,
   options: RegionOptions,
 ): FunctionBuilder {
-  return new RegionEmitter(region, head, flagFlow, helperIndex, options).function()
+  return new RegionEmitter(withEntryApart(region), head, flagFlow, helperIndex, options).function()
 }
 
 const instructionsIn = ({ blocks }: Region): Instruction[] =>
@@ -113,6 +114,8 @@ class RegionEmitter {
   readonly #x87: X87Flow | null
   readonly #labels = new Map<number, Label>()
   readonly #loops = new Map<number, Label>()
+  /** What is known at the end of each block. */
+  readonly #known: Known[] = []
   #semantics!: RegionSemantics
 
   constructor(
@@ -278,11 +281,11 @@ class RegionEmitter {
     const semantics = this.#semantics
     // A block that is reached along the tree alone has the kinds that its predecessor left.
     semantics.kinds = this.#kinds[number]!
-    semantics.startBlock(block)
+    semantics.startBlock(block, this.#known[this.#structure.parent[number]!] ?? NOTHING_KNOWN)
     semantics.x87.startBlock(this.#x87?.tops[number] ?? 0)
     let ending: ReturnType<RegionSemantics['translate']> = { kind: 'next' }
     for (const step of block.steps) ending = semantics.translate(step, region.mode)
-    semantics.endBlock()
+    this.#known[number] = semantics.endBlock()
     const state = { kinds: semantics.kinds, pending: semantics.pending }
     const { top } = semantics.x87.use
     const restore = (): void => {

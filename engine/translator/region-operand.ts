@@ -1,5 +1,5 @@
 import type { Expr } from '../wasm/expression.ts'
-import { add, i32, load, shl } from '../wasm/expression.ts'
+import { add, i32, load, loadReal, shl } from '../wasm/expression.ts'
 import type { MemoryOperand } from '../isa/decoder.ts'
 import { zeroExtend } from '../isa/flags.ts'
 import type { Operand, Semantics } from '../isa/semantics.ts'
@@ -133,6 +133,11 @@ export class MemoryAccess extends NoOperand {
 
   override read(): Expr {
     return this.#load(this.#at(false))
+  }
+
+  override readReal(bytes: 4 | 8): Expr {
+    const { address, offset } = this.#at(false)
+    return this.source.let(loadReal(address, bytes, offset))
   }
 
   override readForWrite(): Expr {

@@ -22,7 +22,7 @@ import type { CodeVariant } from '../interpreter/code-variant.ts'
 import type { DecodedOperand, Instruction, MemoryOperand } from '../isa/decoder.ts'
 import { UNIT_BIT } from '../isa/description.ts'
 import { type Flags, auxWord, resultWord, zeroExtend } from '../isa/flags.ts'
-import { QUIET, QUIET_MASK } from '../isa/sse-native.ts'
+import { type BinaryOperation, QUIET, QUIET_MASK, SCALARS, type ScalarKind } from '../isa/sse-native.ts'
 import { type Operand, Semantics } from '../isa/semantics.ts'
 import type { X87Stack } from '../isa/x87-stack.ts'
 import {
@@ -32,6 +32,7 @@ import {
   EAX,
   EDX,
   FS,
+  QUIET_NOW,
   REGIONS_DROPPED,
   SS,
   Segment,
@@ -47,6 +48,7 @@ import { BESIDE, REACH, READ_PORT, TIME_STAMP, WRITE_PORT, signed } from './help
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
 import { type Block, type Step, branchTarget, pageDelta } from './region.ts'
 import { ImmediateOperand, MemoryAccess, NoOperand, RegisterOperand, missing } from './region-operand.ts'
+import { ScalarBatch } from './scalar-batch.ts'
 import { FLAG_LOCALS, Local, RegisterFile, STOPPED } from './register-file.ts'
 import { type Place, Windows } from './windows.ts'
 import { X87Registers } from './x87-registers.ts'
@@ -78,6 +80,15 @@ export type Ending =
   /** The region has been left, one way or the other. */
   | { kind: 'left' }
 
+/** What has been asked on every way to a place, and nothing in a region changes. */
+export interface Known {
+  /** Units whose instructions are allowed, one bit each. */
+  readonly units: number
+  /** MXCSR is quiet. */
+  readonly quiet: boolean
+}
+export const NOTHING_KNOWN: Known = { units: 0, quiet: false }
+
 /** Where the surrounding function is left. */
 export interface Exits {
   /** By kind of flags: the label behind which they are stored. */
@@ -98,6 +109,7 @@ export class RegionSemantics extends Semantics {
   readonly registers: RegisterFile
   readonly x87: X87Registers
   readonly #windows: Windows
+  readonly #batch: ScalarBatch
   /** Registers that the current instruction's helpers see in memory. */
   readonly #exposed = new Set<number>()
   #usesQuiet = false
@@ -135,6 +147,7 @@ export class RegionSemantics extends Semantics {
     this.#windows = new Windows(fn, this.registers, (linear, size, write) =>
       callOf(exits.helperIndex(REACH), I32, linear, i32(size), i32(write ? 1 : 0)),
     )
+    this.#batch = new ScalarBatch(fn, this.registers, exits.helperIndex)
     this.x87 = new X87Registers(fn, {
       leaveIf: (condition) => this.#leaveIf(condition),
       functionIndex: (name, parameters, result) => exits.helperIndex(signed(name, parameters, result)),
@@ -149,6 +162,7 @@ export class RegionSemantics extends Semantics {
     const { instruction } = step
     const { description, size, addressSize, stackSize, repeat, operands } = instruction
     this.fn.recycleTemps()
+    if (!this.#batch.admits(instruction)) this.#batch.close()
     this.#exposed.clear()
     let split = ''
     if (description.split)
@@ -408,7 +422,7 @@ export class RegionSemantics extends Semantics {
   override requireQuietMxcsr(): void {
     if (!this.exits.usualMxcsr || this.#quiet) return
     this.#usesQuiet = true
-    this.#leaveIf(eqz(local(Local.QUIET)))
+    this.#leaveIf(eqz(load(i32(QUIET_NOW), 4)))
     // Exceptions only add to the flags.
     this.#quiet = true
   }
@@ -416,7 +430,21 @@ export class RegionSemantics extends Semantics {
   override quietMxcsr(): Expr | null {
     if (this.#quiet) return null
     this.#usesQuiet = true
-    return local(Local.QUIET)
+    return this.let(load(i32(QUIET_NOW), 4))
+  }
+
+  override batchArithmetic(operation: BinaryOperation, kind: ScalarKind, source: Operand): boolean {
+    if (!this.exits.usualMxcsr) return false
+    this.requireQuietMxcsr()
+    const [to, from] = this.#step.instruction.operands
+    if (to?.kind !== 'register') return false
+    this.#batch.put(
+      operation,
+      kind,
+      to.address,
+      from?.kind === 'register' ? from.address : source.readReal(SCALARS[kind].size),
+    )
+    return true
   }
 
   override unusual(byHelper: () => void): void {
@@ -425,23 +453,28 @@ export class RegionSemantics extends Semantics {
   }
 
   #noteQuiet(fn: FunctionBuilder): void {
-    fn.set(Local.QUIET, eq(and(load(i32(State.MXCSR), 4), i32(QUIET_MASK)), i32(QUIET)))
+    fn.store(i32(QUIET_NOW), eq(and(load(i32(State.MXCSR), 4), i32(QUIET_MASK)), i32(QUIET)), 4)
   }
 
-  startBlock(block: Block): void {
+  /** @param known what is known where the block begins: at the end of the one that dominates it */
+  startBlock(block: Block, known: Known): void {
     this.#windows.startBlock(block)
-    this.#checkedUnits = 0
-    this.#quiet = false
+    this.#checkedUnits = known.units
+    this.#quiet = known.quiet
   }
 
   /** Before the flow of control goes on elsewhere. */
-  endBlock(): void {
+  endBlock(): Known {
+    this.#batch.close()
     this.x87.endBlock()
+    // An x87 instruction may have left an error pending, which others wait for.
+    return { units: this.#checkedUnits & UNIT_BIT.sse, quiet: this.#quiet }
   }
 
   /** To the start of the function, once its body is known. */
   startUnits(fn: FunctionBuilder): void {
     if (this.#usesQuiet) this.#noteQuiet(fn)
+    this.#batch.start(fn)
   }
 
   // Instructions that work on the whole processor: what takes no shortcut, the interpreter does.

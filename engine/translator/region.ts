@@ -65,6 +65,33 @@ export const pageDelta = (offset: number): number => offset & ~0xfff
 export const successorsOf = ({ next, taken, targets }: Block): number[] =>
   [next, taken, ...targets].filter((block) => block >= 0)
 
+/** Longer blocks are not worth a copy. */
+const MAX_COPIED = 16
+
+/**
+ * A region that is entered in the body of a loop with its test behind it, and with a loop around that, as compilers write
+ * them: then the entry is the head of one loop, and the test that of the other, and each turn pays for both. With a copy of the
+ * body for the entry alone, the test is the head of both.
+ */
+export function withEntryApart(region: Region): Region {
+  const { blocks } = region
+  const [entry] = blocks
+  const [test, ...others] = successorsOf(entry!)
+  const isReached = (block: number, from: number): boolean =>
+    blocks.some((b, i) => i !== from && successorsOf(b).includes(block))
+  if (test === undefined || test === 0 || others.length > 0 || entry!.steps.length > MAX_COPIED) return region
+  if (!isReached(0, 0) || !isReached(test, 0)) return region
+  const copy = blocks.length
+  const toCopy = (block: number): number => (block === 0 ? copy : block)
+  const led = blocks.map((block) => ({
+    ...block,
+    next: toCopy(block.next),
+    taken: toCopy(block.taken),
+    targets: block.targets.map(toCopy),
+  }))
+  return { ...region, blocks: [...led, entry!] }
+}
+
 /** Where a relative branch leads. */
 export function branchTarget({ instruction, offset }: Step): number {
   const [operand] = instruction.operands

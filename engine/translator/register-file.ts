@@ -42,31 +42,29 @@ export const Local = {
   EXIT: 19,
   /** EIP to go on with after a jump. */
   TARGET: 20,
-  /** Non-zero while MXCSR is known to be quiet (see isa/sse-native.ts). */
-  QUIET: 21,
   /** Why the region is left: an index of EXIT_REASONS. */
-  REASON: 22,
+  REASON: 21,
   /** Distance of the page of EXIT's record from the page that the region was entered in. */
-  EXIT_DELTA: 23,
+  EXIT_DELTA: 22,
   /** XMM0 to XMM7, vectors. */
-  XMM: 24,
+  XMM: 23,
   /** x87 status and tag word. */
-  X87_STATUS: 32,
-  X87_TAGS: 33,
+  X87_STATUS: 31,
+  X87_TAGS: 32,
   /** TOP in bytes of registers, and the tags from there on, in a block that has asked for them. */
-  X87_TOP: 34,
-  X87_RELATIVE_TAGS: 35,
+  X87_TOP: 33,
+  X87_RELATIVE_TAGS: 34,
   /** What came of the last function on values. */
-  X87_OUTCOME: 36,
+  X87_OUTCOME: 35,
   /** The last x87 instruction: EIP, opcode (-1 for none), address and segment (state address, 0 for none). */
-  X87_IP: 37,
-  X87_OPCODE: 38,
-  X87_DP: 39,
-  X87_SEGMENT: 40,
+  X87_IP: 36,
+  X87_OPCODE: 37,
+  X87_DP: 38,
+  X87_SEGMENT: 39,
   /** Values of x87 registers, as in a block: words, then significands of 64 bits. */
-  X87_SIGN_EXPONENT: 41,
-  X87_SIGNIFICAND: 49,
-  COUNT: 57,
+  X87_SIGN_EXPONENT: 40,
+  X87_SIGNIFICAND: 48,
+  COUNT: 56,
 } as const
 
 /** In EXIT: the region is left to the runtime, for the instruction at TARGET. */
@@ -97,7 +95,8 @@ const isXmm = (address: number): boolean =>
   address >= State.XMM && address < State.XMM + REGISTERS * XMM_BYTES
 export const usesXmm = ({ operands }: Instruction): boolean =>
   operands.some((operand) => operand.kind === 'register' && isXmm(operand.address))
-const isGpr = (address: number): boolean => address >= State.GPR && address < State.GPR + REGISTERS * 8
+/** General registers, by their state addresses. */
+export const isGpr = (address: number): boolean => address >= State.GPR && address < State.GPR + REGISTERS * 8
 
 /**
  * General and XMM registers in locals: read when the region is entered, written back when it is left. Of a

@@ -8,6 +8,8 @@ export interface FlowGraph {
 export interface Structure {
   /** Position of each block in reverse postorder: smaller comes first. */
   readonly order: readonly number[]
+  /** The block that immediately dominates each: that of the entry is the entry. */
+  readonly parent: readonly number[]
   /** Blocks that each block immediately dominates, those that come last first. */
   readonly children: readonly (readonly number[])[]
   /** Entered by more than one forward edge: needs a block to branch to the end of. */
@@ -46,6 +48,7 @@ export function structureOf({ successors }: FlowGraph): Structure {
   for (const list of children) list.sort((a, b) => order[b]! - order[a]!)
   return {
     order,
+    parent,
     children,
     isMerge: predecessors.map((from, to) => from.filter((f) => !goesBack(f, to)).length > 1),
     isLoop: predecessors.map((from, to) => from.some((f) => goesBack(f, to) && dominates(to, f))),

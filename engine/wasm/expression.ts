@@ -168,6 +168,10 @@ export function load(address: Expr, size: number, offset = 0): Expr {
   return node(op, type, offset, address)
 }
 
+/** Load of a number of 4 (f32) or 8 (f64) bytes. */
+export const loadReal = (address: Expr, size: 4 | 8, offset = 0): Expr =>
+  size === 4 ? node(0x2a, F32, offset, address) : node(0x2b, F64, offset, address)
+
 const LOAD_LOW32 = 0xfd5c
 const LOAD_LOW64 = 0xfd5d
 
@@ -214,7 +218,9 @@ export function emitStore(out: ByteWriter, address: Expr, value: Expr, size: num
   emit(out, address)
   emit(out, value)
   let op = STORES[size]!
-  if (size < 8 && value.type === I64) op = { 1: 0x3c, 2: 0x3d, 4: 0x3e }[size]!
+  if (value.type === F32) op = 0x38
+  else if (value.type === F64) op = 0x39
+  else if (size < 8 && value.type === I64) op = { 1: 0x3c, 2: 0x3d, 4: 0x3e }[size]!
   if (op >= 0xfd00) {
     out.byte(0xfd)
     out.unsigned(op - 0xfd00)
