@@ -1,4 +1,5 @@
-import { type Expr, and, eqz, i32, shl, shrS, shrU, load, sub } from '../wasm/expression.ts'
+import { type Expr, and, eqz, gtU, i32, shl, shrS, shrU, load, sub } from '../wasm/expression.ts'
+import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 import { TLB } from '../isa/state.ts'
 
 /** The TLB's entry for the page of a linear address (see isa/state.ts). */
@@ -6,7 +7,7 @@ export const tlbEntry = (linear: Expr): Expr => load(shl(shrU(linear, i32(12)), 
 
 /**
  * Non-zero when the entry does not answer an access of `size` bytes: the permission is missing, or the bytes lie in two
- * pages. One value and so one branch: branches are what compiling an access costs.
+ * pages. One value and so one branch, which makes the interpreter's one function smaller.
  */
 export function missesTlb(entry: Expr, permission: Expr, linear: Expr, size: number): Expr {
   const allowed = and(entry, permission)
@@ -18,3 +19,16 @@ export function missesTlb(entry: Expr, permission: Expr, linear: Expr, size: num
 const withinPage = (linear: Expr, bytes: number): Expr =>
   // The offset in the page is at most 1000h - bytes.
   shrS(sub(and(linear, i32(0xfff)), i32(0x1001 - bytes)), i32(31))
+
+/** The same by two branches: what runs often has less to do so. */
+export function branchIfMissed(
+  fn: FunctionBuilder,
+  missed: Label,
+  entry: Expr,
+  permission: Expr,
+  linear: Expr,
+  size: number,
+): void {
+  fn.branchIfRarely(missed, eqz(and(entry, permission)))
+  if (size > 1) fn.branchIfRarely(missed, gtU(and(linear, i32(0xfff)), i32(0x1000 - size)))
+}

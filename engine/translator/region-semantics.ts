@@ -42,7 +42,7 @@ import {
 } from '../isa/state.ts'
 import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 import { codeKeyEntry, isCodeKey } from '../interpreter/jump-cache.ts'
-import { missesTlb, tlbEntry } from '../interpreter/tlb-look.ts'
+import { branchIfMissed, tlbEntry } from '../interpreter/tlb-look.ts'
 import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
 import { BESIDE, REACH, READ_PORT, TIME_STAMP, WRITE_PORT, signed } from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
@@ -304,9 +304,13 @@ export class RegionSemantics extends Semantics {
     const isFlatAccess = isConst(segment) && segment.value === FLAT
     fn.set(Local.LINEAR, isFlatAccess ? effective : add(effective, load(segment, 4, Segment.BASE)))
     fn.set(Local.ENTRY, tlbEntry(linear))
-    const misses = missesTlb(entry, local(write ? Local.WRITE_BIT : Local.READ_BIT), linear, size)
     const count = (): Expr => load(segment, 4, write ? Segment.WRITE_COUNT : Segment.READ_COUNT)
-    fn.ifRarely(isFlatAccess ? misses : or(misses, geU(effective, count())))
+    const found = fn.block()
+    const missed = fn.block()
+    branchIfMissed(fn, missed, entry, local(write ? Local.WRITE_BIT : Local.READ_BIT), linear, size)
+    if (!isFlatAccess) fn.branchIfRarely(missed, geU(effective, count()))
+    fn.branch(found)
+    fn.end()
     if (write && !this.#mode.code32) {
       // Programs of DOS have their variables and their stack among their code.
       fn.set(Local.ENTRY, callOf(this.exits.helperIndex(BESIDE), I32, effective, segment, i32(size)))

@@ -2,7 +2,7 @@ import type { Instruction, MemoryOperand } from '../isa/decoder.ts'
 import { ESP, State } from '../isa/state.ts'
 import { type Expr, add, and, eqz, i32, local, shl } from '../wasm/expression.ts'
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
-import { missesTlb, tlbEntry } from '../interpreter/tlb-look.ts'
+import { branchIfMissed, tlbEntry } from '../interpreter/tlb-look.ts'
 import type { Block, Step } from './region.ts'
 import { Local, type RegisterFile } from './register-file.ts'
 
@@ -117,11 +117,14 @@ export class Windows {
     fn.set(Local.LINEAR, add(base, i32(low)))
     fn.set(Local.ENTRY, tlbEntry(linear))
     // A permission to write is one bit above that to read, and both are wanted.
-    const misses = writes
-      ? missesTlb(and(entry, shl(entry, i32(1))), local(Local.WRITE_BIT), linear, high - low)
-      : missesTlb(entry, local(Local.READ_BIT), linear, high - low)
+    const allowed = writes ? and(entry, shl(entry, i32(1))) : entry
+    const permission = local(writes ? Local.WRITE_BIT : Local.READ_BIT)
     fn.set(start, add(linear, and(entry, i32(-0x1000))))
-    fn.ifRarely(misses)
+    const found = fn.block()
+    const missed = fn.block()
+    branchIfMissed(fn, missed, allowed, permission, linear, high - low)
+    fn.branch(found)
+    fn.end()
     fn.set(start, this.reach(linear, high - low, writes))
     fn.ifRarely(eqz(local(start)))
     leave()

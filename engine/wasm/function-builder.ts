@@ -129,6 +129,14 @@ export class FunctionBuilder {
     this.body.unsigned(this.#depth - to)
   }
 
+  /** The same where the condition hardly ever holds. */
+  branchIfRarely(to: Label, condition: Expr): void {
+    emit(this.body, condition)
+    this.unlikely.push(this.body.length)
+    this.body.byte(0x0d)
+    this.body.unsigned(this.#depth - to)
+  }
+
   branchTable(selector: Expr, targets: readonly Label[], otherwise: Label): void {
     emit(this.body, selector)
     this.body.byte(0x0e)
