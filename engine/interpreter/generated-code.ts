@@ -1,5 +1,6 @@
 import type { Interpreter } from './generator.ts'
 import { buildMemoryAccess } from './memory-access.ts'
+import { type StringMoves, buildStringMoves } from './string-moves.ts'
 import type { RuntimeCalls } from './runtime-calls.ts'
 import type { FpuExports, HostCalls, TranslatorHost } from './translator-host.ts'
 
@@ -9,7 +10,7 @@ export type Run = (record: number, budget: number) => number
 /** The generated interpreter, ready to run. */
 export interface GeneratedCode extends Pick<
   TranslatorHost,
-  'table' | 'chain' | 'gone' | 'beside' | 'reach' | 'calls'
+  'table' | 'chain' | 'gone' | 'beside' | 'reach' | 'strings' | 'calls'
 > {
   run: Run
 }
@@ -51,6 +52,7 @@ export function instantiate(
     gone: exports['gone'] as TranslatorHost['gone'],
     beside,
     reach,
+    strings: buildStringMoves(memory),
     calls: hostCalls,
   }
 }

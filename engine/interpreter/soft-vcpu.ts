@@ -153,7 +153,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     })
   }
 
-  #translate({ table, chain, gone, beside, reach, calls }: GeneratedCode): void {
+  #translate({ table, chain, gone, beside, reach, strings, calls }: GeneratedCode): void {
     const { translator, fpu } = this.config
     if (!translator) return
     const { state } = this
@@ -166,6 +166,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       chain,
       beside,
       reach,
+      strings,
       calls,
       gone,
       forgetSlots: () => finder.forgetSlots(),

@@ -1,3 +1,4 @@
+import type { StringMoves } from './string-moves.ts'
 import type { AccessSize } from '../bus/bus-device.ts'
 import type { CodeCache } from './code-cache.ts'
 import type { CodePlace } from './code-finder.ts'
@@ -36,6 +37,8 @@ export interface TranslatorHost {
   beside: (offset: number, segment: number, size: number) => number
   /** Where a look for several accesses goes that finds nothing: see memory-access.ts. */
   reach: (linear: number, size: number, write: number) => number
+  /** Repeated string instructions all at once. */
+  strings: StringMoves
   /** What regions call of the runtime, which finds registers and counts where the interpreter leaves them. */
   calls: HostCalls
   /** Stands in the table where a region was, until `forgetSlots`. */

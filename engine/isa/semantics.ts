@@ -160,6 +160,10 @@ export abstract class Semantics {
   writePort(_port: Expr): void {}
   /** Ends a shortcut with EDX:EAX set to the time-stamp counter. */
   readTimeStamp(): void {}
+  /** Does all repetitions of a MOVS or STOS, or leaves them to the interpreter; false for who repeats step by step. */
+  repeatAtOnce(_name: 'MOVS' | 'STOS'): boolean {
+    return false
+  }
   /** Calls a function of the FPU module, whose state is in memory, with i32 arguments and result. */
   abstract helper(name: string, ...args: Expr[]): Expr
   /** Queues a write until nothing can fault any more. */

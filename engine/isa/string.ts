@@ -14,7 +14,7 @@ type Step = (b: Semantics) => { goOn: Expr } | undefined
 /** MOVS, STOS, LODS, SCAS, CMPS: one step at a time, or in bulk where memory allows it. INS, OUTS. */
 export function describeStrings(isa: InstructionSet): void {
   const string = (name: string, encodings: string, bulk: SystemOp | null, step: Step, flags = 0): void =>
-    isa.add(name, encodings, (b) => (b.repeat === 'none' ? void step(b) : repeat(b, bulk, step)), {
+    isa.add(name, encodings, (b) => meaning(b, name, bulk, step), {
       string: true,
       addressSized: true,
       defines: flags,
@@ -95,6 +95,12 @@ export function describeStrings(isa: InstructionSet): void {
   })
 }
 
+function meaning(b: Semantics, name: string, bulk: SystemOp | null, step: Step): void {
+  if (b.repeat === 'none') return void step(b)
+  if ((name === 'MOVS' || name === 'STOS') && b.repeatAtOnce(name)) return
+  repeat(b, bulk, step)
+}
+
 function repeat(b: Semantics, bulk: SystemOp | null, step: Step): void {
   const count = b.let(b.register(ECX, b.addressSize))
   b.skipIf(eqz(count))
@@ -103,6 +109,7 @@ function repeat(b: Semantics, bulk: SystemOp | null, step: Step): void {
     const done = b.let(b.bulk(bulk, b.stringSource()))
     b.fn.if(done)
     b.retire(done)
+    b.skipIf(eqz(sub(count, done)))
     b.again(i32(1))
     b.fn.end()
     b.fn.end()

@@ -22,13 +22,25 @@ export const BESIDE = signed('beside', [I32, I32, I32], I32)
 
 /** The look into the TLB by itself (interpreter/memory-access.ts). */
 export const REACH = signed('reach', [I32, I32, I32], I32)
+/** Repeated MOVS and STOS (interpreter/string-moves.ts). */
+export const MOVE_STRING = signed('moveString', Array<ValueType>(7).fill(I32), I32)
+export const STORE_STRING = signed('storeString', Array<ValueType>(6).fill(I32), I32)
 /** Ports and the time-stamp counter (interpreter/runtime-calls.ts). */
 export const READ_PORT = signed('readPort', [I32, I32], I32)
 export const WRITE_PORT = signed('writePort', [I32, I32, I32], I32)
 export const TIME_STAMP = signed('timeStamp', [], I32)
 
 /** Of the interpreter; all others are the FPU module's. */
-const INTERPRETERS: ReadonlySet<string> = new Set([CHAIN, BESIDE, REACH, READ_PORT, WRITE_PORT, TIME_STAMP])
+const INTERPRETERS: ReadonlySet<string> = new Set([
+  CHAIN,
+  BESIDE,
+  REACH,
+  MOVE_STRING,
+  STORE_STRING,
+  READ_PORT,
+  WRITE_PORT,
+  TIME_STAMP,
+])
 
 /** The import of such a function. */
 export function helperImport(signature: string): FunctionImport {

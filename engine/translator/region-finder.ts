@@ -54,11 +54,14 @@ const MAX_RETURNS = 4
 /** Of a computed jump. */
 const MAX_TARGETS = 24
 
-/** Can be part of a region: does not work on the whole processor, and does not repeat. */
+/** Repeat by one call, of what is done at once. */
+const REPEAT_AT_ONCE: ReadonlySet<string> = new Set(['MOVS', 'STOS'])
+
+/** Can be part of a region: does not work on the whole processor, and does not repeat step by step. */
 function isTranslatable(instruction: Instruction): boolean {
   const { description, repeat } = instruction
   return (
-    repeat === 'none' &&
+    (repeat === 'none' || REPEAT_AT_ONCE.has(description.name)) &&
     (description.rare !== true ||
       HAVE_SHORTCUTS.has(description.name) ||
       isFar(instruction) ||

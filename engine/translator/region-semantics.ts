@@ -13,6 +13,7 @@ import {
   isConst,
   load,
   local,
+  mul,
   ne,
   or,
   sub,
@@ -30,7 +31,11 @@ import {
   CS,
   DS,
   EAX,
+  ECX,
+  EDI,
   EDX,
+  ES,
+  ESI,
   FS,
   QUIET_NOW,
   REGIONS_DROPPED,
@@ -44,7 +49,16 @@ import type { FunctionBuilder, Label } from '../wasm/function-builder.ts'
 import { codeKeyEntry, isCodeKey } from '../interpreter/jump-cache.ts'
 import { branchIfMissed, tlbEntry } from '../interpreter/tlb-look.ts'
 import { EXIT_REASONS, type ExitReason } from './exit-reason.ts'
-import { BESIDE, REACH, READ_PORT, TIME_STAMP, WRITE_PORT, signed } from './helper-import.ts'
+import {
+  BESIDE,
+  MOVE_STRING,
+  REACH,
+  READ_PORT,
+  STORE_STRING,
+  TIME_STAMP,
+  WRITE_PORT,
+  signed,
+} from './helper-import.ts'
 import { KIND_COUNT, STORED, flagsOf, kindOf, partsOf } from './flag-kind.ts'
 import { type Block, type Step, branchTarget, pageDelta } from './region.ts'
 import { ImmediateOperand, MemoryAccess, NoOperand, RegisterOperand, missing } from './region-operand.ts'
@@ -326,6 +340,34 @@ export class RegionSemantics extends Semantics {
   /** See OperandSource. */
   near(operand: MemoryOperand, write: boolean): Place | null {
     return this.#windows.place(this.#step, operand, write, () => this.#leave('memory'))
+  }
+
+  override repeatAtOnce(name: 'MOVS' | 'STOS'): boolean {
+    const { fn, addressSize, size } = this
+    const pointer = (index: number): Expr => this.register(index, addressSize)
+    const count = pointer(ECX)
+    const shared = [count, i32(size), i32(addressSize === 2 ? 0xffff : -1), this.segmentCache(ES)]
+    const moves = name === 'MOVS'
+    const done = moves
+      ? callOf(
+          this.exits.helperIndex(MOVE_STRING),
+          I32,
+          pointer(EDI),
+          pointer(ESI),
+          ...shared,
+          this.stringSource(),
+        )
+      : callOf(this.exits.helperIndex(STORE_STRING), I32, pointer(EDI), this.register(EAX, 4), ...shared)
+    fn.ifRarely(eqz(done))
+    this.#leave('memory')
+    fn.end()
+    const bytes = mul(count, i32(size))
+    for (const index of moves ? [ESI, EDI] : [EDI])
+      this.setRegister(index, addressSize, add(pointer(index), bytes))
+    this.setRegister(ECX, addressSize, i32(0))
+    // Each repetition retires; none is one instruction too.
+    fn.set(Local.BUDGET, sub(local(Local.BUDGET), sub(count, ne(count, i32(0)))))
+    return true
   }
 
   // Operands.

@@ -148,13 +148,13 @@ export class RegionTranslator implements Translator {
 
   #make(regions: readonly NewRegion[]): void {
     const began = performance.now()
-    const { memory, fpu, chain, beside, reach, calls } = this.#host
+    const { memory, fpu, chain, beside, reach, strings, calls } = this.#host
     const options = { usualMxcsr: this.#usualMxcsr(), grows: this.#grows }
     const { module, bytes } = makeRegions(regions, this.#flagFlow, options)
     const { exports } = new WebAssembly.Instance(module, {
       env: { memory },
       fpu,
-      interpreter: { chain, beside, reach, ...calls },
+      interpreter: { chain, beside, reach, ...strings, ...calls },
     })
     const stats = this.#stats
     regions.forEach(({ head, region }, i) => {

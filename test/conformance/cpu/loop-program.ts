@@ -225,13 +225,8 @@ export class LoopProgramBuilder {
       }
       case 14:
         return this.#put([0x50 + a, 0x58 + b])
-      case 15: {
-        const wide = mode.code32 ? 4 : 2
-        this.#put([0xb9, ...littleEndian(random.below(20), wide)])
-        this.#put([0xbf, ...littleEndian(STRINGS + random.below(64) - mode.base, wide)])
-        this.#put([0xbe, ...littleEndian(STRINGS + random.below(64) - mode.base, wide)])
-        return this.#put([random.pick([0xf2, 0xf3]), random.pick([0xa4, 0xa5, 0xaa, 0xae, 0xa6])])
-      }
+      case 15:
+        return this.#string(other)
       case 16:
         // DIV BL: the handler of #DE goes on behind it.
         return this.#put([0xf6, 0xf3])
@@ -288,6 +283,28 @@ export class LoopProgramBuilder {
         : [0x87 | (register << 3), ...littleEndian(offset, 2)]
       this.#put([...other, opcode, ...tail])
     }
+  }
+
+  /** A repeated string instruction, some of whose bytes lie across the end of a page, or in code; now and then backwards. */
+  #string(prefix: readonly number[]): void {
+    const { random, mode } = this
+    const wide = mode.code32 ? 4 : 2
+    const load = (opcode: number, value: number): void => this.#put([opcode, ...littleEndian(value, wide)])
+    const place = (): number => STRINGS + random.below(96) - 32
+    const patch = random.oneIn(8) && this.#patches.length > 0 ? random.pick(this.#patches) : null
+    const backwards = patch === null && random.oneIn(6)
+    load(0xb9, patch ? random.below(patch.size + 1) : random.below(random.oneIn(5) ? 900 : 20))
+    load(0xbf, (patch?.at ?? place()) - mode.base)
+    load(0xbe, place() - mode.base)
+    if (backwards) this.#put([0xfd, 0xb9, ...littleEndian(random.below(20), wide)])
+    if (patch) this.#put([0xf3, random.pick([0xa4, 0xaa])])
+    else
+      this.#put([
+        ...prefix,
+        random.pick([0xf2, 0xf3, 0xf3]),
+        random.pick([0xa4, 0xa5, 0xaa, 0xab, 0xae, 0xa6]),
+      ])
+    if (backwards) this.#put([0xfc])
   }
 
   /** An instruction whose immediate operand may change. */

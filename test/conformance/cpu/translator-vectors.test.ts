@@ -137,6 +137,16 @@ class Streams {
       if (LOADS_CONTROL.test(name) && !numbers.chance(30)) continue
       names.push(name)
       code.push(...this.#instruction(choice))
+      // ADD, LEA or TEST of general registers in between: what has been computed waits for its flags meanwhile.
+      if (this.names && numbers.chance(3)) {
+        const [a, b] = [numbers.below(3), numbers.below(3)]
+        const between = [
+          [0x83, 0xc0 | a, numbers.below(128)],
+          [0x8d, 0x44 | (a << 3), b, numbers.below(128)],
+          [0x85, 0xc0 | (a << 3) | b],
+        ]
+        code.push(...between[numbers.below(3)]!)
+      }
     }
     // Three times round, by then with the pages known: DEC of the counter, JNZ; OUT; JMP to itself.
     code.push(0xff, 0x0d, ...littleEndian(OPERANDS + OPERAND_BYTES), 0x0f, 0x85)
@@ -229,6 +239,9 @@ it('keeps doubles apart from what is none', () =>
 
 it('computes with zeros and at the ends of the range of SSE', () =>
   compare(STREAMS / 4, /^(ADD|SUB|MUL|DIV|SQRT|MIN|MAX|U?COMI|CVTT?|MOV[SA])(P[SD]|S[SD])(2S[DSI])?$/))
+
+it('computes scalars in a row whose flags are looked at together', () =>
+  compare(STREAMS, /^((ADD|SUB|MUL|DIV)S[SD])$/))
 
 const NUMBERS = 31
 /** PE is not masked: the first inexact result ends in a shutdown. */
