@@ -109,7 +109,7 @@ class Streams {
   readonly #numbers = new Numbers(SEED)
   readonly #choices: { row: number; encoding: Encoding }[] = []
 
-  /** @param names of instructions that may come up, on operands that are plain */
+  /** @param names of instructions that may come up, on operands most of which are plain */
   constructor(
     { table }: TestProcessor,
     private readonly names: RegExp | null = null,
@@ -185,7 +185,7 @@ class Streams {
     const numbers = this.#numbers
     const single = numbers.chance(2)
     for (let at = 0; at < view.byteLength; at += 8) {
-      if (numbers.chance(this.names ? 1 : 3)) view.setFloat64(at, plainDouble(numbers), true)
+      if (this.names ? !numbers.chance(16) : numbers.chance(3)) view.setFloat64(at, plainDouble(numbers), true)
       else if (single) {
         view.setUint32(at, Number(binary(numbers, true)), true)
         view.setUint32(at + 4, Number(binary(numbers, true)), true)
