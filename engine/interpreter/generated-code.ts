@@ -1,6 +1,6 @@
 import type { Interpreter } from './generator.ts'
 import { buildMemoryAccess } from './memory-access.ts'
-import { type StringMoves, buildStringMoves } from './string-moves.ts'
+import { buildStringMoves } from './string-moves.ts'
 import type { RuntimeCalls } from './runtime-calls.ts'
 import type { FpuExports, HostCalls, TranslatorHost } from './translator-host.ts'
 

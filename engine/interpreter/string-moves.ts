@@ -15,7 +15,6 @@ import {
   ltU,
   mul,
   select,
-  shl,
   sub,
   vector,
 } from '../wasm/expression.ts'
@@ -34,7 +33,7 @@ export interface StringMoves {
    * @param highest address that the pointers can have: FFFFh or FFFFFFFFh
    * @param toSegment state address of a segment cache; 0 for one that covers all of memory
    */
-  moveString(
+  readonly moveString: (
     to: number,
     from: number,
     count: number,
@@ -42,16 +41,16 @@ export interface StringMoves {
     highest: number,
     toSegment: number,
     fromSegment: number,
-  ): number
+  ) => number
   /** @param word EAX */
-  storeString(
+  readonly storeString: (
     to: number,
     word: number,
     count: number,
     size: number,
     highest: number,
     toSegment: number,
-  ): number
+  ) => number
 }
 
 const PAGE = 0x1000

@@ -36,6 +36,10 @@ export class MachineClock implements Clock {
   #sameTimeUntil = 0
   #stoppedAtHostNs: number | null = null
   #allowedGapNs = 0
+  /** Of the sleep under way: when the first timer is due, and how long it may wait; then what was slept beyond, not yet the guest's. */
+  #untilDueNs = 0
+  #lateNs = 0
+  #oversleptNs = 0
   #wasIdle = false
   #scale = 1
   /** Where the scale began to hold: host time, and what it counted as. */
@@ -136,7 +140,8 @@ export class MachineClock implements Clock {
         // An idle guest measures nothing, so what was held back is made good; but no faster than its time passes
         // anyway: a leap would have a key that is just being pressed repeat itself.
         const made = Math.min(this.#heldBackNs, counted)
-        this.#guestNs += counted + made
+        this.#oversleptNs = Math.min(this.#lateNs, Math.max(0, counted - this.#untilDueNs))
+        this.#guestNs += counted - this.#oversleptNs + made
         this.#heldBackNs -= made
       } else {
         const step = Math.min(counted, MIN_STEP_NS * this.#room)
@@ -149,10 +154,30 @@ export class MachineClock implements Clock {
     this.#passes = true
   }
 
-  /** A run ends. @param idleNs how long an idle guest asked to sleep, in guest time; 0 when it is busy */
-  stop(idleNs: number): void {
+  /**
+   * The guest rests again: time that was slept beyond its timers passes at once.
+   * @param ns guest time until its next timer
+   * @returns how much of that has passed
+   */
+  catchUp(ns: number): number {
+    const passed = Math.min(this.#oversleptNs, Math.max(0, ns))
+    this.#guestNs += passed
+    this.#oversleptNs -= passed
+    return passed
+  }
+
+  /**
+   * A run ends.
+   * @param idleNs how long an idle guest is to sleep, in guest time; 0 when it is busy
+   * @param lateNs how much of that its first timer may wait for: the guest's time stands still there
+   */
+  stop(idleNs: number, lateNs = 0): void {
     if (this.#passes) this.#advance(this.progress())
     this.#passes = false
+    this.#heldBackNs += this.#oversleptNs
+    this.#oversleptNs = 0
+    this.#lateNs = lateNs
+    this.#untilDueNs = idleNs - lateNs
     this.#wasIdle = idleNs > 0
     this.#stoppedAtHostNs = this.#hostNs()
     this.#allowedGapNs = idleNs + MAX_GAP_NS * this.#room
@@ -162,6 +187,7 @@ export class MachineClock implements Clock {
   restore(guestNs: number): void {
     this.#guestNs = guestNs
     this.#heldBackNs = 0
+    this.#oversleptNs = 0
     this.#stoppedAtHostNs = null
     this.#sameTimeUntil = 0
     this.#sinceHostNs = this.#hostNs()

@@ -84,6 +84,8 @@ export interface Machine {
   readonly debugTarget: DebugTarget | null
   /** Runs the guest for at most `sliceNs` of host time. */
   run(sliceNs: number): RunOutcome
+  /** Somebody uses it: for a while its timers are served when they are due, where those of a resting guest may wait for each other. */
+  attend(): void
   /** Hard reset, as by the button on the case. */
   reset(): void
   /** ACPI power button. */

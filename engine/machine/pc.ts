@@ -193,6 +193,7 @@ class Pc implements Machine {
       () => this.#pending !== null || this.#stalled !== null,
       config.knobs.instructionsPerSecond,
       config.knobs.smallTlb ? () => cpu.forgetTranslations() : undefined,
+      !hostNs,
     )
     this.#bays.attach(this.#board.fdc, this.#board.ide)
     opened.add(new DebugOutputs(config.debug, this.#board, this.#ports, (fault) => this.#onFault(fault)))
@@ -235,6 +236,7 @@ class Pc implements Machine {
     if (this.#stalled) return this.#stalledBy(this.#stalled)
     this.#clock.start()
     let idleNs = 0
+    let lateNs = 0
     try {
       const end = this.#clock.exactNs + sliceNs * this.#clock.scale
       for (;;) {
@@ -244,6 +246,7 @@ class Pc implements Machine {
             return { kind: 'slice' }
           case 'idle':
             idleNs = exit.wakeNs
+            lateNs = exit.lateNs
             return { kind: 'idle', wakeNs: idleNs / this.#clock.scale, held: exit.held }
           case 'breakpoint':
             return { kind: 'stopped' }
@@ -260,11 +263,15 @@ class Pc implements Machine {
         }
       }
     } finally {
-      this.#clock.stop(idleNs)
+      this.#clock.stop(idleNs, lateNs)
       this.#bays.settle(performance.now(), idleNs > LONG_IDLE_NS)
       // Bytes that the guest has sent are told before how the run ended.
       for (const uart of this.#board.uarts) uart.flush()
     }
+  }
+
+  attend(): void {
+    this.#loop.attend()
   }
 
   reset(): void {

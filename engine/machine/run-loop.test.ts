@@ -53,3 +53,72 @@ it('looks at the timers about twice a millisecond, however fast the guest’s co
   expect(host.runs).toBeGreaterThan(1900)
   expect(host.runs).toBeLessThan(2600)
 })
+
+const TICK_NS = 4_000_000
+
+/** A guest that does a little at each of 250 timer interrupts a second, and halts. @param worksNs what each takes it */
+function restingGuest(worksNs: number) {
+  const host = { ns: 0, wakings: 0 }
+  /** When each tick came, by the guest's clock. */
+  const ticks: number[] = []
+  const cpu = {
+    retired: 0,
+    get retiredNow() {
+      return cpu.retired
+    },
+    run: () => {
+      host.ns += worksNs
+      cpu.retired += worksNs
+      return 'halt' as const
+    },
+    requestStop: () => {},
+  }
+  const clock = new MachineClock(
+    () => host.ns,
+    () => cpu.retired,
+  )
+  const timer = clock.createTimer(() => {
+    ticks.push(clock.nowNs)
+    timer.arm(clock.nowNs + TICK_NS)
+  })
+  timer.arm(TICK_NS)
+  const loop = new RunLoop(cpu, clock, () => false, Infinity, undefined, true)
+  const runFor = (ns: number): void => {
+    const end = host.ns + ns
+    host.wakings = 0
+    ticks.length = 0
+    while (host.ns < end) {
+      clock.start()
+      const exit = loop.run(SLICE_NS)
+      if (exit.kind !== 'idle') {
+        clock.stop(0)
+        continue
+      }
+      clock.stop(exit.wakeNs, exit.lateNs)
+      host.ns += exit.wakeNs
+      host.wakings++
+    }
+  }
+  return { host, loop, ticks, runFor }
+}
+
+it('wakes a guest that rests once for several of its timers, none of which is lost', () => {
+  const { host, ticks, runFor } = restingGuest(50_000)
+  runFor(SECOND_NS)
+  runFor(SECOND_NS)
+  expect(host.wakings).toBeLessThan(40)
+  expect(ticks.length).toBeGreaterThan(240)
+  for (const [i, at] of ticks.entries()) if (i > 0) expect(at - ticks[i - 1]!).toBeGreaterThanOrEqual(TICK_NS)
+})
+
+it('serves timers when they are due while the guest has work, or somebody uses it', () => {
+  const working = restingGuest(1_500_000)
+  working.runFor(2 * SECOND_NS)
+  working.runFor(SECOND_NS)
+  expect(working.host.wakings).toBeGreaterThan(170)
+  const used = restingGuest(50_000)
+  used.runFor(2 * SECOND_NS)
+  used.loop.attend()
+  used.runFor(SECOND_NS / 4)
+  expect(used.host.wakings).toBeGreaterThan(55)
+})

@@ -1,6 +1,7 @@
 import type { VcpuExit } from '../vcpu/vcpu.ts'
 import { ExecutionCap } from './execution-cap.ts'
 import type { MachineClock } from './machine-clock.ts'
+import { TimerSlack } from './timer-slack.ts'
 
 /** What the loop runs. */
 export interface LoopCpu {
@@ -13,8 +14,8 @@ export interface LoopCpu {
 
 export type LoopExit =
   | { kind: 'slice' }
-  /** The guest waits for an interrupt; or a cap holds it, whatever it wants to do. */
-  | { kind: 'idle'; wakeNs: number; held: boolean }
+  /** The guest waits for an interrupt, whose timer may be late by part of that; or a cap holds it, whatever it wants to do. */
+  | { kind: 'idle'; wakeNs: number; lateNs: number; held: boolean }
   | { kind: 'shutdown' }
   | { kind: 'breakpoint' }
   | { kind: 'event' }
@@ -43,6 +44,9 @@ export class RunLoop {
   #paidUntilNs = 0
   #retiredPaid = 0
   readonly #longestNs: number
+  readonly #slack: TimerSlack | null
+  /** What the processor has done since the guest rested last. */
+  #ranNs = 0
 
   constructor(
     private readonly cpu: LoopCpu,
@@ -53,9 +57,12 @@ export class RunLoop {
     private readonly instructionsPerSecond = Infinity,
     /** Called before each stretch of half a millisecond at the most. */
     private readonly beforeStretch: () => void = () => {},
+    /** The host's time is what the guest's follows from: its timers may be served late while it rests. */
+    mayBeLate = false,
   ) {
     // A budget of instructions is a guess; a processor that keeps to its time needs no second look.
     this.#longestNs = cpu.retiredNow === null ? Infinity : MAX_STRETCH_NS
+    this.#slack = mayBeLate && cpu.retiredNow !== null ? new TimerSlack() : null
     // A timer that is armed for earlier than the run under way expects ends it.
     clock.timers.onChange = () => {
       if (clock.timers.earliestNs < this.#deadlineNs) cpu.requestStop()
@@ -72,10 +79,15 @@ export class RunLoop {
     return this.#deadlineNs - this.clock.exactNs
   }
 
+  /** Somebody uses the machine: its timers are served when they are due. */
+  attend(): void {
+    this.#slack?.attend(this.clock.nowNs)
+  }
+
   /** Runs for at most `sliceNs` of guest time. */
   run(sliceNs: number): LoopExit {
     const { clock, cpu } = this
-    const end = clock.exactNs + sliceNs
+    let end = clock.exactNs + sliceNs
     for (;;) {
       const now = clock.exactNs
       if (clock.timers.earliestNs <= now) clock.timers.runDue(now)
@@ -88,6 +100,7 @@ export class RunLoop {
         return {
           kind: 'idle',
           wakeNs: Math.min(waitNs, clock.timers.earliestNs - now, end - now),
+          lateNs: 0,
           held: true,
         }
       this.#deadlineNs = now + stretch
@@ -99,11 +112,18 @@ export class RunLoop {
       this.#deadlineNs = Infinity
       const passedNs = clock.exactNs - now
       this.cap.ran(passedNs)
+      this.#ranNs += passedNs
       this.#measure(cpu.retired - before, passedNs)
       if (exit === 'shutdown' || exit === 'breakpoint') return { kind: exit }
       if (exit === 'halt' && !this.hasEvent()) {
-        const wakeNs = clock.timers.earliestNs - clock.exactNs
-        if (wakeNs > MIN_SLEEP_NS) return { kind: 'idle', wakeNs, held: false }
+        const restsAtNs = clock.exactNs
+        const waitNs = clock.timers.earliestNs - restsAtNs
+        const lateNs = this.#slack?.forRest(restsAtNs, this.#ranNs, waitNs) ?? 0
+        this.#ranNs = 0
+        const caughtUpNs = clock.catchUp(waitNs)
+        end += caughtUpNs
+        const wakeNs = waitNs - caughtUpNs
+        if (wakeNs > MIN_SLEEP_NS) return { kind: 'idle', wakeNs: wakeNs + lateNs, lateNs, held: false }
       }
     }
   }

@@ -193,15 +193,19 @@ export class MachineLoop {
     const { machine } = this
     switch (message.kind) {
       case 'key':
+        machine.attend()
         this.#expectEcho()
         return machine.keyboard.key(message.code, message.pressed)
       case 'mouse':
+        machine.attend()
         this.#noteButtons(message.buttons)
         return machine.mouse.move(message.dx, message.dy, message.wheel, message.buttons)
       case 'mouse-to':
+        machine.attend()
         this.#noteButtons(message.buttons)
         return machine.mouse.moveTo(message.x, message.y, message.wheel, message.buttons)
       case 'serial':
+        machine.attend()
         return machine.serial[message.port]?.input(message.bytes)
       case 'open-view':
         this.#views.set(message.view, new FramePump(this.#pool))

@@ -110,7 +110,7 @@ export interface Exits {
   /** The kind is in FLAGS_KIND. */
   dynamic: Label
   /** Index of a function of the FPU module, given as `signed` writes it. */
-  helperIndex(signature: string): number
+  readonly helperIndex: (signature: string) => number
   /**
    * MXCSR masks all exceptions, rounds to nearest and treats denormals as numbers: it will be quiet soon, and
    * what the host's arithmetic cannot do is so rare that the region leaves for it.

@@ -1,16 +1,4 @@
-import {
-  type Expr,
-  F32,
-  F64,
-  I32,
-  V128,
-  callOf,
-  float,
-  i32,
-  loadReal,
-  shuffle,
-  vector,
-} from '../wasm/expression.ts'
+import { type Expr, I32, V128, callOf, float, i32, loadReal, shuffle, vector } from '../wasm/expression.ts'
 import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import type { Instruction } from '../isa/decoder.ts'
 import {

@@ -96,6 +96,8 @@ export class PatternMachine implements Machine {
     return { kind: 'slice' }
   }
 
+  attend(): void {}
+
   reset(): void {
     this.#lines = ['Vitrine test pattern', `${this.config.memoryMiB} MiB of memory`, '> ', '']
     this.#typed = ''

@@ -185,7 +185,8 @@ class Streams {
     const numbers = this.#numbers
     const single = numbers.chance(2)
     for (let at = 0; at < view.byteLength; at += 8) {
-      if (this.names ? !numbers.chance(16) : numbers.chance(3)) view.setFloat64(at, plainDouble(numbers), true)
+      if (this.names ? !numbers.chance(16) : numbers.chance(3))
+        view.setFloat64(at, plainDouble(numbers), true)
       else if (single) {
         view.setUint32(at, Number(binary(numbers, true)), true)
         view.setUint32(at + 4, Number(binary(numbers, true)), true)
