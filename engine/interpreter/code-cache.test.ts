@@ -15,7 +15,7 @@ const PAGE = RAM_BASE / 4096
 const MODE: CodeVariant = { code32: true, stack32: true, flat: true, limitedFrom: 8, low: 0, high: 4096 }
 const [NOP, RET] = [0x90, 0xc3]
 
-/** A page with two instructions in its second 64 bytes, and none elsewhere. */
+/** A page with two instructions in its second 64 bytes, and some NOPs further on that nobody has decoded. */
 function pageOfCode() {
   const guest = new GuestMemory(1)
   const memory = new MemoryMap(guest)
@@ -25,6 +25,7 @@ function pageOfCode() {
   const protectedPages: number[] = []
   code.onCodePage = (page) => protectedPages.push(page)
   guest.ram.set([NOP, RET], 64)
+  guest.ram.fill(NOP, 128, 200)
   code.recordAt(PAGE, 64, MODE)
   return { code, protectedPages }
 }
@@ -60,6 +61,18 @@ describe('a page with decoded code', () => {
     code.recordAt(PAGE, 64, MODE)
     expect(code.hitsCode(RAM_BASE + 64, 1)).toBe(true)
     expect(protectedPages).toEqual([PAGE, PAGE])
+  })
+
+  it('gives up what is about to be overwritten once three instructions in a row have been, up to the next 64 bytes', () => {
+    const { code } = pageOfCode()
+    code.onCodePage = () => {}
+    code.recordAt(PAGE, 128, MODE)
+    for (const offset of [130, 131, 132]) code.written(RAM_BASE + offset, 1)
+    expect(code.hitsCode(RAM_BASE + 133, 1)).toBe(true)
+    code.written(RAM_BASE + 133, 1)
+    expect(code.hitsCode(RAM_BASE + 134, 58)).toBe(false)
+    expect(code.hitsCode(RAM_BASE + 129, 1)).toBe(true)
+    expect(code.hitsCode(RAM_BASE + 192, 1)).toBe(true)
   })
 
   it('needs no new protection while some of its code is left', () => {

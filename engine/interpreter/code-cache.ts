@@ -200,7 +200,7 @@ export class CodeCache {
       const page = this.#pages.get(hostPage)
       if (!page) continue
       const start = Math.max(0, host - hostPage * 4096)
-      const end = Math.min(4096, host + length - hostPage * 4096)
+      const end = this.#pages.droppedUntil(page, start, Math.min(4096, host + length - hostPage * 4096))
       this.translated?.written(hostPage, start, end)
       this.crossings.dropTails(page, start)
       this.#pages.drop(page, start, end)

@@ -7,6 +7,11 @@ const GRANULE_SHIFT = CODE_MAP_SHIFT
 /** A fused pair reaches two instructions of 15 bytes far. */
 const MAX_EXTENT = 30
 
+/** Instructions overwritten one behind the other, after which the next ones are expected to be too. */
+const REWRITTEN_IN_A_ROW = 3
+/** The longest instruction. */
+const MAX_LENGTH = 15
+
 /** A page's code as it is decoded in one mode. */
 export interface PageVariant {
   mode: CodeVariant
@@ -42,6 +47,9 @@ export class CodePages {
   /** The variant that was asked for last: most look-ups stay in their page. */
   #lastVariant: PageVariant | null = null
   #lastKey = 0
+  /** Where code was overwritten last, and how many instructions one behind the other until then. */
+  #rewrittenAt = 0
+  #rewritten = 0
   /** Records made stale, for statistics. */
   invalidated = 0
   /** Called when a page gets its first code, so that writes to it are watched. */
@@ -119,6 +127,19 @@ export class CodePages {
       for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++)
         if (this.#reaches(index.get(offset), offset, start)) return true
     return false
+  }
+
+  /**
+   * How far to drop code that is overwritten at [start, end): who writes one instruction after the other writes the next ones
+   * as well, and each that is there still costs a write many times what it costs where there is none.
+   */
+  droppedUntil(page: CodePage, start: number, end: number): number {
+    const host = page.hostPage * 4096 + start
+    const ahead = host - this.#rewrittenAt
+    this.#rewritten = ahead > 0 && ahead <= MAX_LENGTH ? this.#rewritten + 1 : 0
+    this.#rewrittenAt = host
+    if (this.#rewritten < REWRITTEN_IN_A_ROW) return end
+    return Math.max(end, ((start >> GRANULE_SHIFT) + 1) << GRANULE_SHIFT)
   }
 
   /** Bytes [start, end) of the page have changed, whose tails have been dropped. */
