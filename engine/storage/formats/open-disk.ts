@@ -31,11 +31,14 @@ export interface OpenDiskOptions {
 const MAX_CHAIN = 512
 
 /**
- * Opens a disk in any format, with what it builds on. Throws `file-unusable`, and `passphrase-missing` or
- * `passphrase-wrong` for what is encrypted.
+ * Opens a disk in any format, with what it builds on. Throws `file-unusable`, also for a disk of no sectors, and
+ * `passphrase-missing` or `passphrase-wrong` for what is encrypted.
  */
 export function openDisk(files: ImageFiles, path: string, options: OpenDiskOptions): DiskImage {
-  return openLayer(files, path, options, [])
+  const image = openLayer(files, path, options, [])
+  if (image.sectorCount > 0) return image
+  image.close()
+  throw unusable(path, 'its disk has no sectors')
 }
 
 /** @param above identities of the images that this one is the backing file of */

@@ -15,6 +15,8 @@ const MAX_KEPT = 1000
 /** After so many the format is given up. */
 const MAX_FAILURES = 20
 const REPORT_EVERY_MS = 60_000
+/** Slower ones are not gone on from: as many again would take most of a run. */
+const MAX_KEPT_MS = 3
 /** Cases between two looks at the processor's time, which take as long as a small case. */
 const CASES_A_LOOK = 32
 /** Cases after which the host's compiler is warm. */
@@ -61,14 +63,16 @@ async function hammer(
       // What zlib keeps of a failed call goes; within a case, which opens its image once, there is little of it.
       await setImmediate()
     }
+    const caseBegan = performance.now()
     const damages = attempt(fuzzer)
+    const isSlow = performance.now() - caseBegan > MAX_KEPT_MS
     const found = novelty.take()
     if (!damages) {
       failures++
       if (failures === MAX_FAILURES) break
       continue
     }
-    if (found && fuzzer.kept.length < MAX_KEPT) fuzzer.keep(damages)
+    if (found && !isSlow && fuzzer.kept.length < MAX_KEPT) fuzzer.keep(damages)
     if (found === 'branch') lasting.push(damages)
     if (fuzzer.cases === WARM_CASES) settledBytes = retainedBytes()
     if (performance.now() - reportedAt < REPORT_EVERY_MS) continue

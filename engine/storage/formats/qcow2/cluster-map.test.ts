@@ -40,4 +40,13 @@ describe('a qcow2 image', () => {
       )
     }
   })
+
+  it('of no sectors is refused', () => {
+    const disk = new SimulatedDisk()
+    createDisk(disk, '/image', 'qcow2', { sizeBytes: 1024 ** 2, clusterBytes: 4096 })
+    // Neither sectors nor a table that would have them.
+    disk.patch('/image', 24, new Uint8Array(8))
+    disk.patch('/image', 36, new Uint8Array(4))
+    expect(() => openDisk(disk, '/image', { format: 'qcow2', writable: false })).toThrow(/no sectors/)
+  })
 })
