@@ -1,7 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import * as v from 'valibot'
 import { createMachine } from '../machine/pc.ts'
+import { MachineConfig } from '../protocol/machine-config.ts'
 import { describeError } from '../protocol/rpc.ts'
 import { openHostFile } from '../storage/host-file.ts'
 import { HostMemory } from './host-memory.ts'
@@ -58,8 +60,6 @@ class ThreadHost implements LoopHost {
 function main(port: MessagePort, start: ThreadStart): void {
   const { config, state, allowChangedMedia, secrets, waitForDebugger, kick } = start
   const host = new ThreadHost(port, kick)
-  // Regions say which of their branches are seldom taken; V8 before 13 listens only when asked to.
-  setFlagsFromString('--experimental-wasm-branch-hinting')
   goBeforeCompilers()
   try {
     const machine = createMachine(config, { restores: state !== null, secrets })
@@ -80,4 +80,21 @@ function main(port: MessagePort, start: ThreadStart): void {
   port.close()
 }
 
-parentPort?.once('message', (start: ThreadStart) => main(parentPort!, start))
+/** A thread that has waited for so long for its machine waits in a process that is kept ready. */
+const SPARE_MS = 500
+
+/**
+ * Builds a small machine and throws it away: all that building one needs is loaded and compiled then, which takes a
+ * third to a half off the time of the one that is asked for.
+ */
+function warmUp(): void {
+  createMachine(v.parse(MachineConfig, { version: 1, memoryMiB: 1, drives: [] })).close()
+}
+
+// Regions say which of their branches are seldom taken; V8 before 13 listens only when asked to.
+setFlagsFromString('--experimental-wasm-branch-hinting')
+const spareTime = setTimeout(warmUp, SPARE_MS)
+parentPort?.once('message', (start: ThreadStart) => {
+  clearTimeout(spareTime)
+  main(parentPort!, start)
+})

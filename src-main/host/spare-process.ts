@@ -1,8 +1,8 @@
 import { freemem } from 'node:os'
 import type { VmProcess } from './vm-process.ts'
 
-/** Long enough for the machine that took the last one to be up. */
-const AFTER_MS = 3000
+/** Long enough for the machine that took the last one to be up; who goes back to snapshots in a row wants the next one soon. */
+const AFTER_MS = 1000
 /** A process that waits takes some 90 MiB; a host that has less than this has better use for them. */
 const ROOM_BYTES = 1 << 30
 

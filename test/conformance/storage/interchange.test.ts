@@ -50,6 +50,27 @@ const WRITABLE: Kind[] = [
   { format: 'vmdk', qemu: 'vmdk', qemuOptions: 'adapter_type=lsilogic,hwversion=7' },
 ]
 
+/** What only QEMU makes so, each read and written by us as well. */
+const THEIRS: Kind[] = [
+  ...['1k', '8k', '16k', '128k', '256k', '512k', '1M'].map((size): Kind => qcow2Of(`cluster_size=${size}`)),
+  ...[2, 4, 16, 32].map((bits): Kind => qcow2Of(`refcount_bits=${bits}`)),
+  qcow2Of('compat=0.10,cluster_size=4k'),
+  qcow2Of('compat=1.1,lazy_refcounts=on'),
+  qcow2Of('preallocation=falloc'),
+  { format: 'raw', qemu: 'raw', qemuOptions: 'preallocation=full' },
+  // Without `force_size` the disk is as large as whole cylinders are.
+  { format: 'vhd', qemu: 'vpc' },
+  { format: 'vhd', qemu: 'vpc', qemuOptions: 'subformat=fixed' },
+  { format: 'vmdk', qemu: 'vmdk', qemuOptions: 'compat6=on' },
+  { format: 'vmdk', qemu: 'vmdk', qemuOptions: 'adapter_type=buslogic' },
+  { format: 'vmdk', qemu: 'vmdk', qemuOptions: 'adapter_type=legacyESX,subformat=monolithicFlat' },
+  { format: 'vmdk', qemu: 'vmdk', qemuOptions: 'subformat=twoGbMaxExtentSparse,zeroed_grain=on' },
+]
+
+function qcow2Of(qemuOptions: string): Kind {
+  return { format: 'qcow2', qemu: 'qcow2', qemuOptions }
+}
+
 const SIZE = 20 * 1024 ** 2 + 3 * 512
 
 /** The disk as it has to be, and writes that come to it and to the image. */
@@ -115,8 +136,9 @@ const title = ({ format, variant, clusterBytes, qemuOptions }: Kind): string =>
 describe('images and qemu-img', () => {
   beforeEach(({ skip }) => skip(qemuImgMissing !== '', qemuImgMissing))
 
-  describe.each(WRITABLE)('%s', (kind) => {
-    it(`${title(kind)}: ours are right to QEMU, also after it wrote to them`, () => {
+  it.each(WRITABLE.map((kind) => [title(kind), kind] as const))(
+    '%s: ours are right to QEMU, also after it wrote to them',
+    (_, kind) => {
       const path = join(folder, 'ours.img')
       const { variant, clusterBytes } = kind
       createDisk(files, path, kind.format, { sizeBytes: SIZE, variant, clusterBytes })
@@ -132,9 +154,12 @@ describe('images and qemu-img', () => {
       shadow.writeOurs(second, 20)
       closed(second)
       shadow.expectInQemu(kind, path)
-    })
+    },
+  )
 
-    it(`${title(kind)}: QEMU's are right to us, also after we wrote to them`, () => {
+  it.each([...WRITABLE, ...THEIRS].map((kind) => [title(kind), kind] as const))(
+    "%s: QEMU's are right to us, also after we wrote to them",
+    (_, kind) => {
       const path = join(folder, 'theirs.img')
       qemuImg(
         'create',
@@ -157,13 +182,15 @@ describe('images and qemu-img', () => {
       const again = open(path, kind.format, false)
       shadow.expectIn(again)
       again.close()
-    })
-  })
+    },
+  )
 
   describe.each([
     { format: 'vhdx', qemu: 'vhdx', qemuOptions: 'subformat=dynamic' },
     { format: 'vhdx', qemu: 'vhdx', qemuOptions: 'subformat=fixed' },
     { format: 'vhdx', qemu: 'vhdx', qemuOptions: 'block_size=1M' },
+    { format: 'vhdx', qemu: 'vhdx', qemuOptions: 'block_size=16M,log_size=2M' },
+    { format: 'vhdx', qemu: 'vhdx', qemuOptions: 'block_size=1M,block_state_zero=off' },
     { format: 'parallels', qemu: 'parallels' },
     { format: 'parallels', qemu: 'parallels', qemuOptions: 'cluster_size=64k' },
   ] as const)('%s', (kind: Kind) => {
@@ -190,6 +217,7 @@ describe('images and qemu-img', () => {
   describe.each([
     { format: 'qcow2', qemu: 'qcow2' },
     { format: 'qcow2', clusterBytes: 4096, qemu: 'qcow2', qemuOptions: 'cluster_size=4k' },
+    { format: 'qcow2', qemu: 'qcow2', qemuOptions: 'compat=0.10' },
     { format: 'vmdk', qemu: 'vmdk' },
   ] as const)('%s', (kind: Kind) => {
     const base = (): string => join(folder, 'base.img')
@@ -221,6 +249,40 @@ describe('images and qemu-img', () => {
       shadow.expectInQemu(kind, theirs)
     })
   })
+
+  it.each(['raw', 'vdi', 'vpc', 'vmdk', 'vhdx', 'parallels'])(
+    "a qcow2 of either over QEMU's %s shows what lies below, also where that is smaller",
+    (below) => {
+      const base = join(folder, 'base.img')
+      const shadow = new Shadow(new Random(8))
+      const options = below === 'vpc' ? ['-o', 'force_size=on'] : []
+      qemuImg('create', '-q', '-f', below, ...options, base, `${2 ** 20}`)
+      qemuWrite(below, base, [{ at: 0, bytes: 2 ** 20, pattern: 9 }])
+      shadow.bytes.fill(9, 0, 2 ** 20)
+      const kind: Kind = { format: 'qcow2', qemu: 'qcow2' }
+      const theirs = join(folder, 'theirs.img')
+      qemuImg('create', '-q', '-f', 'qcow2', '-b', 'base.img', '-F', below, theirs, `${SIZE}`)
+      shadow.writeQemu(kind, theirs, 10)
+      const top = open(theirs, 'qcow2')
+      shadow.expectIn(top)
+      shadow.writeOurs(top, 20)
+      closed(top)
+      shadow.expectInQemu(kind, theirs)
+
+      const ours = join(folder, 'ours.img')
+      const image = open(theirs, 'qcow2', false)
+      createDisk(files, ours, 'qcow2', {
+        sizeBytes: SIZE,
+        backing: { name: 'theirs.img', format: 'qcow2', image },
+      })
+      closed(image)
+      const over = open(ours, 'qcow2')
+      shadow.writeOurs(over, 20)
+      shadow.expectIn(over)
+      closed(over)
+      shadow.expectInQemu(kind, ours)
+    },
+  )
 
   it.each([
     ['qcow2', 'cluster_size=64k'],
