@@ -119,6 +119,8 @@ export const hostContract = {
     clone: { params: v.strictObject({ id: VmId, name: VmName }), result: VmSummary },
     /** Takes it out of the library; `delete` removes its folder for good after a while, in which it can come back. */
     remove: { params: v.strictObject({ id: VmId, files: v.picklist(['keep', 'delete']) }), result: nothing },
+    /** Its folder, and whether this computer's file manager shows it now; it does only to whoever sits at this computer. */
+    showFolder: { params: one, result: v.object({ path: v.string(), isShown: v.boolean() }) },
     /** Brings back what was removed last under an id. Throws `vm-unknown` when that is too long ago. */
     putBack: { params: one, result: VmSummary },
     /**

@@ -80,6 +80,7 @@ export class WebDisplay {
         change: never,
         clone: never,
         remove: never,
+        showFolder: never,
         putBack: never,
         start: never,
         pause: () => thread.ask('pause'),

@@ -34,6 +34,7 @@ import { ImportDesk, type ImportCall } from './import-desk.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
 import { pictureStamp } from './machine-picture.ts'
+import { RECORD } from './machine-record.ts'
 import { MachineStart } from './machine-start.ts'
 import { MediaDesk, type MediaCall } from './media-desk.ts'
 import { newMachine } from './new-machine.ts'
@@ -52,6 +53,9 @@ import type { VmProcess } from './vm-process.ts'
 const SHUT_DOWN_MS = 30_000
 /** How long a machine that was removed can come back. */
 const UNDO_MS = 10 * 60_000
+
+/** Shows a file where the system lists files. @returns whether it can */
+export type RevealFile = (path: string) => Promise<boolean>
 
 /** The library and its machines, served to any number of windows and pages. */
 export class HostService<P extends VmProcess> {
@@ -84,6 +88,7 @@ export class HostService<P extends VmProcess> {
     private readonly library: VmLibrary,
     recent: RecentMedia,
     startProcess: (id: string) => P,
+    private readonly revealFile: RevealFile,
   ) {
     this.images = new Images(library.mediaFolder, recent)
     this.#log = new VmLog((id) => library.folderOf(id))
@@ -168,16 +173,20 @@ export class HostService<P extends VmProcess> {
     })
   }
 
-  /** Opens the library at a folder; a new one gets the demo machine. */
+  /**
+   * Opens the library at a folder; a new one gets the demo machine.
+   * @param revealFile what shows files to whoever uses the windows
+   */
   static async open<P extends VmProcess>(
     folder: string,
     startProcess: (id: string) => P,
+    revealFile: RevealFile = () => Promise.resolve(false),
   ): Promise<HostService<P>> {
     const library = new VmLibrary(folder)
     if (await library.open()) await addDemo(library)
     await library.purge()
     const recent = await RecentMedia.open(join(folder, 'recent-media.json'))
-    return new HostService(library, recent, startProcess)
+    return new HostService(library, recent, startProcess, revealFile)
   }
 
   /** Answers one window or page until its channel closes. */
@@ -260,6 +269,10 @@ export class HostService<P extends VmProcess> {
     change: ({ id, settings }) => this.#change(id, settings),
     clone: ({ id, name }, task) => this.#snapshots.clone(id, null, name, 'full', task),
     remove: ({ id, files }) => this.#remove(id, files),
+    showFolder: async ({ id }) => {
+      const path = await this.library.placeOf(id)
+      return { path, isShown: await this.revealFile(join(path, RECORD)) }
+    },
     putBack: async ({ id }) => {
       await this.library.putBack(id)
       clearTimeout(this.#purges.get(id))

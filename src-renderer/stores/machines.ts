@@ -175,6 +175,7 @@ export const useMachines = defineStore('machines', () => {
       reveal(await host().call('clone', { id, name }, task)),
     remove: async (id: string, files: 'keep' | 'delete') => host().call('remove', { id, files }),
     putBack: async (id: string) => reveal(await host().call('putBack', { id })),
+    showFolder: async (id: string) => host().call('showFolder', { id }),
     presets: async () => host().call('presets', undefined),
     hostInfo: async () => host().call('host', undefined),
     activity: async () => host().call('activity', undefined),
