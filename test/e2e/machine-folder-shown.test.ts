@@ -46,7 +46,7 @@ describe.skipIf(reason)('the folder of a machine, where there is no file manager
     await ask(front)
     await page.getByTestId('notice').getByText(folder).waitFor()
     await page.getByTestId('notice').getByRole('button', { name: 'Copy' }).click()
-    await page.getByText('The place of the folder is in the clipboard').waitFor()
+    await page.getByTestId('notice').getByText('The place of the folder is in the clipboard').waitFor()
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(folder)
     expect(front.errors).toEqual([])
   })

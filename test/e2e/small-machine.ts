@@ -35,3 +35,43 @@ export const OBEYS_POWER_BUTTON = `
   stop:
     jmp stop
 `
+
+/** Prints what its keyboard sends, in hexadecimal digits, and switches itself off when its power button is pressed. */
+export const PRINTS_KEYS = `
+    mov ax, 3
+    int 0x10
+  poll:
+    mov dx, 0x600
+    in ax, dx
+    test ax, 0x100
+    jnz off
+    in al, 0x64
+    test al, 1
+    jz poll
+    in al, 0x60
+    push ax
+    shr al, 4
+    call digit
+    pop ax
+    and al, 15
+    call digit
+    mov al, ' '
+    call print
+    jmp poll
+  digit:
+    cmp al, 10
+    jb .small
+    add al, 7
+  .small:
+    add al, '0'
+  print:
+    mov ah, 0x0e
+    int 0x10
+    ret
+  off:
+    mov dx, 0x604
+    mov ax, 0x2000
+    out dx, ax
+  stop:
+    jmp stop
+`

@@ -62,6 +62,8 @@ export const machine: Record<keyof typeof english, string> = {
   'close.shutDownText': 'Drückt den Netzschalter, für Gäste, die ihn kennen.',
   'close.powerOff': 'Ausschalten',
   'close.powerOffText': 'Zieht den Stecker; was nicht gespeichert ist, geht verloren.',
+  'close.goesBack': 'Zum Sicherungspunkt „{name}“ zurückgehen',
+  'close.goesBackText': 'Was seitdem aus der Maschine geworden ist, geht verloren.',
   'close.action': 'Schließen',
 
   'menu.machine': 'Maschine',
@@ -85,6 +87,7 @@ export const machine: Record<keyof typeof english, string> = {
   'input.paste': 'Als Tastendrücke einfügen',
   'input.notPasted': 'Die Zwischenablage ließ sich nicht lesen',
   'input.combinations': 'Eigene Kombinationen…',
+  'input.integration': 'Maus ohne Fangen, wo der Gast einen Treiber hat',
   'input.hostKey': 'Host-Taste',
   'hostKey.ControlRight': 'Strg rechts',
   'hostKey.AltRight': 'Alt rechts',
@@ -93,6 +96,13 @@ export const machine: Record<keyof typeof english, string> = {
   'hostKey.ScrollLock': 'Rollen',
   'hostKey.Pause': 'Pause',
   'hostKey.F12': 'F12',
+  'clipboard.give': 'Dem Gast den Text dieses Rechners geben',
+  'clipboard.take': 'Den Text des Gasts nehmen',
+  'clipboard.given': 'Der Gast kann den Text jetzt einfügen',
+  'clipboard.taken': 'Der Text des Gasts ist in der Zwischenablage',
+  'clipboard.none': 'Der Gast hat keinen Text kopiert',
+  'clipboard.notGiven': 'Der Text ließ sich dem Gast nicht geben',
+  'clipboard.notTaken': 'Der Text des Gasts ließ sich nicht nehmen',
   'input.press': 'Drücken',
 
   'tab.label': 'Teile der Maschine',
@@ -106,6 +116,7 @@ export const machine: Record<keyof typeof english, string> = {
   'screen.label': 'Bildschirm der Maschine. Eingabetaste drücken, um darin zu tippen.',
   'screen.notOpened': '{name}: Der Bildschirm ließ sich nicht öffnen',
   'screen.hint': 'Klicken, um Tastatur und Maus in der Maschine zu benutzen. {key} gibt sie zurück.',
+  'screen.hintHostKey': '{key} gibt Tastatur und Maus in die Maschine und zurück.',
   'screen.hintAbsolute': 'Klicken, um in der Maschine zu tippen',
   'screen.paused': 'Angehalten',
   'screen.stalled':
@@ -124,6 +135,9 @@ export const machine: Record<keyof typeof english, string> = {
   'type.layout': 'Tastatur des Gasts',
   'type.rate': 'Tempo',
   'type.perSecond': '{rate} Tasten/s',
+  'type.preview': 'Was getippt wird',
+  'type.count':
+    '{typed, plural, one {# Zeichen wird} other {# Zeichen werden}} getippt, in etwa {seconds} s{missing, plural, =0 {} one {; # fehlt} other {; # fehlen}}.',
   'type.busy': 'Wird getippt…',
   'layout.us': 'Englisch (USA)',
   'layout.uk': 'Englisch (Großbritannien)',
@@ -288,6 +302,8 @@ export const machine: Record<keyof typeof english, string> = {
   'error.file-not-chosen': 'Die Datei {path} wurde nicht hier gewählt. Bitte neu wählen.',
   'error.not-in-library':
     'Diese Maschine wurde von der Kommandozeile gestartet und ist in keiner Bibliothek.',
+  'error.clipboard-off': 'Die Einstellungen der Maschine lassen keinen Text zum Gast.',
+  'error.clipboard-too-long': 'Der Text hat {bytes} Bytes; höchstens {most} lassen sich geben.',
   'error.not-running': 'Die Maschine ist nicht an.',
   'error.disconnected': 'Die Verbindung riss ab, bevor die Antwort kam.',
   'error.upload-failed': '{name} ließ sich nicht hochladen.',
