@@ -31,7 +31,8 @@ interface VmActionFacts {
   action: VmAction
   label: MessageKey | ((machine: VmSummary) => MessageKey)
   fits: Condition
-  keys?: string
+  /** The first is named in each language. */
+  keys?: VmMenuEntry['keys']
   /** The toolbar has a button for it. */
   hasButton?: Condition
 }
@@ -60,15 +61,15 @@ const ACTIONS: readonly (readonly VmActionFacts[])[] = [
     { action: 'discard-state', label: 'machine.discardState', fits: ({ state }) => state === 'saved' },
   ],
   [
-    { action: 'settings', label: 'settings.open', fits: usable, keys: 'Ctrl+S', hasButton: always },
+    { action: 'settings', label: 'settings.open', fits: usable, keys: ['keys.ctrl', 'S'], hasButton: always },
     {
       action: 'clone',
       label: ({ template }) => (template ? 'template.use' : 'machine.clone'),
       fits: atRest,
-      keys: 'Ctrl+O',
+      keys: ['keys.ctrl', 'O'],
       hasButton: ({ template }) => template,
     },
-    { action: 'export', label: 'export.open', fits: atRest, keys: 'Ctrl+E' },
+    { action: 'export', label: 'export.open', fits: atRest, keys: ['keys.ctrl', 'E'] },
     { action: 'group', label: 'group.open', fits: usable },
     { action: 'show-folder', label: 'machine.showFolder', fits: always },
   ],
@@ -77,7 +78,7 @@ const ACTIONS: readonly (readonly VmActionFacts[])[] = [
       action: 'remove',
       label: 'machine.remove',
       fits: (machine) => atRest(machine) || !usable(machine),
-      keys: 'Del',
+      keys: ['keys.del'],
     },
   ],
 ]
@@ -86,7 +87,7 @@ const ACTIONS: readonly (readonly VmActionFacts[])[] = [
 export interface VmMenuEntry {
   action: VmAction
   label: MessageKey
-  keys: string | null
+  keys: readonly [MessageKey, letter?: string] | null
   hasButton: boolean
 }
 

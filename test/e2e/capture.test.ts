@@ -45,7 +45,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('keyboard and mouse, %
     await page.keyboard.press('ControlRight')
     await status(YOURS)
 
-    await captures('Keyboard by a click, the mouse never')
+    await captures('By a click, without the mouse')
     await page.getByText('Click to type in the machine').waitFor()
     await screen.click()
     await status('Keyboard in the machine')

@@ -126,7 +126,7 @@ describe('clipboard', () => {
     for (let at = 0; at < text.length; at += 4)
       call(
         9,
-        [...text.slice(at, at + 4)].reduce((sum, c, byte) => sum | (c.charCodeAt(0) << (8 * byte)), 0),
+        Array.from(text.slice(at, at + 4)).reduce((sum, c, byte) => sum | (c.charCodeAt(0) << (8 * byte)), 0),
       )
     return eax
   }

@@ -165,7 +165,7 @@ export const machine: Record<keyof typeof english, string> = {
   'status.behind': '{seconds} s nach',
   'pace.label': 'Tempo',
   'pace.time': 'Tempo der Zeit im Gast',
-  'pace.scale': '{scale, select, 1 {Wie draußen} other {{scale}-fach}}',
+  'pace.scale': '{scale, select, 1 {Wie draußen} other {{scale, number}-fach}}',
   'pace.cap': 'Ausführungsgrenze',
   'pace.fastForward': 'Vorspulen',
   'status.yours': 'Tastatur und Maus gehören Ihnen',
@@ -253,6 +253,9 @@ export const machine: Record<keyof typeof english, string> = {
   'log.mark': 'Lesezeichen',
   'log.marked': 'Nur Lesezeichen',
   'keys.host': 'Host',
+  'keys.ctrl': 'Strg',
+  'keys.del': 'Entf',
+  'keys.backspace': 'Rücktaste',
   'log.label': 'Protokoll der Maschine',
 
   'error.state.off': 'ausgeschaltet',

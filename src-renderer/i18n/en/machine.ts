@@ -161,7 +161,7 @@ export const machine = {
   'status.behind': '{seconds} s behind',
   'pace.label': 'Speed',
   'pace.time': 'Speed of time in the guest',
-  'pace.scale': '{scale, select, 1 {As outside} other {{scale} times}}',
+  'pace.scale': '{scale, select, 1 {As outside} other {{scale, number} times}}',
   'pace.cap': 'Execution cap',
   'pace.fastForward': 'Fast-forward',
   'status.yours': 'Keyboard and mouse are yours',
@@ -249,6 +249,9 @@ export const machine = {
   'log.mark': 'Bookmark',
   'log.marked': 'Bookmarks',
   'keys.host': 'Host',
+  'keys.ctrl': 'Ctrl',
+  'keys.del': 'Del',
+  'keys.backspace': 'Backspace',
   'log.label': 'Log of the machine',
 
   'error.state.off': 'switched off',
