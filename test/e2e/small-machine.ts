@@ -75,3 +75,23 @@ export const PRINTS_KEYS = `
   stop:
     jmp stop
 `
+
+/** Sends what comes to its first serial port back, and to its second one as well. */
+export const ECHOES_SERIAL = `
+    mov ax, 3
+    int 0x10
+    mov dx, 0x2fb
+    mov al, 3 ; eight bits
+    out dx, al
+  poll:
+    mov dx, 0x3fd
+    in al, dx
+    test al, 1
+    jz poll
+    mov dx, 0x3f8
+    in al, dx
+    out dx, al
+    mov dx, 0x2f8
+    out dx, al
+    jmp poll
+`

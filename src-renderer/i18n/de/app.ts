@@ -158,6 +158,8 @@ export const app: Record<keyof typeof english, string> = {
   'template.badge': 'Vorlage',
   'clone.title': '{name} klonen',
   'clone.text': 'Die Kopie bekommt eigene Platten. Disketten und CDs, die anderswo liegen, werden geteilt.',
+  'clone.linkedText':
+    'Die Kopie bewahrt nur, was von dieser Maschine abweicht. Disketten und CDs, die anderswo liegen, werden geteilt.',
   'clone.linkedHelp':
     'Sofort da und klein. Ein Sicherungspunkt bewahrt die Platten dieser Maschine, wie sie jetzt sind; die Maschine und ihre Dateien müssen bleiben.',
   'clone.busy': '{name} wird angelegt…',

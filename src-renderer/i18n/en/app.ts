@@ -151,6 +151,8 @@ export const app = {
   'template.badge': 'Template',
   'clone.title': 'Clone {name}',
   'clone.text': 'The copy gets disks of its own. Floppies and CDs that lie elsewhere are shared.',
+  'clone.linkedText':
+    'The copy keeps only what differs from this machine. Floppies and CDs that lie elsewhere are shared.',
   'clone.linkedHelp':
     'Made at once and small. A snapshot keeps this machine’s disks as they are now; the machine and its files have to stay.',
   'clone.busy': '{name} is made…',
