@@ -87,7 +87,7 @@ export const machine: Record<keyof typeof english, string> = {
   'input.paste': 'Als Tastendrücke einfügen',
   'input.notPasted': 'Die Zwischenablage ließ sich nicht lesen',
   'input.combinations': 'Eigene Kombinationen…',
-  'input.integration': 'Maus ohne Fangen, wo der Gast einen Treiber hat',
+  'input.integration': 'Mausintegration',
   'input.hostKey': 'Host-Taste',
   'hostKey.ControlRight': 'Strg rechts',
   'hostKey.AltRight': 'Alt rechts',

@@ -84,7 +84,7 @@ export const machine = {
   'input.paste': 'Paste as keystrokes',
   'input.notPasted': 'The clipboard could not be read',
   'input.combinations': 'Own combinations…',
-  'input.integration': 'Mouse without capture where the guest has a driver',
+  'input.integration': 'Mouse integration',
   'input.hostKey': 'Host key',
   'hostKey.ControlRight': 'Right Ctrl',
   'hostKey.AltRight': 'Right Alt',
