@@ -37,6 +37,8 @@ import type { SerialEnd } from '../devices/uart/serial-end.ts'
 import { Uart } from '../devices/uart/uart.ts'
 import { REGISTER_WINDOW_BYTES } from '../devices/vga/register-window.ts'
 import { Vga } from '../devices/vga/vga.ts'
+import { MAX_CLIPBOARD_BYTES } from '../protocol/clipboard.ts'
+import { GuestClipboard } from '../devices/vmware-backdoor/guest-clipboard.ts'
 import { VmwareBackdoor } from '../devices/vmware-backdoor/vmware-backdoor.ts'
 import type { DiskFaultListener } from '../storage/block-image.ts'
 import { VirtioBlock, type VirtioBlockOptions } from '../virtio/virtio-block.ts'
@@ -119,6 +121,7 @@ export class Board {
   readonly ide: IdeChannel[]
   readonly keyboard: Keyboard
   readonly mouse: VmwareBackdoor
+  readonly clipboard = new GuestClipboard(MAX_CLIPBOARD_BYTES)
   readonly serialMouse: SerialMouse | null
   readonly uarts: Uart[]
   readonly parallel: Parallel
@@ -217,7 +220,7 @@ export class Board {
       return uart
     })
     this.serialMouse = this.#plugInMouse(clock, config.mice.serialPort)
-    this.mouse = new VmwareBackdoor(ps2Mouse ?? this.serialMouse)
+    this.mouse = new VmwareBackdoor(ps2Mouse ?? this.serialMouse, this.clipboard)
     this.parallel = new Parallel({ id: 'lpt1' }, clock, irq(7))
     this.#map('lpt1', 0x378, 3, this.parallel)
 

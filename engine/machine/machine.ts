@@ -6,6 +6,7 @@ import type { MergeProgress } from '../storage/formats/merge-layer.ts'
 import type { Accelerator, HostFault } from '../protocol/vm.ts'
 import type { Display } from '../devices/display.ts'
 import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
+import type { GuestClipboard } from '../devices/vmware-backdoor/guest-clipboard.ts'
 import type { MouseInput } from '../devices/mouse/mouse-input.ts'
 import type { SerialEnd } from '../devices/uart/serial-end.ts'
 
@@ -79,6 +80,7 @@ export interface Machine {
   readonly display: Display
   readonly keyboard: KeyboardInput
   readonly mouse: MouseInput
+  readonly clipboard: GuestClipboard
   readonly serial: SerialEnd[]
   /** For a debugger, between two runs; null where the accelerator has no way in. */
   readonly debugTarget: DebugTarget | null

@@ -218,6 +218,10 @@ class Pc implements Machine {
     return this.#board.mouse
   }
 
+  get clipboard() {
+    return this.#board.clipboard
+  }
+
   get serial() {
     return this.#board.serialEnds
   }

@@ -52,8 +52,7 @@ function tryKvm(always: boolean, wiring: ProcessorWiring): Processor | string {
     return error instanceof Error ? error.message : String(error)
   }
   try {
-    const cannot = probeLimitation(kvm)
-    const limitation = cannot === null ? null : `KVM is limited on this host: it cannot ${cannot}`
+    const limitation = probeLimitation(kvm)
     if (limitation !== null && !always) return limitation
     return {
       cpu: new KvmVcpu(kvm, { ...wiring, limitation }),

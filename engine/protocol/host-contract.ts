@@ -115,10 +115,15 @@ export const hostContract = {
     picture: { params: one, result: v.nullable(VmPicture) },
     /** Gives it one; null takes it away. */
     setPicture: { params: v.strictObject({ id: VmId, picture: v.nullable(VmPicture) }), result: nothing },
-    /** A copy with disks of its own. */
-    clone: { params: v.strictObject({ id: VmId, name: VmName }), result: VmSummary },
+    /** A copy with disks of its own; or a linked one, over its disks as they are now, which a snapshot keeps. */
+    clone: {
+      params: v.strictObject({ id: VmId, name: VmName, linked: v.optional(v.boolean(), false) }),
+      result: VmSummary,
+    },
     /** Takes it out of the library; `delete` removes its folder for good after a while, in which it can come back. */
     remove: { params: v.strictObject({ id: VmId, files: v.picklist(['keep', 'delete']) }), result: nothing },
+    /** Its folder, and whether this computer's file manager shows it now; it does only to whoever sits at this computer. */
+    showFolder: { params: one, result: v.object({ path: v.string(), isShown: v.boolean() }) },
     /** Brings back what was removed last under an id. Throws `vm-unknown` when that is too long ago. */
     putBack: { params: one, result: VmSummary },
     /**

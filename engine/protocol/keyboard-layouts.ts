@@ -77,6 +77,16 @@ const EVERYWHERE = ' \t\n\r\b\x1b'
 /** Keys held together. */
 export type Chord = readonly string[]
 
+/** The characters of a text as they are typed, each with its chords; null for one that has none. A line of DOS ends by one key. */
+export const typedCharacters = (
+  text: string,
+  layout: LayoutName,
+): { character: string; chords: readonly Chord[] | null }[] =>
+  Array.from(text.replaceAll('\r\n', '\n'), (character) => ({
+    character,
+    chords: chordsFor(character, layout),
+  }))
+
 /**
  * The chords that type a character on a keyboard whose guest has that layout, one after the other; null when there are
  * none.

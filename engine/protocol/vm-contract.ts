@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { ClipboardDirection } from './clipboard.ts'
 import { TimeScale, VmExecution } from './execution.ts'
 import { LAYOUT_NAMES } from './keyboard-layouts.ts'
 import { VmUsage } from './host-activity.ts'
@@ -32,6 +33,7 @@ export const vmContract = {
         config: MachineConfig,
         serial: v.array(SerialLinkTarget),
         execution: v.optional(VmExecution, {}),
+        clipboard: v.optional(ClipboardDirection, 'off'),
         /** File of a saved state to go on from. */
         restore: v.nullable(v.string()),
         /** Go on from it although files were written since, as merging snapshots does: the record vouches for them. */
@@ -50,6 +52,7 @@ export const vmContract = {
     reset: { params: nothing, result: nothing },
     /** Throws `priority-refused` where the system does not let a program raise its priority again. */
     setExecution: { params: VmExecution, result: nothing },
+    setClipboard: { params: v.strictObject({ direction: ClipboardDirection }), result: nothing },
     powerButton: { params: nothing, result: nothing },
     powerOff: { params: nothing, result: nothing },
     /** Pauses the machine and writes its whole state to a file. */
@@ -107,6 +110,16 @@ export const stringToBytes = (text: string): Uint8Array =>
 export const viewContract = {
   calls: {
     screenText: { params: nothing, result: ScreenText },
+    /**
+     * Lays text out for the guest, in place of what was there. Throws `clipboard-off` where the machine's settings do not
+     * let text go that way, `clipboard-too-long`.
+     */
+    offerText: {
+      params: v.strictObject({ text: v.pipe(v.string(), v.maxLength(2 ** 20)) }),
+      result: nothing,
+    },
+    /** The last text that the guest gave; null when it gave none, or may not. */
+    guestText: { params: nothing, result: v.nullable(v.string()) },
     /** Throws `option-invalid` where guest time cannot be other than the host's. */
     setTimeScale: { params: v.strictObject({ scale: TimeScale }), result: nothing },
     /** Types text by the keys of a layout; characters without a key are left out. Ends when typed or cancelled. */
@@ -142,6 +155,8 @@ export const viewContract = {
     stats: VmStats,
     /** Whether the guest takes absolute positions, so that the pointer need not be caught. */
     pointer: v.strictObject({ absolute: v.boolean() }),
+    /** The guest gave text, which `guestText` has; told a few times a second at most. */
+    textGiven: nothing,
     state: MachineState,
   },
 } satisfies Contract

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { AutoSnapshots } from './auto-snapshots.ts'
+import { VmClipboard } from './clipboard.ts'
 import { VmExecution } from './execution.ts'
 import { LAYOUT_NAMES } from './keyboard-layouts.ts'
 import { MachineConfig, SERIAL_PORTS } from './machine-config.ts'
@@ -47,6 +48,18 @@ export const VmDisplay = v.strictObject({
 export type VmDisplay = v.InferOutput<typeof VmDisplay>
 export const USUAL_DISPLAY: VmDisplay = v.parse(VmDisplay, {})
 
+export const CAPTURES = ['click', 'host-key', 'never'] as const
+
+/** How the window of a machine takes keyboard and mouse for it. */
+export const VmInput = v.strictObject({
+  /** Both by a click on the screen; both by the host key only; or the keyboard by a click, and the mouse never. */
+  capture: v.optional(v.picklist(CAPTURES), 'click'),
+  /** The guest gets movements of the mouse, never positions, also where it has a driver for these. */
+  relativeMouse: v.optional(v.boolean(), false),
+})
+export type VmInput = v.InferOutput<typeof VmInput>
+export const USUAL_INPUT: VmInput = v.parse(VmInput, {})
+
 export const USUAL_EXECUTION: VmExecution = v.parse(VmExecution, {})
 
 const groupName = v.pipe(
@@ -71,6 +84,8 @@ const settings = {
   execution: v.optional(VmExecution, {}),
   /** What the guest takes its keyboard for: text is typed for it, and the keyboard on the screen shows it. */
   keyboardLayout: v.optional(v.picklist(LAYOUT_NAMES), 'us'),
+  input: v.optional(VmInput, {}),
+  clipboard: v.optional(VmClipboard, {}),
   autoSnapshots: v.optional(AutoSnapshots, {}),
   /** Of COM1 on. A port that is not named has its console only. */
   serial: v.optional(v.pipe(v.array(SerialTarget), v.maxLength(SERIAL_PORTS)), []),
@@ -119,6 +134,8 @@ export const VmSummary = v.object({
   display: VmDisplay,
   execution: VmExecution,
   keyboardLayout: v.picklist(LAYOUT_NAMES),
+  input: VmInput,
+  clipboard: VmClipboard,
   memoryMiB: v.nullable(v.number()),
   cpuModel: v.nullable(v.string()),
   drives: v.array(

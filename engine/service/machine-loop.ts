@@ -1,5 +1,6 @@
 import type { Frame } from '../devices/display.ts'
 import type { Machine, RunOutcome } from '../machine/machine.ts'
+import { mayReachGuest, mayReachHost } from '../protocol/clipboard.ts'
 import { describeError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { HostFault, VmStats } from '../protocol/vm.ts'
@@ -20,6 +21,8 @@ const ECHO_NS = 3_000_000
 const QUIET_FRAME_NS = 100_000_000
 const QUIET_AFTER_FRAMES = 30
 const STATS_NS = 1_000_000_000
+/** How often it is told at most that the guest gave text. */
+const TEXT_NS = 250_000_000
 /** For how long at a time what a saved state has of memory is brought in: while the guest runs, and while it has nothing to do. */
 const BRING_IN_NS = 1_000_000
 const BRING_IN_IDLE_NS = 4_000_000
@@ -70,6 +73,8 @@ export class MachineLoop {
   /** When each fault was last told. */
   #faults = new Map<string, number>()
   #nextStatsNs = 0
+  #textsTold = 0
+  #nextTextNs = 0
   #lastStats = { atNs: 0, instructions: 0, sleptNs: 0, frames: 0 }
   #sleptNs = 0
   readonly #restWatch: RestWatch
@@ -133,6 +138,7 @@ export class MachineLoop {
       this.host.sleep(this.#watched ? STATS_NS : this.#isStalled ? STALL_NS : Infinity)
       if (this.#isStalled) this.#runSlice()
     }
+    this.#reportText()
     this.#reportStats()
   }
 
@@ -257,6 +263,10 @@ export class MachineLoop {
     setTimeScale: (scale) => this.machine.setTimeScale(scale),
     powerButton: () => this.machine.pressPowerButton(),
     powerOff: () => this.#setState({ kind: 'off' }),
+    allowClipboard: (direction) =>
+      this.machine.clipboard.allow(mayReachGuest(direction), mayReachHost(direction)),
+    offerText: (text) => this.machine.clipboard.offer(text),
+    guestText: () => this.machine.clipboard.given,
     screenText: () => this.machine.display.text(),
     picture: () => this.#picture(),
     stats: () => this.#stats(),
@@ -351,6 +361,15 @@ export class MachineLoop {
       this.host.post({ kind: 'serial', port, bytes })
     }
     this.#serial.clear()
+  }
+
+  /** However often a guest gives text, whoever watches is told now and then. */
+  #reportText(): void {
+    const { count } = this.machine.clipboard
+    if (count === this.#textsTold || this.host.nowNs() < this.#nextTextNs) return
+    this.#textsTold = count
+    this.#nextTextNs = this.host.nowNs() + TEXT_NS
+    this.host.post({ kind: 'text-given' })
   }
 
   #reportStats(): void {

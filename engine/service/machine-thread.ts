@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads'
 import type { MachineConfig } from '../protocol/machine-config.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
-import { chordsFor, type Chord, type LayoutName } from '../protocol/keyboard-layouts.ts'
+import { typedCharacters, type Chord, type LayoutName } from '../protocol/keyboard-layouts.ts'
 import type { Accelerator, HostFault, VmStats } from '../protocol/vm.ts'
 import { GIVEN_BYTES } from './frame-pump.ts'
 import { beginLook } from './state-look.ts'
@@ -23,6 +23,8 @@ export interface MachineListener {
   /** A frame for a view; its buffer goes back with `returnBuffer` once it has been passed on. */
   onFrame?(view: number, buffer: ArrayBuffer): void
   onPointer?(absolute: boolean): void
+  /** The guest gave text, which `guestText` has. */
+  onText?(): void
   onStats?(stats: VmStats): void
   /** Bytes for the debugger; `taken` says that what it sent last has been dealt with. */
   onDebugger?(bytes: Uint8Array, taken: boolean): void
@@ -153,8 +155,8 @@ export class MachineThread {
       signal,
     }: { layout?: LayoutName; charactersPerSecond?: number; signal?: AbortSignal } = {},
   ): Promise<void> {
-    for (const character of text) {
-      for (const chord of chordsFor(character, layout) ?? []) {
+    for (const { chords } of typedCharacters(text, layout)) {
+      for (const chord of chords ?? []) {
         await this.press(chord, 500 / charactersPerSecond)
         if (this.#over || signal?.aborted) return
       }
@@ -208,6 +210,8 @@ export class MachineThread {
         return this.returnBuffer(message.buffer)
       case 'pointer':
         return this.listener.onPointer?.(message.absolute)
+      case 'text-given':
+        return this.listener.onText?.()
       case 'fault':
         return this.listener.onFault?.(message.fault)
       case 'stats':

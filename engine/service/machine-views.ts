@@ -1,4 +1,5 @@
 import type { Channel } from '../protocol/channel.ts'
+import { MAX_CLIPBOARD_BYTES, textOfGuest } from '../protocol/clipboard.ts'
 import { RpcError, RpcServer } from '../protocol/rpc.ts'
 import {
   bytesToString,
@@ -99,6 +100,10 @@ export class MachineViews implements MachineListener {
     for (const { server } of this.#views.values()) server.emit('pointer', { absolute })
   }
 
+  onText(): void {
+    for (const { server } of this.#views.values()) server.emit('textGiven', undefined)
+  }
+
   onStats(stats: VmStats): void {
     for (const { server, watchesStats } of this.#views.values()) if (watchesStats) server.emit('stats', stats)
   }
@@ -127,6 +132,16 @@ export class MachineViews implements MachineListener {
       channel,
       {
         screenText: () => thread.ask('screenText'),
+        offerText: async ({ text }) => {
+          const bytes = new TextEncoder().encode(text)
+          if (bytes.length > MAX_CLIPBOARD_BYTES)
+            throw new RpcError('clipboard-too-long', { bytes: bytes.length, most: MAX_CLIPBOARD_BYTES })
+          if (!(await thread.ask('offerText', bytes))) throw new RpcError('clipboard-off')
+        },
+        guestText: async () => {
+          const bytes = await thread.ask('guestText')
+          return bytes && textOfGuest(bytes)
+        },
         setTimeScale: ({ scale }) => thread.ask('setTimeScale', scale),
         type: ({ text, layout, charactersPerSecond }, { signal }) =>
           thread.type(text, { layout, charactersPerSecond, signal }),

@@ -1,4 +1,5 @@
 import type { DriveStatus } from '../machine/machine.ts'
+import type { ClipboardDirection } from '../protocol/clipboard.ts'
 import type { DiskLayer, LayerMerge, MachineConfig } from '../protocol/machine-config.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
@@ -23,6 +24,11 @@ export interface Requests {
   setTimeScale: { args: [scale: number]; answer: void }
   powerButton: { args: []; answer: void }
   powerOff: { args: []; answer: void }
+  allowClipboard: { args: [direction: ClipboardDirection]; answer: void }
+  /** Lays text out for the guest, in UTF-8. @returns false where that is not allowed or too long */
+  offerText: { args: [text: Uint8Array]; answer: boolean }
+  /** The last text that the guest gave, as it gave it. */
+  guestText: { args: []; answer: Uint8Array | null }
   screenText: { args: []; answer: ScreenText }
   picture: { args: []; answer: Picture }
   stats: { args: []; answer: VmStats }
@@ -79,6 +85,8 @@ export type FromMachine =
   | { kind: 'frame'; view: number; buffer: ArrayBuffer }
   | { kind: 'pointer'; absolute: boolean }
   | { kind: 'fault'; fault: HostFault }
+  /** The guest gave text, which waits to be asked for. */
+  | { kind: 'text-given' }
   | { kind: 'stats'; stats: VmStats }
   /** For the debugger; `taken` says that what it sent last has been dealt with. */
   | { kind: 'debugger'; bytes: Uint8Array; taken: boolean }

@@ -84,7 +84,7 @@ export class VmService {
   #calls(tell: Required<Pick<MachineListener, 'onState' | 'onFault'>>): CallHandlers<VmContract> {
     const { views } = this
     return {
-      start: async ({ config, serial, execution, restore, allowChangedMedia, secrets }) => {
+      start: async ({ config, serial, execution, clipboard, restore, allowChangedMedia, secrets }) => {
         if (this.#thread) throw new RpcError('already-running')
         const listener = {
           onState: (now: MachineState) => {
@@ -96,6 +96,7 @@ export class VmService {
             this.#sendOn(port, bytes, tell.onFault)
           },
           onPointer: (absolute: boolean) => views.onPointer(absolute),
+          onText: () => views.onText(),
           onFault: tell.onFault,
           onStats: (stats: VmStats) => views.onStats(stats),
           onFrame: (view: number, buffer: ArrayBuffer) => views.onFrame(view, buffer),
@@ -117,6 +118,7 @@ export class VmService {
         )
         void thread.ended.then(() => this.#end())
         await thread.ask('setCap', execution.capPercent)
+        await thread.ask('allowClipboard', clipboard)
       },
       stateRead: async () => {
         if (await this.#running.isStateWhole) return
@@ -131,6 +133,7 @@ export class VmService {
         await this.#running.ask('setCap', capPercent)
         this.host.setPriority(priority)
       },
+      setClipboard: ({ direction }) => this.#running.ask('allowClipboard', direction),
       reset: () => this.#running.ask('reset'),
       powerButton: () => this.#running.ask('powerButton'),
       powerOff: () => this.#powerOff(),

@@ -102,10 +102,14 @@ async function set(id: string, settings: string[], { json }: { json?: boolean })
   if (json) print(JSON.stringify({ id, ...record }, null, 2))
 }
 
-async function clone(id: string, name: string, { json }: { json?: boolean }): Promise<void> {
+async function clone(
+  id: string,
+  name: string,
+  { linked, json }: { linked?: boolean; json?: boolean },
+): Promise<void> {
   const library = await openLibrary()
   const copy = await whileLocked(library, id, () =>
-    new LibrarySnapshots(library).clone(id, null, name, 'full'),
+    new LibrarySnapshots(library).clone(id, null, name, linked ? 'linked' : 'full'),
   )
   print(json ? JSON.stringify({ id: copy }) : copy)
 }
@@ -180,8 +184,11 @@ export function addLibraryCommands(add: (command: Command) => void): void {
       .summary('copy a machine, with disks of its own')
       .argument('<id>')
       .argument('<name>', 'of the copy')
+      .option('--linked', 'over its disks as they are now, which a snapshot keeps')
       .option('--json', 'print JSON')
-      .action((id: string, name: string, options: { json?: boolean }) => clone(id, name, options)),
+      .action((id: string, name: string, options: { linked?: boolean; json?: boolean }) =>
+        clone(id, name, options),
+      ),
   )
   add(
     new Command('presets')

@@ -2,11 +2,18 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { USUAL_CLIPBOARD } from '../../engine/protocol/clipboard.ts'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
 import type { MachineConfig } from '../../engine/protocol/machine-config.ts'
 import { RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
-import { USUAL_DISPLAY, USUAL_EXECUTION, type HostFault, type VmSummary } from '../../engine/protocol/vm.ts'
+import {
+  USUAL_DISPLAY,
+  USUAL_EXECUTION,
+  USUAL_INPUT,
+  type HostFault,
+  type VmSummary,
+} from '../../engine/protocol/vm.ts'
 import type { MachineThread } from '../../engine/service/machine-thread.ts'
 import type { MachineViews } from '../../engine/service/machine-views.ts'
 import { serveViews } from '../vm-process/view-server.ts'
@@ -80,6 +87,7 @@ export class WebDisplay {
         change: never,
         clone: never,
         remove: never,
+        showFolder: never,
         putBack: never,
         start: never,
         pause: () => thread.ask('pause'),
@@ -157,6 +165,8 @@ export class WebDisplay {
       display: USUAL_DISPLAY,
       execution: USUAL_EXECUTION,
       keyboardLayout: 'us',
+      input: USUAL_INPUT,
+      clipboard: USUAL_CLIPBOARD,
       memoryMiB,
       cpuModel,
       drives: drives.map((drive) => ({

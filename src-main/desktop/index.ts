@@ -1,4 +1,4 @@
-import { app, BrowserWindow, dialog, Menu, protocol, session } from 'electron'
+import { app, BrowserWindow, dialog, Menu, protocol, session, shell } from 'electron'
 import { HostService } from '../host/host-service.ts'
 import { bundled, libraryFolder } from '../host/locations.ts'
 import { SpareProcess } from '../host/spare-process.ts'
@@ -15,7 +15,10 @@ async function main(): Promise<void> {
   refusePermissions(session.defaultSession)
   Menu.setApplicationMenu(null)
   const spare = new SpareProcess(startUtilityProcess)
-  const host = await HostService.open(libraryFolder(), spare.take)
+  const host = await HostService.open(libraryFolder(), spare.take, (path) => {
+    shell.showItemInFolder(path)
+    return Promise.resolve(true)
+  })
   answerWindow(host)
   const window = await openWindow()
   const running = askBeforeClosing(window, () => host.supervisor.live.length)

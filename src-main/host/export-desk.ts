@@ -1,6 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HostContract, LogEntry } from '../../engine/protocol/host-contract.ts'
+import { REASONS } from '../../engine/protocol/reasons.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
 import type { VmState } from '../../engine/protocol/vm.ts'
 import { differencesOf, exportMachine, stemOf } from '../../engine/service/export/export-machine.ts'
@@ -54,9 +55,7 @@ export class ExportDesk {
     if (state !== 'off' && state !== 'aborted' && state !== 'saved')
       throw new RpcError('vm-busy', { id, state })
     const lines = differencesOf({ kind, config: await this.library.machineConfig(id) })
-    return state === 'saved'
-      ? ['its saved state stays here: the disks are as they were then', ...lines]
-      : lines
+    return state === 'saved' ? [REASONS['export-saved'], ...lines] : lines
   }
 
   async #freeName(stem: string, ending: string): Promise<string> {

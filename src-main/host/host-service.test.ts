@@ -51,6 +51,7 @@ function startProcess(): VmProcess {
       pause: () => note('pause'),
       resume: () => note('resume'),
       setExecution: ({ capPercent, priority }) => note(`${capPercent} percent, ${priority}`),
+      setClipboard: ({ direction }) => note(`clipboard ${direction}`),
       reset: () => note('reset'),
       powerButton: () => note('power button'),
       powerOff: () => {
@@ -240,6 +241,21 @@ describe('host service', () => {
     expect(machine).toMatchObject({ notes: 'Has a snapshot' })
     const file = expect.stringMatching(/^layer-/) as string
     expect(machine!.drives).toContainEqual({ kind: 'disk', name: 'disk.qcow2', file })
+  })
+
+  it('lets text go between clipboards while a machine runs, as its settings say', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Copies' })
+    await client.call('start', { id })
+    const settings = await client.call('settings', { id })
+    expect(settings.clipboard).toEqual({ direction: 'off', automatic: false })
+    const change = (clipboard: typeof settings.clipboard) =>
+      client.call('change', { id, settings: { ...settings, clipboard } })
+    await change({ direction: 'to-host', automatic: true })
+    expect(told.at(-1)).toBe('clipboard to-host')
+    const before = told.length
+    await change({ direction: 'to-host', automatic: false })
+    expect(told).toHaveLength(before)
   })
 
   it('caps and ranks a machine that runs, and keeps both for the next start', async () => {

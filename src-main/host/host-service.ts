@@ -3,6 +3,7 @@ import { cpus, freemem, totalmem } from 'node:os'
 import { basename, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
+import { USUAL_CLIPBOARD } from '../../engine/protocol/clipboard.ts'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
 import { withFiles, type DriveConfig } from '../../engine/protocol/machine-config.ts'
@@ -13,6 +14,7 @@ import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/seria
 import {
   USUAL_DISPLAY,
   USUAL_EXECUTION,
+  USUAL_INPUT,
   VmRecord,
   type HostFault,
   type VmSettings,
@@ -34,6 +36,7 @@ import { ImportDesk, type ImportCall } from './import-desk.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
 import { pictureStamp } from './machine-picture.ts'
+import { RECORD } from './machine-record.ts'
 import { MachineStart } from './machine-start.ts'
 import { MediaDesk, type MediaCall } from './media-desk.ts'
 import { newMachine } from './new-machine.ts'
@@ -52,6 +55,9 @@ import type { VmProcess } from './vm-process.ts'
 const SHUT_DOWN_MS = 30_000
 /** How long a machine that was removed can come back. */
 const UNDO_MS = 10 * 60_000
+
+/** Shows a file where the system lists files. @returns whether it can */
+export type RevealFile = (path: string) => Promise<boolean>
 
 /** The library and its machines, served to any number of windows and pages. */
 export class HostService<P extends VmProcess> {
@@ -84,6 +90,7 @@ export class HostService<P extends VmProcess> {
     private readonly library: VmLibrary,
     recent: RecentMedia,
     startProcess: (id: string) => P,
+    private readonly revealFile: RevealFile,
   ) {
     this.images = new Images(library.mediaFolder, recent)
     this.#log = new VmLog((id) => library.folderOf(id))
@@ -168,16 +175,20 @@ export class HostService<P extends VmProcess> {
     })
   }
 
-  /** Opens the library at a folder; a new one gets the demo machine. */
+  /**
+   * Opens the library at a folder; a new one gets the demo machine.
+   * @param revealFile what shows files to whoever uses the windows
+   */
   static async open<P extends VmProcess>(
     folder: string,
     startProcess: (id: string) => P,
+    revealFile: RevealFile = () => Promise.resolve(false),
   ): Promise<HostService<P>> {
     const library = new VmLibrary(folder)
     if (await library.open()) await addDemo(library)
     await library.purge()
     const recent = await RecentMedia.open(join(folder, 'recent-media.json'))
-    return new HostService(library, recent, startProcess)
+    return new HostService(library, recent, startProcess, revealFile)
   }
 
   /** Answers one window or page until its channel closes. */
@@ -258,8 +269,13 @@ export class HostService<P extends VmProcess> {
       return settings
     },
     change: ({ id, settings }) => this.#change(id, settings),
-    clone: ({ id, name }, task) => this.#snapshots.clone(id, null, name, 'full', task),
+    clone: ({ id, name, linked }, task) =>
+      this.#snapshots.clone(id, null, name, linked ? 'linked' : 'full', task),
     remove: ({ id, files }) => this.#remove(id, files),
+    showFolder: async ({ id }) => {
+      const path = await this.library.placeOf(id)
+      return { path, isShown: await this.revealFile(join(path, RECORD)) }
+    },
     putBack: async ({ id }) => {
       await this.library.putBack(id)
       clearTimeout(this.#purges.get(id))
@@ -333,7 +349,14 @@ export class HostService<P extends VmProcess> {
       const { memoryMiB, cpuModel, accel } = config
       this.#log.note(id, 'info', `starts: ${memoryMiB} MiB, processor ${cpuModel}, accelerator ${accel}`)
       const serial = record.serial.map((target) => this.#linkTarget(id, target))
-      const order = { config, serial, execution: record.execution, secrets: [...secrets], ...from }
+      const order = {
+        config,
+        serial,
+        execution: record.execution,
+        clipboard: record.clipboard.direction,
+        secrets: [...secrets],
+        ...from,
+      }
       const { stateRead } = await this.supervisor.start(id, order)
       const begun = machine.begun(stateRead)
       if (secrets.length > 0) this.#secrets.set(id, secrets)
@@ -456,6 +479,8 @@ export class HostService<P extends VmProcess> {
       const isLive = state === 'running' || state === 'paused'
       if (isLive && !isDeepStrictEqual(record.execution, changed.execution))
         await this.supervisor.client(id).call('setExecution', changed.execution)
+      if (isLive && record.clipboard.direction !== changed.clipboard.direction)
+        await this.supervisor.client(id).call('setClipboard', { direction: changed.clipboard.direction })
       if (isLive) await this.#automatic.arm(id)
     })
     await change.finally(() => this.#snapshots.settle(id))
@@ -530,7 +555,8 @@ export class HostService<P extends VmProcess> {
     const place = await this.library.elsewhere(id)
     const elsewhere = place === null ? {} : { elsewhere: place }
     if ('problem' in entry) return { ...INACCESSIBLE, ...elsewhere, id, name: id, reason: entry.problem }
-    const { name, icon, group, tags, notes, template, display, execution, keyboardLayout } = entry.record
+    const { name, icon, group, tags, notes, template, display, execution, keyboardLayout, input, clipboard } =
+      entry.record
     const { machine } = entry.record
     const status = this.supervisor.status(id)
     const saved = join(this.library.folderOf(id), savedStateName(entry.record))
@@ -548,6 +574,8 @@ export class HostService<P extends VmProcess> {
       display,
       execution,
       keyboardLayout,
+      input,
+      clipboard,
       ...(isSaved ? { state: 'saved', reason: null } : status),
       memoryMiB: machine.memoryMiB,
       cpuModel: machine.cpuModel,
@@ -567,6 +595,8 @@ const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
   display: USUAL_DISPLAY,
   execution: USUAL_EXECUTION,
   keyboardLayout: 'us',
+  input: USUAL_INPUT,
+  clipboard: USUAL_CLIPBOARD,
   memoryMiB: null,
   cpuModel: null,
   drives: [],

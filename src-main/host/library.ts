@@ -72,6 +72,12 @@ export class VmLibrary {
     return readlink(this.#path(id)).catch(() => null)
   }
 
+  /** Where the folder of a machine lies, also of one that cannot be used. Throws `vm-unknown`. */
+  async placeOf(id: string): Promise<string> {
+    if (!(await this.read(id))) throw new RpcError('vm-unknown', { id })
+    return (await this.elsewhere(id)) ?? this.#path(id)
+  }
+
   /** The machine whose folder this is, by its real path; null when it is none. */
   async idAt(place: string): Promise<string | null> {
     for (const { id } of await this.list())

@@ -153,6 +153,16 @@ describe('snapshots of a machine', () => {
     })
   })
 
+  it('are taken by themselves for a linked clone of a machine as it is now', async () => {
+    const id = await newMachine()
+    await disk(id, 3)
+    const linked = await snapshots.clone(id, null, 'Linked', 'linked')
+    expect((await snapshots.of(id).list()).snapshots).toMatchObject([{ name: 'Linked' }])
+    await disk(id, 4)
+    expect([await disk(linked), await disk(id)]).toEqual([3, 4])
+    await expect(snapshots.checkUnused(id)).rejects.toMatchObject({ code: 'vm-has-clones' })
+  })
+
   it('become machines of their own, with disks of their own or over theirs', async () => {
     const id = await newMachine()
     await disk(id, 1)

@@ -60,7 +60,10 @@ export class LibrarySnapshots {
     return store.settleBeside(live, secrets.length > 0 ? new Keyring(secrets) : null)
   }
 
-  /** A machine of its own, as another one was at a snapshot, or is now when that is null. */
+  /**
+   * A machine of its own, as another one was at a snapshot, or is now when that is null. Only what is frozen stays as it is
+   * under the disks of a linked one: of a machine as it is now a snapshot is taken for that, called as the copy.
+   */
   async clone(
     id: string,
     snapshot: string | null,
@@ -70,9 +73,15 @@ export class LibrarySnapshots {
   ): Promise<string> {
     const store = this.of(id)
     const record = await this.library.get(id)
-    // Only what is frozen stays as it is under another machine's disks.
-    if (kind === 'linked' && snapshot === null)
-      throw new RpcError('bad-request', { name: 'clone', reason: 'a linked clone is made from a snapshot' })
+    if (kind === 'linked' && snapshot === null) {
+      const { id: taken } = await store.take({ name, notes: '' })
+      try {
+        return await this.clone(id, taken, name, kind, task)
+      } catch (error) {
+        await store.delete(taken)
+        throw error
+      }
+    }
     const machine = snapshot === null ? record.machine : await store.machineAt(snapshot)
     const makeDisks = async (
       folder: string,

@@ -43,6 +43,7 @@ class ObedientProcess implements VmProcess {
         pause: () => tell('paused'),
         resume: () => tell('running'),
         setExecution: () => undefined,
+        setClipboard: () => undefined,
         reset: () => undefined,
         powerButton: () => undefined,
         powerOff: () => {

@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process'
-import { access } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { HostService } from '../host/host-service.ts'
 import { libraryFolder } from '../host/locations.ts'
 import { SpareProcess } from '../host/spare-process.ts'
 import { ForkedVmProcesses } from '../host/vm-process.ts'
+import { openAddress, openFolder } from './system-programs.ts'
 import { hostBackend, WebHost, type TlsKeys } from './web-host.ts'
 
 export interface ServeOptions {
@@ -38,7 +37,9 @@ function ownNames(address: string): string[] {
 export async function serve({ port, host: address, names, tls, openBrowser }: ServeOptions): Promise<void> {
   const processes = new ForkedVmProcesses()
   const spare = new SpareProcess(processes.start)
-  const host = await HostService.open(libraryFolder(), spare.take)
+  const host = await HostService.open(libraryFolder(), spare.take, async (path) =>
+    isLoopback(address) ? openFolder(dirname(path)) : false,
+  )
   const web = new WebHost(hostBackend(host), { tls })
   try {
     await web.listen(port, address, [...names, ...ownNames(address)])
@@ -49,7 +50,7 @@ export async function serve({ port, host: address, names, tls, openBrowser }: Se
   }
   const login = web.loginAddress()
   process.stdout.write(`Vitrine is at ${login}\n`)
-  if (openBrowser) await startBrowser(login)
+  if (openBrowser) await openAddress(login)
   if (process.stdin.isTTY)
     createInterface({ input: process.stdin }).on('line', () =>
       process.stdout.write(`Vitrine is at ${web.loginAddress()}\n`),
@@ -71,28 +72,4 @@ export function untilSignal(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
   })
-}
-
-/** Opens the user's browser, where there is a screen and a program for it. */
-async function startBrowser(address: string): Promise<void> {
-  const { platform, env } = process
-  if (platform === 'darwin') return run('open', [address])
-  if (platform === 'win32') return run('cmd', ['/c', 'start', '', address])
-  if (!env['DISPLAY'] && !env['WAYLAND_DISPLAY']) return
-  const folders = (env['PATH'] ?? '').split(delimiter)
-  const found = await Promise.all(
-    folders.map((folder) =>
-      access(join(folder, 'xdg-open')).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  )
-  if (found.includes(true)) run('xdg-open', [address])
-}
-
-function run(program: string, args: string[]): void {
-  const child = spawn(program, args, { stdio: 'ignore', detached: true })
-  child.on('error', () => {}) // the address has been printed
-  child.unref()
 }

@@ -10,6 +10,7 @@ export const HOST_COMBINATIONS = {
   KeyH: 'shut-down',
   KeyG: 'fast-forward',
   KeyT: 'snapshot',
+  KeyI: 'mouse-integration',
   Delete: 'ctrl-alt-del',
   Backspace: 'ctrl-alt-backspace',
 } as const

@@ -13,6 +13,8 @@ export interface MachineView {
   readonly stats: Ref<VmStats | null>
   /** The guest takes absolute positions: the pointer need not be caught. */
   readonly absolute: Ref<boolean>
+  /** Counts the texts that the guest gave for this computer's clipboard. */
+  readonly texts: Ref<number>
   readonly serialPorts: Ref<number>
   /** Where each port leads besides the console. */
   readonly serialPlaces: Ref<(string | null)[]>
@@ -20,6 +22,10 @@ export interface MachineView {
   key(code: string, pressed: boolean): void
   releaseAll(): void
   screenText(): Promise<ScreenText>
+  /** Lays text out for the guest's clipboard. */
+  offerText(text: string): Promise<void>
+  /** The text that the guest copied last; null when there is none. */
+  guestText(): Promise<string | null>
   /** @param layout that the guest has */
   type(text: string, layout: LayoutName, charactersPerSecond: number, signal: AbortSignal): Promise<void>
   /** Has guest time pass faster or slower than here. */
@@ -34,6 +40,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
   const size = ref<Picture | null>(null)
   const stats = ref<VmStats | null>(null)
   const absolute = ref(false)
+  const texts = ref(0)
   const serialPorts = ref(0)
   const serialPlaces = ref<(string | null)[]>([])
   const client = shallowRef<RpcClient<ViewContract> | null>(null)
@@ -57,6 +64,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     })
     view.on('serial', ({ port, data }) => onSerial(port, data))
     view.on('stats', (latest) => (stats.value = latest))
+    view.on('textGiven', () => texts.value++)
     view.on('pointer', (pointer) => (absolute.value = pointer.absolute))
   }
 
@@ -74,12 +82,15 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     size,
     stats,
     absolute,
+    texts,
     serialPorts,
     serialPlaces,
     client,
     key: (code, pressed) => client.value?.notify('key', { code, pressed }),
     releaseAll: () => client.value?.notify('releaseAll', undefined),
     screenText: async () => running().call('screenText', undefined),
+    offerText: async (text) => running().call('offerText', { text }),
+    guestText: async () => running().call('guestText', undefined),
     type: async (text, layout, charactersPerSecond, signal) =>
       running().call('type', { text, layout, charactersPerSecond }, { signal }),
     setTimeScale: async (scale) => running().call('setTimeScale', { scale }),

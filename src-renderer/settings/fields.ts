@@ -8,7 +8,8 @@ import {
 import { LAYOUT_NAMES } from '../../engine/protocol/keyboard-layouts.ts'
 import { MAX_KEPT_SNAPSHOTS, MAX_SNAPSHOT_MINUTES } from '../../engine/protocol/auto-snapshots.ts'
 import { PRIORITIES } from '../../engine/protocol/execution.ts'
-import { SCALINGS } from '../../engine/protocol/vm.ts'
+import { CLIPBOARD_DIRECTIONS } from '../../engine/protocol/clipboard.ts'
+import { CAPTURES, SCALINGS } from '../../engine/protocol/vm.ts'
 import type { MessageKey } from '../i18n/messages.ts'
 
 /** Settings that have a label and a help text in the catalogue. */
@@ -61,6 +62,7 @@ export const CATEGORIES: readonly CategoryId[] = [
   'start',
   'drives',
   'display',
+  'input',
   'clock',
   'serial',
   'legacy',
@@ -211,12 +213,40 @@ export const FIELDS: readonly Field[] = [
 
   {
     id: 'keyboardLayout',
-    category: 'display',
+    category: 'input',
     at: ['keyboardLayout'],
     control: {
       kind: 'choice',
       choices: LAYOUT_NAMES.map((value) => ({ value, label: `layout.${value}` as const })),
     },
+    live: true,
+  },
+  {
+    id: 'capture',
+    category: 'input',
+    at: ['input', 'capture'],
+    control: { kind: 'choice', choices: CAPTURES.map(message) },
+    live: true,
+  },
+  {
+    id: 'relativeMouse',
+    category: 'input',
+    at: ['input', 'relativeMouse'],
+    control: { kind: 'toggle' },
+    live: true,
+  },
+  {
+    id: 'clipboard',
+    category: 'input',
+    at: ['clipboard', 'direction'],
+    control: { kind: 'choice', choices: CLIPBOARD_DIRECTIONS.map(message) },
+    live: true,
+  },
+  {
+    id: 'clipboardAutomatic',
+    category: 'input',
+    at: ['clipboard', 'automatic'],
+    control: { kind: 'toggle' },
     live: true,
   },
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { USUAL_DISPLAY, USUAL_EXECUTION, type VmSummary } from '../../engine/protocol/vm.ts'
+import { USUAL_CLIPBOARD } from '../../engine/protocol/clipboard.ts'
+import { USUAL_DISPLAY, USUAL_EXECUTION, USUAL_INPUT, type VmSummary } from '../../engine/protocol/vm.ts'
 import { machineTree, matches, type TreeNode } from './machine-tree.ts'
 
 const machine = (name: string, more: Partial<VmSummary> = {}): VmSummary => ({
@@ -16,6 +17,8 @@ const machine = (name: string, more: Partial<VmSummary> = {}): VmSummary => ({
   display: USUAL_DISPLAY,
   execution: USUAL_EXECUTION,
   keyboardLayout: 'us',
+  input: USUAL_INPUT,
+  clipboard: USUAL_CLIPBOARD,
   memoryMiB: 16,
   cpuModel: '486',
   drives: [],

@@ -171,10 +171,11 @@ export const useMachines = defineStore('machines', () => {
     settings: async (id: string) => host().call('settings', { id }),
     moveToGroup,
     change: async (id: string, settings: VmSettings) => host().call('change', { id, settings }),
-    clone: async (id: string, name: string, task: CallTask) =>
-      reveal(await host().call('clone', { id, name }, task)),
+    clone: async (id: string, name: string, linked: boolean, task: CallTask) =>
+      reveal(await host().call('clone', { id, name, linked }, task)),
     remove: async (id: string, files: 'keep' | 'delete') => host().call('remove', { id, files }),
     putBack: async (id: string) => reveal(await host().call('putBack', { id })),
+    showFolder: async (id: string) => host().call('showFolder', { id }),
     presets: async () => host().call('presets', undefined),
     hostInfo: async () => host().call('host', undefined),
     activity: async () => host().call('activity', undefined),

@@ -51,9 +51,10 @@ export const useNotices = defineStore('notices', () => {
     notices.value.push({ id: nextId++, title, text, tone: 'good', progress: null, actions })
   }
 
-  /** Something that took long is done. */
-  function report(title: string, text: string): void {
-    notices.value.push({ id: nextId++, title, text, tone: 'result', progress: null, actions: [] })
+  /** Something that took long is done, or what was asked for is read from here. */
+  function report(title: string, text: string, action: NoticeAction | null = null): void {
+    const actions = action ? [action] : []
+    notices.value.push({ id: nextId++, title, text, tone: 'result', progress: null, actions })
   }
 
   function dismiss(id: number): void {

@@ -48,7 +48,8 @@ export function stopsOf(front: Front): Stop[] {
     'Memory',
     'Start',
     'Drives',
-    'Display and keyboard',
+    'Display',
+    'Input',
     'Clock',
     'Serial ports',
     'For old systems',
@@ -72,6 +73,19 @@ export function stopsOf(front: Front): Stop[] {
       name: 'list-several',
       enter: () => page.locator('[data-machine=bookkeeping]').click({ modifiers: ['Control'] }),
       leave: () => button('Clear selection').click(),
+    },
+    {
+      name: 'remove-several',
+      enter: async () => {
+        await select('games-of-1993')
+        await page.locator('[data-machine=bookkeeping]').click({ modifiers: ['Control'] })
+        await page.getByTestId('several').getByRole('button', { name: 'Remove…' }).click()
+        await dialog().waitFor()
+      },
+      leave: async () => {
+        await escape()
+        await button('Clear selection').click()
+      },
     },
     {
       name: 'row-menu',
@@ -171,6 +185,30 @@ export function stopsOf(front: Front): Stop[] {
         await escape()
       },
     },
+    {
+      name: 'menu-capture',
+      enter: async () => {
+        await menu('Input')
+        await page.getByRole('menuitem', { name: 'Capture' }).press('ArrowRight')
+        await page.getByRole('menuitemradio', { name: 'By the host key only' }).waitFor()
+      },
+      leave: async () => {
+        await page.keyboard.press('Escape')
+        await escape()
+      },
+    },
+    {
+      name: 'menu-clipboard',
+      enter: async () => {
+        await menu('Devices')
+        await page.getByRole('menuitem', { name: 'Clipboard' }).press('ArrowRight')
+        await page.getByRole('menuitemradio', { name: 'Both ways' }).waitFor()
+      },
+      leave: async () => {
+        await page.keyboard.press('Escape')
+        await escape()
+      },
+    },
     { name: 'menu-pace', enter: () => page.getByTestId('pace').click(), leave: escape },
     { name: 'menu-drive', enter: () => button('diagnostic.img').click(), leave: escape },
     { name: 'menu-language', enter: () => button('Language').click(), leave: escape },
@@ -185,7 +223,10 @@ export function stopsOf(front: Front): Stop[] {
         await page.getByRole('menuitemcheckbox', { name: 'On-screen keyboard' }).click()
       },
     },
-    opens('type-text', () => menu('Input', 'Type text…')),
+    opens('type-text', async () => {
+      await menu('Input', 'Type text…')
+      await dialog().getByLabel('Text to type').fill('copy a:\\größe.txt c:\\')
+    }),
     opens('combinations', () => menu('Input', 'Own combinations…')),
     opens('power-off', () => button('Power off').click()),
     opens('close', () => more('Close…')),

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { buildElectronDouble } from './electron-double/build.ts'
@@ -32,6 +32,8 @@ export interface Front {
   page: Page
   /** Folder of the library. */
   home: string
+  /** File with what a file manager was told to show, a line each. */
+  shown: string
   /** What the page logged as errors. */
   errors: string[]
   screenshot(name: string): Promise<void>
@@ -47,13 +49,15 @@ export interface FrontOptions {
   picks?: string
   /** Which button the user presses where the application asks with the system's dialog, from 0. */
   answers?: number
+  /** The web host finds a screen and a program that opens folders. */
+  opener?: boolean
 }
 
 export const FRONTS = { web: openWeb, desktop: openDesktop } as const
 
-async function openWeb(): Promise<Front> {
+async function openWeb({ opener }: FrontOptions = {}): Promise<Front> {
   const home = await newHome()
-  const server = launch(['out/cli/index.js', 'serve'], home)
+  const server = launch(['out/cli/index.js', 'serve'], home, opener ? await withOpener(home) : {})
   const address = await firstMatch(server, /http:\S+/)
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
   const page = await browser.newPage({ viewport: { width: 1180, height: 800 } })
@@ -70,6 +74,7 @@ async function openDesktop({ picks, answers }: FrontOptions = {}): Promise<Front
   const main = launch(['--import', register, 'out/main/index.js'], home, {
     DOUBLE_CHROMIUM: CHROMIUM,
     DOUBLE_PROFILE: profile,
+    DOUBLE_SHOWN: join(home, 'shown'),
     ...(picks && { DOUBLE_OPEN_DIALOG: picks }),
     ...(answers !== undefined && { DOUBLE_MESSAGE_BOX: String(answers) }),
   })
@@ -83,6 +88,16 @@ async function openDesktop({ picks, answers }: FrontOptions = {}): Promise<Front
     return pages.find((candidate) => candidate.url().startsWith('http')) ?? null
   }, 'the window to open')
   return watch('desktop', page, home, main, browser)
+}
+
+/** An environment with an xdg-open that notes what it is given. */
+async function withOpener(home: string): Promise<Record<string, string>> {
+  const folder = join(home, 'bin')
+  await mkdir(folder)
+  await writeFile(join(folder, 'xdg-open'), `#!/bin/sh\necho "$1" >> '${join(home, 'shown')}'\n`, {
+    mode: 0o755,
+  })
+  return { DISPLAY: ':0', PATH: `${folder}${delimiter}${process.env['PATH']}` }
 }
 
 const newHome = (): Promise<string> => mkdtemp(join(tmpdir(), 'vitrine-e2e-'))
@@ -108,6 +123,7 @@ async function watch(
   return {
     page,
     home: join(home, 'library'),
+    shown: join(home, 'shown'),
     errors,
     screenshot: async (what) => void (await page.screenshot({ path: join(pictures, `${name}-${what}.png`) })),
     machineProcesses: () => childrenOf(child.pid!),

@@ -151,6 +151,29 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
     expect(front.errors).toEqual([])
   })
 
+  it('are taken for a linked clone of a machine as it is now', async () => {
+    const { page } = front
+    await page.getByText('There are no snapshots yet.').waitFor()
+    await page.getByTestId('more').click()
+    await page.getByRole('menuitem', { name: 'Clone…' }).click()
+    await page.getByRole('dialog').getByLabel('Name').fill('Linked now')
+    await page
+      .getByRole('dialog')
+      .getByRole('checkbox', { name: /^Linked/ })
+      .check()
+    await front.screenshot('clone-linked')
+    await page.getByRole('dialog').getByRole('button', { name: 'Clone' }).click()
+    await page.getByRole('heading', { name: 'Linked now' }).waitFor()
+    const disk = (await record('linked-now')).machine.drives.find((drive) => drive.kind === 'disk')
+    expect(disk!.allowed).toEqual([join(folder(), 'disk.qcow2')])
+    await page.getByTestId('start').click()
+    await page.getByTestId('state').getByText('Running').waitFor()
+    await page.locator('[data-machine=windows-nt-4-0]').click()
+    await page.getByRole('tab', { name: 'Snapshots' }).click()
+    await row('Linked now').waitFor()
+    expect(front.errors).toEqual([])
+  })
+
   it('are taken of a machine that runs, and gone back to with its memory', async () => {
     const { page } = front
     const running = () => page.getByTestId('state').getByText('Running').waitFor()

@@ -177,6 +177,57 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('the window of a machi
     expect(front.errors).toEqual([])
   })
 
+  it('has its status bar in one row of a window 1024 pixels wide, in each language', async () => {
+    const { page } = front
+    await page.setViewportSize({ width: 1024, height: 600 })
+    for (const locale of ['en', 'de']) {
+      await page.evaluate(`localStorage.setItem('vitrine-locale', '${locale}')`)
+      await page.reload()
+      await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+      await page.getByTestId('status-accelerator').waitFor()
+      await page.getByTestId('screen').click()
+      await page.waitForTimeout(1500)
+      const { height } = (await page.locator('footer').boundingBox())!
+      expect(height).toBeLessThan(36)
+      await front.screenshot(`status-${locale}`)
+      await page.keyboard.press('ControlRight')
+    }
+    expect(front.errors).toEqual([])
+  })
+
+  it('goes back to its snapshot when it is closed, where that is wished', async () => {
+    const { page } = front
+    const dialog = page.getByRole('dialog')
+    const close = async (goesBack: boolean) => {
+      await page.getByTestId('more').click()
+      await page.getByRole('menuitem', { name: 'Close…' }).click()
+      await dialog.getByRole('radio', { name: 'Power off' }).click()
+      if (goesBack) await dialog.getByRole('checkbox', { name: 'Go back to the snapshot “base”' }).check()
+      await front.screenshot('close-restore')
+      await dialog.getByRole('button', { name: 'Close', exact: true }).click()
+    }
+    const state = (name: string) => page.getByTestId('state').getByText(name, { exact: true }).waitFor()
+    await page.getByTestId('more').click()
+    await page.getByRole('menuitem', { name: 'Close…' }).click()
+    await dialog.getByRole('radio', { name: 'Power off' }).click()
+    expect(await dialog.getByRole('checkbox').count()).toBe(0)
+    await page.keyboard.press('Escape')
+    await tab('Snapshots')
+    await page.getByRole('button', { name: 'Take a snapshot…' }).click()
+    await dialog.getByLabel('Name').fill('base')
+    await dialog.getByRole('button', { name: 'Take' }).click()
+    await page.locator('[data-snapshot=base]').waitFor()
+    await tab('Screen')
+    await close(false)
+    await state('Off')
+    await page.getByTestId('start').click()
+    await page.locator('[data-testid=screen]:not([data-size=""])').waitFor()
+    await close(true)
+    // The snapshot was taken of a machine that ran: its memory is where the next start goes on.
+    await state('Saved')
+    expect(front.errors).toEqual([])
+  })
+
   // Downloads are the system's dialog in Electron; its double has none.
   // On the desktop the files go where the system's own dialog says, which no page has.
   if (kind === 'web')

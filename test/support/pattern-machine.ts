@@ -1,3 +1,4 @@
+import { GuestClipboard } from '../../engine/devices/vmware-backdoor/guest-clipboard.ts'
 import type { Rect } from '../../engine/devices/display.ts'
 import type { Machine, MachineStats, RunOutcome } from '../../engine/machine/machine.ts'
 import { EngineError } from '../../engine/base/errors.ts'
@@ -16,6 +17,7 @@ interface PatternConfig {
 
 /** Stands in for a PC where only what is around it is tested: a text screen that echoes keys, a moving square. */
 export class PatternMachine implements Machine {
+  readonly clipboard = new GuestClipboard(65_535)
   #lines: string[] = []
   #capPercent = 100
   #timeScale = 1

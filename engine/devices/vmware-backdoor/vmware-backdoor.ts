@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import type { Device } from '../device.ts'
 import type { MouseInput } from '../mouse/mouse-input.ts'
 import { bits, parseSaved } from '../../base/saved-state.ts'
+import type { GuestClipboard } from './guest-clipboard.ts'
 
 /** A 32-bit IN from here with the magic number in EAX is a call; any other access reads as all ones. */
 export const BACKDOOR_PORT = 0x5658
@@ -23,6 +24,10 @@ export interface BackdoorMouse extends MouseInput {
 
 const MAGIC = 0x564d5868
 /** Commands, in the low half of ECX. */
+const GETSELLENGTH = 6
+const GETNEXTPIECE = 7
+const SETSELLENGTH = 8
+const SETNEXTPIECE = 9
 const GETVERSION = 10
 const ABSPOINTER_DATA = 39
 const ABSPOINTER_STATUS = 40
@@ -60,7 +65,7 @@ const schema = v.object({
  * VMware's back-door port with its absolute pointer ("vmmouse"), for which drivers exist for DOS, Windows 3.x to
  * NT and Linux. A driver asks for absolute positions through the port and is woken by the PS/2 mouse's interrupt,
  * whose packet it discards. As the machine's mouse input it sends relative motion to the PS/2 mouse while no
- * driver is ready.
+ * driver is ready. By the same port guests exchange the text of clipboards.
  * @see open-vm-tools, backdoor_def.h; VMware's xf86-input-vmmouse driver
  */
 export class VmwareBackdoor implements Device, MouseInput {
@@ -70,7 +75,10 @@ export class VmwareBackdoor implements Device, MouseInput {
   #queue: number[] = []
 
   /** @param mouse null where none is plugged in */
-  constructor(private readonly mouse: BackdoorMouse | null) {}
+  constructor(
+    private readonly mouse: BackdoorMouse | null,
+    private readonly clipboard: GuestClipboard,
+  ) {}
 
   get absolute(): boolean {
     return this.#ready && this.#absolute
@@ -93,6 +101,19 @@ export class VmwareBackdoor implements Device, MouseInput {
       return
     }
     switch (registers.ecx & 0xffff) {
+      case GETSELLENGTH:
+        registers.eax = this.clipboard.lengthToTake()
+        return
+      case GETNEXTPIECE:
+        registers.eax = this.clipboard.nextPiece()
+        return
+      case SETSELLENGTH:
+        registers.eax = this.clipboard.beginGiving(registers.ebx >>> 0)
+        return
+      case SETNEXTPIECE:
+        this.clipboard.takePiece(registers.ebx >>> 0)
+        registers.eax = 0
+        return
       case GETVERSION:
         registers.eax = VERSION
         registers.ebx = MAGIC
@@ -113,6 +134,7 @@ export class VmwareBackdoor implements Device, MouseInput {
   }
 
   reset(): void {
+    this.clipboard.reset()
     this.#off()
   }
 
@@ -122,6 +144,7 @@ export class VmwareBackdoor implements Device, MouseInput {
 
   restore(state: unknown): void {
     const saved = parseSaved(this.id, schema, state)
+    this.clipboard.reset()
     this.#ready = saved.ready
     this.#absolute = saved.absolute
     this.#queue = saved.queue

@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { assignDrives } from '../../machine/drives.ts'
 import type { MachineConfig } from '../../protocol/machine-config.ts'
 import type { EXPORT_KINDS } from '../../protocol/media.ts'
+import { REASONS, reasonOf } from '../../protocol/reasons.ts'
 import { unusable } from '../../storage/host-file.ts'
 import type { Progress } from '../media/copy-disk.ts'
 import { driveSource } from '../media/drive-source.ts'
@@ -81,25 +82,19 @@ export function differencesOf({ kind, config }: Pick<ExportWish, 'kind' | 'confi
   const { drives, knobs, cpuModel, kernel, firmware, vgaBios } = config
   const isOvf = kind !== 'libvirt'
   const found = [
-    isOvf ? 'the processor: the other program’s own; OVF names none' : null,
+    isOvf ? REASONS['export-processor'] : null,
     isOvf ? null : processorDifference(config),
-    !isOvf && cpuModel === 'max' ? 'processor: as a Pentium III; QEMU has later ones too' : null,
-    isOvf ? null : 'it runs by KVM; change type="kvm" to "qemu" where there is none',
-    isOvf && drives.some(({ bus }) => bus === 'virtio')
-      ? 'virtio disks: the other program puts them on its own controller; OVF has no such one'
-      : null,
-    isOvf && config.boot.length > 0
-      ? `boot order ${config.boot.join(', ')}: set it there; OVF has none`
-      : null,
-    isOvf && config.serialPorts > 0 ? 'serial ports: OVF has none' : null,
-    drives.some(({ geometry }) => geometry)
-      ? 'cylinders, heads and sectors of disks: the other program chooses them by itself'
-      : null,
-    drives.some(({ ephemeral }) => ephemeral) ? 'immutable disks: what is written to the copies stays' : null,
-    kernel ? 'the kernel that is started instead of a drive: set it there' : null,
-    firmware || vgaBios ? 'firmware of its own: set it there' : null,
-    knobs.instructionsPerSecond ? 'the limit of instructions a second' : null,
-    isOvf && knobs.localTime ? 'the clock in local time: set it there; OVF has none' : null,
+    !isOvf && cpuModel === 'max' ? REASONS['export-newest-processor'] : null,
+    isOvf ? null : REASONS['export-kvm'],
+    isOvf && drives.some(({ bus }) => bus === 'virtio') ? REASONS['export-virtio'] : null,
+    isOvf && config.boot.length > 0 ? reasonOf('export-boot', { order: config.boot.join(', ') }) : null,
+    isOvf && config.serialPorts > 0 ? REASONS['export-serial'] : null,
+    drives.some(({ geometry }) => geometry) ? REASONS['export-geometry'] : null,
+    drives.some(({ ephemeral }) => ephemeral) ? REASONS['export-immutable'] : null,
+    kernel ? REASONS['export-kernel'] : null,
+    firmware || vgaBios ? REASONS['export-firmware'] : null,
+    knobs.instructionsPerSecond ? REASONS['export-speed'] : null,
+    isOvf && knobs.localTime ? REASONS['export-local-time'] : null,
   ]
   return found.filter((line) => line !== null)
 }

@@ -1,5 +1,6 @@
 import { assignDrives } from '../../machine/drives.ts'
 import type { DriveConfig, MachineConfig } from '../../protocol/machine-config.ts'
+import { REASONS, reasonOf } from '../../protocol/reasons.ts'
 
 /** A machine as a command of QEMU, and what of it QEMU does not have in the same way. */
 export interface QemuCommand {
@@ -24,7 +25,7 @@ export const QEMU_CPUS: Record<MachineConfig['cpuModel'], string> = {
 /** What is to be said of a processor older than QEMU's oldest, else null. */
 export const processorDifference = ({ cpuModel }: Pick<MachineConfig, 'cpuModel'>): string | null =>
   cpuModel === '8086' || cpuModel === '286' || cpuModel === '386'
-    ? `processor ${cpuModel}: QEMU has none; a 486 takes its place`
+    ? reasonOf('export-early-processor', { model: cpuModel })
     : null
 
 const BOOT = { floppy: 'a', disk: 'c', cdrom: 'd' } as const
@@ -39,7 +40,7 @@ export function qemuCommand(name: string, config: MachineConfig): QemuCommand {
   const differences: string[] = []
   const earlier = processorDifference(config)
   if (earlier) differences.push(earlier)
-  if (config.cpuModel === 'max') differences.push('processor: as a Pentium III; QEMU has later ones too')
+  if (config.cpuModel === 'max') differences.push(REASONS['export-newest-processor'])
   const words = [
     'qemu-system-i386',
     '-name',
@@ -52,10 +53,9 @@ export function qemuCommand(name: string, config: MachineConfig): QemuCommand {
     QEMU_CPUS[config.cpuModel],
   ]
   for (const { id, config: drive } of assignDrives(config.drives)) {
-    if (drive.geometry) differences.push(`${id}: QEMU chooses its cylinders, heads and sectors by itself`)
+    if (drive.geometry) differences.push(reasonOf('export-qemu-geometry', { drive: id }))
     const value = driveValue(id, drive)
-    if (value === null)
-      differences.push(`${id}: QEMU has no drive of this kind at this place when it is empty`)
+    if (value === null) differences.push(reasonOf('export-qemu-empty', { drive: id }))
     else words.push('-drive', value)
   }
   const order = config.boot.map((kind) => BOOT[kind]).join('')
@@ -66,14 +66,11 @@ export function qemuCommand(name: string, config: MachineConfig): QemuCommand {
   if (kernel) {
     words.push('-kernel', kernel.path, '-append', kernel.append)
     if (kernel.initrd) words.push('-initrd', kernel.initrd)
-    if (kernel.modules.length > 0) differences.push('modules of the kernel: give them by hand')
+    if (kernel.modules.length > 0) differences.push(REASONS['export-qemu-modules'])
   }
   if (config.mouse !== 'ps2')
-    differences.push(
-      `mouse on ${config.mouse.toUpperCase()}: QEMU has it as -serial msmouse, beside its PS/2 mouse`,
-    )
-  if (config.knobs.instructionsPerSecond)
-    differences.push('the limit of instructions a second: QEMU has -icount instead')
+    differences.push(reasonOf('export-qemu-mouse', { port: config.mouse.toUpperCase() }))
+  if (config.knobs.instructionsPerSecond) differences.push(REASONS['export-qemu-speed'])
   return { words, differences }
 }
 

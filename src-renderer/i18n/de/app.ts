@@ -115,18 +115,20 @@ export const app: Record<keyof typeof english, string> = {
   'create.busy': 'Einen Moment…',
   'create.limits': 'Gut zu wissen',
 
-  'remove.title': '{name} entfernen?',
+  'remove.title': '{count, plural, one {{name} entfernen?} other {# Maschinen entfernen?}}',
   'remove.text':
-    'Ihr Ordner enthält die Einstellungen, das Protokoll und die für sie angelegten Platten. Abbilder, die anderswo liegen, bleiben in jedem Fall.',
-  'remove.delete': 'Ordner löschen',
-  'remove.keep': 'Ordner behalten',
-  'remove.done': '{name} ist entfernt',
-  'remove.keptText': 'Ihr Ordner bleibt in der Bibliothek unter „removed“.',
-  'remove.deletedText': 'Ihr Ordner wird in zehn Minuten gelöscht.',
+    '{count, plural, one {Ihr Ordner enthält ihre Einstellungen, ihr Protokoll und die Platten, die für sie angelegt wurden.} other {Ihre Ordner enthalten Einstellungen, Protokolle und die Platten, die für sie angelegt wurden.}} Abbilder, die anderswo liegen, bleiben auf jeden Fall.',
+  'remove.delete': '{count, plural, one {Ordner löschen} other {Ihre Ordner löschen}}',
+  'remove.keep': '{count, plural, one {Ordner behalten} other {Ihre Ordner behalten}}',
+  'remove.done': '{count, plural, one {{name} ist} other {# Maschinen sind}} entfernt',
+  'remove.keptText':
+    '{count, plural, one {Ihr Ordner bleibt} other {Ihre Ordner bleiben}} in der Bibliothek unter „removed“.',
+  'remove.deletedText':
+    '{count, plural, one {Ihr Ordner wird} other {Ihre Ordner werden}} in zehn Minuten gelöscht.',
   'remove.elsewhereText':
-    'Sie wurde an ihrem Ort aufgenommen: Ihr Ordner {place} bleibt, nur die Bibliothek vergisst sie.',
+    '{count, plural, one {Sie wurde an ihrem Ort aufgenommen: Ihr Ordner {place} bleibt, nur die Bibliothek vergisst sie.} other {Maschinen, die an ihrem Ort aufgenommen wurden, bleiben: {place}; nur die Bibliothek vergisst sie.}}',
   'remove.elsewhere': 'Aus der Liste nehmen',
-  'remove.stays': 'Ihr Ordner ist weiterhin {place}.',
+  'remove.stays': '{count, plural, one {Der Ordner {place} bleibt.} other {Die Ordner {place} bleiben.}}',
 
   'add.own': 'Eine Maschine von Vitrine, aus einer anderen Bibliothek oder einer Sicherung:',
   'add.choose': 'Ihren Ordner wählen…',
@@ -156,6 +158,10 @@ export const app: Record<keyof typeof english, string> = {
   'template.badge': 'Vorlage',
   'clone.title': '{name} klonen',
   'clone.text': 'Die Kopie bekommt eigene Platten. Disketten und CDs, die anderswo liegen, werden geteilt.',
+  'clone.linkedText':
+    'Die Kopie bewahrt nur, was von dieser Maschine abweicht. Disketten und CDs, die anderswo liegen, werden geteilt.',
+  'clone.linkedHelp':
+    'Sofort da und klein. Ein Sicherungspunkt bewahrt die Platten dieser Maschine, wie sie jetzt sind; die Maschine und ihre Dateien müssen bleiben.',
   'clone.busy': '{name} wird angelegt…',
   'clone.failed': '{name} konnte nicht angelegt werden',
   'clone.name': '{name}, Kopie',

@@ -18,7 +18,8 @@ export const settings: Record<keyof typeof english, string> = {
   'category.memory': 'Speicher',
   'category.start': 'Start',
   'category.drives': 'Laufwerke',
-  'category.display': 'Anzeige und Tastatur',
+  'category.display': 'Anzeige',
+  'category.input': 'Eingabe',
   'category.clock': 'Uhr',
   'category.serial': 'Serielle Anschlüsse',
   'category.legacy': 'Für alte Systeme',
@@ -101,6 +102,18 @@ export const settings: Record<keyof typeof english, string> = {
   'setting.keyboardLayout': 'Tastatur des Gasts',
   'setting.keyboardLayout.help':
     'Die Belegung, die im Gast eingestellt ist: Text wird für sie getippt, und die Bildschirmtastatur zeigt sie. Ihre Tasten kommen beim Gast nach ihrer Lage an.',
+  'setting.capture': 'Fangen',
+  'setting.capture.help':
+    'Wie das Fenster Tastatur und Maus für die Maschine nimmt. Die Host-Taste gibt sie zurück und nimmt sie in jedem Fall.',
+  'setting.relativeMouse': 'Relative Maus',
+  'setting.relativeMouse.help':
+    'Der Gast bekommt Bewegungen der Maus und nie Positionen, auch wo er einen Treiber dafür hat. Manche Spiele brauchen das.',
+  'setting.clipboard': 'Zwischenablage',
+  'setting.clipboard.help':
+    'In welche Richtung Text zwischen den Zwischenablagen dieses Rechners und des Gasts gehen darf. Der Gast braucht dazu Werkzeuge von VMware; alle Programme in ihm können lesen, was er bekommt.',
+  'setting.clipboardAutomatic': 'Zwischenablage von selbst',
+  'setting.clipboardAutomatic.help':
+    'Was auf einer Seite kopiert wird, geht ohne Menü auf die andere: zum Gast, wenn er die Tastatur bekommt, vom Gast, wenn er kopiert.',
   'setting.pauseOnBlur': 'Im Hintergrund anhalten',
   'setting.pauseOnBlur.help': 'Hält die Maschine an, während ihr Fenster nicht den Fokus hat.',
   'setting.localTime': 'Uhr in Ortszeit',
@@ -156,6 +169,13 @@ export const settings: Record<keyof typeof english, string> = {
   'choice.jit': 'Übersetzer',
   'choice.interpreter': 'Interpreter',
   'choice.kvm': 'KVM dieses Rechners',
+  'choice.click': 'Durch einen Klick',
+  'choice.host-key': 'Nur durch die Host-Taste',
+  'choice.never': 'Durch einen Klick, ohne Maus',
+  'choice.off': 'Aus',
+  'choice.to-guest': 'Zum Gast',
+  'choice.to-host': 'Vom Gast',
+  'choice.both': 'In beide Richtungen',
   'choice.normal': 'Normal',
   'choice.low': 'Niedrig: nach anderen Programmen',
   'choice.lowest': 'Niedrigste: wenn sonst nichts läuft',

@@ -109,18 +109,20 @@ export const app = {
   'create.busy': 'One moment…',
   'create.limits': 'Good to know',
 
-  'remove.title': 'Remove {name}?',
+  'remove.title': '{count, plural, one {Remove {name}?} other {Remove # machines?}}',
   'remove.text':
-    'Its folder holds its settings, its log and the disks that were made for it. Images that lie elsewhere stay in any case.',
-  'remove.delete': 'Delete its folder',
-  'remove.keep': 'Keep its folder',
-  'remove.done': '{name} is removed',
-  'remove.keptText': 'Its folder is kept in the library under “removed”.',
-  'remove.deletedText': 'Its folder is deleted in ten minutes.',
+    '{count, plural, one {Its folder holds its settings, its log and the disks that were made for it.} other {Their folders hold their settings, their logs and the disks that were made for them.}} Images that lie elsewhere stay in any case.',
+  'remove.delete': '{count, plural, one {Delete its folder} other {Delete their folders}}',
+  'remove.keep': '{count, plural, one {Keep its folder} other {Keep their folders}}',
+  'remove.done': '{count, plural, one {{name} is} other {# machines are}} removed',
+  'remove.keptText':
+    '{count, plural, one {Its folder is} other {Their folders are}} kept in the library under “removed”.',
+  'remove.deletedText':
+    '{count, plural, one {Its folder is} other {Their folders are}} deleted in ten minutes.',
   'remove.elsewhereText':
-    'It was added where it is: its folder stays at {place}, and only the library forgets it.',
+    '{count, plural, one {It was added where it is: its folder stays at {place}, and only the library forgets it.} other {Machines that were added where they are stay at {place}; only the library forgets them.}}',
   'remove.elsewhere': 'Take it off the list',
-  'remove.stays': 'Its folder is still at {place}.',
+  'remove.stays': '{count, plural, one {The folder {place} stays.} other {The folders {place} stay.}}',
 
   'add.own': 'A machine of Vitrine, from another library or a backup:',
   'add.choose': 'Choose its folder…',
@@ -149,6 +151,10 @@ export const app = {
   'template.badge': 'Template',
   'clone.title': 'Clone {name}',
   'clone.text': 'The copy gets disks of its own. Floppies and CDs that lie elsewhere are shared.',
+  'clone.linkedText':
+    'The copy keeps only what differs from this machine. Floppies and CDs that lie elsewhere are shared.',
+  'clone.linkedHelp':
+    'Made at once and small. A snapshot keeps this machine’s disks as they are now; the machine and its files have to stay.',
   'clone.busy': '{name} is made…',
   'clone.failed': '{name} could not be made',
   'clone.name': '{name}, copy',

@@ -17,7 +17,8 @@ export const settings = {
   'category.memory': 'Memory',
   'category.start': 'Start',
   'category.drives': 'Drives',
-  'category.display': 'Display and keyboard',
+  'category.display': 'Display',
+  'category.input': 'Input',
   'category.clock': 'Clock',
   'category.serial': 'Serial ports',
   'category.legacy': 'For old systems',
@@ -96,6 +97,18 @@ export const settings = {
   'setting.keyboardLayout': 'Keyboard of the guest',
   'setting.keyboardLayout.help':
     'The layout that is set in the guest: text is typed for it, and the on-screen keyboard shows it. Keys of yours reach the guest by their place.',
+  'setting.capture': 'Capture',
+  'setting.capture.help':
+    'How the window takes keyboard and mouse for the machine. The host key gives them back, and takes them in any case.',
+  'setting.relativeMouse': 'Relative mouse',
+  'setting.relativeMouse.help':
+    'The guest gets movements of the mouse, never positions, also where it has a driver for these. Some games need it.',
+  'setting.clipboard': 'Clipboard',
+  'setting.clipboard.help':
+    'Which way text may go between the clipboards of this computer and of the guest. The guest needs tools of VMware for it; all programs in it can read what is given.',
+  'setting.clipboardAutomatic': 'Clipboard by itself',
+  'setting.clipboardAutomatic.help':
+    'What is copied on one side goes to the other without a menu: to the guest when it gets the keyboard, from the guest when it copies.',
   'setting.pauseOnBlur': 'Pause in the background',
   'setting.pauseOnBlur.help': 'Pauses the machine while its window does not have the focus.',
   'setting.localTime': 'Clock in local time',
@@ -150,6 +163,13 @@ export const settings = {
   'choice.jit': 'Translator',
   'choice.interpreter': 'Interpreter',
   'choice.kvm': 'KVM of the host',
+  'choice.click': 'By a click',
+  'choice.host-key': 'By the host key only',
+  'choice.never': 'By a click, without the mouse',
+  'choice.off': 'Off',
+  'choice.to-guest': 'To the guest',
+  'choice.to-host': 'From the guest',
+  'choice.both': 'Both ways',
   'choice.normal': 'Normal',
   'choice.low': 'Low: after other programs',
   'choice.lowest': 'Lowest: when nothing else runs',
