@@ -27,6 +27,7 @@ export interface Change {
 
 type Move = (to: number, from: number, bytes: number) => void
 type Compare = (at: number, shown: number, bytes: number) => number
+type Clear = (at: number, bytes: number) => void
 
 /**
  * Video memory as it was when it was last shown, in the linear memory at the same offsets. Compares by Wasm, sixteen
@@ -36,6 +37,7 @@ export class ShownMemory {
   readonly #compare: Compare
   readonly #copy: Move
   readonly #swap: Move
+  readonly #clear: Clear
   /** Room for a line, and what the last one took of it. */
   readonly #line: Uint32Array
   #part: Uint32Array
@@ -43,11 +45,12 @@ export class ShownMemory {
   constructor(memory: WebAssembly.Memory) {
     const wasm = writeModule({
       imports: [],
-      functions: [compare(), copy(), swap()],
+      functions: [compare(), copy(), swap(), clear()],
       exports: new Map([
         ['compare', 0],
         ['copy', 1],
         ['swap', 2],
+        ['clear', 3],
       ]),
       memoryPages: [1, 65536],
     })
@@ -55,6 +58,7 @@ export class ShownMemory {
     this.#compare = exports['compare'] as Compare
     this.#copy = exports['copy'] as Move
     this.#swap = exports['swap'] as Move
+    this.#clear = exports['clear'] as Clear
     this.#line = new Uint32Array(memory.buffer, LINE_BASE, LINE_BYTES >> 2)
     this.#part = this.#line.subarray(0, 1)
   }
@@ -86,6 +90,11 @@ export class ShownMemory {
   take(at: number, bytes: number): void {
     this.#copy(SHOWN_BASE + at, VRAM_BASE + at, bytes)
   }
+
+  /** Zeros from an offset in video memory on; typed arrays would do it element by element. */
+  clear(at: number, bytes: number): void {
+    this.#clear(VRAM_BASE + at, bytes)
+  }
 }
 
 const BLOCK = 16
@@ -113,6 +122,12 @@ function swap(): FunctionBuilder {
 function copy(): FunctionBuilder {
   const fn = new FunctionBuilder(3, [I32, I32, I32], null)
   fn.memoryCopy(local(0), local(1), local(2))
+  return fn
+}
+
+function clear(): FunctionBuilder {
+  const fn = new FunctionBuilder(2, [I32, I32], null)
+  fn.memoryFill(local(0), i32(0), local(1))
   return fn
 }
 

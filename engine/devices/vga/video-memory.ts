@@ -39,8 +39,6 @@ export class VideoMemory {
   readonly planar: PlanarMemory
   readonly shown: ShownMemory
   #text: Uint16Array
-  /** Video memory and the text window. Filling shared memory is done element by element: widest elements are fastest. */
-  #doubles: Float64Array
   #linearWindow: RegionHandle
   #textWindow: RegionHandle
   #frameBuffer: RegionHandle
@@ -58,7 +56,6 @@ export class VideoMemory {
     this.shown = new ShownMemory(wasm)
     this.planes = new Int32Array(vram.buffer, vram.byteOffset, VRAM_BYTES >> 2)
     this.#text = new Uint16Array(vram.buffer, vram.byteOffset + VRAM_BYTES, TEXT_BYTES >> 1)
-    this.#doubles = new Float64Array(vram.buffer, vram.byteOffset, (VRAM_BYTES + TEXT_BYTES) >> 3)
     this.planar = new PlanarMemory(this.planes, this.dirtyPages)
     map.map({
       name: 'vga',
@@ -90,8 +87,8 @@ export class VideoMemory {
   /** Clears what the BIOS expects to be able to use; the rest of video memory survives as on a card. */
   reset(registers: VgaRegisters): void {
     this.#showText(null)
-    this.#zero(0, 4 * PLANE_BYTES)
-    this.#zero(VRAM_BYTES, VRAM_BYTES + TEXT_BYTES)
+    this.shown.clear(0, 4 * PLANE_BYTES)
+    this.shown.clear(VRAM_BYTES, TEXT_BYTES)
     this.planar.latch = 0
     this.configure(registers, null)
     this.dirtyPages.fill(1)
@@ -137,13 +134,8 @@ export class VideoMemory {
   /** Clears the first so many bytes. */
   clear(bytes: number): void {
     const end = Math.min(bytes, VRAM_BYTES)
-    this.#zero(0, end & ~7)
-    this.bytes.fill(0, end & ~7, end)
+    this.shown.clear(0, end)
     this.dirtyPages.fill(1, 0, Math.ceil(end / PAGE_SIZE))
-  }
-
-  #zero(start: number, end: number): void {
-    this.#doubles.fill(0, start >> 3, end >> 3)
   }
 
   #collect(window: RegionHandle, offset: number): void {

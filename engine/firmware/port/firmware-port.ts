@@ -57,9 +57,9 @@ class Channel implements BusDevice, BulkPort {
     if (this.state === 'free') return floating(size)
     this.#prepare()
     let value = 0
-    for (let at = 0; at < size; at++) value += (this.#out[this.#outAt + at] ?? 0) * 2 ** (8 * at)
+    for (let at = size - 1; at >= 0; at--) value = (value << 8) | (this.#out[this.#outAt + at] ?? 0)
     this.#taken(size)
-    return value
+    return value >>> 0
   }
 
   /** Bytes that the ROM writes; more than the command asks for are ignored. */

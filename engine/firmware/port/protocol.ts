@@ -73,7 +73,7 @@ export class Packer {
     return this.u16(offset).u16(segment)
   }
   get bytes(): Uint8Array {
-    return Uint8Array.from(this.#bytes)
+    return new Uint8Array(this.#bytes)
   }
 }
 
