@@ -54,6 +54,16 @@ export interface PageRun {
   tracksDirty: boolean
 }
 
+/** Memory that only fetches of code reach. */
+export interface CodeOverlay {
+  /** Guest-physical, page-aligned. */
+  base: number
+  /** In bytes, a multiple of the page size. */
+  length: number
+  /** In linear memory. */
+  offset: number
+}
+
 const PAGES = 1 << 20
 /** Offsets of pages that no bytes are behind: of none, and of a device. */
 const NOWHERE = -PAGE_SIZE
@@ -117,6 +127,7 @@ export class MemoryMap {
   #owners = new Uint16Array(PAGES)
   #observers: MemoryObserver[] = []
   #a20Mask = 0xffffffff
+  #codeOverlay: CodeOverlay | null = null
   /** RAM_MAP of the linear memory. */
   readonly #ramMap: Uint8Array
 
@@ -173,6 +184,34 @@ export class MemoryMap {
   /** The linear-memory offset that reads of this physical page (number) reach directly, or a negative number. */
   readOffset(page: number): number {
     return page < PAGES ? this.#reached(this.#readOffset.get(page)) : NOWHERE
+  }
+
+  /** The same for what the processor fetches as code. */
+  codeOffset(page: number): number {
+    const overlay = this.#codeOverlay
+    const into = overlay ? page * PAGE_SIZE - overlay.base : -1
+    return overlay && into >= 0 && into < overlay.length
+      ? this.#reached(overlay.offset + into)
+      : this.readOffset(page)
+  }
+
+  /** A byte of code. */
+  fetch(address: number): number {
+    const overlay = this.#codeOverlay
+    const into = overlay ? (address >>> 0) - overlay.base : -1
+    if (!overlay || into < 0 || into >= overlay.length) return this.read(address, 1)
+    return this.memory.view.getUint8(this.#reached(overlay.offset + into))
+  }
+
+  /** Shows memory to the processor's fetches alone, over whatever other accesses reach there; null for nothing. */
+  showToCode(overlay: CodeOverlay | null): void {
+    const before = this.#codeOverlay
+    if (overlay === before) return
+    this.#codeOverlay = overlay
+    for (const part of [before, overlay])
+      if (part)
+        for (const observer of this.#observers)
+          observer.remapped(part.base >>> PAGE_SHIFT, part.length >>> PAGE_SHIFT)
   }
 
   /** The same for writes. A page whose writes are being noted gives a negative number until `noteWrite`. */

@@ -31,19 +31,22 @@ export class BetweenInstructions {
   /** True when an NMI or an interrupt is to be delivered now. */
   get interruptDue(): boolean {
     const { attention, state } = this
-    const nmi = this.#nmiDue
+    const nmi = this.nmiDue
     if (!nmi && !(attention.has(Attention.INTERRUPT) && state.systemFlags & IF)) return false
     return this.#takesInterrupts
   }
 
-  /** True when system management mode is to be entered now. */
+  /** True when system management mode is to be entered now. A trap comes first: the saved state has no place for it. */
   get managementDue(): boolean {
-    return this.#smiDue && this.#takesInterrupts
+    return this.#smiDue && !this.attention.has(Attention.DEBUG) && this.#takesInterrupts
   }
 
-  /** An NMI waits for the end of system management mode, as another SMI does. */
-  get #nmiDue(): boolean {
-    return this.attention.has(Attention.NMI) && this.state.word(State.SMM) === 0
+  /** An NMI waits for the end of the handler of another, and of system management mode, as another SMI does. */
+  get nmiDue(): boolean {
+    const { attention, state } = this
+    return (
+      attention.has(Attention.NMI) && !attention.has(Attention.NMI_BLOCKED) && state.word(State.SMM) === 0
+    )
   }
 
   get #smiDue(): boolean {
@@ -72,7 +75,7 @@ export class BetweenInstructions {
     const { attention } = this
     return (
       !attention.has(Attention.STOP | Attention.DEBUG) &&
-      !this.#nmiDue &&
+      !this.nmiDue &&
       !this.#smiDue &&
       !(attention.has(Attention.INTERRUPT) && this.state.systemFlags & IF) &&
       !this.stops.isHit &&

@@ -199,7 +199,7 @@ export class CodeFinder {
     pages.add(linear >>> 12)
     if (mmu.lastLarge) pages.add(~(linear >>> 22))
     if (this.state.cpl === 3) for (const entry of mmu.lastEntries) this.#spaces.note(entry)
-    const host = this.memory.readOffset(Math.floor(physical / 4096))
+    const host = this.memory.codeOffset(Math.floor(physical / 4096))
     return host < 0 ? -1 : host / 4096
   }
 

@@ -71,7 +71,7 @@ export class InstructionFetch {
     if (from >= to) return from
     const first = (linear + from) >>> 0
     const physical = this.mmu.translate(first, 'fetch', this.state.cpl === 3)
-    for (let i = from; i < to; i++) this.#bytes[i] = this.memory.read(physical + i - from, 1)
+    for (let i = from; i < to; i++) this.#bytes[i] = this.memory.fetch(physical + i - from)
     return to
   }
 }

@@ -99,13 +99,17 @@ export class RuntimeCalls {
   }
 
   readPort(port: number, size: AccessSize): number {
-    const value = this.parts.portIo.read(port, size)
+    const { portIo } = this.parts
+    portIo.eip = null
+    const value = portIo.read(port, size)
     this.#notePort()
     return value
   }
 
   writePort(port: number, value: number, size: AccessSize): number {
-    this.parts.portIo.write(port, value, size)
+    const { portIo } = this.parts
+    portIo.eip = null
+    portIo.write(port, value, size)
     this.#notePort()
     return 0
   }
@@ -121,7 +125,7 @@ export class RuntimeCalls {
   }
 
   system(op: number, a: number, b: number): number {
-    const { state, finder, fetch } = this.parts
+    const { state, finder, fetch, portIo } = this.parts
     if (op === SystemOp.ENTER_CODE) {
       finder.noteModeChange()
       finder.settleMode()
@@ -133,6 +137,7 @@ export class RuntimeCalls {
     const eip = records.eipOf(record, state.word(State.EIP_BASE))
     const key = state.word(State.JUMP_KEY)
     state.eip = (eip + records.lengthOf(record)) >>> 0
+    portIo.eip = eip
     let outcome: Outcome
     try {
       if (op === SystemOp.MOV_TO_CR) this.#fetchAhead(a, b)

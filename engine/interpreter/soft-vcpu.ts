@@ -248,6 +248,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       testRegisters: this.control.testRegisters,
       halted: this.#between.halted,
       nmi: this.#attention.has(Attention.NMI),
+      nmiBlocked: this.#attention.has(Attention.NMI_BLOCKED),
       smi: this.#attention.has(Attention.SMI),
       interrupt: this.#attention.has(Attention.INTERRUPT),
       debugPending: this.#attention.has(Attention.DEBUG),
@@ -266,6 +267,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.#fetch.queue.restore(saved.prefetched)
     this.#attention.clear()
     this.#attention.set(Attention.NMI, saved.nmi)
+    this.#attention.set(Attention.NMI_BLOCKED, saved.nmiBlocked)
     this.#attention.set(Attention.SMI, saved.smi)
     this.#attention.set(Attention.INTERRUPT, saved.interrupt)
     this.#attention.set(Attention.DEBUG, saved.debugPending)
@@ -351,6 +353,11 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   raiseSmi(): void {
     if (!this.config.model.features.has('486')) return
+    const { portIo, management } = this.#units
+    if (portIo.isAccessing) {
+      portIo.isInterrupted = true
+      management.trapAccess(portIo.eip, this.#code.records.lengthOf(this.state.word(State.RECORD)))
+    }
     this.#attention.set(Attention.SMI, true)
     this.requestStop()
   }
@@ -373,6 +380,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
 
   #runFor(budget: number): VcpuExit {
     const { stops } = this
+    const { management } = this.#units
     const [attention, between, retired] = [this.#attention, this.#between, this.#retired]
     let left = Math.min(budget, MAX_BUDGET)
     attention.set(Attention.STOP, false)
@@ -391,6 +399,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       if (between.halted) return 'halt'
       if (attention.has(Attention.STOP) || left < 0) return 'stop'
       if (!stops.single && between.atBreakpoint) return 'breakpoint'
+      management.forgetAccess()
       const before = retired.total
       const alive = between.needsStep ? this.#step.run() : this.#runCode(left)
       left -= retired.total - before
@@ -412,8 +421,11 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     const attention = this.#attention
     this.#between.halted = false
     this.#exits.counts.interrupt++
-    const nmi = attention.has(Attention.NMI) && !this.#units.management.isActive
-    if (nmi) attention.set(Attention.NMI, false)
+    const nmi = this.#between.nmiDue
+    if (nmi) {
+      attention.set(Attention.NMI, false)
+      attention.set(Attention.NMI_BLOCKED, true)
+    }
     const vector = nmi ? Vector.NMI : this.config.interrupts.acknowledge()
     return this.#units.exceptions.raise(new CpuFault(vector), 'external')
   }
@@ -433,7 +445,8 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       const why = this.#times?.timesRun()
         ? this.#timedRun(this.#times, record, left)
         : this.#run(record, left)
-      left = this.#retired.end()
+      // What only faults retires nothing: a handler that faults at its first instruction must not go on for ever.
+      left = Math.min(this.#retired.end(), left - 1)
       const next = this.#exits.handle(why)
       if (typeof next === 'boolean') return next
       record = next

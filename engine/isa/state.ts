@@ -100,6 +100,8 @@ export const Attention = {
   STEP: 16,
   /** An SMI waits. */
   SMI: 32,
+  /** An NMI has been delivered: others wait for IRET, which must not take a shortcut. */
+  NMI_BLOCKED: 64,
 } as const
 
 /**

@@ -136,7 +136,7 @@ export class KvmVcpu implements Vcpu {
     setPowerOnState(this.#state, this.config.model)
     this.#msrs.reset()
     this.#nmiRequested = false
-    this.#give({ halted: false, nmi: false, debugPending: false })
+    this.#give({ halted: false, nmiBlocked: false, debugPending: false })
   }
 
   memoryReplaced(): void {}
@@ -274,6 +274,7 @@ export class KvmVcpu implements Vcpu {
       testRegisters: new Array<number>(8).fill(0),
       halted: this.#halted,
       nmi: nmi || this.#nmiRequested,
+      nmiBlocked: events.getUint8(EVENTS.NMI_MASKED) !== 0,
       smi: false,
       interrupt: this.#interruptRequested,
       debugPending: false,
@@ -299,7 +300,11 @@ export class KvmVcpu implements Vcpu {
   }
 
   /** Makes KVM's processor what `#state` and `#msrs` say. */
-  #give({ halted, debugPending }: Pick<SavedVcpu, 'halted' | 'nmi' | 'debugPending'>): void {
+  #give({
+    halted,
+    nmiBlocked,
+    debugPending,
+  }: Pick<SavedVcpu, 'halted' | 'nmiBlocked' | 'debugPending'>): void {
     const state = this.#state
     const cpu = this.#cpu
     this.#halted = halted
@@ -314,6 +319,7 @@ export class KvmVcpu implements Vcpu {
       events.setUint8(EVENTS.EXCEPTION_NUMBER, 1)
     }
     events.setUint8(EVENTS.INTERRUPT_SHADOW, isShadowed ? 1 : 0)
+    events.setUint8(EVENTS.NMI_MASKED, nmiBlocked ? 1 : 0)
     events.setUint32(EVENTS.FLAGS, EVENTS.VALID_NMI_PENDING | EVENTS.VALID_SHADOW, true)
     cpu.set('SET_VCPU_EVENTS')
     // What KVM would say at an exit in this state.

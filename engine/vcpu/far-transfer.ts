@@ -1,5 +1,5 @@
 import { AC, ARITHMETIC, DIRECTION, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM } from '../isa/flags.ts'
-import { CS, DS, ES, FS, GS, SS, TR } from '../isa/state.ts'
+import { Attention, CS, DS, ES, FS, GS, SS, State, TR } from '../isa/state.ts'
 import { CR4, type CpuState } from './cpu-state.ts'
 import { CpuFault, Vector, generalProtection } from './fault.ts'
 import type { Mmu } from './mmu.ts'
@@ -236,6 +236,8 @@ export class FarTransfer {
 
   iret(size: Size): void {
     const { state, mmu } = this
+    // Whatever comes of the rest: SDM vol. 3, 6.7.1.
+    state.setWord(State.ATTENTION, state.word(State.ATTENTION) & ~Attention.NMI_BLOCKED)
     if (!state.protectedMode) return this.#iretReal(size)
     if (state.virtual8086) return this.#iretVirtual(size)
     if (state.systemFlags & NT) return this.#iretTask()

@@ -18,6 +18,12 @@ export class PortIo {
   writes = 0
   /** Repetitions of INS and OUTS at a time: one while instructions are traced. */
   batch = MAX_BATCH
+  /** An access is under way. */
+  isAccessing = false
+  /** EIP of the instruction whose access that is, null for one that does it in generated code. */
+  eip: number | null = null
+  /** No more repetitions: something comes between this one and the next. */
+  isInterrupted = false
   /** Called with each access to a port, for I/O breakpoints. */
   onAccess: (port: number, size: AccessSize) => void = () => {}
 
@@ -46,12 +52,17 @@ export class PortIo {
   /** An access that is known to be allowed, and that no breakpoint waits for. */
   read(port: number, size: AccessSize): number {
     this.reads++
-    return this.ports.read(port, size)
+    this.isAccessing = true
+    const value = this.ports.read(port, size)
+    this.isAccessing = false
+    return value
   }
 
   write(port: number, value: number, size: AccessSize): void {
     this.writes++
+    this.isAccessing = true
     this.ports.write(port, value >>> 0, size)
+    this.isAccessing = false
   }
 
   #check(port: number, size: number): void {
@@ -85,7 +96,8 @@ export class PortIo {
     const pointer = input ? EDI : ESI
     const user = state.cpl === 3
     const bulk = repeated && size > 1 && step > 0 && this.batch > 1 ? this.ports.bulk(port) : undefined
-    for (let done = 0; left > 0 && done < this.batch; done++) {
+    this.isInterrupted = false
+    for (let done = 0; left > 0 && done < this.batch && !this.isInterrupted; done++) {
       const offset = (state.gpr(pointer) & addressMask) >>> 0
       const linear = this.segmentation.check(segment, offset, size, input)
       if (bulk) {
@@ -103,13 +115,11 @@ export class PortIo {
         // The port is read only once the write is known to succeed.
         this.mmu.probeWrite(linear, size, user)
         this.onAccess(port, size)
-        this.reads++
-        this.mmu.write(linear, this.ports.read(port, size), size, user)
+        this.mmu.write(linear, this.read(port, size), size, user)
       } else {
         const value = this.mmu.read(linear, size, user)
         this.onAccess(port, size)
-        this.writes++
-        this.ports.write(port, value, size)
+        this.write(port, value, size)
       }
       this.#advance(pointer, step, addressMask)
       left--

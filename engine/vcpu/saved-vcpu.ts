@@ -18,6 +18,8 @@ export const SAVED_VCPU = v.object({
   halted: v.boolean(),
   /** An NMI waits. */
   nmi: v.boolean(),
+  /** Others wait for IRET out of the handler of one. Missing in states of earlier builds. */
+  nmiBlocked: v.optional(v.boolean(), false),
   /** An SMI waits. Missing in states of earlier builds. */
   smi: v.optional(v.boolean(), false),
   /** Level of INTR. */

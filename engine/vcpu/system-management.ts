@@ -1,4 +1,4 @@
-import { CS, DS, ES, FS, GS, SS, Segment, State, segmentAt } from '../isa/state.ts'
+import { Attention, CS, DS, ECX, EDI, ES, ESI, FS, GS, SS, Segment, State, segmentAt } from '../isa/state.ts'
 import type { ControlRegisters } from './control.ts'
 import { CR0, CR4, type CpuState } from './cpu-state.ts'
 import { ShutdownFault, invalidOpcode } from './fault.ts'
@@ -22,18 +22,21 @@ const AREA_BYTES = 0x200
 const HANDLER = 0x8000
 /** SMBASE as a RESET leaves it. */
 const FIRST_SMBASE = 0x30000
-/** The handler may move SMBASE. */
-const REVISION = 0x20000
+/** The handler may have an I/O instruction run again, and may move SMBASE. */
+const REVISION = 0x30000
 const HALTED = 1
+/** In the I/O instruction restart field: what is resumed is the I/O instruction that the SMI came out of. */
+const RESTART = 0xff
 const SEGMENT_COUNT = 8
 
 /**
  * The map of the state, by offset in the area: SDM vol. 3, table "SMRAM State Save Map". Registers lie by number.
- * CR4 to CACHES is where the manual says "reserved".
+ * CR4 to IO_REGISTERS is where the manual says "reserved".
  */
 const MAP = {
   SMBASE: 0xf8,
   REVISION: 0xfc,
+  IO_RESTART: 0x100,
   HALT: 0x102,
   CR4: 0x104,
   CPL: 0x108,
@@ -41,6 +44,11 @@ const MAP = {
   IDTR: 0x114,
   /** Base, limit and rights of each segment. */
   CACHES: 0x11c,
+  /** NMIs are blocked until IRET. */
+  NMI_BLOCKED: 0x18c,
+  /** EIP and registers as they were before the access that the SMI came out of; of no access: as they are. */
+  IO_EIP: 0x17c,
+  IO_REGISTERS: 0x180,
   SELECTORS: 0x1a8,
   DR7: 0x1c8,
   DR6: 0x1cc,
@@ -50,6 +58,8 @@ const MAP = {
   CR3: 0x1f8,
   CR0: 0x1fc,
 } as const
+/** What a repetition of INS or OUTS changes. */
+const IO_REGISTERS = [ECX, ESI, EDI] as const
 const CACHE_BYTES = 12
 const CACHE_FIELDS = [Segment.BASE, Segment.LIMIT, Segment.ACCESS]
 /** Words of the state that go to one place each. */
@@ -66,10 +76,19 @@ const PLAIN: readonly (readonly [place: number, word: number])[] = [
   [MAP.DR7, State.DEBUG + 28],
 ]
 
+/** An I/O instruction, and IO_REGISTERS, before an access that has raised an SMI. */
+interface TrappedAccess {
+  /** Null: in front of State.EIP once the instruction is over. */
+  eip: number | null
+  length: number
+  registers: number[]
+}
+
 /** System management mode: what an SMI and RSM do (SDM vol. 3, chapter "System Management Mode"). */
 export class SystemManagement {
   /** Called before the state is saved and after it is loaded: SMIACT#, by which the chipset shows the memory for it. */
   onActive: (active: boolean) => void = () => {}
+  #trapped: TrappedAccess | null = null
 
   constructor(
     private readonly parts: Parts,
@@ -87,6 +106,20 @@ export class SystemManagement {
   /** The pin follows the state, which was replaced as a whole. */
   refresh(): void {
     this.onActive(this.isActive)
+  }
+
+  /**
+   * The access of the I/O instruction under way has raised the SMI.
+   * @param eip of the instruction; null when it is the one before State.EIP
+   */
+  trapAccess(eip: number | null, length: number): void {
+    const { state } = this.parts
+    if (!this.isActive) this.#trapped = { eip, length, registers: IO_REGISTERS.map((i) => state.gpr(i)) }
+  }
+
+  /** Another instruction comes before the SMI is taken. */
+  forgetAccess(): void {
+    this.#trapped = null
   }
 
   /** Saves the state and goes to the handler. @param halted HLT was the last instruction */
@@ -108,6 +141,7 @@ export class SystemManagement {
     mmu.flush(true)
     control.onChange()
     control.onDebugChange()
+    this.#trapped = null
   }
 
   /** RSM. True when the processor is to go on waiting in HLT. */
@@ -128,8 +162,14 @@ export class SystemManagement {
     }
     privilege.set(state.cpl & 3)
     state.eip = word(MAP.EIP)
+    if (view.getUint16(MAP.IO_RESTART, true) === RESTART) {
+      state.eip = word(MAP.IO_EIP)
+      IO_REGISTERS.forEach((register, i) => state.setGpr(register, word(MAP.IO_REGISTERS + 4 * i)))
+    }
     if (state.cr0 & CR0.PG && state.cr4 & CR4.PAE && !mmu.loadPdpt(state.word(State.CR3)))
       throw new ShutdownFault()
+    const blocked = word(MAP.NMI_BLOCKED) & Attention.NMI_BLOCKED
+    state.setWord(State.ATTENTION, (state.word(State.ATTENTION) & ~Attention.NMI_BLOCKED) | blocked)
     state.setWord(State.SMBASE, word(MAP.SMBASE) - FIRST_SMBASE)
     state.setWord(State.SMM, 0)
     this.onActive(false)
@@ -148,9 +188,15 @@ export class SystemManagement {
     put(MAP.REVISION, REVISION)
     view.setUint16(MAP.HALT, halted ? HALTED : 0, true)
     for (const [place, at] of PLAIN) put(place, state.word(at))
+    put(MAP.NMI_BLOCKED, state.word(State.ATTENTION) & Attention.NMI_BLOCKED)
     put(MAP.EFLAGS, state.eflags)
     put(MAP.EIP, state.eip)
     for (let i = 0; i < 8; i++) put(MAP.REGISTERS + 4 * i, state.gpr(i))
+    const access = this.#accessBefore(state.eip)
+    put(MAP.IO_EIP, access?.eip ?? state.eip)
+    IO_REGISTERS.forEach((register, i) =>
+      put(MAP.IO_REGISTERS + 4 * i, access?.registers[i] ?? state.gpr(register)),
+    )
     for (let index = 0; index < SEGMENT_COUNT; index++) {
       put(MAP.SELECTORS + 4 * index, state.selector(index))
       CACHE_FIELDS.forEach((field, i) =>
@@ -158,6 +204,15 @@ export class SystemManagement {
       )
     }
     return area
+  }
+
+  /** The trapped access, when what goes on at an EIP does so right after it, with the next repetition or instruction. */
+  #accessBefore(eip: number): { eip: number; registers: number[] } | null {
+    const trapped = this.#trapped
+    if (!trapped) return null
+    const { length, registers } = trapped
+    const start = trapped.eip ?? (eip - length) >>> 0
+    return eip === start || eip === (start + length) >>> 0 ? { eip: start, registers } : null
   }
 
   /** What no state can be makes the processor shut down. */

@@ -144,6 +144,40 @@ it('opens and locks the system management RAM', () => {
   expect(bridge.pci.read(0x72, 1)).toBe(0x1a)
 })
 
+it('hides the system management RAM from data but not from code, which then reaches the screen', () => {
+  const { memory, bridge, guest } = powerOn()
+  guest.ram[0xa0000] = 0x99
+  guest.rom[0] = 0x44
+  const screen = { offset: ROM_BASE }
+  // As an adapter shows its memory directly, over what it answers itself.
+  memory.map({ name: 'screen', base: 0xa0000, length: 0x20000, read: screen, write: screen, priority: 2 })
+  const seen = () => [memory.read(0xa0000, 1), memory.fetch(0xa0000)]
+  const isCodeInRam = () => memory.codeOffset(0xa0) === guest.ram.byteOffset + 0xa0000
+  bridge.pci.write(0x72, 0x1a, 1) // D_LCK, G_SMRAME
+  expect(seen()).toEqual([0x44, 0x44])
+  bridge.setManaging(true)
+  expect(seen()).toEqual([0x99, 0x99])
+
+  bridge.pci.write(0x72, 0x3a, 1) // D_CLS as well: no lock binds it
+
+  expect(seen()).toEqual([0x44, 0x99])
+  expect(isCodeInRam()).toBe(true)
+  bridge.setManaging(false)
+  expect(seen()).toEqual([0x44, 0x44])
+  expect(isCodeInRam()).toBe(false)
+})
+
+it('opens the system management RAM only where it is enabled', () => {
+  const { memory, bridge, guest } = powerOn()
+  guest.ram[0xa0000] = 0x99
+  const screen = { offset: ROM_BASE }
+  memory.map({ name: 'screen', base: 0xa0000, length: 0x20000, read: screen, write: screen, priority: 2 })
+  bridge.pci.write(0x72, 0x42, 1) // D_OPEN
+  expect(memory.read(0xa0000, 1)).toBe(0xaa)
+  bridge.pci.write(0x72, 0x4a, 1)
+  expect(memory.read(0xa0000, 1)).toBe(0x99)
+})
+
 it('shows the system management RAM to a processor in that mode alone once it is enabled, locked or not', () => {
   const { memory, bridge, guest } = powerOn()
   guest.ram[0xa0000] = 0x99

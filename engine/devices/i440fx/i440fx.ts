@@ -14,9 +14,14 @@ const SMRAM_D_OPEN = 1 << 6
 const SMRAM_D_CLS = 1 << 5
 const SMRAM_D_LCK = 1 << 4
 const SMRAM_G_SMRAME = 1 << 3
-const SMRAM_WRITABLE = 0x78
+const SMRAM_WRITABLE = SMRAM_D_OPEN | SMRAM_D_CLS | SMRAM_D_LCK | SMRAM_G_SMRAME
+const SMRAM_WRITABLE_LOCKED = SMRAM_D_CLS | SMRAM_G_SMRAME
 /** C_BASE_SEG: the SMM space is A0000h, the only value that the chip knows. */
 const SMRAM_A0000 = 0x02
+
+const SMRAM_BASE = 0xa0000
+const SMRAM_BYTES = 128 * KIB
+const SMRAM_FOR_CODE = { base: SMRAM_BASE, length: SMRAM_BYTES, offset: RAM_BASE + SMRAM_BASE }
 
 const schema = v.object({ version: v.literal(1), pci: pciStateSchema })
 
@@ -43,7 +48,7 @@ export class I440fx implements Device {
 
   /** @param isaBacking what reads of C0000h-FFFFFh see on the ISA side at this address: ROM bytes, or nothing */
   constructor(
-    memory: MemoryMap,
+    private readonly memory: MemoryMap,
     private readonly isaBacking: (base: number) => Backing,
   ) {
     this.pci = new PciFunction(
@@ -80,14 +85,15 @@ export class I440fx implements Device {
     this.#addSegment(memory, 0xf0000, 64 * KIB, PAM0, 4)
     for (let index = 0; index < 12; index++)
       this.#addSegment(memory, 0xc0000 + index * 16 * KIB, 16 * KIB, PAM0 + 1 + (index >> 1), 4 * (index & 1))
-    const ram = { offset: RAM_BASE + 0xa0000 }
+    const ram = { offset: SMRAM_FOR_CODE.offset }
     this.#smram = memory.map({
       name: 'SMRAM',
-      base: 0xa0000,
-      length: 128 * KIB,
+      base: SMRAM_BASE,
+      length: SMRAM_BYTES,
       read: ram,
       write: ram,
-      priority: 2,
+      // Above all that an adapter shows there.
+      priority: 3,
     })
     this.#smram.update(null)
   }
@@ -151,17 +157,16 @@ export class I440fx implements Device {
     }
   }
 
-  // D_OPEN shows the RAM to everybody. D_CLS, which hides it from data accesses but not from code, closes that only.
+  // D_OPEN shows the RAM to everybody. D_CLS hides it from data accesses, so that the code there reaches the screen.
   #applySmram(): void {
     const { config } = this.pci
     let smram = config.get(SMRAM, 1)
-    if (smram & SMRAM_D_LCK) {
-      smram &= ~SMRAM_D_OPEN
-      config.define(SMRAM, 1, SMRAM_A0000, 0)
-    } else config.define(SMRAM, 1, SMRAM_A0000, SMRAM_WRITABLE)
+    if (smram & SMRAM_D_LCK) smram &= ~SMRAM_D_OPEN
+    config.define(SMRAM, 1, SMRAM_A0000, smram & SMRAM_D_LCK ? SMRAM_WRITABLE_LOCKED : SMRAM_WRITABLE)
     config.set(SMRAM, smram, 1)
-    const isOpen = (smram & SMRAM_D_OPEN) !== 0 && !(smram & SMRAM_D_CLS)
-    const isManaged = this.#isManaging && (smram & SMRAM_G_SMRAME) !== 0
-    this.#smram.update(isOpen || isManaged ? {} : null)
+    const isShown = (smram & SMRAM_G_SMRAME) !== 0 && (this.#isManaging || (smram & SMRAM_D_OPEN) !== 0)
+    const isForCode = (smram & SMRAM_D_CLS) !== 0
+    this.#smram.update(isShown && !isForCode ? {} : null)
+    this.memory.showToCode(isShown && isForCode ? SMRAM_FOR_CODE : null)
   }
 }

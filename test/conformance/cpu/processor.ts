@@ -33,6 +33,8 @@ export interface TestProcessorOptions {
   managementActive?: (active: boolean) => void
   /** Code is translated; everything is interpreted without it. */
   translator?: TranslatorOptions
+  /** The time-stamp counter stands still; it counts instructions otherwise. */
+  withoutTime?: boolean
   /** Monotonic time of the host; it stands still when absent. */
   hostMs?: () => number
 }
@@ -66,7 +68,7 @@ export function buildProcessor(options: TestProcessorOptions = {}): TestProcesso
       translator: (host: TranslatorHost) =>
         new RegionTranslator(host, { pausesWhenRewritten: false, regionsAtOnce: 1, ...translator }),
     }),
-    readTimeStamp: () => ({ low: vcpu.retiredNow >>> 0, high: 7 }),
+    readTimeStamp: () => ({ low: options.withoutTime ? 5 : vcpu.retiredNow >>> 0, high: 7 }),
     writeTimeStamp: () => {},
     ferr: () => {},
     ...(options.managementActive && { managementActive: options.managementActive }),

@@ -1,107 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { type CpuModelName, CPU_MODELS } from '../../../engine/vcpu/model.ts'
-import { assemble } from '../../../tools/assembler/assemble.ts'
+import type { CpuModelName } from '../../../engine/vcpu/model.ts'
 import { PAGE_TABLES, protectedFrame, ring3 } from './bare-metal.ts'
-import { type TestProcessor, buildProcessor } from './processor.ts'
+import { BUSY_HANDLER, FIELD, LOG, ManagedMachine, NMI, SMBASE, SMI } from './managed-machine.ts'
 
 // System management mode: SDM vol. 3, chapter of that name.
 
-const PROGRAM = 0x1000
-const SMBASE = 0x30000
-/** Fields of the state save map. */
-const FIELD = {
-  SMBASE: 0xfef8,
-  REVISION: 0xfefc,
-  HALT: 0xff02,
-  EAX: 0xffd0,
-  EIP: 0xfff0,
-  EFLAGS: 0xfff4,
-  CR0: 0xfffc,
-}
-const SMI = 'out 0xb2, al'
-const NMI = 'out 0xb3, al'
-const LOG = 'out 0xe9, eax'
-
-const machineCode = (origin: number, source: string): Uint8Array =>
-  assemble('test.asm', {
-    readText: () => `org ${origin}\n${source}`,
-    readBytes: () => new Uint8Array(),
-    find: () => 'test.asm',
-  }).bytes
-
-/** A processor whose port B2h raises an SMI, port B3h an NMI, and port E9h keeps a log. */
-class Machine {
-  readonly log: number[] = []
-  readonly active: boolean[] = []
-  readonly processor: TestProcessor
-
-  constructor(translated: boolean, model: CpuModelName = 'max') {
-    this.processor = buildProcessor({
-      model: CPU_MODELS[model],
-      managementActive: (active) => this.active.push(active),
-      ...(translated && { translator: { entriesUntilHot: 1 } }),
-    })
-    const { ports, vcpu } = this.processor
-    ports.map(
-      { name: 'log', base: 0xe9, length: 4, width: 4 },
-      { read: () => 0, write: (_, v) => this.log.push(v) },
-    )
-    ports.map(
-      { name: 'apm', base: 0xb2, length: 2, width: 1 },
-      { read: () => 0, write: (offset) => (offset === 0 ? vcpu.raiseSmi() : vcpu.raiseNmi()) },
-    )
-  }
-
-  /** @param handlers by address */
-  start(program: string, handlers: Record<number, string>): void {
-    const { memory, vcpu } = this.processor
-    memory.dmaWrite(PROGRAM, machineCode(PROGRAM, program))
-    // The handler begins at 8000h from SMBASE, which is where its CS begins.
-    for (const [address, source] of Object.entries(handlers))
-      memory.dmaWrite(Number(address) + 0x8000, machineCode(0x8000, source))
-    vcpu.reset()
-    this.active.length = 0
-    vcpu.segmentation.setCache(1, 0, 0, 0xffff, 0x93)
-    vcpu.state.eip = PROGRAM
-  }
-
-  run(): string {
-    for (let runs = 0; runs < 100; runs++) {
-      const exit = this.processor.vcpu.run(1000)
-      if (exit !== 'stop') return exit
-    }
-    return 'stop'
-  }
-
-  field(offset: number): number {
-    return this.processor.ramView.getUint32(SMBASE + offset, true)
-  }
-}
-
-/** Changes all that it can, logs A5h with the number of times that it has run, and returns. */
-const BUSY_HANDLER = `
-  inc dword [cs:0x9000]
-  mov eax, [cs:0x9000]
-  or eax, 0xa500
-  ${LOG}
-  mov ebx, 0x12345678
-  mov esp, 0xdead
-  mov ebp, ebx
-  mov esi, ebx
-  mov edi, ebx
-  mov ax, 0x4000
-  mov ds, ax
-  mov es, ax
-  mov ss, ax
-  mov fs, ax
-  std
-  stc
-  rsm`
-
 describe.each([false, true])('system management mode (translated: %s)', (translated) => {
-  let machine: Machine
+  let machine: ManagedMachine
   beforeEach(() => {
-    machine = new Machine(translated)
+    machine = new ManagedMachine(translated)
   })
 
   it('interrupts real mode and leaves no trace', () => {
@@ -133,7 +40,7 @@ describe.each([false, true])('system management mode (translated: %s)', (transla
     expect(flags & 0x401).toBe(0)
     expect(machine.active).toEqual(Array.from({ length: 100 }, (_, i) => i % 2 === 0))
     expect(machine.field(FIELD.SMBASE)).toBe(SMBASE)
-    expect(machine.field(FIELD.REVISION)).toBe(0x20000)
+    expect(machine.field(FIELD.REVISION)).toBe(0x30000)
     expect(machine.field(FIELD.HALT) & 0xffff).toBe(0)
     expect(machine.field(FIELD.CR0) & 1).toBe(0)
   })
@@ -244,6 +151,33 @@ describe.each([false, true])('system management mode (translated: %s)', (transla
     expect(machine.log).toEqual([1, 5, 2, 9])
   })
 
+  it('keeps NMIs blocked over an SMI within their handler', () => {
+    const program = `
+      mov word [8], .nmi
+      mov word [10], 0
+      mov sp, 0x900
+      ${NMI}
+      nop
+      mov eax, 4
+      ${LOG}
+      hlt
+      .nmi: mov eax, 1
+      ${LOG}
+      cmp word [0x2000], 0
+      jne .end
+      inc word [0x2000]
+      ${NMI}
+      ${SMI}
+      nop
+      mov eax, 3
+      ${LOG}
+      .end: iret`
+    machine.start(program, { [SMBASE]: `mov eax, 2\n${LOG}\nrsm` })
+    expect(machine.run()).toBe('halt')
+    // The second NMI comes with the IRET of the first.
+    expect(machine.log).toEqual([1, 2, 3, 1, 4])
+  })
+
   it('shuts down at a state that cannot be', () => {
     for (const change of [
       `mov dword [cs:${FIELD.CR0}], 0x80000010`,
@@ -261,7 +195,7 @@ describe.each([false, true])('system management mode (translated: %s)', (transla
     })
     expect(machine.run()).toBe('halt')
     const saved = machine.processor.vcpu.save()
-    const other = new Machine(translated)
+    const other = new ManagedMachine(translated)
     other.processor.ram.set(machine.processor.ram)
     other.processor.vcpu.restore(structuredClone(saved))
     expect(other.active.at(-1)).toBe(true)
@@ -277,7 +211,7 @@ describe('RSM', () => {
   const OUTSIDE = `mov word [24], .invalid\nmov word [26], 0\nmov sp, 0x900\nrsm\nhlt\n.invalid: mov ax, 6\nout 0xe9, ax\nhlt`
 
   it.each<CpuModelName>(['386', '486', 'pentium', 'max'])('is invalid elsewhere, on a %s', (model) => {
-    const machine = new Machine(false, model)
+    const machine = new ManagedMachine(false, model)
     machine.start(OUTSIDE, {})
     expect(machine.run()).toBe('halt')
     expect(machine.log).toEqual([6])
@@ -289,14 +223,14 @@ describe('RSM', () => {
       ['pentium', 'shutdown'],
       ['pentium2', 'halt'],
     ] as const) {
-      const machine = new Machine(false, model)
+      const machine = new ManagedMachine(false, model)
       machine.start(`${SMI}\nhlt`, handler)
       expect(machine.run()).toBe(exit)
     }
   })
 
   it('is unknown to a 386, which has no SMI either', () => {
-    const machine = new Machine(false, '386')
+    const machine = new ManagedMachine(false, '386')
     machine.start(`${SMI}\nmov eax, 3\n${LOG}\nhlt`, { [SMBASE]: `mov eax, 4\n${LOG}` })
     expect(machine.run()).toBe('halt')
     expect(machine.log).toEqual([3])
