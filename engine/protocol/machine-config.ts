@@ -138,6 +138,8 @@ export const Knobs = v.strictObject({
   /** Host time at power-on in ms since 1970, for runs that must repeat; the host's clock when absent. */
   startTimeMs: v.optional(integer(0, 4_102_444_800_000, 'startTimeMs')),
 })
+/** Their names. */
+export const KNOBS: readonly string[] = Object.keys(Knobs.entries)
 export type Knobs = v.InferOutput<typeof Knobs>
 
 export const DebugConfig = v.strictObject({

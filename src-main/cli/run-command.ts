@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { Command, Option } from 'commander'
+import { KNOBS } from '../../engine/protocol/machine-config.ts'
 import { planRun, type DriveArgument, type RawRunOptions } from './run-options.ts'
 import { run } from './runner.ts'
 import { STEP_HELP } from './steps.ts'
@@ -64,7 +65,7 @@ export function runCommand(finish: (status: number) => void, prepare: () => Work
     .option('--no-reboot', 'end with status 2 where the guest would restart the machine')
     .option(
       '--knob <NAME=VALUE>',
-      'settings that some old systems need: cpuidLimit, instructionsPerSecond, ideInterruptDelayUs, floppyTypes, hpet, systemManagement, smallTlb, localTime, utcOffsetMinutes, bootMenuMs, startTimeMs; repeatable',
+      `settings that some old systems need: ${KNOBS.join(', ')}; repeatable`,
       collect,
     )
     .addHelpText(

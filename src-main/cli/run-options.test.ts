@@ -101,7 +101,12 @@ describe('options of a run', () => {
     [{ timeout: '-1' }, '--timeout -1: it is not a positive number'],
     [{ display: 'crt' }, '--display crt: it is one of'],
     [{ net: 'nat' }, '--net nat: there is no networking yet'],
-    [{ knob: ['speed=9'] }, '--knob: Invalid key'],
+    [{ knob: ['speed=9'] }, '--knob speed=9: there is no such knob; it is one of cpuidLimit, '],
+    [
+      { drives: [{ kind: 'disk' as const, text: 'a.img,geometry=0/16/63' }] },
+      '--disk a.img,geometry=0/16/63: 0 is too little; cylinders is 1 to 65535',
+    ],
+    [{ knob: ['hpet=maybe'] }, '--knob hpet=maybe: the value is neither a number nor true or false'],
     [{ do: ['dance'] }, '--do dance: there is no such step'],
   ])('refuse %j', (raw, message) => {
     expect(refusal(raw)).toContain(message)

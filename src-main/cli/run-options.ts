@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import {
   DISK_FORMATS,
   findIssue,
+  KNOBS,
   MachineConfig,
   mousePort,
   type DriveConfig,
@@ -158,7 +159,7 @@ function machineConfig(raw: RawRunOptions): MachineConfig {
     if (raw.initrd !== undefined) input.kernel.initrd = raw.initrd
   }
   const issue = findIssue(MachineConfig, input)
-  if (issue !== null) throw new UsageError(inOptionTerms(issue))
+  if (issue !== null) throw new UsageError(inOptionTerms(issue, raw.drives))
   return v.parse(MachineConfig, input)
 }
 
@@ -177,8 +178,10 @@ const OPTION_OF: Record<string, string> = {
 }
 
 /** A schema's complaint with the option that it is about in place of the field. */
-function inOptionTerms(issue: string): string {
-  const [, field = '', rest = ''] = /^([A-Za-z]+)[\w.]*: (.*)$/s.exec(issue) ?? []
+function inOptionTerms(issue: string, drives: readonly DriveArgument[]): string {
+  const [, field = '', index = '', rest = ''] = /^([A-Za-z]+)(?:\.(\d+))?[\w.]*: (.*)$/s.exec(issue) ?? []
+  const drive = field === 'drives' ? drives[Number(index)] : undefined
+  if (drive) return `--${drive.kind} ${drive.text}: ${rest}`
   return Object.hasOwn(OPTION_OF, field) ? `${OPTION_OF[field]}: ${rest}` : issue
 }
 
@@ -267,9 +270,12 @@ function parseKnobs(settings: string[]): Record<string, unknown> {
       const equals = setting.indexOf('=')
       const [name, value] =
         equals < 0 ? [setting, 'true'] : [setting.slice(0, equals), setting.slice(equals + 1)]
+      if (!KNOBS.includes(name))
+        throw new UsageError(`--knob ${setting}: there is no such knob; it is one of ${KNOBS.join(', ')}`)
       if (value === 'true' || value === 'false') return [name, value === 'true']
       const numbers = value.split(',').map(Number)
-      if (numbers.some(Number.isNaN)) throw new UsageError(`--knob ${setting}: the value is not a number`)
+      if (numbers.some(Number.isNaN))
+        throw new UsageError(`--knob ${setting}: the value is neither a number nor true or false`)
       return [name, name === 'floppyTypes' ? numbers : numbers[0]]
     }),
   )

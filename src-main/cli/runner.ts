@@ -15,6 +15,7 @@ import { inputFiles, outputFiles, type RunPlan } from './run-options.ts'
 import { readSecret } from './secret.ts'
 import { openSerial } from './serial.ts'
 import type { Step } from './steps.ts'
+import { errorLine, UsageError } from './usage-error.ts'
 import type { WebDisplay } from './web-display.ts'
 
 /** How often the screen is read while a step waits for its text. */
@@ -69,7 +70,7 @@ class Run {
         waitForDebugger: plan.waitGdb,
       },
     )
-    this.#views.attach(this.#thread, await this.#thread.ready)
+    this.#views.attach(this.#thread, await this.#thread.ready.catch((error) => this.#refuse(error)))
     this.#tellAccelerator()
     if (plan.display === 'web') {
       // A web host takes longer to load than all the rest, and few runs have one.
@@ -205,6 +206,19 @@ class Run {
   #onFault(fault: HostFault): void {
     process.stderr.write(`vitrine: ${faultText(fault)}\n`)
     this.#display?.failed(fault)
+  }
+
+  /** What the machine does not start for, with the file that is to blame. */
+  #refuse(error: unknown): never {
+    const state = this.plan.restoreState
+    if (
+      state !== null &&
+      error instanceof Error &&
+      'code' in error &&
+      String(error.code).startsWith('state-')
+    )
+      throw new UsageError(`${state}: ${errorLine(error)}`)
+    throw error
   }
 
   #onState(state: MachineState): void {

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { findIssue } from '../../engine/protocol/machine-config.ts'
+import { findIssue, KNOBS } from '../../engine/protocol/machine-config.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -31,21 +31,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   serialPorts: ['machine', 'serialPorts'],
   mouse: ['machine', 'mouse'],
   reboot: ['machine', 'reboot'],
-  ...Object.fromEntries(
-    [
-      'cpuidLimit',
-      'instructionsPerSecond',
-      'ideInterruptDelayUs',
-      'floppyTypes',
-      'hpet',
-      'systemManagement',
-      'smallTlb',
-      'bootMenuMs',
-      'localTime',
-      'utcOffsetMinutes',
-      'startTimeMs',
-    ].map((knob) => [knob, ['machine', 'knobs', knob]]),
-  ),
+  ...Object.fromEntries(KNOBS.map((knob) => [knob, ['machine', 'knobs', knob]])),
 }
 /** Their values are lists, with commas between the parts. */
 const LISTS = new Set(['tags', 'boot', 'floppyTypes'])

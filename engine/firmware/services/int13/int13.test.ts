@@ -288,3 +288,41 @@ describe('a diskette emulated from a CD', () => {
     expect(guest.dword(0x2000, 0)).toBe(1)
   })
 })
+
+describe('a hard disk emulated from a CD', () => {
+  it('is the first one, has the extended functions (NetWare 5.1, Ghost) and bounds (SCO OpenServer)', () => {
+    const { guest, call } = powerOnFromCd()
+    expect(call({ ax: 0x4100, bx: 0x55aa, dl: 0x80 }).bx).toBe(0xaa55)
+    guest.set(0x60, 0, [16, 0, 1, 0, 0, 0, 0, 0x20, 8, 0, 0, 0, 0, 0, 0, 0])
+    expect(call({ ax: 0x4200, ds: 0x60, si: 0, dl: 0x80 }).ah).toBe(0)
+    expect(guest.dword(0x2000, 0)).toBe(42) // 40 and two sectors of the CD
+    expect(call({ ax: 0x0201, cx: 0x0001, dx: 0x0180, es: 0x2000 }).ah).toBe(0)
+    expect(guest.dword(0x2000, 0)).toBe(48)
+    expect(call({ ax: 0x0201, cx: 0x0021, dx: 0x0080, es: 0x2000 }).ah).not.toBe(0)
+    expect(call({ ax: 0x0301, cx: 0x0001, dx: 0x0080 }).ah).toBe(3)
+    expect(call({ ax: 0x0800, dx: 0x0080 }).dl).toBe(2)
+  })
+
+  it('makes the real first disk the second', () => {
+    const { guest, call } = powerOnFromCd()
+    expect(call({ ax: 0x0201, cx: 0x0005, dx: 0x0081, es: 0x2000 }).ah).toBe(0)
+    expect(guest.dword(0x2000, 0)).toBe(4)
+  })
+
+  function powerOnFromCd() {
+    const made = powerOn()
+    made.context.state.emulation = {
+      drive: 0x80,
+      media: 'disk',
+      mediaType: 4,
+      cd: 0,
+      start: 40,
+      loadSegment: 0x7c0,
+      loadSectors: 1,
+      cylinders: 100,
+      heads: 8,
+      sectors: 32,
+    }
+    return made
+  }
+})
