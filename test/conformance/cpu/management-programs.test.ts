@@ -28,7 +28,7 @@ describe.each(MODES)('random programs in $name', (mode) => {
     for (let made = 0; made < PROGRAMS; made++) {
       const program = new LoopProgramBuilder(random, mode).build()
       const expected = plain.run(program, random)
-      const found = managed.run(program, random, () => random.oneIn(3) && vcpu.raiseSmi())
+      const found = managed.run(program, random, () => random.oneIn(2) && vcpu.raiseSmi())
       expect({ ...found, retired: 0 }, `program ${made}`).toEqual({ ...expected, retired: 0 })
     }
     expect(vcpu.counters().exits['smi']).toBeGreaterThan(PROGRAMS)
