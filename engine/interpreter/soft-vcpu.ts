@@ -445,12 +445,14 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
       const why = this.#times?.timesRun()
         ? this.#timedRun(this.#times, record, left)
         : this.#run(record, left)
-      // What only faults retires nothing: a handler that faults at its first instruction must not go on for ever.
+      // A fault retires nothing: a handler that faults at its first instruction must not go on for ever.
       left = Math.min(this.#retired.end(), left - 1)
       const next = this.#exits.handle(why)
       if (typeof next === 'boolean') return next
       record = next
-      if (left < 0 || this.#attention.has(Attention.STOP)) {
+      // What only faults has used its budget up as well.
+      if (left < 0) this.requestStop()
+      if (this.#attention.has(Attention.STOP)) {
         state.eip = this.#code.records.eipOf(record, state.word(State.EIP_BASE))
         return true
       }
