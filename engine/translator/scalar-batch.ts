@@ -101,8 +101,9 @@ export class ScalarBatch {
   }
 
   /**
-   * Adds an instruction: destination and source register, by their state addresses.
-   * @param right the source instead, when it was in memory
+   * Adds an instruction.
+   * @param to destination register, by its state address
+   * @param from source register, or the number when it was in memory
    */
   put(name: BinaryOperation, kind: ScalarKind, to: number, from: number | Expr): void {
     this.#kind = kind
