@@ -1,12 +1,26 @@
 import { chmodSync } from 'node:fs'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'electron-vite'
+import type { Plugin } from 'vite'
 import { guideChapters } from './tools/guide/guide.ts'
 
 /** Lets the command line be started by its name. */
 const executable = {
   name: 'executable',
   writeBundle: () => chmodSync('out/cli/index.js', 0o755),
+}
+
+/** One character beyond Latin-1 has the JavaScript engine keep a whole file in memory at two bytes a character. */
+const latin1: Plugin = {
+  name: 'latin-1',
+  generateBundle(_options, bundle) {
+    for (const file of Object.values(bundle))
+      if (file.type === 'chunk')
+        file.code = file.code.replaceAll(
+          /[^\0-\xff]/g,
+          (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+        )
+  },
 }
 
 /** Brings the user guide into the application. */
@@ -22,7 +36,7 @@ const guide = {
  */
 export default defineConfig({
   main: {
-    plugins: [executable],
+    plugins: [executable, latin1],
     build: {
       target: 'node20.19',
       outDir: 'out',
@@ -37,7 +51,12 @@ export default defineConfig({
           'main/machine-worker': 'engine/service/machine-worker.ts',
           'cli/index': 'src-main/cli/index.ts',
         },
-        output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name].js' },
+        output: {
+          entryFileNames: '[name].js',
+          chunkFileNames: 'chunks/[name].js',
+          // The engine keeps its source in memory, and licences belong there.
+          comments: { legal: true, annotation: false, jsdoc: false },
+        },
       },
     },
   },
