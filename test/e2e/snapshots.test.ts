@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { source as axe } from 'axe-core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
+import { Media } from '../../engine/service/media/media.ts'
+import { openDisk } from '../../engine/storage/formats/open-disk.ts'
+import { HostImageFiles } from '../../engine/storage/image-files.ts'
 import { FRONTS, missing, until, type Front } from './fronts.ts'
 
 const reason = missing()
@@ -148,6 +151,62 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
     expect(disk!.allowed).toEqual([join(folder(), 'disk.qcow2')])
     await page.getByTestId('start').click()
     await page.getByTestId('state').getByText('Running').waitFor()
+    expect(front.errors).toEqual([])
+  })
+
+  it('become machines with disks of their own, which nothing that is written later changes', async () => {
+    const { page } = front
+    const files = new HostImageFiles(join(front.home, 'test-locks'))
+    const diskOf = async (id?: string) =>
+      (await record(id)).machine.drives.find((drive) => drive.kind === 'disk')!
+    const place = async (id?: string) => join(folder(id), (await diskOf(id)).path!)
+    /** As the guest of a machine that is off would have written or read its first sectors. */
+    const onDisk = async (id: string | undefined, value: number | null): Promise<number> => {
+      const image = openDisk(files, await place(id), { format: 'qcow2', writable: value !== null })
+      const bytes = new Uint8Array(4096)
+      if (value === null) image.read(0, bytes.length / 512, bytes)
+      else image.write(0, bytes.length / 512, bytes.fill(value))
+      image.flush()
+      image.close()
+      expect(new Set(bytes).size).toBe(1)
+      return bytes[0]!
+    }
+    await onDisk(undefined, 0x11)
+    await take('old')
+    await onDisk(undefined, 0x22)
+    await row('old').click()
+    await button('Clone…').click()
+    await page.getByRole('dialog').getByLabel('Name').fill('Own')
+    expect(await page.getByRole('dialog').getByText('Linked').isChecked()).toBe(false)
+    await page.getByRole('dialog').getByRole('button', { name: 'Clone' }).click()
+    await page.getByRole('heading', { name: 'Own', exact: true }).waitFor()
+    expect((await diskOf('own')).allowed ?? []).toEqual([])
+    expect((await record('own')).snapshots?.snapshots ?? []).toEqual([])
+    expect(new Media(files).info(await place('own')).backing).toBeNull()
+    expect([await onDisk(undefined, null), await onDisk('own', null)]).toEqual([0x22, 0x11])
+
+    // Each writes on its own disk, and the copy goes on when what it was made of goes away.
+    await onDisk(undefined, 0x33)
+    expect(await onDisk('own', null)).toBe(0x11)
+    await onDisk('own', 0x44)
+    expect(await onDisk(undefined, null)).toBe(0x33)
+    await page.getByTestId('start').click()
+    await page.getByTestId('state').getByText('Running').waitFor()
+    await page.locator('[data-machine=windows-nt-4-0]').click()
+    await page.getByRole('tab', { name: 'Snapshots' }).click()
+    await row('old').click()
+    await button('Delete…').click()
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click()
+    await row('old').waitFor({ state: 'detached' })
+    await page.getByTestId('more').click()
+    await page.getByRole('menuitem', { name: 'Remove…' }).click()
+    await button('Keep its folder').click()
+    await page.locator('[data-machine=windows-nt-4-0]').waitFor({ state: 'detached' })
+    await page.getByTestId('state').getByText('Running').waitFor()
+    await page.getByRole('button', { name: 'Power off', exact: true }).click()
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Power off' }).click()
+    await page.getByTestId('state').getByText('Off').waitFor()
+    expect(await onDisk('own', null)).toBe(0x44)
     expect(front.errors).toEqual([])
   })
 
