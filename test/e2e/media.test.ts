@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { source as axe } from 'axe-core'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
 import { planImport } from '../../engine/service/import/import-machine.ts'
+import { Media } from '../../engine/service/media/media.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import { FRONTS, missing, PROJECT, until, type Front, type FrontOptions } from './fronts.ts'
 
@@ -156,6 +157,61 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('media and import, %s'
     expect(files.toSorted()).toEqual(['Vitrine-diagnostics-floppy-1.img', 'Vitrine-diagnostics.xml'])
     await dialog().getByLabel('What for').selectOption({ label: 'QEMU: a command, on the same images' })
     expect(await dialog().getByLabel('Command').inputValue()).toMatch(/^qemu-system-i386 /)
+    expect(front.errors).toEqual([])
+  })
+
+  it('a machine is written as the folder of an OVF package, whose disk and sums are right', async () => {
+    const work = await newFolder()
+    await open()
+    const { page, home } = front
+    const disk = join(home, 'media', 'office.img')
+    const contents = randomBytes(2 ** 20)
+    await writeFile(disk, contents)
+    const env = { ...process.env, VITRINE_HOME: home }
+    const vitrine = (...args: string[]) =>
+      run(process.execPath, [join(PROJECT, 'out/cli/index.js'), ...args], { env })
+    await vitrine('create', 'Office', '--preset', 'windows-98', '--disk', disk)
+    await page.reload()
+    await page.locator('[data-machine=office]').click()
+    await page.getByTestId('more').click()
+    await page.getByRole('menuitem', { name: 'Export…' }).click()
+    await dialog().getByLabel('What for').selectOption({ label: 'OVF: the same as a folder' })
+    await dialog().locator('.differences li').first().waitFor()
+    expect(await readdir(join(home, 'exports')).catch(() => [])).toEqual([])
+    await dialog().getByRole('button', { name: 'Export' }).click()
+    const folder = join(home, 'exports', 'Office')
+    await dialog().getByText(`It lies in ${folder}`, { exact: true }).waitFor()
+    await front.screenshot('export-ovf')
+    const files = (await readdir(folder)).toSorted()
+    expect(files).toEqual(expect.arrayContaining(['Office.mf', 'Office.ovf']))
+
+    // The manifest has every other file, by sums that are theirs.
+    const manifest = await readFile(join(folder, 'Office.mf'), 'utf8')
+    const sums = [...manifest.matchAll(/^SHA256 ?\((.+)\) ?= ?([0-9a-f]{64})$/gm)]
+    expect(sums.map(([, name]) => name).toSorted()).toEqual(files.filter((name) => !name.endsWith('.mf')))
+    for (const [, name, sum] of sums)
+      expect(
+        createHash('sha256')
+          .update(await readFile(join(folder, name!)))
+          .digest('hex'),
+      ).toBe(sum)
+
+    const plan = planImport(join(folder, 'Office.ovf'))
+    expect(plan).toMatchObject({ kind: 'OVF', name: 'Office', missing: [] })
+    const { path } = plan.machine.drives!.find((drive) => drive.kind === 'disk')!
+    const raw = join(work, 'office.img')
+    for (const _ of new Media().convert(path!, raw, { format: 'raw' }));
+    expect((await readFile(raw)).equals(contents)).toBe(true)
+    if (kind === 'web') {
+      const links = dialog().getByRole('list', { name: 'Files' }).getByRole('link')
+      expect((await links.allInnerTexts()).map((text) => text.trim()).toSorted()).toEqual(files)
+      for (const name of files) {
+        const coming = page.waitForEvent('download')
+        await dialog().getByRole('link', { name, exact: true }).click()
+        const download = await coming
+        expect((await readFile(await download.path())).equals(await readFile(join(folder, name)))).toBe(true)
+      }
+    }
     expect(front.errors).toEqual([])
   })
 
