@@ -31,9 +31,11 @@ export function pictureStyle(
         : fitting
   const shown = (height * density) / picture.height
   const sharp = !smooth || shown >= 2 || Number.isInteger(shown)
+  // Whole pixels of the screen, which whole ones of the page are not.
+  const length = (size: number): string => `${Math.round(size * density) / density}px`
   return {
-    width: `${Math.round(height * ratio)}px`,
-    height: `${Math.round(height)}px`,
+    width: length(height * ratio),
+    height: length(height),
     imageRendering: sharp ? 'pixelated' : 'auto',
   }
 }

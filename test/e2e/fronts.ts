@@ -51,20 +51,32 @@ export interface FrontOptions {
   answers?: number
   /** The web host finds a screen and a program that opens folders. */
   opener?: boolean
+  /** Screens of the browser beside one another, by their pixels for each of the page; and the window on the first. */
+  screens?: { scales: readonly number[]; window: { width: number; height: number } }
 }
+
+/** Pixels of each of those screens across; the browser counts them from the left. */
+export const SCREEN_WIDTH = 2700
 
 export const FRONTS = { web: openWeb, desktop: openDesktop } as const
 
-async function openWeb({ opener }: FrontOptions = {}): Promise<Front> {
+async function openWeb({ opener, screens }: FrontOptions = {}): Promise<Front> {
   const home = await newHome()
   const server = launch(['out/cli/index.js', 'serve'], home, opener ? await withOpener(home) : {})
   const address = await firstMatch(server, /http:\S+/)
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
-  const page = await browser.newPage({ viewport: { width: 1180, height: 800 } })
+  const args = screens ? [...FLAGS, ...flagsOf(screens)] : FLAGS
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args })
+  // A size that is given goes by a screen that is emulated, and that draws otherwise than others.
+  const page = await browser.newPage({ viewport: screens ? null : { width: 1180, height: 800 } })
   const front = await watch('web', page, home, server, browser)
   await page.goto(address)
   return front
 }
+
+const flagsOf = ({ scales, window }: NonNullable<FrontOptions['screens']>): string[] => [
+  `--screen-info=${scales.map((scale) => `{${SCREEN_WIDTH}x2000 devicePixelRatio=${scale}}`).join('')}`,
+  `--window-size=${window.width},${window.height}`,
+]
 
 async function openDesktop({ picks, answers }: FrontOptions = {}): Promise<Front> {
   const home = await newHome()
