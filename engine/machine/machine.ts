@@ -88,6 +88,8 @@ export interface Machine {
   run(sliceNs: number): RunOutcome
   /** Somebody uses it: for a while its timers are served when they are due, where those of a resting guest may wait for each other. */
   attend(): void
+  /** Whether anybody looks at its screen: while nobody does, a resting guest's timers may be later. */
+  setWatched(isWatched: boolean): void
   /** Hard reset, as by the button on the case. */
   reset(): void
   /** ACPI power button. */

@@ -278,6 +278,10 @@ class Pc implements Machine {
     this.#loop.attend()
   }
 
+  setWatched(isWatched: boolean): void {
+    this.#loop.isWatched = isWatched
+  }
+
   reset(): void {
     this.#pending = null
     for (const device of this.#board.devices) device.reset()

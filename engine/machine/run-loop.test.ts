@@ -68,7 +68,7 @@ function restingGuest(worksNs: number) {
     },
     run: () => {
       host.ns += worksNs
-      cpu.retired += worksNs
+      cpu.retired += worksNs / 20
       return 'halt' as const
     },
     requestStop: () => {},
@@ -103,11 +103,16 @@ function restingGuest(worksNs: number) {
 }
 
 it('wakes a guest that rests once for several of its timers, none of which is lost', () => {
-  const { host, ticks, runFor } = restingGuest(50_000)
+  const { host, loop, ticks, runFor } = restingGuest(50_000)
   runFor(SECOND_NS)
+  loop.isWatched = true
   runFor(SECOND_NS)
   expect(host.wakings).toBeLessThan(40)
+  loop.isWatched = false
   expect(ticks.length).toBeGreaterThan(240)
+  runFor(SECOND_NS)
+  expect(host.wakings).toBeLessThan(12)
+  expect(ticks.length).toBeGreaterThan(220)
   for (const [i, at] of ticks.entries()) if (i > 0) expect(at - ticks[i - 1]!).toBeGreaterThanOrEqual(TICK_NS)
 })
 

@@ -45,8 +45,8 @@ export class RunLoop {
   #retiredPaid = 0
   readonly #longestNs: number
   readonly #slack: TimerSlack | null
-  /** What the processor has done since the guest rested last. */
-  #ranNs = 0
+  /** Instructions by when the guest rested last. */
+  #retiredAtRest = 0
 
   constructor(
     private readonly cpu: LoopCpu,
@@ -84,6 +84,11 @@ export class RunLoop {
     this.#slack?.attend(this.clock.nowNs)
   }
 
+  /** Whether anybody looks at its screen: timers may be later while nobody does. */
+  set isWatched(isWatched: boolean) {
+    if (this.#slack) this.#slack.isWatched = isWatched
+  }
+
   /** Runs for at most `sliceNs` of guest time. */
   run(sliceNs: number): LoopExit {
     const { clock, cpu } = this
@@ -112,14 +117,14 @@ export class RunLoop {
       this.#deadlineNs = Infinity
       const passedNs = clock.exactNs - now
       this.cap.ran(passedNs)
-      this.#ranNs += passedNs
       this.#measure(cpu.retired - before, passedNs)
       if (exit === 'shutdown' || exit === 'breakpoint') return { kind: exit }
       if (exit === 'halt' && !this.hasEvent()) {
         const restsAtNs = clock.exactNs
         const waitNs = clock.timers.earliestNs - restsAtNs
-        const lateNs = this.#slack?.forRest(restsAtNs, this.#ranNs, waitNs) ?? 0
-        this.#ranNs = 0
+        const work = cpu.retired - this.#retiredAtRest
+        const lateNs = this.#slack?.forRest(restsAtNs, work, waitNs) ?? 0
+        this.#retiredAtRest = cpu.retired
         const caughtUpNs = clock.catchUp(waitNs)
         end += caughtUpNs
         const wakeNs = waitNs - caughtUpNs

@@ -215,11 +215,13 @@ export class MachineLoop {
         return machine.serial[message.port]?.input(message.bytes)
       case 'open-view':
         this.#views.set(message.view, new FramePump(this.#pool))
+        machine.setWatched(true)
         this.#nextFrameNs = 0
         this.host.post({ kind: 'pointer', absolute: this.#absolute })
         return
       case 'close-view':
         this.#views.delete(message.view)
+        machine.setWatched(this.#views.size > 0)
         return
       case 'acknowledge':
         return this.#views.get(message.view)?.acknowledge(message.sequence)

@@ -100,6 +100,8 @@ export class PatternMachine implements Machine {
 
   attend(): void {}
 
+  setWatched(): void {}
+
   reset(): void {
     this.#lines = ['Vitrine test pattern', `${this.config.memoryMiB} MiB of memory`, '> ', '']
     this.#typed = ''
