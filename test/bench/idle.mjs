@@ -21,7 +21,7 @@ const environment = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '1048576' }
 const TICKS_PER_SECOND = 100
 
 function start() {
-  const steps = values.wait === undefined ? [] : ['--do', `wait:${values.wait}`, '--do', 'sleep:3600']
+  const steps = values.wait === undefined ? [] : ['--do', `wait:${values.wait}`, '--do', 'sleep:3600000']
   const child = spawn(process.execPath, [cli, 'run', '--display', 'none', ...positionals, ...steps], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, ...environment },
