@@ -25,6 +25,17 @@ import { CODE_MAP, CODE_MAP_SHIFT } from '../memory/layout.ts'
 import { type WalkLocals, emitPageWalk } from './page-walk.ts'
 import { tlbEntry } from './tlb-look.ts'
 
+/** What is to be reached: as many bytes from an offset of a segment on, elements of which begin below `count`. */
+interface Reached {
+  readonly offset: Expr
+  /** State address of its cache; 0 for one that covers all of memory. */
+  readonly segment: Expr
+  readonly count: Expr
+  readonly size: Expr
+  /** Offset of the last element, where there is more than one. */
+  readonly last?: Expr
+}
+
 /** What generated code calls for an access that its own look into the TLB does not answer: see Import.ACCESS. */
 type Access = (
   offset: number,
@@ -93,7 +104,8 @@ function besideFunction(): FunctionBuilder {
   const fn = new FunctionBuilder(3, Array<typeof I32>(6).fill(I32))
   const [segment, size] = [local(1), local(2)]
   const slow = fn.block()
-  findPage(fn, { linear, entry }, load(segment, 4, Segment.WRITE_COUNT), size, slow)
+  const count = load(segment, 4, Segment.WRITE_COUNT)
+  findPage(fn, { linear, entry }, { offset: local(0), segment, count, size }, slow)
   const checked = shl(load(i32(State.WRITE_BIT), 4), i32(TLB_CHECKED_SHIFT))
   fn.branchIf(slow, eqz(and(local(entry), checked)))
   returnBesideCode(fn, place, add(local(linear), and(local(entry), i32(-0x1000))), size, slow)
@@ -113,7 +125,7 @@ function accessFunction(): FunctionBuilder {
   const slow = fn.block()
   fn.set(at.write, and(kind, i32(WRITE)))
   const count = select(write, load(segment, 4, Segment.WRITE_COUNT), load(segment, 4, Segment.READ_COUNT))
-  findPage(fn, at, count, size, slow)
+  findPage(fn, at, { offset: local(0), segment, count, size }, slow)
   fn.set(at.wanted, select(write, load(i32(State.WRITE_BIT), 4), load(i32(State.READ_BIT), 4)))
   // While operands are checked for alignment.
   fn.branchIf(slow, eqz(wanted))
@@ -127,20 +139,19 @@ function accessFunction(): FunctionBuilder {
 }
 
 /**
- * Sets the linear address, and its entry of the TLB, of an access by the parameters offset and segment. What lies beyond the
- * segment's count, or in two pages, is slow.
+ * Sets the linear address of an access, and its entry of the TLB. What lies beyond the segment's count, or in two pages, is
+ * slow.
  */
-function findPage(
+export function findPage(
   fn: FunctionBuilder,
   at: Pick<WalkLocals, 'linear' | 'entry'>,
-  count: Expr,
-  size: Expr,
+  { offset, segment, count, size, last = offset }: Reached,
   slow: Label,
 ): void {
-  const [offset, segment, linear] = [local(0), local(1), local(at.linear)]
+  const linear = local(at.linear)
   fn.set(at.linear, offset)
   fn.if(segment)
-  fn.branchIf(slow, geU(offset, count))
+  fn.branchIf(slow, geU(last, count))
   fn.set(at.linear, add(offset, load(segment, 4, Segment.BASE)))
   fn.end()
   fn.branchIf(slow, gtU(add(and(linear, i32(0xfff)), size), i32(0x1000)))

@@ -21,7 +21,7 @@ import {
 import { FunctionBuilder, type Label } from '../wasm/function-builder.ts'
 import { writeModule } from '../wasm/module-writer.ts'
 import { Segment, State } from '../isa/state.ts'
-import { tlbEntry } from './tlb-look.ts'
+import { findPage } from './memory-access.ts'
 
 /** All repetitions of MOVS or STOS at once, for translated code. Each gives 0 where the interpreter has to do them. */
 export interface StringMoves {
@@ -178,14 +178,10 @@ function findRun(
   const [count, permission] =
     access === 'read' ? [Segment.READ_COUNT, State.READ_BIT] : [Segment.WRITE_COUNT, State.WRITE_BIT]
   const [linear, entry] = [local(at.linear), local(at.entry)]
-  fn.set(at.linear, offset)
+  // Offsets do not wrap between.
   fn.branchIf(slow, gtU(sub(bytes, i32(1)), sub(highest, offset)))
-  fn.if(segment)
-  fn.branchIf(slow, geU(add(offset, sub(bytes, size)), load(segment, 4, count)))
-  fn.set(at.linear, add(offset, load(segment, 4, Segment.BASE)))
-  fn.end()
-  fn.branchIf(slow, gtU(add(and(linear, i32(PAGE - 1)), bytes), i32(PAGE)))
-  fn.set(at.entry, tlbEntry(linear))
+  const last = add(offset, sub(bytes, size))
+  findPage(fn, at, { offset, segment, count: load(segment, 4, count), size: bytes, last }, slow)
   fn.branchIf(slow, eqz(and(entry, load(i32(permission), 4))))
   fn.set(at.linear, add(linear, and(entry, i32(-PAGE))))
 }
