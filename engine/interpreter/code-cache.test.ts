@@ -13,7 +13,7 @@ import { Handler } from './record.ts'
 
 const PAGE = RAM_BASE / 4096
 const MODE: CodeVariant = { code32: true, stack32: true, flat: true, limitedFrom: 8, low: 0, high: 4096 }
-const [NOP, RET] = [0x90, 0xc3]
+const [NOP, RET, JMP] = [0x90, 0xc3, 0xe9]
 
 /** A page with two instructions in its second 64 bytes, and some NOPs further on that nobody has decoded. */
 function pageOfCode() {
@@ -27,7 +27,7 @@ function pageOfCode() {
   guest.ram.set([NOP, RET], 64)
   guest.ram.fill(NOP, 128, 200)
   code.recordAt(PAGE, 64, MODE)
-  return { code, protectedPages }
+  return { code, guest, protectedPages }
 }
 
 describe('a page with decoded code', () => {
@@ -45,6 +45,19 @@ describe('a page with decoded code', () => {
     expect(code.hitsCode(RAM_BASE + 64, 4)).toBe(false)
     expect(code.holdsCode(PAGE)).toBe(false)
   })
+
+  it.each([382, 386])(
+    'is memory like any other once a jump at 382 to 386, in two pieces of 64 bytes, is overwritten at %i',
+    (offset) => {
+      const { code, guest } = pageOfCode()
+      code.written(RAM_BASE + 64, 2)
+      guest.ram.set([JMP, 0, 0, 0, 0], 382)
+      code.recordAt(PAGE, 382, MODE)
+      expect(code.holdsCode(PAGE)).toBe(true)
+      code.written(RAM_BASE + offset, 1)
+      expect(code.holdsCode(PAGE)).toBe(false)
+    },
+  )
 
   it('is watched again when code is decoded from it again', () => {
     const { code, protectedPages } = pageOfCode()

@@ -161,10 +161,17 @@ export class CodePages {
   }
 
   #dropRange(page: CodePage, start: number, end: number): void {
+    // What is dropped may begin before the range and end behind it: the granules there may be empty then too.
+    let [first, last] = [start, end - 1]
     for (const { index } of page.variants.values())
-      for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++)
-        if (this.#reaches(index.get(offset), offset, start)) this.#makeStale(index, offset)
-    for (let g = start >> GRANULE_SHIFT; g <= (end - 1) >> GRANULE_SHIFT; g++)
+      for (let offset = Math.max(0, start - MAX_EXTENT); offset < end; offset++) {
+        const record = index.get(offset)
+        if (!this.#reaches(record, offset, start)) continue
+        first = Math.min(first, offset)
+        last = Math.max(last, offset + this.records.extentOf(record) - 1)
+        this.#makeStale(index, offset)
+      }
+    for (let g = first >> GRANULE_SHIFT; g <= Math.min(last, 4095) >> GRANULE_SHIFT; g++)
       if (!this.hits(page, g << GRANULE_SHIFT, (g + 1) << GRANULE_SHIFT))
         page.granules[g >> 5]! &= ~(1 << (g & 31))
   }
