@@ -48,7 +48,7 @@ export class CpuTarget implements DebugTarget {
       done += count
     }
     // It may have been a page table.
-    this.cpu.mmu.flush(true)
+    this.cpu.mmu.flush('all')
     return true
   }
 

@@ -1,8 +1,32 @@
-import { type Expr, I32, eq, eqz, geS, i32, load, local, shl } from '../wasm/expression.ts'
+import {
+  type Expr,
+  I32,
+  I64,
+  add,
+  eq64,
+  eqz,
+  i32,
+  i64,
+  load,
+  local,
+  ltS,
+  ne,
+  or64,
+  shl,
+  shl64,
+  widenU,
+} from '../wasm/expression.ts'
 import { FunctionBuilder } from '../wasm/function-builder.ts'
 import { INDIRECT_TYPE } from '../wasm/module-writer.ts'
-import { JUMP_CACHE, JumpEntry, REGION_ENTERED, REGION_RETIRED, State } from '../isa/state.ts'
-import { entryWord, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
+import {
+  JUMP_CACHE,
+  JUMP_ENTRY_BYTES,
+  JumpEntry,
+  REGION_ENTERED,
+  REGION_RETIRED,
+  State,
+} from '../isa/state.ts'
+import { entryWord, jumpCacheSet } from './jump-cache.ts'
 import { Handler, Record, Why } from './record.ts'
 
 /**
@@ -11,36 +35,46 @@ import { Handler, Record, Why } from './record.ts'
  * there is none, it returns what the region would: Why.NEXT with State.RECORD, or Why.JUMP with State.EIP.
  */
 export function chainFunction(): FunctionBuilder {
-  const [eip, budget, entry, key, slot] = [local(0), local(1), local(2), local(3), local(4)]
-  const fn = new FunctionBuilder(2, [I32, I32, I32, I32, I32])
+  const [eip, budget, entry, key, slot, tag] = [
+    local(0),
+    local(1),
+    local(2),
+    local(3),
+    local(4),
+    local(5, I64),
+  ]
+  const fn = new FunctionBuilder(2, [I32, I32, I32, I32, I32, I64])
+  const isEntry = (): Expr => eq64(load(entry, 8, JUMP_CACHE), tag)
   fn.set(3, load(i32(State.JUMP_KEY), 4))
-  fn.set(2, jumpCacheEntry(eip, key))
-  fn.if(isInJumpCache(entry, eip, key))
+  fn.set(5, or64(shl64(widenU(key), i64(32)), widenU(eip)))
+  fn.set(2, jumpCacheSet(eip, key))
+  const found = fn.block()
+  fn.branchIf(found, isEntry())
+  fn.set(2, add(entry, i32(JUMP_ENTRY_BYTES)))
+  fn.branchIf(found, isEntry())
+  fn.store(i32(State.BUDGET), budget, 4)
+  fn.store(i32(State.EIP), eip, 4)
+  fn.return(i32(Why.JUMP))
+  fn.end()
   fn.store(i32(State.EIP_BASE), entryWord(entry, 'EIP_BASE'), 4)
   fn.store(i32(State.RECORD), entryWord(entry, 'RECORD'), 4)
-  fn.if(geS(budget, i32(0)))
+  const interpreted = fn.block()
+  fn.branchIfRarely(interpreted, ltS(budget, i32(0)))
   fn.set(4, entryWord(entry, 'SLOT'))
-  fn.if(eqz(slot))
+  fn.ifRarely(eqz(slot))
   const record = key
   fn.set(3, entryWord(entry, 'RECORD'))
-  fn.if(eq(load(record, 2, Record.HANDLER), i32(Handler.REGION)))
+  fn.branchIf(interpreted, ne(load(record, 2, Record.HANDLER), i32(Handler.REGION)))
   fn.set(4, load(record, 4, Record.IMMEDIATE))
   fn.store(entry, slot, 4, JUMP_CACHE + JumpEntry.SLOT)
   fn.end()
-  fn.end()
-  fn.if(slot)
   noteEntered(fn, slot)
   fn.push(budget)
   fn.push(slot)
   fn.returnCallIndirect(INDIRECT_TYPE)
   fn.end()
-  fn.end()
   fn.store(i32(State.BUDGET), budget, 4)
-  fn.return(i32(Why.NEXT))
-  fn.end()
-  fn.store(i32(State.BUDGET), budget, 4)
-  fn.store(i32(State.EIP), eip, 4)
-  fn.push(i32(Why.JUMP))
+  fn.push(i32(Why.NEXT))
   return fn
 }
 

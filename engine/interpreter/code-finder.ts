@@ -7,9 +7,10 @@ import {
   JUMP_CACHE_BYTES,
   JUMP_ENTRY_BYTES,
   JumpEntry,
+  KEY_GENERATION,
   State,
 } from '../isa/state.ts'
-import type { CpuState } from '../vcpu/cpu-state.ts'
+import { CR4, type CpuState } from '../vcpu/cpu-state.ts'
 import { CpuFault, generalProtection } from '../vcpu/fault.ts'
 import type { Mmu } from '../vcpu/mmu.ts'
 import type { Segmentation } from '../vcpu/segmentation.ts'
@@ -18,7 +19,10 @@ import type { CodeCache } from './code-cache.ts'
 import type { CodeVariant } from './code-variant.ts'
 import { codeKeyAddress, jumpCacheIndex } from './jump-cache.ts'
 
-/** Words of a jump cache entry, by index; its EIP is the first. */
+const ENTRY_WORDS = JUMP_ENTRY_BYTES / 4
+/** Both ways of a set of the jump cache. */
+const SET_WORDS = 2 * ENTRY_WORDS
+/** Words of an entry, by index; its EIP is the first. */
 const KEY = JumpEntry.KEY / 4
 const RECORD = JumpEntry.RECORD / 4
 const EIP_BASE = JumpEntry.EIP_BASE / 4
@@ -37,6 +41,8 @@ const FLAT_32 = CODE_32 | STACK_32 | FLAT
 const FLAT_LIMIT = 0xffffffff
 const MAX_LOCAL_ENTRIES = 8192
 const MAX_FETCHED_PAGES = 8192
+/** Looking at more pages costs more than finding code again. */
+const MAX_LOOKED_AT = 2048
 /** Tag of a jump-cache entry that is not in use; never a JUMP_KEY. */
 const NO_KEY = -1
 
@@ -81,8 +87,10 @@ export class CodeFinder {
   #fetchGlobal = false
   /** Pages that code was fetched from since the last generation: linear page numbers, large ones as ~(linear >>> 22). */
   readonly #fetchedPages = new Set<number>()
-  /** Entries of the jump cache that hold targets below level 3 in pages that are not global. */
-  readonly #localEntries = new Int32Array(MAX_LOCAL_ENTRIES)
+  /** The global ones of them below level 3, by linear page number, with the linear-memory page that each led to. */
+  readonly #globalPages = new Map<number, number>()
+  /** Sets of the jump cache with targets below level 3 in pages that are not global. */
+  readonly #localSets = new Int32Array(MAX_LOCAL_ENTRIES)
   #localCount = 0
 
   constructor(
@@ -118,16 +126,33 @@ export class CodeFinder {
   /** The record for an EIP; 0 when the instruction must be stepped. Throws fetch faults. */
   find(eip: number): number {
     this.settleMode()
-    const cache = this.#jumpCache
-    const entry = jumpCacheIndex(eip, this.state.word(State.JUMP_KEY))
-    if (cache[entry] === (eip | 0) && cache[entry + KEY] === this.state.word(State.JUMP_KEY)) {
-      this.state.setWord(State.EIP_BASE, cache[entry + EIP_BASE]!)
-      return cache[entry + RECORD]!
-    }
-    return this.#findNew(eip, entry)
+    const entry = this.#entryOf(eip)
+    if (entry < 0) return this.#findNew(eip)
+    this.state.setWord(State.EIP_BASE, this.#jumpCache[entry + EIP_BASE]!)
+    return this.#jumpCache[entry + RECORD]!
   }
 
-  #findNew(eip: number, entry: number): number {
+  /** Index of the first word of an EIP's entry under the current key; -1 where there is none. */
+  #entryOf(eip: number): number {
+    const cache = this.#jumpCache
+    const key = this.state.word(State.JUMP_KEY)
+    const set = jumpCacheIndex(eip, key)
+    for (let entry = set; entry < set + SET_WORDS; entry += ENTRY_WORDS)
+      if (cache[entry] === (eip | 0) && cache[entry + KEY] === key) return entry
+    return -1
+  }
+
+  /** Makes room for an entry: what its set held last becomes the earlier one, unless it holds no more. */
+  #newEntry(eip: number): number {
+    const cache = this.#jumpCache
+    const key = this.state.word(State.JUMP_KEY)
+    const set = jumpCacheIndex(eip, key)
+    const isStale = ((cache[set + KEY]! ^ key) & KEY_GENERATION) !== 0
+    if (!isStale) cache.copyWithin(set + ENTRY_WORDS, set, set + ENTRY_WORDS)
+    return set
+  }
+
+  #findNew(eip: number): number {
     const { code, state } = this
     const place = this.place(eip)
     if (place.hostPage < 0) return 0
@@ -136,13 +161,14 @@ export class CodeFinder {
     const eipBase = (eip - place.offset) | 0
     state.setWord(State.EIP_BASE, eipBase)
     const cache = this.#jumpCache
+    const entry = this.#newEntry(eip)
     cache[entry] = eip
     cache[entry + KEY] = state.word(State.JUMP_KEY)
     cache[entry + RECORD] = record
     cache[entry + EIP_BASE] = eipBase
     cache[entry + SLOT] = 0
     if (!this.#fetchGlobal && state.cpl !== 3 && this.#localCount < MAX_LOCAL_ENTRIES)
-      this.#localEntries[this.#localCount++] = entry
+      this.#localSets[this.#localCount++] = entry
     return record
   }
 
@@ -172,10 +198,7 @@ export class CodeFinder {
   /** The same where a jump has led there under the current key: without faults, and without a trace of them. */
   reached(eip: number): CodePlace | null {
     this.settleMode()
-    const entry = jumpCacheIndex(eip, this.state.word(State.JUMP_KEY))
-    const cache = this.#jumpCache
-    if (cache[entry] !== (eip | 0) || cache[entry + KEY] !== this.state.word(State.JUMP_KEY)) return null
-    return this.look(eip)
+    return this.#entryOf(eip) < 0 ? null : this.look(eip)
   }
 
   /** The same without faults, and without a trace of them. */
@@ -199,6 +222,12 @@ export class CodeFinder {
     pages.add(linear >>> 12)
     if (mmu.lastLarge) pages.add(~(linear >>> 22))
     if (this.state.cpl === 3) for (const entry of mmu.lastEntries) this.#spaces.note(entry)
+    const hostPage = this.#hostPageOf(physical)
+    if (mmu.lastGlobal && this.state.cpl !== 3) this.#globalPages.set(linear >>> 12, hostPage)
+    return hostPage
+  }
+
+  #hostPageOf(physical: number): number {
     const host = this.memory.codeOffset(Math.floor(physical / 4096))
     return host < 0 ? -1 : host / 4096
   }
@@ -208,19 +237,57 @@ export class CodeFinder {
   /** Places of regions in the table may be used again. */
   forgetSlots(): void {
     const cache = this.#jumpCache
-    for (let entry = 0; entry < cache.length; entry += JUMP_ENTRY_BYTES / 4) cache[entry + SLOT] = 0
+    for (let entry = 0; entry < cache.length; entry += ENTRY_WORDS) cache[entry + SLOT] = 0
   }
 
   /** The code at an EIP may have changed. */
   forget(eip: number): void {
-    this.#jumpCache[jumpCacheIndex(eip, this.state.word(State.JUMP_KEY)) + KEY] = NO_KEY
+    const entry = this.#entryOf(eip)
+    if (entry >= 0) this.#jumpCache[entry + KEY] = NO_KEY
   }
 
   /** Another address space: what lies in global pages stays, which is the kernel of most systems. */
   forgetLocal(): void {
-    if (this.#localCount === MAX_LOCAL_ENTRIES) return this.forgetAll()
+    const isGlobalLocal = this.#globalPages.size > 0 && !(this.state.cr4 & CR4.PGE)
+    if (isGlobalLocal || this.#localCount === MAX_LOCAL_ENTRIES) return this.forgetAll()
+    this.#forgetLocal()
+  }
+
+  /**
+   * Global pages are read from the page tables anew. Systems do this hundreds of times when they start, and what code was found by
+   * leads where it did before: then only what is not global is found anew.
+   */
+  forgetMoved(): void {
+    if (this.#localCount === MAX_LOCAL_ENTRIES || !this.#leadsWhereItDid()) return this.forgetAll()
+    this.#forgetLocal()
+  }
+
+  #leadsWhereItDid(): boolean {
+    if (this.#globalPages.size > MAX_LOOKED_AT) return false
+    const { mmu, state } = this
+    const isGlobalUsed = (state.cr4 & CR4.PGE) !== 0
+    const cr2 = state.word(State.CR2)
+    try {
+      for (const [page, hostPage] of this.#globalPages) {
+        const physical = mmu.translate(page * 4096, 'fetch', false)
+        if (this.#hostPageOf(physical) !== hostPage || (isGlobalUsed && !mmu.lastGlobal)) return false
+      }
+      return true
+    } catch (fault) {
+      if (!(fault instanceof CpuFault)) throw fault
+      state.setWord(State.CR2, cr2)
+      return false
+    }
+  }
+
+  #forgetLocal(): void {
     this.#fetchPage = -1
-    for (let i = 0; i < this.#localCount; i++) this.#jumpCache[this.#localEntries[i]! + KEY] = NO_KEY
+    const cache = this.#jumpCache
+    for (let i = 0; i < this.#localCount; i++) {
+      const set = this.#localSets[i]!
+      cache[set + KEY] = NO_KEY
+      cache[set + ENTRY_WORDS + KEY] = NO_KEY
+    }
     this.#localCount = 0
     this.#forgetCodeKeys()
     this.code.forgetLocal()
@@ -239,6 +306,7 @@ export class CodeFinder {
   forgetAll(): void {
     this.#fetchPage = -1
     this.#fetchedPages.clear()
+    this.#globalPages.clear()
     this.#localCount = 0
     this.#forgetCodeKeys()
     this.#generation++

@@ -27,7 +27,7 @@ import { type Form, allForms } from './form.ts'
 import { HandlerBuilder } from './handler-builder.ts'
 import { fuses, isCold } from './hot-forms.ts'
 import { type Frame, Import, LOCAL_TYPES, Local, loadCached } from './handler-locals.ts'
-import { entryWord, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
+import { entryWord, lookIntoJumpCache } from './jump-cache.ts'
 import { Handler, RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { TIMED_SHIFT } from './tier-times.ts'
 
@@ -205,8 +205,7 @@ function emitDelivery(fn: FunctionBuilder, again: Label, delivery: number): void
   loadCached(fn)
   fn.set(Local.WHY, i32(Why.JUMP))
   const target = fn.let(word(State.EIP))
-  fn.set(Local.ENTRY, jumpCacheEntry(target, local(Local.JUMP_KEY)))
-  fn.if(isInJumpCache(entry, target, local(Local.JUMP_KEY)))
+  fn.if(lookIntoJumpCache(fn, Local.ENTRY, target, local(Local.JUMP_KEY)))
   fn.set(Local.REC, entryWord(entry, 'RECORD'))
   fn.set(Local.START, rec)
   fn.store(i32(State.EIP_BASE), entryWord(entry, 'EIP_BASE'), 4)

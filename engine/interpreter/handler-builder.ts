@@ -27,7 +27,7 @@ import { SystemOp } from '../isa/system-op.ts'
 import type { Form } from './form.ts'
 import { FLAT, type Frame, Import, Local, loadCached } from './handler-locals.ts'
 import { type Access, emitAccess } from './inline-access.ts'
-import { codeKeyEntry, entryWord, isCodeKey, isInJumpCache, jumpCacheEntry } from './jump-cache.ts'
+import { codeKeyEntry, entryWord, isCodeKey, lookIntoJumpCache } from './jump-cache.ts'
 import { RECORD_BYTES, RECORD_SHIFT, Record, Why } from './record.ts'
 import { RecordOperands } from './record-operands.ts'
 
@@ -299,9 +299,8 @@ export class HandlerBuilder extends Semantics {
   /** Goes to an EIP through the jump cache; the run before is accounted for. */
   lookUp(target: Expr): void {
     const { fn } = this
-    fn.set(Local.ENTRY, jumpCacheEntry(target, local(Local.JUMP_KEY)))
     const entry = local(Local.ENTRY)
-    fn.if(isInJumpCache(entry, target, local(Local.JUMP_KEY)))
+    fn.if(lookIntoJumpCache(fn, Local.ENTRY, target, local(Local.JUMP_KEY)))
     fn.set(Local.REC, entryWord(entry, 'RECORD'))
     fn.store(i32(State.EIP_BASE), entryWord(entry, 'EIP_BASE'), 4)
     this.#dispatchOrStop()

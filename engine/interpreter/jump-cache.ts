@@ -1,29 +1,40 @@
-import { type Expr, add, and, eq, i32, load, shl, shrU, xor } from '../wasm/expression.ts'
+import { type Expr, add, and, eq, i32, load, local, shl, shrU, xor } from '../wasm/expression.ts'
+import type { FunctionBuilder } from '../wasm/function-builder.ts'
 import {
   CODE_KEYS,
   JUMP_CACHE,
-  JUMP_CACHE_ENTRIES,
   JUMP_CACHE_KEY_SHIFT,
+  JUMP_CACHE_SETS,
   JUMP_ENTRY_BYTES,
   JUMP_ENTRY_SHIFT,
+  JUMP_SET_SHIFT,
   JumpEntry,
 } from '../isa/state.ts'
 
-/** Offset of an EIP's entry in the jump cache under a JUMP_KEY, in bytes, for generated code. */
-export function jumpCacheEntry(eip: Expr, key: Expr): Expr {
+/** Offset of an EIP's set in the jump cache under a JUMP_KEY, which is that of its first way, in bytes, for generated code. */
+export function jumpCacheSet(eip: Expr, key: Expr): Expr {
   const hash = xor(xor(eip, shrU(eip, i32(12))), shl(key, i32(JUMP_CACHE_KEY_SHIFT)))
-  return shl(and(hash, i32(JUMP_CACHE_ENTRIES - 1)), i32(JUMP_ENTRY_SHIFT))
+  return shl(and(hash, i32(JUMP_CACHE_SETS - 1)), i32(JUMP_SET_SHIFT))
 }
 
-/** The same as the index of the entry's first word. */
+/** The same as the index of its first word. */
 export function jumpCacheIndex(eip: number, key: number): number {
   const hash = eip ^ (eip >>> 12) ^ (key << JUMP_CACHE_KEY_SHIFT)
-  return ((hash & (JUMP_CACHE_ENTRIES - 1)) * JUMP_ENTRY_BYTES) / 4
+  return ((hash & (JUMP_CACHE_SETS - 1)) << JUMP_SET_SHIFT) / 4
 }
 
-/** Whether an entry is that of an EIP under a key. */
-export const isInJumpCache = (entry: Expr, eip: Expr, key: Expr): Expr =>
-  and(eq(entryWord(entry, 'EIP'), eip), eq(entryWord(entry, 'KEY'), key))
+/** Sets a local to the offset of the way that would hold an EIP under a key; the condition that it does. */
+export function lookIntoJumpCache(fn: FunctionBuilder, at: number, eip: Expr, key: Expr): Expr {
+  const entry = local(at)
+  const isIn = (offset: number): Expr =>
+    and(
+      eq(load(entry, 4, JUMP_CACHE + offset + JumpEntry.EIP), eip),
+      eq(load(entry, 4, JUMP_CACHE + offset + JumpEntry.KEY), key),
+    )
+  fn.set(at, jumpCacheSet(eip, key))
+  fn.set(at, add(entry, shl(isIn(JUMP_ENTRY_BYTES), i32(JUMP_ENTRY_SHIFT))))
+  return isIn(0)
+}
 
 /** A word of an entry. */
 export const entryWord = (entry: Expr, word: keyof typeof JumpEntry): Expr =>

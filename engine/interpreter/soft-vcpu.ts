@@ -136,15 +136,19 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     tasks.onDebugTrap = () => between.pendDebug(TASK_SWITCH_TRAP)
     control.onDebugChange = () => this.updateBreakpoints()
     segmentation.onChange = () => finder.noteModeChange()
-    mmu.onFlush = (globals) => (globals ? finder.forgetAll() : finder.forgetLocal())
+    mmu.onFlush = (flush) => {
+      if (flush === 'local') finder.forgetLocal()
+      else if (flush === 'global') finder.forgetMoved()
+      else finder.forgetAll()
+    }
     mmu.onInvalidate = (linear) => finder.forgetPage(linear)
     this.#slow.stopsAt = (linear, size, write) => !between.stepping && stops.stopsAt(linear, size, write)
     stops.onCodeChange = () => code.flush()
-    stops.onPagesChange = () => mmu.flush(true)
+    stops.onPagesChange = () => mmu.flush('all')
     code.onCodePage = (page) => mmu.protectPage(page)
     code.onFlush = () => finder.forgetAll()
     this.config.memory.observe({
-      remapped: () => mmu.flush(true),
+      remapped: () => mmu.flush('all'),
       toBeNoted: (firstPage, pageCount) => mmu.noteWrites(firstPage, pageCount),
       written: (offset, length) => {
         if (code.holdsCode(Math.floor(offset / 4096)) || length > 4096 - (offset & 0xfff))
@@ -216,7 +220,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   }
 
   updateBreakpoints(): void {
-    if (this.#units.breakpoints.refresh()) this.mmu.flush(true)
+    if (this.#units.breakpoints.refresh()) this.mmu.flush('all')
   }
 
   // State.
@@ -234,7 +238,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.#units.breakpoints.refresh()
     this.segmentation.refresh()
     this.#finder.forgetMode()
-    this.mmu.flush(true)
+    this.mmu.flush('all')
     this.updateFpuTrap()
   }
 
@@ -276,7 +280,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
     this.#finder.forgetMode()
     this.#code.flush()
     this.#units.privilege.set(this.state.cpl & 3)
-    this.mmu.flush(true)
+    this.mmu.flush('all')
     this.updateFpuTrap()
   }
 
@@ -285,7 +289,7 @@ export class SoftVcpu implements Vcpu, DebuggableCpu {
   }
 
   forgetTranslations(): void {
-    this.mmu.flush(true)
+    this.mmu.flush('all')
   }
 
   register(index: number): number {

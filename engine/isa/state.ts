@@ -223,16 +223,17 @@ export const Tlb = { READ_SUPERVISOR: 1, WRITE_SUPERVISOR: 2, READ_USER: 4, WRIT
 export const TLB_CHECKED_SHIFT = 4
 
 /**
- * Direct-mapped by EIP and JUMP_KEY, laid out by JumpEntry. A hit proves that the target lies within the code segment,
- * is mapped, executable and decoded. Programs of one file that take turns have the same EIPs under several keys; a
- * kernel has thousands of targets.
+ * Two ways by EIP and JUMP_KEY, laid out by JumpEntry, the later one first: those of a set share a cache line. A hit proves
+ * that the target lies within the code segment, is mapped, executable and decoded. Programs of one file that take turns
+ * have the same EIPs under several keys; a kernel has thousands of targets.
  */
 export const JUMP_CACHE = 0x500000
-export const JUMP_CACHE_ENTRIES = 32768
+export const JUMP_CACHE_SETS = 16384
+export const JUMP_SET_SHIFT = 6
 export const JUMP_ENTRY_SHIFT = 5
 export const JUMP_ENTRY_BYTES = 1 << JUMP_ENTRY_SHIFT
-export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * JUMP_ENTRY_BYTES
-/** Words of an entry. */
+export const JUMP_CACHE_BYTES = JUMP_CACHE_SETS << JUMP_SET_SHIFT
+/** Words of an entry. EIP and KEY are compared as one number too. */
 export const JumpEntry = {
   EIP: 0,
   KEY: 4,

@@ -72,7 +72,7 @@ export class ControlRegisters {
     if (paging && !(old & CR0.PG) && state.cr4 & CR4.PAE && !mmu.loadPdpt(state.word(State.CR3)))
       throw generalProtection()
     state.setWord(State.CR0, next)
-    if ((old ^ next) & (CR0.PG | CR0.PE | CR0.WP)) mmu.flush(true)
+    if ((old ^ next) & (CR0.PG | CR0.PE | CR0.WP)) mmu.flush('all')
     this.onChange()
   }
 
@@ -80,7 +80,7 @@ export class ControlRegisters {
     const { state, mmu } = this
     if (state.cr4 & CR4.PAE && state.cr0 & CR0.PG && !mmu.loadPdpt(value)) throw generalProtection()
     state.setWord(State.CR3, value)
-    mmu.flush(false)
+    mmu.flush('local')
   }
 
   setCr4(value: number): void {
@@ -90,7 +90,8 @@ export class ControlRegisters {
     if (value & CR4.PAE && !(old & CR4.PAE) && state.cr0 & CR0.PG && !mmu.loadPdpt(state.word(State.CR3)))
       throw generalProtection()
     state.setWord(State.CR4, value)
-    if ((old ^ value) & (CR4.PGE | CR4.PSE | CR4.PAE)) mmu.flush(true)
+    if ((old ^ value) & (CR4.PSE | CR4.PAE)) mmu.flush('all')
+    else if ((old ^ value) & CR4.PGE) mmu.flush('global')
     this.onChange()
   }
 

@@ -18,6 +18,12 @@ import { PageEntry, PageError } from './page-entry.ts'
 
 export type Use = 'read' | 'write' | 'fetch'
 
+/**
+ * Which translations are forgotten: those of pages that are not global, as a load of CR3 does; those of global pages too,
+ * though page tables are read as before, as a change of CR4.PGE does; or all, since they are read in another way.
+ */
+export type Flush = 'local' | 'global' | 'all'
+
 /** A page as the page tables give it. */
 interface Page {
   /** Physical page number; above 2^20 nothing answers. */
@@ -64,8 +70,8 @@ export class Mmu implements MemoryObserver, TableReader {
   #pdptHigh = [0, 0, 0, 0]
   /** Executable permission of PAE entries, which the TLB's bits do not have: NX is asked on fetches only. */
   noExecuteEnabled = false
-  /** Called when translations may have changed, those of global pages too or not: what was derived from them is dropped. */
-  onFlush: (globals: boolean) => void = () => {}
+  /** Called when translations may have changed: what was derived from them is dropped. */
+  onFlush: (flush: Flush) => void = () => {}
   /** Called when the translation of the page of a linear address may have changed. */
   onInvalidate: (linear: number) => void = () => {}
   /** Data breakpoints: pages that they watch stay out of the TLB. */
@@ -96,9 +102,10 @@ export class Mmu implements MemoryObserver, TableReader {
 
   // TLB.
 
-  /** Forgets all translations; those of global pages stay unless `globals` is set. */
-  flush(globals: boolean): void {
+  /** Forgets translations. */
+  flush(flush: Flush): void {
     this.flushes++
+    const globals = flush !== 'local'
     const words = this.#words
     const filled = words[Walk.FILLED_COUNT / 4]!
     const globalCount = words[Walk.GLOBALS_COUNT / 4]!
@@ -117,7 +124,7 @@ export class Mmu implements MemoryObserver, TableReader {
       const isBlocked = this.addressMask !== -1 || this.watch?.isActive === true
       words[Walk.BLOCKED / 4] = Number(isBlocked)
     }
-    this.onFlush(globals)
+    this.onFlush(flush)
   }
 
   /** Takes the page fault that a walk of generated code has ended in; CR2 is set. */
@@ -165,7 +172,7 @@ export class Mmu implements MemoryObserver, TableReader {
   }
 
   remapped(): void {
-    this.flush(true)
+    this.flush('all')
   }
 
   written(): void {}

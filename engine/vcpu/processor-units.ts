@@ -147,7 +147,7 @@ function buildMsrs(config: UnitsConfig, state: CpuState, mmu: Mmu): Msrs {
     },
     setNoExecute: (enabled) => {
       mmu.noExecuteEnabled = enabled
-      mmu.flush(true)
+      mmu.flush('all')
     },
     setSysenter: (register, value) => state.setWord(State.SYSENTER_CS + 4 * register, value),
   })

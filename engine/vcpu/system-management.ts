@@ -138,7 +138,7 @@ export class SystemManagement {
     segmentation.setCache(CS, (base >>> 4) & 0xffff, base, 0xffffffff, 0x93)
     privilege.set(0)
     state.eip = HANDLER
-    mmu.flush(true)
+    mmu.flush('all')
     control.onChange()
     control.onDebugChange()
     this.#trapped = null
@@ -173,7 +173,7 @@ export class SystemManagement {
     state.setWord(State.SMBASE, word(MAP.SMBASE) - FIRST_SMBASE)
     state.setWord(State.SMM, 0)
     this.onActive(false)
-    mmu.flush(true)
+    mmu.flush('all')
     control.onChange()
     control.onDebugChange()
     return (view.getUint16(MAP.HALT, true) & HALTED) !== 0

@@ -79,7 +79,7 @@ export class TableInstructions {
     descriptor.access |= 2
     segmentation.use(TR, selector, descriptor)
     // OS/2 changes page tables while real-mode code runs, and relies on this to be told of it.
-    mmu.flush(false)
+    mmu.flush('local')
   }
 
   #systemDescriptor(selector: number, types: number[]): Descriptor {

@@ -333,6 +333,36 @@ describe('paging', () => {
     expect(words.at(-1)).toBe(0x2222)
     expect(words[0]).toBe(0x1111)
   })
+
+  it('finds code of global pages where the page tables say, once CR4.PGE has been turned off and on', () => {
+    const call = `mov ecx, 200
+      mov ebx, 0x60000
+      .again: call ebx
+      dec ecx
+      jnz .again
+      out dx, eax\n`
+    const toggle = `mov ecx, cr4
+      xor ecx, 0x80
+      mov cr4, ecx\n`
+    const leadsTo = (page: number): string => `mov dword [0x21000 + 0x60 * 4], ${page + 0x107}\n`
+    // MOV EAX, imm32; RET
+    const returning = (value: number, at: number): string => `mov byte [${at}], 0xb8
+      mov dword [${at + 1}], ${value}
+      mov byte [${at + 5}], 0xc3\n`
+    const calls = [
+      leadsTo(0x60000),
+      toggle + toggle,
+      leadsTo(0x61000) + toggle + toggle,
+      toggle + leadsTo(0x60000) + toggle,
+      // While it is off no page is global.
+      toggle + leadsTo(0x61000) + 'mov ecx, cr3\nmov cr3, ecx\n',
+      toggle,
+    ]
+    const words = log(`${setUp}
+      ${returning(0x1111, 0x60000)}${returning(0x2222, 0x61000)}${toggle}
+      ${calls.map((change, i) => change + call.replaceAll('.again', `.again${i}`)).join('')}`)
+    expect(words).toEqual([0x1111, 0x1111, 0x2222, 0x1111, 0x2222, 0x2222])
+  })
 })
 
 describe('exceptions on the way to an exception', () => {
