@@ -281,6 +281,8 @@ function emitRegionCall(fn: FunctionBuilder, builder: HandlerBuilder, top: Label
   fn.store(i32(REGION_RETIRED), add64(load(i32(REGION_RETIRED), 8), retired), 8)
   fn.set(Local.REC, load(i32(State.RECORD), 4))
   fn.set(Local.START, rec)
+  // Interrupts and returns from them are part of regions: it may be at another level that they end.
+  loadCached(fn)
   builder.leaveIf(local(Local.WHY))
   fn.branchIf(top, geS(local(Local.BUDGET), i32(0)))
   builder.leave(Why.BUDGET)

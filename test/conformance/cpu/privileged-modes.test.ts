@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type FrameOptions, protectedFrame, runBareMetal } from './bare-metal.ts'
+import { type FrameOptions, PAGE_TABLES, protectedFrame, ring3, runBareMetal } from './bare-metal.ts'
 
 const log = (body: string, options?: FrameOptions): number[] =>
   runBareMetal(protectedFrame(body, options)).log
@@ -262,4 +262,44 @@ describe('older tasks and buses', () => {
     .after:`)
     expect(words.slice(0, 2)).toEqual([GP, 0x10])
   })
+})
+
+describe('programs of users', () => {
+  // The kernel's page is in the TLB, for the kernel; its CPUID ends what has been translated before the way back.
+  const program = protectedFrame(
+    `${PAGE_TABLES}
+      mov dword [0x21000 + 0x52 * 4], 0x52003
+      mov eax, 0x20000
+      mov cr3, eax
+      mov eax, cr0
+      or eax, 0x80000000
+      mov cr0, eax
+      jmp .paged
+    .paged:
+      mov word [idt + 0x20 * 8], service
+      mov word [idt + 0x20 * 8 + 2], 0x08
+      mov word [idt + 0x20 * 8 + 4], 0xee00
+      ${ring3(`
+      mov esi, 3000
+    .again:
+      int 0x20
+      dec esi
+      jnz .again
+      mov eax, [0x52000]`)}`,
+    {
+      data: `service:
+        mov eax, [0x52000]
+        cpuid
+        add edi, eax
+        iretd`,
+    },
+  )
+
+  it.each([false, true])(
+    'do not reach the kernel behind a system call, which are parts of one chain of regions or not (%s)',
+    (translated) => {
+      const { log: words } = runBareMetal(program, 'max', { translated })
+      expect(words.slice(0, 2)).toEqual([PF, 5])
+    },
+  )
 })
