@@ -63,11 +63,17 @@ function isTranslatable(instruction: Instruction): boolean {
   return (
     (repeat === 'none' || REPEAT_AT_ONCE.has(description.name)) &&
     (description.rare !== true ||
+      RARE_ONLY.has(description.name) ||
       HAVE_SHORTCUTS.has(description.name) ||
       isFar(instruction) ||
       (VECTOR_UNITS.has(description.unit) && !SETS_STATE.has(description.name)))
   )
 }
+
+/** Are rare and no more than that: kernels order their reading of the time stamp, and programs of DOS count in decimals. */
+const RARE_ONLY: ReadonlySet<string> = new Set(
+  'LFENCE MFENCE SFENCE CMPXCHG8B DAA DAS AAA AAS AAM AAD'.split(' '),
+)
 
 /** Work on the whole processor, but mostly by a shortcut that goes on with the next instruction. */
 const HAVE_SHORTCUTS: ReadonlySet<string> = new Set(
