@@ -10,6 +10,7 @@ import { deviceProblem, Kvm } from './kvm.ts'
 import { assembleAt, CODE, itWithKvm } from './test-kvm.ts'
 import type { CpuHandle, VirtualCpu } from './virtual-cpu.ts'
 import type { VirtualMachine } from './virtual-machine.ts'
+import { inWords } from '../protocol/reasons.ts'
 
 const RAM_BYTES = 0x10000
 
@@ -255,6 +256,6 @@ describe('where there is no KVM', () => {
   })
 
   it('names the group to join when the user may not', () => {
-    expect(deviceProblem('/dev/kvm', 'EACCES')).toMatch(/group kvm \(sudo usermod -aG kvm/)
+    expect(inWords(deviceProblem('/dev/kvm', 'EACCES'))).toMatch(/group kvm \(sudo usermod -aG kvm/)
   })
 })

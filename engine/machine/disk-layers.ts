@@ -8,8 +8,9 @@ import { makeLayer, type MergeProgress } from '../storage/formats/merge-layer.ts
 import { HostImageFiles } from '../storage/image-files.ts'
 import { openDiskImage } from '../storage/open-image.ts'
 import type { LoadedMedium } from './loaded-medium.ts'
+import { technical } from '../protocol/reasons.ts'
 
-const MERGING = { option: 'merge', reason: 'two layers of a disk are being merged' }
+const MERGING = { option: 'merge', reason: technical('two layers of a disk are being merged') }
 
 /** Lays files over the disks of a machine while it runs, and merges such layers. */
 export class DiskLayers {
@@ -32,7 +33,10 @@ export class DiskLayers {
       for (const layer of layers) {
         const medium = this.media().find(({ image }) => image.name === layer.below)
         if (!medium)
-          throw new EngineError('option-invalid', { option: layer.below, reason: 'no drive has it' })
+          throw new EngineError('option-invalid', {
+            option: layer.below,
+            reason: technical('no drive has it'),
+          })
         medium.flush()
         medium.image.close()
         try {
@@ -80,7 +84,7 @@ export class DiskLayers {
       this.#merge = { medium, work }
       return work.written
     }
-    throw new EngineError('option-invalid', { option: pair.upper, reason: 'no drive has it' })
+    throw new EngineError('option-invalid', { option: pair.upper, reason: technical('no drive has it') })
   }
 
   /** Writes one piece down. Throws `file-unusable`. @returns how far it is; null when all is written */
@@ -101,7 +105,8 @@ export class DiskLayers {
   }
 
   get #merging(): { medium: LoadedMedium; work: LiveMerge } {
-    if (!this.#merge) throw new EngineError('option-invalid', { option: 'merge', reason: 'none was begun' })
+    if (!this.#merge)
+      throw new EngineError('option-invalid', { option: 'merge', reason: technical('none was begun') })
     return this.#merge
   }
 

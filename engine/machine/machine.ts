@@ -9,6 +9,7 @@ import type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
 import type { GuestClipboard } from '../devices/vmware-backdoor/guest-clipboard.ts'
 import type { MouseInput } from '../devices/mouse/mouse-input.ts'
 import type { SerialEnd } from '../devices/uart/serial-end.ts'
+import type { Reason } from '../protocol/reasons.ts'
 
 export type { KeyboardInput } from '../devices/keyboard/keyboard-input.ts'
 export type { MouseInput } from '../devices/mouse/mouse-input.ts'
@@ -27,11 +28,11 @@ export type RunOutcome =
   /** A write to the debug-exit port; `status` is (value << 1) | 1. */
   | { kind: 'debug-exit'; status: number }
   /** Triple fault while resets are not allowed, or a condition that the machine cannot go on from. */
-  | { kind: 'crashed'; reason: string }
+  | { kind: 'crashed'; reason: Reason }
   /** The debugger stopped it. */
   | { kind: 'stopped' }
   /** The host's disk is full. What the guest wrote is kept; calling again tries to write it and to go on. */
-  | { kind: 'stalled'; path: string; reason: string }
+  | { kind: 'stalled'; path: string; reason: Reason }
 
 export type DriveKind = 'floppy' | 'disk' | 'cdrom'
 

@@ -4,6 +4,7 @@ import { packBlocks, unpackBlocks } from '../snapshot/packed-blocks.ts'
 import type { BlockImage } from '../storage/block-image.ts'
 import { CHUNK_BYTES, EphemeralImage } from '../storage/ephemeral-image.ts'
 import { differenceOf, type MediumIdentity } from '../storage/medium-identity.ts'
+import { technical } from '../protocol/reasons.ts'
 
 /** A drive and the medium in it, as it was opened. */
 export interface LoadedDrive {
@@ -50,7 +51,11 @@ export function checkMedia(drives: readonly LoadedDrive[], saved: SavedMedia, in
   for (const { id, medium, identity } of drives) {
     const before = saved[id] ?? null
     const refuse = (reason: string): never => {
-      throw new EngineError('medium-changed', { path: (medium ?? before)!.name, drive: id, reason })
+      throw new EngineError('medium-changed', {
+        path: (medium ?? before)!.name,
+        drive: id,
+        reason: technical(reason),
+      })
     }
     if (!medium) {
       if (before && !insists) refuse('the drive is empty now')
@@ -85,7 +90,10 @@ export function unpackWrites(
 ): MediaWrites {
   const owners = ephemeralDrives(drives, saved)
   if (parts.length !== owners.length)
-    throw new EngineError('state-invalid', { device: 'media', reason: 'the writes of a drive are missing' })
+    throw new EngineError('state-invalid', {
+      device: 'media',
+      reason: technical('the writes of a drive are missing'),
+    })
   return new Map(
     owners.map(({ id, medium }, index) => {
       const chunks = medium ? Math.ceil((medium.sectorCount * medium.sectorBytes) / CHUNK_BYTES) : 0

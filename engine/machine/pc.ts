@@ -37,6 +37,7 @@ import {
 import { RomSpace } from './rom-space.ts'
 import { RunLoop } from './run-loop.ts'
 import { builtInFirmware, cmosOf, loadRoms, mapFwCfg, powerOnTimeMs } from './start-up.ts'
+import { because, technical } from '../protocol/reasons.ts'
 
 const NS_PER_MS = 1_000_000n
 /** Time-stamp counter ticks per ns: a round frequency that systems of the time can measure. */
@@ -255,7 +256,7 @@ class Pc implements Machine {
           case 'breakpoint':
             return { kind: 'stopped' }
           case 'shutdown':
-            if (!this.#config.reboot) return { kind: 'crashed', reason: 'triple fault' }
+            if (!this.#config.reboot) return { kind: 'crashed', reason: because('triple-fault') }
             // As on a PC: the chipset answers the shutdown cycle with a reset of the processor.
             this.#cpu.reset()
             break
@@ -305,7 +306,7 @@ class Pc implements Machine {
     if (scale !== 1 && this.#cpu.retiredNow === null)
       throw new EngineError('option-invalid', {
         option: 'speed of time',
-        reason: 'under KVM the time-stamp counter is the host’s',
+        reason: technical('under KVM the time-stamp counter is the host’s'),
       })
     this.#clock.scale = scale
   }
@@ -421,7 +422,7 @@ class Pc implements Machine {
     if (this.#look && !this.#look.wait())
       throw new EngineError('state-invalid', {
         device: 'state file',
-        reason: 'it is damaged, or cannot be read any more; nothing was written to disks',
+        reason: technical('it is damaged, or cannot be read any more; nothing was written to disks'),
       })
     this.#look = null
   }
@@ -464,7 +465,10 @@ class Pc implements Machine {
       this.#loop.run(FIRMWARE_SLICE_NS)
     this.#clock.stop(0)
     if (this.#firmware?.busy)
-      throw new EngineError('state-invalid', { device: 'firmware', reason: 'a call to it does not end' })
+      throw new EngineError('state-invalid', {
+        device: 'firmware',
+        reason: technical('a call to it does not end'),
+      })
   }
 
   #stateful(): StatefulParts {

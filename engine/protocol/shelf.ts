@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { DRIVE_KINDS } from './machine-config.ts'
 import { ImageId } from './media.ts'
 import { VmId } from './vm.ts'
+import { Reason } from './reasons.ts'
 
 /** A passphrase for an image that is encrypted, or to be. */
 const Secret = v.pipe(v.string(), v.minLength(1), v.maxLength(1024))
@@ -40,7 +41,7 @@ export const ShelfImage = v.object({
       snapshots: v.array(v.string()),
     }),
   ),
-  problem: v.nullable(v.string()),
+  problem: v.nullable(Reason),
   /** The image that shows where this one holds nothing; null of one that stands alone. */
   below: v.nullable(ImageId),
   /** Machines that have it in a drive, or whose disks build on it. */

@@ -8,6 +8,7 @@ import type { Accelerator, HostFault, VmStats } from '../protocol/vm.ts'
 import { GIVEN_BYTES } from './frame-pump.ts'
 import { beginLook } from './state-look.ts'
 import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from './thread-messages.ts'
+import { because, technicalOf, type Reason } from '../protocol/reasons.ts'
 
 /** How long a typed key is held, and how long nothing follows it: fast for a person, slow enough for a BIOS. */
 const KEY_MS = 25
@@ -82,7 +83,7 @@ export class MachineThread {
       })
       worker.on('error', (error) => {
         reject(error)
-        this.#fail(error instanceof Error ? error.message : String(error))
+        this.#fail(technicalOf(error))
       })
       worker.on('exit', () => reject(new RpcError('disconnected')))
     })
@@ -90,7 +91,7 @@ export class MachineThread {
     this.ended = new Promise((resolve) => {
       this.#end = resolve
       worker.on('exit', (code) => {
-        this.#fail(`its thread ended with code ${code}`)
+        this.#fail(because('thread-ended', { code }))
         this.#endNow()
       })
     })
@@ -189,9 +190,9 @@ export class MachineThread {
     return this.#state !== null && this.#state.kind !== 'running' && this.#state.kind !== 'paused'
   }
 
-  #fail(reason: string): void {
+  #fail(reason: Reason): void {
     if (this.#over || this.#state === null) return
-    this.#setState({ kind: 'failed', reason })
+    this.#setState({ kind: 'failed', reason: reason })
   }
 
   #setState(state: MachineState): void {

@@ -12,6 +12,7 @@ import { MachineThread, type MachineListener } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
 import { Hold } from './hold.ts'
 import { thumbnail } from './thumbnail.ts'
+import { technical } from '../protocol/reasons.ts'
 
 /** How long a machine gets to close its images once its host has gone. */
 const ORPHANED_MS = 2000
@@ -122,7 +123,7 @@ export class VmService {
       },
       stateRead: async () => {
         if (await this.#running.isStateWhole) return
-        throw new RpcError('state-invalid', { device: 'state file', reason: 'it is damaged' })
+        throw new RpcError('state-invalid', { device: 'state file', reason: technical('it is damaged') })
       },
       pause: () => this.#running.ask('pause'),
       resume: async () => {
@@ -164,7 +165,8 @@ export class VmService {
       },
       keepState: async ({ path }, task) => {
         const capture = this.#capture
-        if (!capture) throw new RpcError('bad-request', { name: 'keepState', reason: 'no state was noted' })
+        if (!capture)
+          throw new RpcError('bad-request', { name: 'keepState', reason: technical('no state was noted') })
         this.#capture = null
         await this.host.writeFile(path, await packCapture(capture, task))
         return { stoodMs: this.#stoodMs }
@@ -215,7 +217,7 @@ export class VmService {
       this.#links[port] = null
       link?.close()
       const path = link?.place ?? `COM${port + 1}`
-      const { kind, reason } = hostFailure(error, path, 'it cannot be written, and takes nothing more')
+      const { kind, reason } = hostFailure(error, path, 'file-written-no-more')
       tell({ drive: null, operation: 'write', path, kind, reason })
     }
   }

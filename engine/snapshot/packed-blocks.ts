@@ -2,6 +2,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
 import { PAGE_SIZE } from '../memory/layout.ts'
 import type { PackedMemory } from './packed-memory.ts'
+import { technical } from '../protocol/reasons.ts'
 
 /** Blocks that are compressed together have so many bytes at most. */
 const GROUP_BYTES = 1024 * 1024
@@ -10,7 +11,11 @@ const GROUP_BYTES = 1024 * 1024
 export type Block = readonly [number: number, bytes: Uint8Array]
 
 const damaged = (reason: string, cause?: unknown): EngineError =>
-  new EngineError('state-invalid', { device: 'memory', reason }, cause === undefined ? undefined : { cause })
+  new EngineError(
+    'state-invalid',
+    { device: 'memory', reason: technical(reason) },
+    cause === undefined ? undefined : { cause },
+  )
 
 /**
  * Blocks as a list of groups of up to 1 MiB: number of blocks and of compressed bytes (u32 each), the blocks' numbers

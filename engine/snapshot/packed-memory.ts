@@ -6,6 +6,7 @@ import type { ChunkSource } from '../memory/absent-memory.ts'
 import { clearMemory, isZeroPage } from '../memory/zero-pages.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import { BlockCodec, MAX_BLOCK_BYTES } from './block-codec.ts'
+import { technical } from '../protocol/reasons.ts'
 
 /** What is packed by itself: small, since a guest that reaches for a byte of it waits for all of it. */
 const CHUNK_BYTES = MAX_BLOCK_BYTES
@@ -107,7 +108,7 @@ function isZeros(bytes: Uint8Array): boolean {
 }
 
 const damaged = (reason: string): EngineError =>
-  new EngineError('state-invalid', { device: 'memory', reason })
+  new EngineError('state-invalid', { device: 'memory', reason: technical(reason) })
 const DAMAGED = 'it is damaged: its checksum is wrong'
 
 interface Place {
@@ -222,7 +223,7 @@ export class ChunkedMemory implements PackedMemory, ChunkSource {
       // Of no medium: what a drive would tell its guest is not this.
       throw new EngineError(
         'state-invalid',
-        { device: 'memory', reason: 'its file cannot be read any more' },
+        { device: 'memory', reason: technical('its file cannot be read any more') },
         { cause },
       )
     }

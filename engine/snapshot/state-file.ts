@@ -3,6 +3,7 @@ import { EngineError } from '../base/errors.ts'
 import { decodeState, encodeState } from './encoding.ts'
 import { GroupedMemory } from './packed-blocks.ts'
 import { ChunkedMemory, type MemoryChunks, type PackedMemory, type StateBytes } from './packed-memory.ts'
+import { technical } from '../protocol/reasons.ts'
 
 /** "VITRINE", then a byte that text transfer would damage. */
 const MAGIC = Uint8Array.from([0x56, 0x49, 0x54, 0x52, 0x49, 0x4e, 0x45, 0x1a])
@@ -37,7 +38,7 @@ export interface StateFile {
 }
 
 const invalid = (reason: string): EngineError =>
-  new EngineError('state-invalid', { device: 'state file', reason })
+  new EngineError('state-invalid', { device: 'state file', reason: technical(reason) })
 
 /**
  * The state of a machine as a file: magic, version, number of parts (u32, little-endian), length of each part (u32), the

@@ -1,5 +1,6 @@
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 import { ImageLayer } from './image-layer.ts'
+import { technical } from '../protocol/reasons.ts'
 
 /** Writes are kept by pieces of this size. */
 export const CHUNK_BYTES = 64 * 1024
@@ -52,7 +53,7 @@ export class EphemeralImage extends ImageLayer {
     return new DiskError(
       'limit',
       this.name,
-      `its writes fill the ${this.maxBytes} bytes of memory that they may take`,
+      technical(`its writes fill the ${this.maxBytes} bytes of memory that they may take`),
     )
   }
 

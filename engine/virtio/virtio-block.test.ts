@@ -9,6 +9,7 @@ import { type BlockImage, DiskError, type DiskFault } from '../storage/block-ima
 import { MemoryImage } from '../storage/memory-image.ts'
 import { VirtioBlock } from './virtio-block.ts'
 import { VirtioPci } from './virtio-pci.ts'
+import { technical } from '../protocol/reasons.ts'
 
 const WINDOW = 0xe0000000
 const PORTS = 0xc000
@@ -30,7 +31,7 @@ class Platter extends MemoryImage {
   }
 
   override read(...args: Parameters<BlockImage['read']>): void {
-    if (this.fails) throw new DiskError('io', this.name, 'it cannot be read (EIO)')
+    if (this.fails) throw new DiskError('io', this.name, technical('it cannot be read (EIO)'))
     super.read(...args)
   }
 

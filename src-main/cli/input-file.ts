@@ -1,6 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { RpcError } from '../../engine/protocol/rpc.ts'
+import { technical } from '../../engine/protocol/reasons.ts'
 
 const REASONS: Record<string, string> = {
   ENOENT: 'there is no such file; check the name',
@@ -11,7 +12,8 @@ const REASONS: Record<string, string> = {
   ENAMETOOLONG: 'its name is too long',
 }
 
-const unusable = (path: string, reason: string) => new RpcError('file-unusable', { path, reason })
+const unusable = (path: string, reason: string) =>
+  new RpcError('file-unusable', { path, reason: technical(reason) })
 
 /** Refuses, before anything is built, what can be no input at all. Throws `file-unusable`. */
 export async function checkInputFile(path: string): Promise<void> {

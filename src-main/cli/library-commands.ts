@@ -10,12 +10,14 @@ import type { LibraryEntry, VmLibrary } from '../host/library.ts'
 import { loadPresets } from '../host/presets.ts'
 import { LibrarySnapshots } from '../host/snapshots.ts'
 import { VmLock } from '../host/vm-lock.ts'
+import { asJson } from './json.ts'
 import { stateWithoutControl } from './control-commands.ts'
 import { openLibrary, print, whileLocked } from './library.ts'
 import { inputFiles, planRun, type DriveArgument } from './run-options.ts'
 import { checkInputFile } from './input-file.ts'
 import { SETTABLE, withSettings } from './set-options.ts'
 import { UsageError } from './usage-error.ts'
+import { inWords } from '../../engine/protocol/reasons.ts'
 
 interface CreateOptions {
   preset?: string
@@ -31,13 +33,13 @@ async function list({ json }: { json?: boolean }): Promise<void> {
   const entries = await Promise.all(
     (await library.list()).map(async (entry) => ({ ...entry, state: await stateOf(library, entry) })),
   )
-  if (json) return print(JSON.stringify(entries, null, 2))
+  if (json) return print(asJson(entries))
   if (!entries.length) return print('There are no machines in the library.')
   for (const entry of entries)
     print(
       'record' in entry
         ? `${entry.id}\t${entry.record.name}\t${entry.state}`
-        : `${entry.id}\t(inaccessible: ${entry.problem})`,
+        : `${entry.id}\t(inaccessible: ${inWords(entry.problem)})`,
     )
 }
 

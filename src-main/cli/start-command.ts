@@ -10,6 +10,7 @@ import { hostBackend, WebHost } from '../web/web-host.ts'
 import { untilSignal } from '../web/serve.ts'
 import { EXIT } from './exit.ts'
 import { askSecret, canAsk, readSecret } from './secret.ts'
+import { worded } from '../../engine/protocol/reasons.ts'
 
 /** As a shell counts a program that Ctrl+C ended. */
 const INTERRUPTED = 130
@@ -76,7 +77,7 @@ async function start(
       return INTERRUPTED
     }
     const { state, reason } = host.supervisor.status(id)
-    if (state === 'aborted') process.stderr.write(`vitrine: ${reason}\n`)
+    if (state === 'aborted') process.stderr.write(`vitrine: ${worded(reason)}\n`)
     return state === 'aborted' ? EXIT.crashed : EXIT.ok
   } finally {
     web?.close()

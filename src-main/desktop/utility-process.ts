@@ -2,6 +2,7 @@ import { utilityProcess, type MessagePortMain } from 'electron'
 import { ChannelEnd } from '../../engine/protocol/channel.ts'
 import { bundled } from '../host/locations.ts'
 import { ALLOCATOR_ENVIRONMENT, type VmProcess } from '../host/vm-process.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 
 export interface UtilityVmProcess extends VmProcess {
   /** Hands the process the far ends of a view's two ports. */
@@ -19,7 +20,8 @@ export function startUtilityProcess(): UtilityVmProcess {
   child.on('exit', () => control.closed())
   return {
     control,
-    onExit: (listener) => void child.on('exit', (code) => listener(`ended with status ${code}`)),
+    onExit: (listener) =>
+      void child.on('exit', (code) => listener(because('process-ended', { status: code }))),
     kill: () => void child.kill(),
     openView: (session, frames) => child.postMessage({ kind: 'view' }, [session, frames]),
   }

@@ -13,6 +13,7 @@ import {
 } from '../../engine/protocol/rpc.ts'
 import { SnapshotId, SnapshotName, SnapshotNotes } from '../../engine/protocol/snapshot.ts'
 import { VM_STATES } from '../../engine/protocol/vm.ts'
+import { technical } from '../../engine/protocol/reasons.ts'
 
 const nothing = v.undefined()
 const simple = { params: nothing, result: nothing }
@@ -65,7 +66,10 @@ export async function serveControl(folder: string, handlers: ControlHandlers): P
   const path = placeOf(folder)
   const isFile = process.platform !== 'win32'
   if (isFile && Buffer.byteLength(path) > MAX_PATH)
-    throw new RpcError('option-invalid', { option: path, reason: 'the path is too long for a socket' })
+    throw new RpcError('option-invalid', {
+      option: path,
+      reason: technical('the path is too long for a socket'),
+    })
   if (isFile) await rm(path, { force: true })
   const clients = new Set<RpcServer<ControlContract>>()
   const server = createServer((socket) => {

@@ -12,6 +12,7 @@ import { Keyring, type SourceOptions } from '../../engine/service/media/media.ts
 import { inTurns } from './in-turns.ts'
 import { KeptSecrets } from './kept-secrets.ts'
 import type { VmLibrary } from './library.ts'
+import { technical } from '../../engine/protocol/reasons.ts'
 
 export type FilesCall =
   | 'driveContents'
@@ -106,7 +107,7 @@ export class FilesDesk {
         if (size > totalBytes)
           throw new RpcError('bad-request', {
             name: 'writeDriveFile',
-            reason: 'more bytes came than were told',
+            reason: technical('more bytes came than were told'),
           })
         await this.#putIn(id, source, upload.file, path, { ...source.options, partition, replaces })
         this.host.note(id, 'info', `${source.path}: ${path ? `${path}/` : ''}${name} is copied in`)
@@ -129,7 +130,7 @@ export class FilesDesk {
       if (code === 'passphrase-missing' || code === 'passphrase-wrong')
         return { ...known, ...nothing, isLocked: true, problem: null }
       if (code !== 'file-unusable') throw error
-      return { ...known, ...nothing, problem: String(details['reason']) }
+      return { ...known, ...nothing, problem: details.reason ?? null }
     }
   }
 
@@ -140,7 +141,8 @@ export class FilesDesk {
     from: number,
     totalBytes: number,
   ): Promise<{ folder: string; file: string }> {
-    const refuse = (reason: string) => new RpcError('bad-request', { name: 'writeDriveFile', reason })
+    const refuse = (reason: string) =>
+      new RpcError('bad-request', { name: 'writeDriveFile', reason: technical(reason) })
     const known = this.#uploads.get(key)
     if (from > 0) {
       if (!known || (await stat(known.file)).size !== from) throw refuse('a piece of the file is missing')
@@ -180,7 +182,10 @@ export class FilesDesk {
     await this.#checkOff(id)
     const drive = (await this.library.machineConfig(id)).drives[index]
     if (!drive || drive.path === null)
-      throw new RpcError('option-invalid', { option: `drive ${index}`, reason: 'nothing is in it' })
+      throw new RpcError('option-invalid', {
+        option: `drive ${index}`,
+        reason: technical('nothing is in it'),
+      })
     const { path, options } = driveSource(drive)
     return { path, options: { ...options, keyring: this.#secrets.keyringOf(id) } }
   }

@@ -50,6 +50,7 @@ import { UNWATCHED } from './task.ts'
 import { VmLock } from './vm-lock.ts'
 import { VmLog } from './vm-log.ts'
 import type { VmProcess } from './vm-process.ts'
+import { inWords, technical } from '../../engine/protocol/reasons.ts'
 
 /** How long guests have to shut down by themselves when everything is closed. */
 const SHUT_DOWN_MS = 30_000
@@ -325,7 +326,10 @@ export class HostService<P extends VmProcess> {
   async #create(wish: NewVm): Promise<VmSummary> {
     const preset = this.#presets.find(({ id }) => id === wish.preset) ?? null
     if (wish.preset !== null && !preset)
-      throw new RpcError('bad-request', { name: 'create', reason: `there is no preset ${wish.preset}` })
+      throw new RpcError('bad-request', {
+        name: 'create',
+        reason: technical(`there is no preset ${wish.preset}`),
+      })
     const images = await Promise.all(wish.images.map((id) => this.images.find(id)))
     const made = newMachine(wish, preset, images)
     const id = await this.library.create(made.record, {}, (folder) => made.prepare(folder))
@@ -528,7 +532,7 @@ export class HostService<P extends VmProcess> {
   }
 
   #logStatus(id: string, { state, reason }: VmStatus): void {
-    const text = reason === null ? `it is ${state}` : `it is ${state}: ${reason}`
+    const text = reason === null ? `it is ${state}` : `it is ${state}: ${inWords(reason)}`
     if (this.#lastLogged.get(id) === text) return
     this.#lastLogged.set(id, text)
     this.#log.note(id, state === 'aborted' ? 'error' : 'info', text)

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Images } from './images.ts'
 import { RecentMedia } from './recent-media.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 
 let folder: string
 let images: Images
@@ -49,7 +50,9 @@ describe('images', () => {
     expect(id).not.toContain('far')
     expect((await images.find(id)).path).toBe(path)
     await expect(images.pick(join(folder, 'none.img'))).rejects.toMatchObject({ code: 'file-unusable' })
-    await expect(images.pick(folder)).rejects.toMatchObject({ details: { reason: 'it is not a file' } })
+    await expect(images.pick(folder)).rejects.toMatchObject({
+      details: { reason: because('file-is-folder') },
+    })
   })
 
   it('that are uploaded keep their name, and never replace another', async () => {

@@ -8,6 +8,7 @@ import type { Images } from './images.ts'
 import { importedMachine } from './imported-machine.ts'
 import { inTurns } from './in-turns.ts'
 import type { VmLibrary } from './library.ts'
+import { technical } from '../../engine/protocol/reasons.ts'
 
 export type ImportCall = 'planImport' | 'importMachine'
 
@@ -30,7 +31,8 @@ export class ImportDesk {
     importMachine: async ({ source, name }, { signal, progress }) => {
       const { path, plan } = await this.#plan(source)
       const machine = importedMachine(path, plan, name)
-      if (typeof machine === 'string') throw new RpcError('file-unusable', { path, reason: machine })
+      if (typeof machine === 'string')
+        throw new RpcError('file-unusable', { path, reason: technical(machine) })
       const id = await this.library.create(machine.record, {}, (folder) =>
         inTurns(machine.copies(folder), signal, progress),
       )

@@ -10,6 +10,7 @@ import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
 import type { SourceOptions } from '../../engine/service/media/media.ts'
 import type { Images } from './images.ts'
 import { inTurns } from './in-turns.ts'
+import { technical } from '../../engine/protocol/reasons.ts'
 
 export type MediaCall = 'beginFolder' | 'addToFolder' | 'dropFolder' | 'mediumOfFolder' | 'compareMedia'
 
@@ -126,7 +127,8 @@ export class MediaDesk {
   }
 }
 
-const refused = (reason: string): RpcError => new RpcError('bad-request', { name: 'folder', reason })
+const refused = (reason: string): RpcError =>
+  new RpcError('bad-request', { name: 'folder', reason: technical(reason) })
 
 /** As many changes as a window can show. */
 export const listed = (changes: FileChanges['changes']): FileChanges => ({

@@ -7,6 +7,7 @@ import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { Keyring, Media } from '../../engine/service/media/media.ts'
 import { inTurns } from './in-turns.ts'
+import { technical } from '../../engine/protocol/reasons.ts'
 
 type DriveKind = (typeof DRIVE_KINDS)[number]
 const EXTENSIONS = { raw: 'img', qcow2: 'qcow2', vdi: 'vdi', vmdk: 'vmdk', vhd: 'vhd' } as const
@@ -51,7 +52,8 @@ export function newMachine(
   }
   const fields = { version: 1, name, icon: preset?.icon ?? 'pc', machine }
   const parsed = v.safeParse(VmRecord, fields)
-  if (!parsed.success) throw new RpcError('bad-request', { name: 'create', reason: parsed.issues[0].message })
+  if (!parsed.success)
+    throw new RpcError('bad-request', { name: 'create', reason: technical(parsed.issues[0].message) })
   return {
     record: parsed.output,
     prepare: async (folder) => {
@@ -78,7 +80,10 @@ async function makeDisk(
   { sizeMiB, format, secret }: NonNullable<NewVm['disk']>,
 ): Promise<void> {
   if (secret !== null && format !== 'qcow2')
-    throw new RpcError('bad-request', { name: 'create', reason: `a disk in ${format} cannot be encrypted` })
+    throw new RpcError('bad-request', {
+      name: 'create',
+      reason: technical(`a disk in ${format} cannot be encrypted`),
+    })
   const media = new Media()
   const keyring = secret === null ? undefined : new Keyring(secret)
   await inTurns(media.create(path, sizeMiB * 2 ** 20, { format, keyring }))

@@ -2,11 +2,13 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import type { SerialLink } from '../../engine/service/vm-service.ts'
+import { technical } from '../../engine/protocol/reasons.ts'
 
 /** What is kept for a client that does not read. */
 const MAX_QUEUED_BYTES = 1 << 20
 
-const invalid = (reason: string): RpcError => new RpcError('option-invalid', { option: 'serial', reason })
+const invalid = (reason: string): RpcError =>
+  new RpcError('option-invalid', { option: 'serial', reason: technical(reason) })
 
 /** @param path is written anew */
 export function openFile(path: string): SerialLink {

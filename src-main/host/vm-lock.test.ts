@@ -3,6 +3,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { VmLock } from './vm-lock.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 
 let folder: string
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'vitrine-lock-'))))
@@ -15,7 +16,7 @@ describe('lock of a machine', () => {
     const lock = await VmLock.take(folder, 'dos')
     await expect(VmLock.take(folder, 'dos')).rejects.toMatchObject({
       code: 'vm-locked',
-      details: { id: 'dos', holder: `process ${process.pid} on ${hostname()}` },
+      details: { id: 'dos', holder: because('machine-held', { process: process.pid, host: hostname() }) },
     })
     await lock.release()
     await (await VmLock.take(folder, 'dos')).release()

@@ -12,6 +12,7 @@ import { BusMaster, busMasterSchema, type DmaMemory, type DmaPort } from './bus-
 import { DEFAULT_IDE_TIMING, type DriveSignals, type IdeTiming } from './drive-core.ts'
 import type { IdeDrive } from './ide-drive.ts'
 import { COMMAND, CONTROL, DEVICE, REG, STATUS } from './registers.ts'
+import { technical } from '../../protocol/reasons.ts'
 
 /** What hangs on one connector of the cable. */
 export type IdeDriveOptions = ({ kind: 'disk' } & AtaDiskOptions) | ({ kind: 'cdrom' } & CdromOptions)
@@ -110,10 +111,16 @@ export class IdeChannel implements Device, BusDevice, BulkPort, DmaPort {
       const saved = drives[index]
       const reason = drive ? drive.refuse(saved) : saved === null ? null : 'a drive that is not there'
       if (reason)
-        throw new EngineError('state-invalid', { device: this.id, reason: `drives.${index}: ${reason}` })
+        throw new EngineError('state-invalid', {
+          device: this.id,
+          reason: technical(`drives.${index}: ${reason}`),
+        })
     }
     if ((busMaster === null) !== (this.busMaster === null))
-      throw new EngineError('state-invalid', { device: this.id, reason: 'busMaster: one has none' })
+      throw new EngineError('state-invalid', {
+        device: this.id,
+        reason: technical('busMaster: one has none'),
+      })
     this.#control = control
     this.#select = select
     for (const [index, drive] of this.drives.entries()) drive?.restore(drives[index])

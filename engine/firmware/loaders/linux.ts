@@ -2,6 +2,7 @@ import { EngineError } from '../../base/errors.ts'
 import { memoryLayout } from '../memory-map.ts'
 import type { KernelFile, KernelRequest } from './kernel.ts'
 import type { BootPlacement, Piece } from './placement.ts'
+import { technical } from '../../protocol/reasons.ts'
 
 const MAGIC = 0x53726448 // "HdrS"
 const SECTOR = 512
@@ -55,7 +56,7 @@ export function placeLinux(
 ): BootPlacement {
   const { bytes, path } = kernel
   const fail = (reason: string, file = path): never => {
-    throw new EngineError('file-unusable', { path: file, reason })
+    throw new EngineError('file-unusable', { path: file, reason: technical(reason) })
   }
   if (modules.length) fail('a Linux kernel takes no modules, only an initrd')
   const header = viewOf(bytes)
@@ -89,7 +90,7 @@ export function placeLinux(
   if (commandLine.length - 1 > Math.min(longest, 0x1000))
     throw new EngineError('option-invalid', {
       option: 'append',
-      reason: `is longer than the ${Math.min(longest, 0x1000)} characters this kernel takes`,
+      reason: technical(`is longer than the ${Math.min(longest, 0x1000)} characters this kernel takes`),
     })
   const commandAddress = segment * 16 + HEAP_END
   pieces.push({ address: commandAddress, bytes: commandLine })

@@ -4,6 +4,7 @@ import { CONVENTIONAL_KIB } from '../services/bda.ts'
 import { type ElfImage, readElf } from './elf.ts'
 import type { KernelFile, KernelRequest } from './kernel.ts'
 import type { BootPlacement, Piece } from './placement.ts'
+import { technical } from '../../protocol/reasons.ts'
 
 const HEADER_MAGIC = 0x1badb002
 const BOOT_MAGIC = 0x2badb002
@@ -61,7 +62,7 @@ export function placeMultiboot(
   request: KernelRequest,
 ): BootPlacement {
   const fail = (reason: string, path = kernel.path): never => {
-    throw new EngineError('file-unusable', { path, reason })
+    throw new EngineError('file-unusable', { path, reason: technical(reason) })
   }
   if (header.flags & 0xffff & ~KNOWN_REQUIREMENTS)
     fail('asks for a Multiboot feature that does not exist here')
@@ -169,7 +170,7 @@ class InfoBlock {
     if (this.#used + bytes.length > this.#data.length)
       throw new EngineError('option-invalid', {
         option: 'append',
-        reason: 'is too long together with the modules',
+        reason: technical('is too long together with the modules'),
       })
     this.#data.set(bytes, this.#used)
     this.#used += bytes.length

@@ -3,6 +3,7 @@ import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 import { type CreateRequest, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { formatNamed } from './formats.ts'
+import { technical } from '../../protocol/reasons.ts'
 
 /** 2^32 sectors: the most that partition tables and firmware of the time can name. */
 export const MAX_DISK_BYTES = 2 ** 32 * SECTOR_BYTES
@@ -23,14 +24,20 @@ export function createDisk(
   const made = formatNamed(format)
   const { variants } = made
   const { sizeBytes, variant } = request
-  if (!made.create) throw unusable(path, `${format} images can be read, but not made`)
+  if (!made.create) throw unusable(path, technical(`${format} images can be read, but not made`))
   if (variant !== undefined && !variants.includes(variant))
-    throw unusable(path, `${format} has no variant "${variant}"; there are ${variants.join(', ')}`)
+    throw unusable(path, technical(`${format} has no variant "${variant}"; there are ${variants.join(', ')}`))
   if (sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0 || sizeBytes > MAX_DISK_BYTES)
-    throw unusable(path, `a disk of ${sizeBytes} bytes: it has to be a multiple of 512, up to 2 TiB`)
+    throw unusable(
+      path,
+      technical(`a disk of ${sizeBytes} bytes: it has to be a multiple of 512, up to 2 TiB`),
+    )
   const isBelow = request.backing?.image.details.encryption !== undefined
   if ((request.encryption || isBelow) && !ENCRYPTED_FORMATS.includes(format))
-    throw unusable(path, `${format} images are not encrypted; take qcow2${isBelow ? '' : ' or luks'}`)
+    throw unusable(
+      path,
+      technical(`${format} images are not encrypted; take qcow2${isBelow ? '' : ' or luks'}`),
+    )
   const file = files.create(path)
   try {
     const encryption = request.encryption ?? request.backing?.image.details.encryption?.copy()

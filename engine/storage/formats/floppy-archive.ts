@@ -1,3 +1,4 @@
+import { technical } from '../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../block-image.ts'
 import { FLOPPY_GEOMETRIES, type FloppyGeometry } from '../floppy-geometry.ts'
 import { type HostFile, unusable } from '../host-file.ts'
@@ -28,7 +29,7 @@ export function floppyFormatOf(start: Uint8Array): FloppyFormat | null {
 export function unpackFloppy(file: HostFile, format: FloppyFormat): UnpackedFloppy {
   const { path, size } = file
   if (size > (format.maxBytes ?? MAX_BYTES))
-    throw unusable(path, `it is larger than an archive of a floppy can be`)
+    throw unusable(path, technical(`it is larger than an archive of a floppy can be`))
   const sectors = format.decode(path, readUpTo(file, 0, size))
   return new UnpackedFloppy(file, format.name, geometryOf(path, sectors), sectors)
 }
@@ -39,7 +40,7 @@ function geometryOf(path: string, sectors: readonly StoredSector[]): FloppyGeome
   if (odd)
     throw unusable(
       path,
-      `it has sectors of ${odd.bytes.length} bytes; only floppies with sectors of 512 can be used`,
+      technical(`it has sectors of ${odd.bytes.length} bytes; only floppies with sectors of 512 can be used`),
     )
   const most = (of: (sector: StoredSector) => number): number =>
     sectors.reduce((highest, sector) => Math.max(highest, of(sector)), 0)
@@ -54,7 +55,7 @@ function geometryOf(path: string, sectors: readonly StoredSector[]): FloppyGeome
   if (!found)
     throw unusable(
       path,
-      `${tracks} tracks on ${heads} sides with ${perTrack} sectors are no known floppy format`,
+      technical(`${tracks} tracks on ${heads} sides with ${perTrack} sectors are no known floppy format`),
     )
   return found
 }
@@ -100,7 +101,11 @@ export class UnpackedFloppy implements DiskImage {
     for (let index = 0; index < count; index++) {
       const stored = this.#sectors.get(sector + index)
       if (!stored?.isGood)
-        throw new DiskError('io', this.name, `sector ${sector + index} could not be read from the floppy`)
+        throw new DiskError(
+          'io',
+          this.name,
+          technical(`sector ${sector + index} could not be read from the floppy`),
+        )
       into.set(stored.bytes, index * SECTOR_BYTES)
     }
   }
@@ -109,7 +114,7 @@ export class UnpackedFloppy implements DiskImage {
     throw new DiskError(
       'readonly',
       this.name,
-      'archives of floppies can only be read; convert it to a raw image',
+      technical('archives of floppies can only be read; convert it to a raw image'),
     )
   }
 

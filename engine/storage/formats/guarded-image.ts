@@ -8,6 +8,7 @@ import {
   SECTOR_BYTES,
 } from './disk-image.ts'
 import { formatOf } from './formats.ts'
+import { technical } from '../../protocol/reasons.ts'
 
 /**
  * A raw disk whose format was told by its contents. What the guest writes must not make it something else the next
@@ -40,7 +41,7 @@ export class GuardedImage extends ImageLayer<DiskImage> implements DiskImage {
       throw new DiskError(
         'io',
         this.name,
-        `the guest made it look like a ${format.name} image; give format=raw to allow that`,
+        technical(`the guest made it look like a ${format.name} image; give format=raw to allow that`),
       )
   }
 

@@ -8,6 +8,7 @@ import { readUpTo } from './fields.ts'
 import { formatNamed, formatOfFile } from './formats.ts'
 import type { Keyring } from './luks/keyring.ts'
 import { GuardedImage } from './guarded-image.ts'
+import { technical } from '../../protocol/reasons.ts'
 
 export interface OpenDiskOptions {
   /**
@@ -38,7 +39,7 @@ export function openDisk(files: ImageFiles, path: string, options: OpenDiskOptio
   const image = openLayer(files, path, options, [])
   if (image.sectorCount > 0) return image
   image.close()
-  throw unusable(path, 'its disk has no sectors')
+  throw unusable(path, technical('its disk has no sectors'))
 }
 
 /** @param above identities of the images that this one is the backing file of */
@@ -51,17 +52,20 @@ function openLayer(
   const { writable, repairing = false, confirmed = [], keyring = null, isLocked = false } = options
   const file = files.open(path, writable)
   try {
-    if (above.includes(file.identity)) throw unusable(path, 'it is its own backing file, over others')
-    if (above.length >= MAX_CHAIN) throw unusable(path, `more than ${MAX_CHAIN} images build on it`)
+    if (above.includes(file.identity))
+      throw unusable(path, technical('it is its own backing file, over others'))
+    if (above.length >= MAX_CHAIN)
+      throw unusable(path, technical(`more than ${MAX_CHAIN} images build on it`))
     const found = formatOfFile(file)
     const packed = options.format === 'auto' ? packedFormat(readUpTo(file, 0, SECTOR_BYTES)) : null
-    if (packed !== null) throw unusable(path, packed)
+    if (packed !== null) throw unusable(path, technical(packed))
     const format = options.format === 'auto' ? found : formatNamed(options.format)
-    if (format !== found && format.name !== 'raw') throw unusable(path, `it is no ${format.name} image`)
+    if (format !== found && format.name !== 'raw')
+      throw unusable(path, technical(`it is no ${format.name} image`))
     if (writable && format.variants.length === 0)
       throw unusable(
         path,
-        `${format.name} images can only be read; convert it, or open it read-only or ephemeral`,
+        technical(`${format.name} images can only be read; convert it, or open it read-only or ephemeral`),
       )
     const image = format.open(file, {
       files,
@@ -74,7 +78,7 @@ function openLayer(
         options.backing ??
         openLayer(
           files,
-          childPath(files, path, name, 'backing file', confirmed),
+          childPath(files, path, name, 'backing-file', confirmed),
           { format: backingFormat ?? 'auto', writable: false, confirmed, keyring, isLocked },
           [...above, file.identity],
         ),

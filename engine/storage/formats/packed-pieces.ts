@@ -1,4 +1,5 @@
 import { DiskError } from '../block-image.ts'
+import { technical } from '../../protocol/reasons.ts'
 
 /** After so many, what else is packed is left alone. */
 const MAX_DAMAGED = 1000
@@ -29,6 +30,6 @@ export class PackedPieces {
   }
 
   #error(reason: string): DiskError {
-    return new DiskError('io', this.path, reason)
+    return new DiskError('io', this.path, technical(reason))
   }
 }

@@ -2,6 +2,7 @@ import { readPart, viewOf } from '../../formats/fields.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { BitReader } from './bit-reader.ts'
 import { HuffmanDecoder } from './huffman.ts'
+import { technical } from '../../../protocol/reasons.ts'
 
 /** What the map says of a piece; 0 to 3 are the codecs of the header. */
 const KIND = {
@@ -68,7 +69,7 @@ export class HunkMap {
   }
 
   #damaged(): Error {
-    return unusable(this.file.path, 'its map is damaged')
+    return unusable(this.file.path, technical('its map is damaged'))
   }
 
   #readPlain(): void {
@@ -145,7 +146,7 @@ export class HunkMap {
         if (this.header.parent === null)
           throw unusable(
             this.file.path,
-            'it builds on another CHD without saying which; chdman copy makes it whole',
+            technical('it builds on another CHD without saying which; chdman copy makes it whole'),
           )
         this.#kinds[hunk] = KIND.parent
         this.#positions[hunk] = unit * unitBytes

@@ -1,6 +1,7 @@
 import { unusable } from '../../host-file.ts'
 import { asciiAt, viewOf } from '../fields.ts'
 import { isKnownCipher } from './sector-cipher.ts'
+import { technical } from '../../../protocol/reasons.ts'
 
 export const LUKS_HASHES = ['sha1', 'sha256', 'sha512'] as const
 export type LuksHash = (typeof LUKS_HASHES)[number]
@@ -51,12 +52,15 @@ export const isLuks = (bytes: Uint8Array): boolean => MAGIC.every((byte, index) 
 
 /** @param path for messages. Throws `file-unusable`. */
 export function readLuksHeader(path: string, bytes: Uint8Array): LuksHeader {
-  const wrong = (reason: string) => unusable(path, `its encryption header is damaged: ${reason}`)
+  const wrong = (reason: string) => unusable(path, technical(`its encryption header is damaged: ${reason}`))
   if (!isLuks(bytes)) throw wrong('it does not begin as one')
   const view = viewOf(bytes)
   const version = bytes.length >= 8 ? view.getUint16(6) : 0
   if (version === 2)
-    throw unusable(path, 'it is encrypted by LUKS version 2; copy it into one of version 1 with qemu-img')
+    throw unusable(
+      path,
+      technical('it is encrypted by LUKS version 2; copy it into one of version 1 with qemu-img'),
+    )
   if (version !== 1) throw wrong(`version ${version}`)
   if (bytes.length < LUKS_HEADER_BYTES) throw wrong('it is cut short')
   const text = (at: number, length: number): string => asciiAt(bytes, at, length).split('\0', 1)[0]!
@@ -67,10 +71,13 @@ export function readLuksHeader(path: string, bytes: Uint8Array): LuksHeader {
   if (!isKnownCipher(cipher, mode, keyBytes))
     throw unusable(
       path,
-      `it is encrypted by ${shown(`${cipher}-${mode}`)} with ${keyBytes * 8} bits, which is not known`,
+      technical(
+        `it is encrypted by ${shown(`${cipher}-${mode}`)} with ${keyBytes * 8} bits, which is not known`,
+      ),
     )
   const hash = LUKS_HASHES.find((known) => known === hashName)
-  if (!hash) throw unusable(path, `its encryption uses the hash ${shown(hashName)}, which is not known`)
+  if (!hash)
+    throw unusable(path, technical(`its encryption uses the hash ${shown(hashName)}, which is not known`))
   const payloadPosition = view.getUint32(104) * SECTOR
   const digestIterations = view.getUint32(164)
   if (digestIterations === 0) throw wrong('its digest has no iterations')
@@ -90,7 +97,7 @@ export function readLuksHeader(path: string, bytes: Uint8Array): LuksHeader {
       throw wrong(`key ${index} lies outside of it`)
     slots.push({ index, salt: bytes.slice(at + 8, at + 8 + LUKS_SALT_BYTES), iterations, position })
   }
-  if (slots.length === 0) throw unusable(path, 'it is encrypted and has no key any more')
+  if (slots.length === 0) throw unusable(path, technical('it is encrypted and has no key any more'))
   return {
     mode,
     hash,

@@ -8,6 +8,7 @@ import { readUpTo, roundUp } from '../fields.ts'
 import { MappedImage } from '../mapped-image.ts'
 import { VdiMap } from './block-map.ts'
 import { encodeVdiHeader, isVdi, readVdiHeader, type VdiHeader, vdiUuid } from './header.ts'
+import { technical } from '../../../protocol/reasons.ts'
 
 const BLOCK_BYTES = 1024 ** 2
 
@@ -21,10 +22,13 @@ export const vdi: DiskFormat = {
   open(file, context) {
     const header = readVdiHeader(file)
     if (header.sizeBytes % SECTOR_BYTES !== 0)
-      throw unusable(file.path, `its disk size of ${header.sizeBytes} bytes is not a multiple of 512`)
+      throw unusable(
+        file.path,
+        technical(`its disk size of ${header.sizeBytes} bytes is not a multiple of 512`),
+      )
     const map = new VdiMap(file, header)
     if (context.writable && !context.repairing && !map.check(true).repaired)
-      throw unusable(file.path, 'its block map is damaged; open it read-only')
+      throw unusable(file.path, technical('its block map is damaged; open it read-only'))
     const parent = header.parentUuid === null ? null : openParent(file.path, header, context)
     return new MappedImage(
       file,
@@ -45,7 +49,7 @@ export const vdi: DiskFormat = {
   },
 
   create(file, { sizeBytes, variant, clusterBytes = BLOCK_BYTES, backing }, files) {
-    if (clusterBytes !== BLOCK_BYTES) throw unusable(file.path, 'blocks of a VDI are of 1 MiB')
+    if (clusterBytes !== BLOCK_BYTES) throw unusable(file.path, technical('blocks of a VDI are of 1 MiB'))
     const blocks = Math.ceil(sizeBytes / BLOCK_BYTES)
     const isFixed = variant === 'fixed'
     const header: VdiHeader = {
@@ -63,7 +67,10 @@ export const vdi: DiskFormat = {
       parentModificationUuid: backing?.image.details.identity ?? '0'.repeat(32),
     }
     if (backing && header.parentUuid === null)
-      throw unusable(file.path, 'the parent of a VDI has to be a VDI; take qcow2 over other formats')
+      throw unusable(
+        file.path,
+        technical('the parent of a VDI has to be a VDI; take qcow2 over other formats'),
+      )
     file.writeAt(0, encodeVdiHeader(header))
     const map = new Uint32Array(blocks).fill(0xffffffff)
     if (isFixed) for (let block = 0; block < blocks; block++) map[block] = block
@@ -87,11 +94,14 @@ function openParent(
     return name !== basename(path) && uuidOf(files, join(folder, name)) === header.parentUuid
   })
   if (name === undefined)
-    throw unusable(path, `its parent, the VDI with UUID ${dashed(header.parentUuid!)}, is not beside it`)
+    throw unusable(
+      path,
+      technical(`its parent, the VDI with UUID ${dashed(header.parentUuid!)}, is not beside it`),
+    )
   const image = context.openBacking(name, 'vdi')
   if (image.details.identity !== header.parentModificationUuid) {
     image.close()
-    throw unusable(path, `its parent ${JSON.stringify(name)} was changed after it was made`)
+    throw unusable(path, technical(`its parent ${JSON.stringify(name)} was changed after it was made`))
   }
   return { name, image }
 }

@@ -7,6 +7,7 @@ import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
 import { PackedPieces } from '../packed-pieces.ts'
 import { type CachedTable, TableCache } from '../table-cache.ts'
 import type { SparseHeader } from './sparse-header.ts'
+import { technical } from '../../../protocol/reasons.ts'
 
 const TABLE_CACHE_BYTES = 8 * 1024 ** 2
 const GRAIN_MARKER_BYTES = 12
@@ -40,7 +41,8 @@ export class GrainMap implements ClusterMap {
     this.#packed = new PackedPieces(file.path)
     this.#end = roundUp(file.size, grainBytes)
     for (let table = 0; table < count; table++)
-      if (this.#tablePosition(table) >= file.size) throw unusable(file.path, 'its grain directory is damaged')
+      if (this.#tablePosition(table) >= file.size)
+        throw unusable(file.path, technical('its grain directory is damaged'))
   }
 
   get crowded(): boolean {
@@ -104,7 +106,11 @@ export class GrainMap implements ClusterMap {
   #take(bytes: number): number {
     const position = this.#end
     if (position + bytes > 2 ** 32 * SECTOR_BYTES)
-      throw new DiskError('limit', this.file.path, 'it has grown to the 2 TiB that its format allows')
+      throw new DiskError(
+        'limit',
+        this.file.path,
+        technical('it has grown to the 2 TiB that its format allows'),
+      )
     this.#end += bytes
     return position
   }

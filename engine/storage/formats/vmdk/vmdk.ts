@@ -22,6 +22,7 @@ import {
 import { GrainMap } from './grain-map.ts'
 import { isSparse, readSparseHeader, type SparseHeader } from './sparse-header.ts'
 import { StreamWriter } from './stream-writer.ts'
+import { technical } from '../../../protocol/reasons.ts'
 
 const MAX_DESCRIPTOR_BYTES = 64 * 1024
 
@@ -35,7 +36,10 @@ export const vmdk: DiskFormat = {
   open(file, context) {
     const header = isSparse(readUpTo(file, 0, SECTOR_BYTES)) ? readSparseHeader(file) : null
     if (header && header.descriptorBytes === 0)
-      throw unusable(file.path, 'it is one part of a split VMDK; open the file that describes them all')
+      throw unusable(
+        file.path,
+        technical('it is one part of a split VMDK; open the file that describes them all'),
+      )
     const textAt = header?.descriptorPosition ?? 0
     const text = readText(file, textAt, header?.descriptorBytes ?? MAX_DESCRIPTOR_BYTES)
     const descriptor = parseDescriptor(file.path, text)
@@ -108,7 +112,7 @@ function openParent(path: string, descriptor: VmdkDescriptor, context: OpenConte
   const parent = context.openBacking(name, 'vmdk')
   if (parent.details.identity === parentContentId) return parent
   parent.close()
-  throw unusable(path, `its parent ${JSON.stringify(name)} was changed after it was made`)
+  throw unusable(path, technical(`its parent ${JSON.stringify(name)} was changed after it was made`))
 }
 
 function sparseExtent(
@@ -121,7 +125,7 @@ function sparseExtent(
   if (context.writable && header.isCompressed)
     throw unusable(
       file.path,
-      'a stream-optimised VMDK can only be read; convert it, or open it read-only or ephemeral',
+      technical('a stream-optimised VMDK can only be read; convert it, or open it read-only or ephemeral'),
     )
   const map = new GrainMap(file, header)
   return new MappedImage(
@@ -149,8 +153,10 @@ function openExtents(
     const below = backing && new SliceImage(backing, start, line.sectors)
     const image = openExtent(file.path, line, context, below, details)
     opened.push(image)
-    if (image.sectorCount < line.sectors) throw unusable(image.name, 'it is shorter than its VMDK says')
-    if (image.sectorCount > line.sectors) throw unusable(image.name, 'it is longer than its VMDK says')
+    if (image.sectorCount < line.sectors)
+      throw unusable(image.name, technical('it is shorter than its VMDK says'))
+    if (image.sectorCount > line.sectors)
+      throw unusable(image.name, technical('it is longer than its VMDK says'))
     parts.push({ start, image })
     start += line.sectors
   }
@@ -172,7 +178,7 @@ function openExtent(
     if (line.kind === 'sparse') return sparseExtent(file, readSparseHeader(file), context, below, details)
     const start = line.startSector * SECTOR_BYTES
     if (start + line.sectors * SECTOR_BYTES > file.size)
-      throw unusable(file.path, 'it is shorter than its VMDK says')
+      throw unusable(file.path, technical('it is shorter than its VMDK says'))
     return new FlatImage(file, start, line.sectors, details)
   } catch (error) {
     file.close()

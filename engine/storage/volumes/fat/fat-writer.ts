@@ -3,6 +3,7 @@ import { folded, MAX_FOLDER_ENTRIES } from '../volume.ts'
 import { ATTRIBUTE, type FatEntry, SLOT_BYTES, toDosTime } from './directory.ts'
 import type { FatFolder, FatVolume } from './fat-volume.ts'
 import { exactShortName, longNameEntries, madeShortName, MAX_LONG_NAME } from './names.ts'
+import { technical } from '../../../protocol/reasons.ts'
 
 const MAX_FILE_BYTES = 2 ** 32 - 1
 
@@ -25,7 +26,7 @@ export class FatWriter {
   /** Throws `file-unusable` where the image may not be written. */
   constructor(volume: FatVolume) {
     this.#volume = volume
-    if (!volume.bytes.isWritable) throw unusable(volume.bytes.name, 'it was opened read-only')
+    if (!volume.bytes.isWritable) throw unusable(volume.bytes.name, technical('it was opened read-only'))
   }
 
   /** Throws `file-unusable`, changing nothing that was there: no room, an impossible name, a folder of the name. */
@@ -186,7 +187,7 @@ export class FatWriter {
   }
 
   #refused(reason: string) {
-    return unusable(this.#volume.bytes.name, reason)
+    return unusable(this.#volume.bytes.name, technical(reason))
   }
 }
 

@@ -1,0 +1,45 @@
+import type { files as english } from '../../../../engine/protocol/reasons/files.ts'
+
+/** Warum eine Datei nicht benutzbar ist. */
+export const files = {
+  technical: '„{text}“',
+  'of-file': '{path}: {reason}',
+  'of-device': '{device}: {reason}',
+  'file-missing': 'die Datei gibt es nicht; prüfen Sie den Namen',
+  'file-below-file': 'die Datei gibt es nicht; ein Ordner ihres Pfads ist eine Datei',
+  'file-there': 'eine Datei dieses Namens gibt es schon',
+  'disk-full': 'auf ihrem Datenträger ist kein Platz mehr',
+  'file-forbidden':
+    'Sie dürfen sie nicht öffnen; ändern Sie die Zugriffsrechte, oder öffnen Sie sie nur zum Lesen',
+  'file-system-read-only':
+    'ihr Dateisystem lässt sich nur lesen; öffnen Sie sie nur zum Lesen oder mit verworfenen Änderungen',
+  'file-empty': 'sie ist leer',
+  'file-is-folder': 'es ist ein Ordner und kein Abbild',
+  'file-is-device': 'es ist ein Gerät oder eine Pipe und kein Abbild',
+  'file-grown': 'sie ist so groß, wie ihr Datenträger oder die Rechte dieses Benutzers erlauben',
+  'file-deleted': 'sie wurde gelöscht, während sie in Gebrauch war',
+  'image-written-elsewhere':
+    'Prozess {process} schreibt in sie; schließen Sie sie dort, oder öffnen Sie sie hier und dort nur zum Lesen',
+  'image-read-elsewhere':
+    'Prozess {process} liest sie; schließen Sie sie dort, oder öffnen Sie sie hier und dort nur zum Lesen',
+  'image-written-here':
+    'ein anderes Laufwerk dieses Programms schreibt in sie; schließen Sie sie dort, oder öffnen Sie beide nur zum Lesen',
+  'image-read-here':
+    'ein anderes Laufwerk dieses Programms liest sie; schließen Sie sie dort, oder öffnen Sie beide nur zum Lesen',
+  'file-link-circle': 'ihre symbolischen Verknüpfungen führen im Kreis',
+  'file-name-long': 'ihr Name ist zu lang',
+  'files-too-many-open': 'zu viele Dateien sind offen',
+  'file-running': 'sie ist ein Programm, das gerade läuft',
+  'file-too-large-here': 'sie ist größer, als dieser Rechner öffnen kann',
+  'file-size-impossible': 'sie gibt {bytes} Bytes an, die keine Platte hat',
+  'file-not-opened': 'sie lässt sich nicht öffnen ({code})',
+  'file-not-read': 'sie lässt sich nicht lesen ({code})',
+  'file-not-written': 'sie lässt sich nicht schreiben ({code})',
+  'file-written-no-more': 'sie lässt sich nicht schreiben und nimmt nichts mehr auf ({code})',
+  'file-not-resized': 'ihre Größe lässt sich nicht ändern ({code})',
+  'file-not-flushed': 'was in sie geschrieben wurde, ließ sich nicht sichern ({code})',
+  'file-not-closed': 'sie lässt sich nicht schließen ({code})',
+  'file-cut-short': 'sie wurde gekürzt, nachdem sie geöffnet war',
+  'file-closed': 'sie war schon geschlossen',
+  'host-wrote-nothing': 'dieser Rechner schrieb nichts',
+} as const satisfies Record<keyof typeof english, string>
