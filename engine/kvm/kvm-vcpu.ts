@@ -22,7 +22,7 @@ import { giveMsrs, takeMsrs, TIME_STAMP_COUNTER } from './msr-transfer.ts'
 import { giveState, isLongMode, pageDirectoryPointers, takeState } from './state-transfer.ts'
 import type { VirtualCpu } from './virtual-cpu.ts'
 import type { VirtualMachine } from './virtual-machine.ts'
-import { inWords, technical, type Reason } from '../protocol/reasons.ts'
+import { because, inWords, technical, type Reason } from '../protocol/reasons.ts'
 
 export interface KvmVcpuConfig {
   model: CpuModel
@@ -264,7 +264,7 @@ export class KvmVcpu implements Vcpu {
     if (isLongMode(special))
       throw new EngineError('state-invalid', {
         device: 'processor',
-        reason: technical('the guest is in 64-bit mode'),
+        reason: because('state-64-bit'),
       })
     const events = this.#cpu.get('GET_VCPU_EVENTS')
     this.#state.setWord(State.SHADOW, events.getUint8(EVENTS.INTERRUPT_SHADOW) ? 1 : 0)
@@ -298,8 +298,8 @@ export class KvmVcpu implements Vcpu {
       this.#give(saved)
     } catch (cause) {
       if (!(cause instanceof KvmError)) throw cause
-      const reason = `KVM does not take it: ${cause.message}`
-      throw new EngineError('state-invalid', { device: 'processor', reason: technical(reason) }, { cause })
+      const reason = because('state-kvm-refuses', { detail: technical(cause.message) })
+      throw new EngineError('state-invalid', { device: 'processor', reason }, { cause })
     }
   }
 
@@ -352,7 +352,7 @@ export class KvmVcpu implements Vcpu {
     }
     throw new EngineError('state-invalid', {
       device: 'processor',
-      reason: technical('the guest does not take an interrupt that is under way'),
+      reason: because('state-interrupt'),
     })
   }
 

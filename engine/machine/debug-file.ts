@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { EngineError } from '../base/errors.ts'
 import type { DiskError } from '../storage/block-image.ts'
 import { hostFailure } from '../storage/host-file.ts'
-import { technical } from '../protocol/reasons.ts'
+import { technicalOf } from '../protocol/reasons.ts'
 
 /** A file that takes what a guest says on a port. The first failure ends it and is told: the machine goes on. */
 export class DebugFile {
@@ -19,8 +19,7 @@ export class DebugFile {
     try {
       this.#file = openSync(path, mode === 'append' ? 'a' : 'w')
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new EngineError('file-unusable', { path, reason: technical(reason) }, { cause: error })
+      throw new EngineError('file-unusable', { path, reason: technicalOf(error) }, { cause: error })
     }
   }
 

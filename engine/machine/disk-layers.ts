@@ -8,9 +8,9 @@ import { makeLayer, type MergeProgress } from '../storage/formats/merge-layer.ts
 import { HostImageFiles } from '../storage/image-files.ts'
 import { openDiskImage } from '../storage/open-image.ts'
 import type { LoadedMedium } from './loaded-medium.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
-const MERGING = { option: 'merge', reason: technical('two layers of a disk are being merged') }
+const MERGING = { option: 'merge', reason: because('merge-going-on') }
 
 /** Lays files over the disks of a machine while it runs, and merges such layers. */
 export class DiskLayers {
@@ -35,7 +35,7 @@ export class DiskLayers {
         if (!medium)
           throw new EngineError('option-invalid', {
             option: layer.below,
-            reason: technical('no drive has it'),
+            reason: because('no-drive-has-it'),
           })
         medium.flush()
         medium.image.close()
@@ -84,7 +84,7 @@ export class DiskLayers {
       this.#merge = { medium, work }
       return work.written
     }
-    throw new EngineError('option-invalid', { option: pair.upper, reason: technical('no drive has it') })
+    throw new EngineError('option-invalid', { option: pair.upper, reason: because('no-drive-has-it') })
   }
 
   /** Writes one piece down. Throws `file-unusable`. @returns how far it is; null when all is written */
@@ -106,7 +106,7 @@ export class DiskLayers {
 
   get #merging(): { medium: LoadedMedium; work: LiveMerge } {
     if (!this.#merge)
-      throw new EngineError('option-invalid', { option: 'merge', reason: technical('none was begun') })
+      throw new EngineError('option-invalid', { option: 'merge', reason: because('no-merge-begun') })
     return this.#merge
   }
 

@@ -21,7 +21,7 @@ import { type DriveSlot, assignDrives, floppyTypeOf } from './drives.ts'
 import type { DriveKind, DriveStatus } from './machine.ts'
 import { forUser, LoadedMedium, type MediumOptions } from './loaded-medium.ts'
 import type { LoadedDrive } from './media-state.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave'] as const
 /** Systems of the time never flush; what their disk's tables say goes to the file after so long at most. */
@@ -297,7 +297,7 @@ export class DriveBays {
     if (!bay || bay.kind === 'disk')
       throw new EngineError('option-invalid', {
         option: id,
-        reason: technical('there is no such drive with removable media'),
+        reason: because('no-removable-drive'),
       })
     return bay
   }

@@ -19,7 +19,7 @@ import {
   unpackWrites,
   writesOf,
 } from './media-state.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 /** What a machine's state is made of. */
 export interface StatefulParts {
@@ -110,18 +110,20 @@ function fitting(parts: StatefulParts, file: StateFile, insists: boolean): Fitti
     if (state.fingerprint[name] !== value)
       throw new EngineError('state-invalid', {
         device: 'machine',
-        reason: technical(
-          `it was saved with ${name} ${state.fingerprint[name] ?? 'unknown'}, and this machine has ${value}`,
-        ),
+        reason: because('state-other-machine', {
+          name,
+          before: state.fingerprint[name] ?? 'unknown',
+          now: value,
+        }),
       })
   const missing = parts.devices.find(({ id }) => !(id in state.devices))
   if (missing)
-    throw new EngineError('state-invalid', { device: missing.id, reason: technical('its state is missing') })
+    throw new EngineError('state-invalid', { device: missing.id, reason: because('state-of-device-missing') })
   const extra = Object.keys(state.devices).find((id) => !parts.devices.some((device) => device.id === id))
   if (extra !== undefined)
     throw new EngineError('state-invalid', {
       device: extra,
-      reason: technical('this machine has no such device'),
+      reason: because('state-no-device'),
     })
   checkMedia(drives, state.media, insists)
   const writes = unpackWrites(drives, state.media, file.writes)

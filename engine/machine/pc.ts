@@ -37,7 +37,7 @@ import {
 import { RomSpace } from './rom-space.ts'
 import { RunLoop } from './run-loop.ts'
 import { builtInFirmware, cmosOf, loadRoms, mapFwCfg, powerOnTimeMs } from './start-up.ts'
-import { because, technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 const NS_PER_MS = 1_000_000n
 /** Time-stamp counter ticks per ns: a round frequency that systems of the time can measure. */
@@ -306,7 +306,7 @@ class Pc implements Machine {
     if (scale !== 1 && this.#cpu.retiredNow === null)
       throw new EngineError('option-invalid', {
         option: 'speed of time',
-        reason: technical('under KVM the time-stamp counter is the host’s'),
+        reason: because('kvm-own-time'),
       })
     this.#clock.scale = scale
   }
@@ -422,7 +422,7 @@ class Pc implements Machine {
     if (this.#look && !this.#look.wait())
       throw new EngineError('state-invalid', {
         device: 'state file',
-        reason: technical('it is damaged, or cannot be read any more; nothing was written to disks'),
+        reason: because('state-damaged-late'),
       })
     this.#look = null
   }
@@ -467,7 +467,7 @@ class Pc implements Machine {
     if (this.#firmware?.busy)
       throw new EngineError('state-invalid', {
         device: 'firmware',
-        reason: technical('a call to it does not end'),
+        reason: because('state-firmware-call'),
       })
   }
 

@@ -17,7 +17,7 @@ import type { DriveBays } from './drive-bays.ts'
 import type { MachineClock } from './machine-clock.ts'
 import { readFile } from './read-file.ts'
 import { MAX_FIRMWARE_BYTES, MAX_VGA_BIOS_BYTES, type RomSpace } from './rom-space.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 
@@ -56,7 +56,7 @@ export function builtInFirmware(
   if (config.kernel && processor.wide)
     throw new EngineError('option-invalid', {
       option: 'kernel',
-      reason: technical(`a ${config.cpuModel} runs no code of 32 bits`),
+      reason: because('processor-16-bit', { model: config.cpuModel }),
     })
   const kernel = placedKernel(config, apic)
   return new Firmware(

@@ -11,7 +11,7 @@ import {
 } from './layout.ts'
 import { EngineError } from '../base/errors.ts'
 import type { AbsentMemory } from './absent-memory.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 /**
  * The linear memory of one machine: shared, allocated whole, never grown; the host commits a page when it
@@ -33,7 +33,7 @@ export class GuestMemory {
     if (!Number.isInteger(ramMiB) || ramMiB < 1 || ramMiB * MIB > MAX_RAM_BYTES)
       throw new EngineError('option-invalid', {
         option: 'memory',
-        reason: technical(`${ramMiB} MiB is not between 1 and 3072`),
+        reason: because('memory-outside', { MiB: ramMiB }),
       })
     const pages = (RAM_BASE + ramMiB * MIB) / 65536
     this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })

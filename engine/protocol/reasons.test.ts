@@ -7,6 +7,11 @@ import { files } from './reasons/files.ts'
 import { images } from './reasons/images.ts'
 import { imports } from './reasons/imports.ts'
 import { machines } from './reasons/machines.ts'
+import { volumes } from './reasons/volumes.ts'
+import { discs } from './reasons/discs.ts'
+import { states } from './reasons/states.ts'
+import { kernels } from './reasons/kernels.ts'
+import { requests } from './reasons/requests.ts'
 import { media } from './reasons/media.ts'
 import { snapshots } from './reasons/snapshots.ts'
 
@@ -28,7 +33,21 @@ describe('reasons', () => {
   })
 
   it('have each its own key, whatever their subject', () => {
-    const subjects = [accelerators, exports, files, images, imports, machines, media, snapshots]
+    const subjects = [
+      accelerators,
+      exports,
+      files,
+      images,
+      imports,
+      machines,
+      volumes,
+      discs,
+      states,
+      kernels,
+      requests,
+      media,
+      snapshots,
+    ]
     expect(subjects.flatMap((words) => Object.keys(words)).toSorted()).toEqual(
       Object.keys(REASONS).toSorted(),
     )

@@ -12,7 +12,7 @@ import { MachineThread, type MachineListener } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
 import { Hold } from './hold.ts'
 import { thumbnail } from './thumbnail.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 /** How long a machine gets to close its images once its host has gone. */
 const ORPHANED_MS = 2000
@@ -123,7 +123,7 @@ export class VmService {
       },
       stateRead: async () => {
         if (await this.#running.isStateWhole) return
-        throw new RpcError('state-invalid', { device: 'state file', reason: technical('it is damaged') })
+        throw new RpcError('state-invalid', { device: 'state file', reason: because('state-damaged') })
       },
       pause: () => this.#running.ask('pause'),
       resume: async () => {
@@ -166,7 +166,7 @@ export class VmService {
       keepState: async ({ path }, task) => {
         const capture = this.#capture
         if (!capture)
-          throw new RpcError('bad-request', { name: 'keepState', reason: technical('no state was noted') })
+          throw new RpcError('bad-request', { name: 'keepState', reason: because('state-not-noted') })
         this.#capture = null
         await this.host.writeFile(path, await packCapture(capture, task))
         return { stoodMs: this.#stoodMs }

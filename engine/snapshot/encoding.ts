@@ -1,5 +1,5 @@
 import { EngineError } from '../base/errors.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 /**
  * Plain data with bytes and big integers, as JSON: what JSON lacks is an object of one key, `$bytes` (base64) or
@@ -32,7 +32,7 @@ export function decodeState(text: string): unknown {
   } catch (cause) {
     throw new EngineError(
       'state-invalid',
-      { device: 'state', reason: technical('its description is damaged') },
+      { device: 'state', reason: because('state-description-damaged') },
       { cause },
     )
   }

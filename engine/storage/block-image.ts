@@ -1,4 +1,4 @@
-import { inWords, type Reason, technical } from '../protocol/reasons.ts'
+import { because, inWords, technicalOf, type Reason } from '../protocol/reasons.ts'
 import type { HostFault } from '../protocol/vm.ts'
 import type { CdDisc } from './cd-image.ts'
 
@@ -58,7 +58,7 @@ export type DiskFaultListener = (fault: DiskFault) => void
 /** Any failure as a `DiskError`, so that a faulty back end cannot throw something else through a device. */
 export function asDiskError(error: unknown, path: string): DiskError {
   if (error instanceof DiskError) return error
-  return new DiskError('io', path, technical(error instanceof Error ? error.message : String(error)), {
+  return new DiskError('io', path, technicalOf(error), {
     cause: error,
   })
 }
@@ -72,6 +72,5 @@ export function checkRange(image: BlockImage, sector: number, count: number, byt
     count >= 0 &&
     sector + count <= image.sectorCount &&
     bytes === count * image.sectorBytes
-  if (!inside)
-    throw new DiskError('range', image.name, technical(`no sectors ${sector}+${count} in ${bytes} bytes`))
+  if (!inside) throw new DiskError('range', image.name, because('sectors-outside', { sector, count, bytes }))
 }

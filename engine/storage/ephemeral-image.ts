@@ -1,6 +1,6 @@
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 import { ImageLayer } from './image-layer.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 /** Writes are kept by pieces of this size. */
 export const CHUNK_BYTES = 64 * 1024
@@ -50,11 +50,7 @@ export class EphemeralImage extends ImageLayer {
   }
 
   #full(): DiskError {
-    return new DiskError(
-      'limit',
-      this.name,
-      technical(`its writes fill the ${this.maxBytes} bytes of memory that they may take`),
-    )
+    return new DiskError('limit', this.name, because('ephemeral-full', { bytes: this.maxBytes }))
   }
 
   override read(sector: number, count: number, into: Uint8Array): void {

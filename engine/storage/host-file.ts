@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { EngineError } from '../base/errors.ts'
-import { because, type Reason } from '../protocol/reasons.ts'
+import { because, technical, type Reason } from '../protocol/reasons.ts'
 import { DiskError, type DiskErrorKind } from './block-image.ts'
 
 /** A file of the host, opened once, read and written at byte positions. */
@@ -53,6 +53,13 @@ const codeOf = (error: unknown): string =>
 export function unusable(path: string, reason: Reason, cause?: unknown): EngineError<'file-unusable'> {
   return new EngineError('file-unusable', { path, reason }, cause === undefined ? undefined : { cause })
 }
+
+/**
+ * `file-unusable` for what is damaged inside of a format.
+ * @param detail for those who know the format; it stays English
+ */
+export const damagedImage = (path: string, format: string, detail: string): EngineError<'file-unusable'> =>
+  unusable(path, because('image-damaged', { format, detail: technical(detail) }))
 
 /**
  * Opens an image, creating and changing nothing. Throws `file-unusable` for what is missing, not a plain file,

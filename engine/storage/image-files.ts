@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import { dirname } from 'node:path'
 import { createHostFile, type HostFile, openHostFile, unusable } from './host-file.ts'
 import { type ImageLock, lockImage } from './image-lock.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 /** The files that images are made of. A test puts a simulated disk in place of the host's. */
 export interface ImageFiles {
@@ -78,7 +78,7 @@ export class HostImageFiles implements ImageFiles {
       fs.renameSync(from, to)
       syncFolder(dirname(to))
     } catch (error) {
-      throw unusable(to, technical('it cannot be put in place'), error)
+      throw unusable(to, because('file-not-placed'), error)
     }
   }
 
@@ -88,7 +88,7 @@ export class HostImageFiles implements ImageFiles {
       syncFolder(dirname(to))
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && NO_LINKS.has(String(error.code))))
-        throw unusable(to, technical('it cannot be put in place'), error)
+        throw unusable(to, because('file-not-placed'), error)
       this.#copy(from, to)
     }
   }
@@ -106,7 +106,7 @@ export class HostImageFiles implements ImageFiles {
       }
     } catch (error) {
       fs.rmSync(temporary, { force: true })
-      throw unusable(to, technical('it cannot be copied'), error)
+      throw unusable(to, because('file-not-copied'), error)
     }
     this.replace(temporary, to)
   }

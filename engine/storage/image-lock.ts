@@ -52,11 +52,7 @@ export function lockImage(
   } catch (error) {
     // Who only reads can do no harm; that others do not see it is better than not reading at all.
     if (mode === 'shared') return { release() {} }
-    throw unusable(
-      file.path,
-      technical(`it cannot be locked: ${folder} cannot be written; open it read-only`),
-      error,
-    )
+    throw unusable(file.path, because('file-not-locked', { folder }), error)
   }
   const other = readNotes(folder, prefix).find(
     (note) =>

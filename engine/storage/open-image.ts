@@ -1,4 +1,4 @@
-import { because, technical, type Reason } from '../protocol/reasons.ts'
+import { because, type Reason } from '../protocol/reasons.ts'
 import { DiskError, type BlockImage } from './block-image.ts'
 import { EphemeralImage } from './ephemeral-image.ts'
 import { FLOPPY_GEOMETRIES, type FloppyGeometry, MAX_FLOPPY_BYTES } from './floppy-geometry.ts'
@@ -65,7 +65,7 @@ export function openDiskImage(path: string, options: OpenImageOptions = {}): Blo
       : openOverlay(files, path, overlay, { format, confirmed, keyring, isFresh: ephemeral && !keepsOverlay })
   if (image.sectorCount > MAX_DISK_BYTES / SECTOR_BYTES) {
     image.close()
-    throw unusable(path, technical('it is larger than 2 TiB, the most that a disk of this PC can have'))
+    throw unusable(path, because('disk-too-large'))
   }
   return ephemeral && !readonly && overlay === undefined ? new EphemeralImage(image) : image
 }
@@ -140,8 +140,7 @@ export function openCdImage(
   const disc = openDisc(new HostImageFiles(options.lockFolder), path, options.confirmed)
   if (disc) return disc
   return open(path, { ...options, readonly: true }, CD_SECTOR_BYTES, (file) => {
-    if (file.size > MAX_CD_BYTES)
-      throw unusable(path, technical('it is larger than 128 GiB, the most that a disc can have'))
+    if (file.size > MAX_CD_BYTES) throw unusable(path, because('disc-too-large'))
     checkCdSize(file)
   })
 }
@@ -172,7 +171,7 @@ function open(
   try {
     const sectorCount = check(file) ?? Math.ceil(file.size / sectorBytes)
     const foreign = foreignFormat(readUpTo(file, 0, SECTOR_BYTES))
-    if (foreign) throw unusable(path, technical(foreign))
+    if (foreign) throw unusable(path, foreign)
     const image = new RawImage(file, sectorBytes, sectorCount)
     return options.ephemeral && !options.readonly ? new EphemeralImage(image) : image
   } catch (error) {
@@ -183,9 +182,7 @@ function open(
 }
 
 /** Why a floppy or CD cannot be raw sectors that start like this, or null. */
-function foreignFormat(start: Uint8Array): string | null {
+function foreignFormat(start: Uint8Array): Reason | null {
   const { name } = formatOf(start, new Uint8Array(0))
-  return name === 'raw'
-    ? packedFormat(start)
-    : `it is a ${name} image, not raw sectors; convert it with vitrine media convert`
+  return name === 'raw' ? packedFormat(start) : because('foreign-format', { format: name })
 }

@@ -1,6 +1,6 @@
 import { type BlockImage, DiskError } from './block-image.ts'
 import { ImageLayer } from './image-layer.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 /** What may be held for a disk that is full: far more than a guest writes before it stands still. */
 const MAX_OWED_BYTES = 64 * 1024 * 1024
@@ -76,7 +76,7 @@ export class PatientImage extends ImageLayer {
 
   #owe(sector: number, count: number, from: Uint8Array, error?: DiskError): void {
     if ((this.#owed.size + count) * this.sectorBytes > this.maxOwedBytes)
-      throw error ?? new DiskError('full', this.name, technical('no room is left on its disk'))
+      throw error ?? new DiskError('full', this.name, because('disk-full'))
     for (let index = 0; index < count; index++)
       this.#owed.set(sector + index, from.slice(index * this.sectorBytes, (index + 1) * this.sectorBytes))
   }

@@ -1,6 +1,6 @@
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 import type { HostFile } from './host-file.ts'
-import { technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 
 /** Sectors that lie one after the other in a file. */
 export class RawImage implements BlockImage {
@@ -34,7 +34,7 @@ export class RawImage implements BlockImage {
 
   write(sector: number, count: number, from: Uint8Array): void {
     checkRange(this, sector, count, from.length)
-    if (this.readonly) throw new DiskError('readonly', this.name, technical('it was opened read-only'))
+    if (this.readonly) throw new DiskError('readonly', this.name, because('opened-read-only'))
     this.file.writeAt(sector * this.sectorBytes, from)
   }
 

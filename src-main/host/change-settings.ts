@@ -6,7 +6,7 @@ import { withFiles, type MachineConfig } from '../../engine/protocol/machine-con
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import type { VmRecord, VmSettings } from '../../engine/protocol/vm.ts'
-import { technical } from '../../engine/protocol/reasons.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 
 /**
  * The record that a window's settings become. A window names no files: every file must be one that the machine
@@ -34,7 +34,7 @@ export function changedRecord(
   if (!isDeepStrictEqual(machine.debug, record.machine.debug))
     throw new RpcError('bad-request', {
       name: 'change',
-      reason: technical('debug: it is set in vm.json only'),
+      reason: because('debug-by-hand'),
     })
   return { ...wanted, version: 1, machine, ...(record.snapshots && { snapshots: record.snapshots }) }
 }

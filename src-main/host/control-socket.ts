@@ -13,7 +13,7 @@ import {
 } from '../../engine/protocol/rpc.ts'
 import { SnapshotId, SnapshotName, SnapshotNotes } from '../../engine/protocol/snapshot.ts'
 import { VM_STATES } from '../../engine/protocol/vm.ts'
-import { technical } from '../../engine/protocol/reasons.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 
 const nothing = v.undefined()
 const simple = { params: nothing, result: nothing }
@@ -68,7 +68,7 @@ export async function serveControl(folder: string, handlers: ControlHandlers): P
   if (isFile && Buffer.byteLength(path) > MAX_PATH)
     throw new RpcError('option-invalid', {
       option: path,
-      reason: technical('the path is too long for a socket'),
+      reason: because('socket-path-too-long'),
     })
   if (isFile) await rm(path, { force: true })
   const clients = new Set<RpcServer<ControlContract>>()

@@ -12,7 +12,7 @@ import { Keyring, type SourceOptions } from '../../engine/service/media/media.ts
 import { inTurns } from './in-turns.ts'
 import { KeptSecrets } from './kept-secrets.ts'
 import type { VmLibrary } from './library.ts'
-import { technical } from '../../engine/protocol/reasons.ts'
+import { because, type Reason } from '../../engine/protocol/reasons.ts'
 
 export type FilesCall =
   | 'driveContents'
@@ -107,7 +107,7 @@ export class FilesDesk {
         if (size > totalBytes)
           throw new RpcError('bad-request', {
             name: 'writeDriveFile',
-            reason: technical('more bytes came than were told'),
+            reason: because('more-bytes-than-told'),
           })
         await this.#putIn(id, source, upload.file, path, { ...source.options, partition, replaces })
         this.host.note(id, 'info', `${source.path}: ${path ? `${path}/` : ''}${name} is copied in`)
@@ -141,16 +141,15 @@ export class FilesDesk {
     from: number,
     totalBytes: number,
   ): Promise<{ folder: string; file: string }> {
-    const refuse = (reason: string) =>
-      new RpcError('bad-request', { name: 'writeDriveFile', reason: technical(reason) })
+    const refuse = (reason: Reason) => new RpcError('bad-request', { name: 'writeDriveFile', reason })
     const known = this.#uploads.get(key)
     if (from > 0) {
-      if (!known || (await stat(known.file)).size !== from) throw refuse('a piece of the file is missing')
+      if (!known || (await stat(known.file)).size !== from) throw refuse(because('piece-missing'))
       return known
     }
     if (known) await rm(known.folder, { recursive: true, force: true })
-    if (totalBytes > MAX_UPLOAD_BYTES) throw refuse('the file is larger than 2 GiB')
-    if (!known && this.#uploads.size >= MAX_UPLOADS) throw refuse('too many files are on their way in')
+    if (totalBytes > MAX_UPLOAD_BYTES) throw refuse(because('upload-too-large'))
+    if (!known && this.#uploads.size >= MAX_UPLOADS) throw refuse(because('uploads-too-many'))
     const folder = await mkdtemp(join(tmpdir(), 'vitrine-files-'))
     const upload = { folder, file: join(folder, name) }
     this.#uploads.set(key, upload)
@@ -184,7 +183,7 @@ export class FilesDesk {
     if (!drive || drive.path === null)
       throw new RpcError('option-invalid', {
         option: `drive ${index}`,
-        reason: technical('nothing is in it'),
+        reason: because('drive-empty'),
       })
     const { path, options } = driveSource(drive)
     return { path, options: { ...options, keyring: this.#secrets.keyringOf(id) } }

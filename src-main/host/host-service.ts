@@ -50,7 +50,7 @@ import { UNWATCHED } from './task.ts'
 import { VmLock } from './vm-lock.ts'
 import { VmLog } from './vm-log.ts'
 import type { VmProcess } from './vm-process.ts'
-import { inWords, technical } from '../../engine/protocol/reasons.ts'
+import { because, inWords } from '../../engine/protocol/reasons.ts'
 
 /** How long guests have to shut down by themselves when everything is closed. */
 const SHUT_DOWN_MS = 30_000
@@ -328,7 +328,7 @@ export class HostService<P extends VmProcess> {
     if (wish.preset !== null && !preset)
       throw new RpcError('bad-request', {
         name: 'create',
-        reason: technical(`there is no preset ${wish.preset}`),
+        reason: because('preset-missing', { preset: wish.preset }),
       })
     const images = await Promise.all(wish.images.map((id) => this.images.find(id)))
     const made = newMachine(wish, preset, images)

@@ -8,7 +8,7 @@ import type { Images } from './images.ts'
 import { importedMachine } from './imported-machine.ts'
 import { inTurns } from './in-turns.ts'
 import type { VmLibrary } from './library.ts'
-import { technical } from '../../engine/protocol/reasons.ts'
+import { because, technical } from '../../engine/protocol/reasons.ts'
 
 export type ImportCall = 'planImport' | 'importMachine'
 
@@ -32,7 +32,10 @@ export class ImportDesk {
       const { path, plan } = await this.#plan(source)
       const machine = importedMachine(path, plan, name)
       if (typeof machine === 'string')
-        throw new RpcError('file-unusable', { path, reason: technical(machine) })
+        throw new RpcError('file-unusable', {
+          path,
+          reason: because('import-settings', { detail: technical(machine) }),
+        })
       const id = await this.library.create(machine.record, {}, (folder) =>
         inTurns(machine.copies(folder), signal, progress),
       )

@@ -5,7 +5,7 @@ import type { LayerMerge } from '../../engine/protocol/machine-config.ts'
 import type { VmContract } from '../../engine/protocol/vm-contract.ts'
 import type { MergingMachine } from '../../engine/service/snapshots/layer-merges.ts'
 import type { Settling } from './settling.ts'
-import { technical } from '../../engine/protocol/reasons.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 
 /** A machine that runs, while what deleted snapshots left of its disks is merged. */
 export class LiveMerging implements MergingMachine {
@@ -61,7 +61,7 @@ async function checkRoom({ upper, lower }: LayerMerge): Promise<void> {
   if (bavail * bsize < size + SPARE_BYTES)
     throw new RpcError('file-unusable', {
       path: lower,
-      reason: technical(`there is too little room on its disk to merge ${basename(upper)} into it`),
+      reason: because('no-room-to-merge', { name: basename(upper) }),
     })
 }
 

@@ -10,7 +10,7 @@ import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
 import type { SourceOptions } from '../../engine/service/media/media.ts'
 import type { Images } from './images.ts'
 import { inTurns } from './in-turns.ts'
-import { technical } from '../../engine/protocol/reasons.ts'
+import { because, type Reason } from '../../engine/protocol/reasons.ts'
 
 export type MediaCall = 'beginFolder' | 'addToFolder' | 'dropFolder' | 'mediumOfFolder' | 'compareMedia'
 
@@ -65,14 +65,14 @@ export class MediaDesk {
       const bytes = Buffer.from(data, 'base64')
       const place = join(incoming.place, ...path)
       if (from === 0) {
-        if (incoming.files.size >= MAX_FILES) throw refused(`more than ${MAX_FILES} files are in the folder`)
-        if (incoming.files.has(place)) throw refused(`${path.join('/')} comes twice`)
+        if (incoming.files.size >= MAX_FILES)
+          throw refused(because('folder-files-too-many', { most: MAX_FILES }))
+        if (incoming.files.has(place)) throw refused(because('file-twice', { path: path.join('/') }))
         incoming.files.add(place)
         await mkdir(dirname(place), { recursive: true })
-      } else if ((await stat(place).catch(() => null))?.size !== from)
-        throw refused('a piece of the file is missing')
+      } else if ((await stat(place).catch(() => null))?.size !== from) throw refused(because('piece-missing'))
       incoming.bytes += bytes.length
-      if (incoming.bytes > MAX_FOLDER_BYTES) throw refused('the folder is larger than 4 GiB')
+      if (incoming.bytes > MAX_FOLDER_BYTES) throw refused(because('folder-too-large'))
       await appendFile(place, bytes)
       await utimes(place, new Date(), new Date(modifiedMs))
     },
@@ -115,7 +115,7 @@ export class MediaDesk {
 
   #of(id: string): Incoming {
     const incoming = this.#incoming.get(id)
-    if (!incoming) throw refused('there is no such folder on its way')
+    if (!incoming) throw refused(because('folder-not-coming'))
     return incoming
   }
 
@@ -127,8 +127,7 @@ export class MediaDesk {
   }
 }
 
-const refused = (reason: string): RpcError =>
-  new RpcError('bad-request', { name: 'folder', reason: technical(reason) })
+const refused = (reason: Reason): RpcError => new RpcError('bad-request', { name: 'folder', reason })
 
 /** As many changes as a window can show. */
 export const listed = (changes: FileChanges['changes']): FileChanges => ({

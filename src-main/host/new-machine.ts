@@ -7,7 +7,7 @@ import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { Keyring, Media } from '../../engine/service/media/media.ts'
 import { inTurns } from './in-turns.ts'
-import { technical } from '../../engine/protocol/reasons.ts'
+import { because, technical } from '../../engine/protocol/reasons.ts'
 
 type DriveKind = (typeof DRIVE_KINDS)[number]
 const EXTENSIONS = { raw: 'img', qcow2: 'qcow2', vdi: 'vdi', vmdk: 'vmdk', vhd: 'vhd' } as const
@@ -82,7 +82,7 @@ async function makeDisk(
   if (secret !== null && format !== 'qcow2')
     throw new RpcError('bad-request', {
       name: 'create',
-      reason: technical(`a disk in ${format} cannot be encrypted`),
+      reason: because('disk-cannot-be-encrypted', { format }),
     })
   const media = new Media()
   const keyring = secret === null ? undefined : new Keyring(secret)

@@ -8,7 +8,7 @@ import type { Images } from './images.ts'
 import { inTurns } from './in-turns.ts'
 import { type KnownImage, KnownImages } from './known-images.ts'
 import type { VmLibrary } from './library.ts'
-import { technical } from '../../engine/protocol/reasons.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 
 export type ShelfCall =
   | 'shelf'
@@ -129,7 +129,7 @@ export class ShelfDesk {
     if (!id.startsWith('media:'))
       throw new RpcError('bad-request', {
         name: 'below',
-        reason: technical('it does not lie in the media folder'),
+        reason: because('not-in-media-folder'),
       })
     return this.#find(id)
   }
@@ -178,7 +178,10 @@ const ringOf = (secret: string | null): Keyring | undefined =>
 function targetOf({ format, variant }: { format: MadeFormat; variant?: string | undefined }) {
   const known: readonly string[] = MADE_FORMATS[format]
   if (variant !== undefined && !known.includes(variant))
-    throw new RpcError('bad-request', { name: 'variant', reason: technical(`${format} has no ${variant}`) })
+    throw new RpcError('bad-request', {
+      name: 'variant',
+      reason: because('no-such-variant', { format, variant }),
+    })
   return { format, variant }
 }
 

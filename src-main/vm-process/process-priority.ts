@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 import type { VmExecution } from '../../engine/protocol/execution.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
-import { technical } from '../../engine/protocol/reasons.ts'
+import { technicalOf } from '../../engine/protocol/reasons.ts'
 
 /** Nice values of POSIX; Windows makes classes of them. */
 const NICE = { normal: 0, low: 10, lowest: 19 } as const
@@ -19,7 +19,7 @@ export class ProcessPriority {
       for (const thread of threads()) if (getPriority(thread) !== nice) setPriority(thread, nice)
     } catch (error) {
       throw new RpcError('priority-refused', {
-        reason: technical(error instanceof Error ? error.message : String(error)),
+        reason: technicalOf(error),
       })
     }
   }

@@ -14,7 +14,7 @@ import { bundled } from '../host/locations.ts'
 import { PAGE_HEADERS } from '../host/page-headers.ts'
 import { SOCKET_OPTIONS, socketChannel } from '../host/socket-channel.ts'
 import { Access } from './access.ts'
-import { technical } from '../../engine/protocol/reasons.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 
 /** What the pages are served: the library, the sockets of its machines, a place for uploads. */
 export interface WebBackend {
@@ -244,8 +244,7 @@ export function hostBackend(host: {
     exported: (name) => host.exported(name),
     viewSocket: (id) => host.supervisor.process(id)?.viewSocket ?? null,
     store: (name, contents) => {
-      if (!name)
-        throw new RpcError('bad-request', { name: 'media', reason: technical('the upload has no name') })
+      if (!name) throw new RpcError('bad-request', { name: 'media', reason: because('upload-no-name') })
       return host.images.store(name, contents)
     },
   }

@@ -53,4 +53,16 @@ export const imports = {
   'import-cdrom-empty': 'an IDE CD-ROM drive, empty',
   'import-plain': '{text}',
   'import-file-in-archive': 'it lies in the archive; take it out with tar',
+  'import-too-large': 'its {bytes} bytes are too many for a configuration',
+  'import-configuration': 'as a configuration of {program}: {detail}',
+  'import-xml-damaged': 'it is damaged XML: {detail}',
+  'import-xml-unknown': 'XML with <{element}> is of no program that is known here',
+  'import-unknown':
+    'it is no configuration that is known here (.vbox, .vmx, OVF, libvirt XML, 86box.cfg, UTM, QEMU command)',
+  'import-no-ovf': 'it is an archive without an .ovf',
+  'import-archive-only-read': 'it lies in an archive and can only be read',
+  'import-archive-damaged': 'its archive is damaged',
+  'import-archive-cut-short': 'it is cut short: {name} is not whole',
+  'import-lies-in-archive': 'it lies in an archive',
+  'import-settings': 'its settings cannot be used: {detail}',
 } as const

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { assignDrives } from '../../machine/drives.ts'
 import type { MachineConfig } from '../../protocol/machine-config.ts'
 import type { EXPORT_KINDS } from '../../protocol/media.ts'
-import { because, technical, type Reason } from '../../protocol/reasons.ts'
+import { because, type Reason } from '../../protocol/reasons.ts'
 import { unusable } from '../../storage/host-file.ts'
 import type { Progress } from '../media/copy-disk.ts'
 import { driveSource } from '../media/drive-source.ts'
@@ -52,9 +52,9 @@ const ENDINGS = { floppy: 'img', cdrom: 'iso' } as const
  */
 export function* exportMachine(place: string, wish: ExportWish): Generator<Progress, Exported> {
   const target = resolve(place)
-  if (fs.existsSync(target)) throw unusable(place, technical('there is a file of this name already'))
+  if (fs.existsSync(target)) throw unusable(place, because('file-there'))
   if (!fs.existsSync(dirname(target)))
-    throw unusable(place, technical(`there is no folder ${dirname(target)}`))
+    throw unusable(place, because('folder-not-there', { folder: dirname(target) }))
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.part`)
   fs.mkdirSync(temporary)
   try {

@@ -106,8 +106,7 @@ const isFolder = (path: string): boolean =>
 function textOf(files: ImageFiles, path: string): string {
   const file = files.open(path, false)
   try {
-    if (file.size > MAX_BYTES)
-      throw unusable(path, technical(`its ${file.size} bytes are too many for a configuration`))
+    if (file.size > MAX_BYTES) throw unusable(path, because('import-too-large', { bytes: file.size }))
     return Buffer.from(readUpTo(file, 0, file.size)).toString('utf8')
   } catch (error) {
     throw error instanceof DiskError ? unusable(path, error.reason, error) : error
@@ -118,26 +117,23 @@ function textOf(files: ImageFiles, path: string): string {
 
 function readInto(draft: ImportDraft, path: string, text: string): ForeignKind {
   const done = (kind: ForeignKind, problem: string | null): ForeignKind => {
-    if (problem !== null) throw unusable(path, technical(`as a configuration of ${kind}: ${problem}`))
+    if (problem !== null)
+      throw unusable(path, because('import-configuration', { program: kind, detail: technical(problem) }))
     return kind
   }
   if (kindOf(text) === 'XML') {
     const root = readXml(text)
-    if ('problem' in root) throw unusable(path, technical(`it is damaged XML: ${root.problem}`))
+    if ('problem' in root)
+      throw unusable(path, because('import-xml-damaged', { detail: technical(root.problem) }))
     const known = Object.hasOwn(BY_ROOT, root.name) ? BY_ROOT[root.name] : undefined
-    if (!known) throw unusable(path, technical(`XML with <${root.name}> is of no program that is known here`))
+    if (!known) throw unusable(path, because('import-xml-unknown', { element: root.name }))
     return done(known[0], known[1](root, draft))
   }
   const kind = kindOf(text)
   if (kind === '86Box') return done(kind, read86Box(text, draft))
   if (kind === 'VMware') return done(kind, readVmx(text, draft))
   if (kind === 'QEMU') return done(kind, readQemuCommand(text, draft))
-  throw unusable(
-    path,
-    technical(
-      'it is no configuration that is known here (.vbox, .vmx, OVF, libvirt XML, 86box.cfg, UTM, QEMU command)',
-    ),
-  )
+  throw unusable(path, because('import-unknown'))
 }
 
 /** What a text looks like; XML is told by its outermost element later. */

@@ -14,7 +14,7 @@ import { type IsoFolder, type IsoNode, writeIso } from '../../storage/volumes/is
 import type { Progress } from './copy-disk.ts'
 import { type HostEntry, hostFolderContents } from './host-tree.ts'
 import { putIn } from './image-browser.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 const MIB = 1024 * 1024
 /** Sizes at which a FAT image is a floppy, without a partition table. */
@@ -47,8 +47,7 @@ export function* imageOfFolder(
   files: ImageFiles = new HostImageFiles(),
 ): Generator<Progress, void> {
   const place = files.realPath(path) ?? path
-  if (!options.replaces && files.realPath(path) !== null)
-    throw unusable(path, technical('there is a file of this name already'))
+  if (!options.replaces && files.realPath(path) !== null) throw unusable(path, because('file-there'))
   const entries = hostFolderContents(folder)
   const temporary = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString('hex')}.part`)
   try {
@@ -114,7 +113,7 @@ function* makeDisk(
     const bytes = new ByteWindow(withoutFlush(disk), start, size - start)
     formatFat(bytes, { label, hiddenSectors: start / SECTOR_BYTES, nowMs })
     const volume = FatVolume.open(bytes)
-    if (!volume) throw unusable(path, technical(`a disk of ${size} bytes is too small`))
+    if (!volume) throw unusable(path, because('disk-too-small', { bytes: size }))
     const writer = new FatWriter(volume)
     for (const [index, entry] of entries.entries()) {
       putIn(writer, volume, '', entry, false)

@@ -8,7 +8,7 @@ import {
 import { ImageLayer } from '../../storage/image-layer.ts'
 import { FatVolume } from '../../storage/volumes/fat/fat-volume.ts'
 import { volumesIn } from '../../storage/volumes/volumes-in.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 /** Sectors from the first on, up to and without the last. */
 interface SectorRun {
@@ -62,7 +62,7 @@ export class WithoutFreeSpace extends ImageLayer<DiskImage> implements DiskImage
   }
 
   override write(): void {
-    throw new DiskError('readonly', this.name, technical('it is only read'))
+    throw new DiskError('readonly', this.name, because('only-read'))
   }
 
   extentAt(sector: number, limit: number): Extent {
@@ -73,7 +73,7 @@ export class WithoutFreeSpace extends ImageLayer<DiskImage> implements DiskImage
   }
 
   check(): never {
-    throw new DiskError('io', this.name, technical('it is not checked in part'))
+    throw new DiskError('io', this.name, because('not-checked-in-part'))
   }
 
   /** Index of the first run that does not end before a sector. */

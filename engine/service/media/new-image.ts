@@ -15,7 +15,7 @@ import { openDisk } from '../../storage/formats/open-disk.ts'
 import { unusable } from '../../storage/host-file.ts'
 import type { ImageFiles } from '../../storage/image-files.ts'
 import { copyDisk, type Progress, shownExtent } from './copy-disk.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 export interface NewImage {
   format: FormatName
@@ -43,8 +43,7 @@ export function* makeImage(
 ): Generator<Progress, void> {
   // A link stays a link: what it leads to is replaced.
   const place = files.realPath(path) ?? path
-  if (!replaces && files.realPath(path) !== null)
-    throw unusable(path, technical('there is a file of this name already'))
+  if (!replaces && files.realPath(path) !== null) throw unusable(path, because('file-there'))
   const name = basename(place)
   const temporary = join(dirname(place), `.${name}.${randomBytes(6).toString('hex')}.part`)
   let made: readonly string[] = [temporary]
@@ -79,11 +78,7 @@ function* fillCompressed(
   source: DiskImage | null,
 ): Generator<Progress, void> {
   const made = formatNamed(format)
-  if (!made.compressor)
-    throw unusable(
-      path,
-      technical(`${format} images are not compressed; take qcow2, or vmdk of the variant stream`),
-    )
+  if (!made.compressor) throw unusable(path, because('format-not-compressed', { format }))
   const file = files.create(path)
   try {
     const compressor = made.compressor(file, request, files)

@@ -4,7 +4,7 @@ import { unusable } from '../../storage/host-file.ts'
 import type { Compared, FileChange } from './compare-files.ts'
 import type { Progress } from './copy-disk.ts'
 import type { ImageBrowser } from './image-browser.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 /**
  * Copies what was added or changed in an image into a new folder of the host, to be looked at before it is taken over.
@@ -19,8 +19,7 @@ export function* saveChanges(
   changes: readonly FileChange[],
   folder: string,
 ): Generator<Progress, string[]> {
-  if (fs.existsSync(folder))
-    throw unusable(folder, technical('it is there already; give the name of a new folder'))
+  if (fs.existsSync(folder)) throw unusable(folder, because('folder-there'))
   const wanted = changes.filter(({ change }) => change !== 'removed').map(({ path }) => path)
   const left: string[] = []
   fs.mkdirSync(folder, { recursive: true })

@@ -9,7 +9,7 @@ import { driveSource } from '../media/drive-source.ts'
 import { ImageBrowser } from '../media/image-browser.ts'
 import { compareMemory } from './compare-memory.ts'
 import { keptFile, stateName } from './tree.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 const PAGES_IN_MIB = 256
 /** Changes of one disk that are listed. */
@@ -73,7 +73,7 @@ function* compareDisk(
       found.push({ drive, partition, files, problem: null })
     }
     if (found.length > 0) return found
-    return [{ drive, partition: 0, files: nothing, problem: technical('no file system on it can be read') }]
+    return [{ drive, partition: 0, files: nothing, problem: because('no-readable-file-system') }]
   } catch (error) {
     if (!(error instanceof EngineError) || !('reason' in error.details)) throw error
     return [{ drive, partition: 0, files: nothing, problem: error.details.reason }]

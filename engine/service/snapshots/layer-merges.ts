@@ -25,7 +25,7 @@ import {
   treeOf,
   type Merge,
 } from './tree.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 /** A machine that runs while layers of its disks are merged. */
 export interface MergingMachine {
@@ -233,6 +233,6 @@ const shapeOf = ({ lower, upper, above }: Merge): string =>
 /** Throws `file-unusable` for a layer that the record knows too little of. */
 function formatOf({ lower }: Merge): LayerMerge['format'] {
   if (lower.format === 'auto')
-    throw new EngineError('file-unusable', { path: lower.file, reason: technical('its format is unknown') })
+    throw new EngineError('file-unusable', { path: lower.file, reason: because('format-unknown') })
   return lower.format
 }

@@ -2,7 +2,7 @@ import { type BlockImage, checkRange, DiskError } from '../block-image.ts'
 import { type CdDisc, type CdTrack, type CdTrackKind, RAW_CD_SECTOR_BYTES } from '../cd-image.ts'
 import type { DiscFormatName } from '../formats/disk-image.ts'
 import type { HostFile } from '../host-file.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 const DATA_BYTES = 2048
 const SYNC_BYTES = 12
@@ -83,7 +83,7 @@ export class DiscImage implements BlockImage, CdDisc {
 
   readRaw(sector: number, into: Uint8Array): void {
     if (sector < 0 || sector >= this.sectorCount || into.length !== RAW_CD_SECTOR_BYTES)
-      throw new DiskError('range', this.name, technical(`there is no sector ${sector}`))
+      throw new DiskError('range', this.name, because('sector-missing', { sector }))
     const { part, within } = this.#at(sector)
     const { stored, kind } = part
     into.fill(0)
@@ -110,7 +110,7 @@ export class DiscImage implements BlockImage, CdDisc {
   }
 
   write(): void {
-    throw new DiskError('readonly', this.name, technical('a disc is read only'))
+    throw new DiskError('readonly', this.name, because('disc-read-only'))
   }
 
   flush(): void {}

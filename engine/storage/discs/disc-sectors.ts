@@ -7,7 +7,7 @@ import {
   SECTOR_BYTES,
 } from '../formats/disk-image.ts'
 import type { DiscImage } from './disc-image.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 /** The data of a disc as sectors of a disk, for whatever looks into images. */
 export class DiscSectors implements DiskImage {
@@ -47,7 +47,7 @@ export class DiscSectors implements DiskImage {
   }
 
   write(): void {
-    throw new DiskError('readonly', this.name, technical('a disc is read only'))
+    throw new DiskError('readonly', this.name, because('disc-read-only'))
   }
 
   flush(): void {}

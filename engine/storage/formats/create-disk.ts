@@ -3,7 +3,7 @@ import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 import { type CreateRequest, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { formatNamed } from './formats.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 /** 2^32 sectors: the most that partition tables and firmware of the time can name. */
 export const MAX_DISK_BYTES = 2 ** 32 * SECTOR_BYTES
@@ -24,20 +24,14 @@ export function createDisk(
   const made = formatNamed(format)
   const { variants } = made
   const { sizeBytes, variant } = request
-  if (!made.create) throw unusable(path, technical(`${format} images can be read, but not made`))
+  if (!made.create) throw unusable(path, because('format-not-made', { format }))
   if (variant !== undefined && !variants.includes(variant))
-    throw unusable(path, technical(`${format} has no variant "${variant}"; there are ${variants.join(', ')}`))
+    throw unusable(path, because('format-no-variant', { format, variant, variants: variants.join(', ') }))
   if (sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0 || sizeBytes > MAX_DISK_BYTES)
-    throw unusable(
-      path,
-      technical(`a disk of ${sizeBytes} bytes: it has to be a multiple of 512, up to 2 TiB`),
-    )
+    throw unusable(path, because('disk-size', { bytes: sizeBytes }))
   const isBelow = request.backing?.image.details.encryption !== undefined
   if ((request.encryption || isBelow) && !ENCRYPTED_FORMATS.includes(format))
-    throw unusable(
-      path,
-      technical(`${format} images are not encrypted; take qcow2${isBelow ? '' : ' or luks'}`),
-    )
+    throw unusable(path, because(isBelow ? 'format-not-encrypted-below' : 'format-not-encrypted', { format }))
   const file = files.create(path)
   try {
     const encryption = request.encryption ?? request.backing?.image.details.encryption?.copy()

@@ -8,7 +8,7 @@ import {
   SECTOR_BYTES,
 } from './disk-image.ts'
 import { formatOf } from './formats.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 /**
  * A raw disk whose format was told by its contents. What the guest writes must not make it something else the next
@@ -38,11 +38,7 @@ export class GuardedImage extends ImageLayer<DiskImage> implements DiskImage {
     }
     const format = formatOf(after(0), after(this.sectorCount - 1))
     if (format.name !== 'raw')
-      throw new DiskError(
-        'io',
-        this.name,
-        technical(`the guest made it look like a ${format.name} image; give format=raw to allow that`),
-      )
+      throw new DiskError('io', this.name, because('guest-forged-format', { format: format.name }))
   }
 
   extentAt(sector: number, limit: number): Extent {

@@ -6,7 +6,7 @@ import type { Keyring } from './luks/keyring.ts'
 import { copyDown, type MergeProgress, NOTHING, rebaseLayer } from './merge-layer.ts'
 import { MirroredLayer } from './mirrored-layer.ts'
 import { openDisk } from './open-disk.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 /** Two layers of a disk that is in use, one over the other, of which the upper one is to go. */
 interface LayerPair {
@@ -58,9 +58,9 @@ export class LiveMerge {
     const { over, upper } = find(files, top, pair.upper)
     const lower = upper.backing
     if (lower === null || files.realPath(lower.name) !== files.realPath(pair.lower))
-      throw unusable(pair.upper, technical(`it is not over ${pair.lower}`))
+      throw unusable(pair.upper, because('not-over', { below: pair.lower }))
     if (lower.sectorCount !== upper.sectorCount)
-      throw unusable(pair.lower, technical(`it is not as large as ${pair.upper}, which is over it`))
+      throw unusable(pair.lower, because('not-as-large', { above: pair.upper }))
     this.#upper = upper
     this.#over = over
     this.#lower = this.#reopened(lower, true)
@@ -164,7 +164,7 @@ function find(files: ImageFiles, top: DiskImage, path: string): { over: DiskImag
   let over: DiskImage | null = null
   for (let upper: DiskImage | null = top; upper; over = upper, upper = upper.backing)
     if (upper.goOnOver && files.realPath(upper.name) === place) return { over, upper }
-  throw unusable(path, technical(`${top.name} is not over it`))
+  throw unusable(path, because('not-below', { above: top.name }))
 }
 
 function close(image: DiskImage): void {

@@ -8,7 +8,7 @@ import {
   SECTOR_BYTES,
 } from './disk-image.ts'
 import { readPadded } from './fields.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 /** How far behind the end of its file a cluster may lie that a table has: programs leave an end of zeros away. */
 const MAX_GAP_BYTES = 64 * 1024 ** 2
@@ -143,7 +143,7 @@ export class MappedImage implements DiskImage {
 
   write(sector: number, count: number, from: Uint8Array): void {
     checkRange(this, sector, count, from.length)
-    if (this.readonly) throw new DiskError('readonly', this.name, technical('it was opened read-only'))
+    if (this.readonly) throw new DiskError('readonly', this.name, because('opened-read-only'))
     if (this.map.crowded) this.map.commit()
     this.map.modified()
     const start = sector * SECTOR_BYTES
@@ -160,7 +160,7 @@ export class MappedImage implements DiskImage {
       const owned = this.map.locateOwned(cluster)
       // A damaged table must not make the file grow to any size.
       if (owned > this.file.size + MAX_GAP_BYTES)
-        throw new DiskError('io', this.name, technical('its tables lead out of the file; check it'))
+        throw new DiskError('io', this.name, because('tables-lead-out'))
       if (owned < 0 && bytes < this.clusterBytes && !this.#readsAsZeros(cluster)) {
         finish()
         this.#rewriteCluster(cluster, at, from.subarray(done, done + bytes))

@@ -8,7 +8,7 @@ import { readUpTo } from './fields.ts'
 import { formatNamed, formatOfFile } from './formats.ts'
 import type { Keyring } from './luks/keyring.ts'
 import { GuardedImage } from './guarded-image.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 export interface OpenDiskOptions {
   /**
@@ -39,7 +39,7 @@ export function openDisk(files: ImageFiles, path: string, options: OpenDiskOptio
   const image = openLayer(files, path, options, [])
   if (image.sectorCount > 0) return image
   image.close()
-  throw unusable(path, technical('its disk has no sectors'))
+  throw unusable(path, because('disk-no-sectors'))
 }
 
 /** @param above identities of the images that this one is the backing file of */
@@ -52,21 +52,16 @@ function openLayer(
   const { writable, repairing = false, confirmed = [], keyring = null, isLocked = false } = options
   const file = files.open(path, writable)
   try {
-    if (above.includes(file.identity))
-      throw unusable(path, technical('it is its own backing file, over others'))
-    if (above.length >= MAX_CHAIN)
-      throw unusable(path, technical(`more than ${MAX_CHAIN} images build on it`))
+    if (above.includes(file.identity)) throw unusable(path, because('backing-circle'))
+    if (above.length >= MAX_CHAIN) throw unusable(path, because('backing-too-many', { most: MAX_CHAIN }))
     const found = formatOfFile(file)
     const packed = options.format === 'auto' ? packedFormat(readUpTo(file, 0, SECTOR_BYTES)) : null
-    if (packed !== null) throw unusable(path, technical(packed))
+    if (packed !== null) throw unusable(path, packed)
     const format = options.format === 'auto' ? found : formatNamed(options.format)
     if (format !== found && format.name !== 'raw')
-      throw unusable(path, technical(`it is no ${format.name} image`))
+      throw unusable(path, because('not-of-format', { format: format.name }))
     if (writable && format.variants.length === 0)
-      throw unusable(
-        path,
-        technical(`${format.name} images can only be read; convert it, or open it read-only or ephemeral`),
-      )
+      throw unusable(path, because('format-only-read', { format: format.name }))
     const image = format.open(file, {
       files,
       writable,

@@ -4,7 +4,7 @@ import type { ImageFiles } from '../image-files.ts'
 import { createDisk } from './create-disk.ts'
 import { type DiskImage, FORMAT_NAMES, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { openDisk, type OpenDiskOptions } from './open-disk.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 export interface OverlayOptions extends Pick<OpenDiskOptions, 'format' | 'confirmed' | 'keyring'> {
   /** What the overlay holds from earlier is thrown away. */
@@ -36,7 +36,7 @@ export function openOverlay(
   overlay.close()
   throw unusable(
     overlayPath,
-    technical(below === undefined ? 'it is over no image' : `it is over ${below}, not over ${path}`),
+    below === undefined ? because('overlay-over-none') : because('overlay-over-other', { below, path }),
   )
 }
 
@@ -79,6 +79,6 @@ export function createOverlay(
 /** Archives of floppies are no disks that another one can be over. */
 function formatNameOf({ name, details }: DiskImage): FormatName {
   const format = FORMAT_NAMES.find((known) => known === details.format)
-  if (!format) throw unusable(name, technical(`it is ${details.format}, not a disk`))
+  if (!format) throw unusable(name, because('not-a-disk', { format: details.format }))
   return format
 }

@@ -2,7 +2,7 @@ import { DiskError } from '../block-image.ts'
 import type { HostFile } from '../host-file.ts'
 import type { CheckReport } from './disk-image.ts'
 import { ABSENT, type ClusterMap } from './mapped-image.ts'
-import { technical } from '../../protocol/reasons.ts'
+import { because } from '../../protocol/reasons.ts'
 
 /** The map of a format that is only read: where each cluster lies, known from the start. */
 export class ReadOnlyMap implements ClusterMap {
@@ -45,6 +45,6 @@ export class ReadOnlyMap implements ClusterMap {
   }
 
   #refusal(): DiskError {
-    return new DiskError('readonly', this.file.path, technical('images of its format can only be read'))
+    return new DiskError('readonly', this.file.path, because('own-format-only-read'))
   }
 }

@@ -7,7 +7,7 @@ import { FatVolume } from './fat/fat-volume.ts'
 import { IsoVolume } from './iso/iso-volume.ts'
 import { partitionsOf } from './partitions.ts'
 import type { Volume } from './volume.ts'
-import { because, technical, type Reason } from '../../protocol/reasons.ts'
+import { because, type Reason } from '../../protocol/reasons.ts'
 
 /** A place of an image that may hold a file system. */
 export interface VolumePlace {
@@ -59,9 +59,7 @@ export function chooseVolume(image: BlockImage, number: number | null): Volume {
   if (number === null && readable.length > 1)
     throw unusable(
       image.name,
-      technical(
-        `it has several volumes, in the partitions ${readable.map((found) => found.number).join(', ')}; say which one`,
-      ),
+      because('several-volumes', { partitions: readable.map((found) => found.number).join(', ') }),
     )
   if (place?.volume) return place.volume
   const problem = place?.problem ?? places.find((found) => found.problem)?.problem

@@ -5,6 +5,11 @@ import { files } from './reasons/files.ts'
 import { images } from './reasons/images.ts'
 import { imports } from './reasons/imports.ts'
 import { machines } from './reasons/machines.ts'
+import { volumes } from './reasons/volumes.ts'
+import { discs } from './reasons/discs.ts'
+import { states } from './reasons/states.ts'
+import { kernels } from './reasons/kernels.ts'
+import { requests } from './reasons/requests.ts'
 import { media } from './reasons/media.ts'
 import { snapshots } from './reasons/snapshots.ts'
 
@@ -16,6 +21,11 @@ export const reasons = reasonMessages({
   ...images,
   ...imports,
   ...machines,
+  ...volumes,
+  ...discs,
+  ...states,
+  ...kernels,
+  ...requests,
   ...media,
   ...snapshots,
 })

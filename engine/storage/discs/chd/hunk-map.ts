@@ -1,8 +1,8 @@
 import { readPart, viewOf } from '../../formats/fields.ts'
-import { type HostFile, unusable } from '../../host-file.ts'
+import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import { BitReader } from './bit-reader.ts'
 import { HuffmanDecoder } from './huffman.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 /** What the map says of a piece; 0 to 3 are the codecs of the header. */
 const KIND = {
@@ -69,7 +69,7 @@ export class HunkMap {
   }
 
   #damaged(): Error {
-    return unusable(this.file.path, technical('its map is damaged'))
+    return damagedImage(this.file.path, 'CHD', 'its map is damaged')
   }
 
   #readPlain(): void {
@@ -143,11 +143,7 @@ export class HunkMap {
         else if (kind === KIND.nextParent) unit += hunkBytes / unitBytes
         else if (kind !== KIND.sameParent) throw this.#damaged()
         // One over an uncompressed CHD, which has no checksum, cannot say what it is over.
-        if (this.header.parent === null)
-          throw unusable(
-            this.file.path,
-            technical('it builds on another CHD without saying which; chdman copy makes it whole'),
-          )
+        if (this.header.parent === null) throw unusable(this.file.path, because('chd-parent-unknown'))
         this.#kinds[hunk] = KIND.parent
         this.#positions[hunk] = unit * unitBytes
         continue

@@ -14,7 +14,7 @@ import {
   newLuksLayout,
 } from './header.ts'
 import { sectorCipher } from './sector-cipher.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 /** What a header may ask for at most to find out whether a passphrase is right: about half a minute of a processor. */
 const MAX_ITERATIONS = 2 ** 26
@@ -64,10 +64,7 @@ export class Keyring {
     const once = slots.reduce((sum, { iterations }) => sum + iterations + digestIterations, 0)
     const asked = once * this.#passphrases.length
     if (asked > (this.#options.maxIterations ?? MAX_ITERATIONS))
-      throw unusable(
-        path,
-        technical(`to try a passphrase on it takes ${asked} iterations, which is too long`),
-      )
+      throw unusable(path, because('luks-iterations', { count: asked }))
     for (const [slot, passphrase] of slots.flatMap((one) =>
       this.#passphrases.map((text) => [one, text] as const),
     )) {
@@ -143,4 +140,4 @@ function iterationsIn(ms: number): number {
 
 /** What a read of an encrypted image without its passphrase ends in. */
 export const lockedError = (path: string): DiskError =>
-  new DiskError('io', path, technical('it is encrypted, and its passphrase was not given'))
+  new DiskError('io', path, because('passphrase-not-given'))

@@ -3,7 +3,7 @@ import { type DiskFormat, SECTOR_BYTES } from '../disk-image.ts'
 import { asciiAt, readPart, readU64, viewOf } from '../fields.ts'
 import { ABSENT, MappedImage } from '../mapped-image.ts'
 import { ReadOnlyMap } from '../read-only-map.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because, technical } from '../../../protocol/reasons.ts'
 
 const MAGIC = 'WithoutFreeSpace'
 /** Entries of its table count clusters instead of sectors. */
@@ -46,9 +46,8 @@ function readHeader(file: HostFile): { sectors: number; clusterBytes: number; ta
   const view = viewOf(bytes)
   const u32 = (at: number): number => view.getUint32(at, true)
   const wrong = (reason: string) =>
-    unusable(file.path, technical(`its Parallels header is damaged: ${reason}`))
-  if (u32(16) !== 2)
-    throw unusable(file.path, technical(`it is Parallels version ${u32(16)}; only 2 is known`))
+    unusable(file.path, because('header-damaged', { format: 'Parallels', detail: technical(reason) }))
+  if (u32(16) !== 2) throw unusable(file.path, because('parallels-version', { version: u32(16) }))
   const isExtended = asciiAt(bytes, 0, 16) === EXTENDED_MAGIC
   const clusterSectors = u32(28)
   if (clusterSectors === 0 || clusterSectors > 2 ** 19) throw wrong(`clusters of ${clusterSectors} sectors`)

@@ -20,7 +20,7 @@ import {
 } from './entries.ts'
 import type { Qcow2Header } from './header.ts'
 import { Refcounts } from './refcounts.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 const L2_CACHE_BYTES = 16 * 1024 ** 2
 
@@ -85,7 +85,7 @@ export class Qcow2Map implements ClusterMap {
   #position(view: DataView, at: number): number {
     const position = positionAt(view, at)
     if (position % this.#clusterBytes !== 0)
-      throw new DiskError('io', this.file.path, technical('its tables are damaged; check it'))
+      throw new DiskError('io', this.file.path, because('tables-damaged'))
     return position
   }
 

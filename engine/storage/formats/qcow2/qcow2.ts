@@ -14,7 +14,7 @@ import { encryptionOf, unlock } from '../luks/luks.ts'
 import { MappedImage } from '../mapped-image.ts'
 import { Qcow2Map } from './cluster-map.ts'
 import { encodeHeader, MAX_L1_BYTES, type Qcow2Header, QCOW2_MAGIC, readQcow2Header } from './header.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 const DEFAULT_CLUSTER_BYTES = 64 * 1024
 
@@ -30,10 +30,7 @@ export const qcow2: DiskFormat = {
   create(file, { sizeBytes, variant, clusterBytes = DEFAULT_CLUSTER_BYTES, backing, encryption }) {
     const clusterBits = Math.log2(clusterBytes)
     if (!Number.isInteger(clusterBits) || clusterBits < 9 || clusterBits > 21)
-      throw unusable(
-        file.path,
-        technical(`clusters of qcow2 are 512 bytes to 2 MiB, by powers of 2; not ${clusterBytes}`),
-      )
+      throw unusable(file.path, because('qcow-clusters', { bytes: clusterBytes }))
     const l1Entries = Math.max(1, Math.ceil(sizeBytes / (clusterBytes * (clusterBytes / 8))))
     const l1Clusters = Math.ceil((l1Entries * 8) / clusterBytes)
     const keyClusters = Math.ceil((encryption?.area.length ?? 0) / clusterBytes)
@@ -41,10 +38,7 @@ export const qcow2: DiskFormat = {
     let blocks = 1
     while (blocks * (clusterBytes / 2) < 2 + blocks + l1Clusters + keyClusters) blocks++
     if (l1Entries * 8 > MAX_L1_BYTES || blocks > clusterBytes / 8)
-      throw unusable(
-        file.path,
-        technical('the disk is too large for clusters of this size; take larger ones'),
-      )
+      throw unusable(file.path, because('qcow-clusters-too-small'))
     const keysAt = (2 + blocks + l1Clusters) * clusterBytes
     const total = 2 + blocks + l1Clusters + keyClusters
     const tableAt = clusterBytes
@@ -71,7 +65,7 @@ export const qcow2: DiskFormat = {
   },
 
   compressor(file, request, files) {
-    if (request.encryption) throw unusable(file.path, technical('an image is either compressed or encrypted'))
+    if (request.encryption) throw unusable(file.path, because('compressed-or-encrypted'))
     this.create!(file, request, files)
     const { image, map, header } = openQcow2(file, {
       writable: true,
@@ -79,7 +73,7 @@ export const qcow2: DiskFormat = {
       keyring: null,
       isLocked: false,
       openBacking: () => {
-        throw unusable(file.path, technical('a compressed image stands alone'))
+        throw unusable(file.path, because('compressed-alone'))
       },
     })
     const clusterBytes = 2 ** header.clusterBits
@@ -106,15 +100,9 @@ function openQcow2(
 ): { image: DiskImage; map: Qcow2Map; header: Qcow2Header } {
   const header = readQcow2Header(file)
   if (header.sizeBytes % SECTOR_BYTES !== 0)
-    throw unusable(
-      file.path,
-      technical(`its disk size of ${header.sizeBytes} bytes is not a multiple of 512`),
-    )
+    throw unusable(file.path, because('disk-size-odd', { bytes: header.sizeBytes }))
   if (context.writable && header.isCorrupt && !context.repairing)
-    throw unusable(
-      file.path,
-      technical('its tables were found damaged; check it with repair, or open it read-only'),
-    )
+    throw unusable(file.path, because('tables-found-damaged'))
   const keys = header.encryption && readKeys(file, header.encryption)
   const data = keys ? unlock(file, keys.header, { position: keys.position, start: 0 }, context) : file
   const map = new Qcow2Map(file, header)
@@ -145,10 +133,7 @@ function openQcow2(
   // Its counts were not kept up to date: nothing may be allocated before they are right again.
   if (context.writable && header.isDirty && !context.repairing && !image.check(true).repaired) {
     image.close()
-    throw unusable(
-      file.path,
-      technical('it was not closed properly and cannot be repaired; open it read-only'),
-    )
+    throw unusable(file.path, because('not-closed-properly'))
   }
   return { image, map, header }
 }

@@ -3,7 +3,7 @@ import type { HostFile } from '../../host-file.ts'
 import { readPadded, viewOf } from '../fields.ts'
 import { TableCache } from '../table-cache.ts'
 import { MAX_REFCOUNT_TABLE_BYTES, type Qcow2Header } from './header.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 const BLOCK_CACHE_BYTES = 4 * 1024 ** 2
 
@@ -81,11 +81,7 @@ export class Refcounts {
   /** Throws `DiskError` when there is no room for the count or the count does not fit. */
   set(cluster: number, count: number): void {
     if (count >= 2 ** Math.min(this.#width, 53))
-      throw new DiskError(
-        'limit',
-        this.file.path,
-        technical('a cluster is used more often than the image can count'),
-      )
+      throw new DiskError('limit', this.file.path, because('refcount-limit'))
     const number = Math.floor(cluster / this.#countsPerBlock)
     if (number >= this.#blocks.length) this.#growTable(number)
     if (!this.#blocks[number]) this.#addBlock(number)
@@ -173,11 +169,7 @@ export class Refcounts {
     const perTable = this.#clusterBytes / 8
     const clusters = Math.ceil((Math.max(number + 1, this.#blocks.length * 1.5) + 1) / perTable)
     if (clusters * this.#clusterBytes > MAX_REFCOUNT_TABLE_BYTES)
-      throw new DiskError(
-        'limit',
-        this.file.path,
-        technical('it has grown to what clusters of its size allow'),
-      )
+      throw new DiskError('limit', this.file.path, because('grown-clusters'))
     const start = this.span
     let blocks = 1
     while (blocks * this.#countsPerBlock < blocks + clusters) blocks++

@@ -8,7 +8,7 @@ import {
   type ImageDetails,
   SECTOR_BYTES,
 } from '../disk-image.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 /** Sectors one after the other. */
 export const raw: DiskFormat = {
@@ -19,12 +19,7 @@ export const raw: DiskFormat = {
 
   open(file) {
     if (file.size % SECTOR_BYTES !== 0)
-      throw unusable(
-        file.path,
-        technical(
-          `its size of ${file.size} bytes is not a multiple of 512; it is truncated or no disk image`,
-        ),
-      )
+      throw unusable(file.path, because('raw-size-odd', { bytes: file.size }))
     return new RawDisk(file, 0, file.size / SECTOR_BYTES, {
       format: 'raw',
       variant: 'flat',
@@ -69,7 +64,7 @@ export class FlatImage implements DiskImage {
 
   write(sector: number, count: number, from: Uint8Array): void {
     checkRange(this, sector, count, from.length)
-    if (this.readonly) throw new DiskError('readonly', this.name, technical('it was opened read-only'))
+    if (this.readonly) throw new DiskError('readonly', this.name, because('opened-read-only'))
     this.file.writeAt(this.start + sector * SECTOR_BYTES, from)
   }
 

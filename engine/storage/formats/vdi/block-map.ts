@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { HostFile } from '../../host-file.ts'
-import { unusable } from '../../host-file.ts'
+import { unusable, damagedImage } from '../../host-file.ts'
 import type { CheckReport } from '../disk-image.ts'
 import { readPadded, readPart, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, ZEROS } from '../mapped-image.ts'
 import { BLOCKS_ALLOCATED_AT, MODIFICATION_UUID_AT, type VdiHeader } from './header.ts'
-import { technical } from '../../../protocol/reasons.ts'
 
 const FREE = 0xffffffff
 const DISCARDED = 0xfffffffe
@@ -33,7 +32,7 @@ export class VdiMap implements ClusterMap {
     const view = viewOf(bytes)
     this.#map = Uint32Array.from({ length: header.blocks }, (_, block) => view.getUint32(block * 4, true))
     if (this.#map.some((entry) => entry < DISCARDED && entry >= header.blocks))
-      throw unusable(file.path, technical('its block map is damaged: it leads out of the file'))
+      throw damagedImage(file.path, 'VDI', 'its block map is damaged: it leads out of the file')
     this.#countOnDisk = header.blocksAllocated
     this.#count = header.blocksAllocated
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { asciiAt, readPart, readU64, viewOf } from '../fields.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because, technical } from '../../../protocol/reasons.ts'
 
 /** Footer and header of a VHD, checked. Source: Microsoft, "Virtual Hard Disk Image Format Specification", 1.0. */
 export interface VhdFooter {
@@ -47,7 +47,8 @@ function checksum(bytes: Uint8Array, at: number): number {
 /** Throws `file-unusable`. */
 export function parseFooter(file: HostFile, bytes: Uint8Array): VhdFooter {
   const view = viewOf(bytes)
-  const wrong = (reason: string) => unusable(file.path, technical(`its VHD footer is damaged: ${reason}`))
+  const wrong = (reason: string) =>
+    unusable(file.path, because('footer-damaged', { format: 'VHD', detail: technical(reason) }))
   if (view.getUint32(64) !== checksum(bytes, 64)) throw wrong('its checksum is wrong')
   if (view.getUint32(12) !== 0x00010000) throw wrong('its version is unknown')
   const type = (['fixed', 'dynamic', 'differencing'] as const).find(
@@ -72,7 +73,8 @@ export function readVhdHeader(file: HostFile, footer: VhdFooter): VhdHeader {
   const { headerPosition, sizeBytes } = footer
   const bytes = readPart(file, headerPosition, HEADER_BYTES, 'header')
   const view = viewOf(bytes)
-  const wrong = (reason: string) => unusable(file.path, technical(`its VHD header is damaged: ${reason}`))
+  const wrong = (reason: string) =>
+    unusable(file.path, because('header-damaged', { format: 'VHD', detail: technical(reason) }))
   if (asciiAt(bytes, 0, 8) !== 'cxsparse') throw wrong('it is missing')
   if (view.getUint32(36) !== checksum(bytes, 36)) throw wrong('its checksum is wrong')
   const blockBytes = view.getUint32(32)

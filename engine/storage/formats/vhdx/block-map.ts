@@ -1,9 +1,8 @@
-import { type HostFile, unusable } from '../../host-file.ts'
+import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import { type DiskImage, SECTOR_BYTES } from '../disk-image.ts'
 import { readPadded, readPart, viewOf } from '../fields.ts'
 import { ABSENT, PACKED, ZEROS } from '../mapped-image.ts'
 import type { VhdxLayout } from './structures.ts'
-import { technical } from '../../../protocol/reasons.ts'
 
 /** What is looked up by itself: positions are multiples of this, and blocks are up to 256 times as large. */
 export const PIECE_BYTES = 1024 ** 2
@@ -44,7 +43,7 @@ export class VhdxBlocks {
         ? blocks + Math.floor((blocks - 1) / chunkRatio)
         : Math.ceil(blocks / chunkRatio) * (chunkRatio + 1)
     if (entries * 8 > tableBytes)
-      throw unusable(file.path, technical('its block table is too short for its disk'))
+      throw damagedImage(file.path, 'VHDX', 'its block table is too short for its disk')
     this.#view = viewOf(readPart(file, tablePosition, entries * 8, 'block table'))
     this.#piecesInBlock = blockBytes / PIECE_BYTES
     this.#positions = new Float64Array(blocks)
@@ -61,10 +60,10 @@ export class VhdxBlocks {
       this.#positions[block] = this.#positionAt(at)
       this.#isPartly[block] = Number(isPartly)
       if (this.#positions[block]! >= size)
-        throw unusable(path, technical('its block table leads out of the file'))
+        throw damagedImage(path, 'VHDX', 'its block table leads out of the file')
     } else if (state === BLOCK.notPresent || state === BLOCK.undefined) this.#positions[block] = ABSENT
     else if (state === BLOCK.zero || state === BLOCK.unmapped) this.#positions[block] = ZEROS
-    else throw unusable(path, technical(`its block table is damaged: a block of state ${state}`))
+    else throw damagedImage(path, 'VHDX', `its block table is damaged: a block of state ${state}`)
   }
 
   /** Bits 20 to 63 are the position in MiB. */

@@ -1,7 +1,7 @@
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
 import { readPadded } from '../fields.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 export const UPDATE_BYTES = 4096
 
@@ -44,8 +44,7 @@ export class ReplayedFile implements HostFile {
   }
 
   readAt(position: number, into: Uint8Array): void {
-    if (position + into.length > this.size)
-      throw new DiskError('gone', this.path, technical('it was cut short'))
+    if (position + into.length > this.size) throw new DiskError('gone', this.path, because('file-cut-short'))
     readPadded(this.file, position, into)
     const end = position + into.length
     for (const { from, to } of this.#zeros)
@@ -75,6 +74,6 @@ export class ReplayedFile implements HostFile {
   }
 
   #refusal(): DiskError {
-    return new DiskError('readonly', this.path, technical('it was opened read-only'))
+    return new DiskError('readonly', this.path, because('opened-read-only'))
   }
 }

@@ -8,7 +8,7 @@ import { PIECE_BYTES, VhdxBlocks } from './block-map.ts'
 import { replayLog } from './log.ts'
 import type { ParentLocator } from './parent-locator.ts'
 import { readVhdxHeader, readVhdxLayout } from './structures.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 /** Hyper-V's disk of today, fixed, dynamic or differencing, to be read; one that was not closed as its log has it. */
 export const vhdx: DiskFormat = {
@@ -62,14 +62,9 @@ function openParent(
   // A path of another computer is of no use but for the name of the file.
   const likely = names.map((name) => (/^([a-z]:|\/\/)/i.test(name) ? basename(name) : name))
   const name = likely.find((one) => files.realPath(resolve(folder, one)) !== null) ?? likely[0]
-  if (name === undefined) throw unusable(path, technical('the name of its parent is missing'))
+  if (name === undefined) throw unusable(path, because('parent-name-missing'))
   const image = context.openBacking(name, 'vhdx')
   if (image.details.identity === linkage) return { name, image }
   image.close()
-  throw unusable(
-    path,
-    technical(
-      `its parent ${JSON.stringify(name)} is another disk than the one it was made over, or was written since`,
-    ),
-  )
+  throw unusable(path, because('parent-other-or-written', { name: JSON.stringify(name) }))
 }

@@ -5,7 +5,7 @@ import { type CreateRequest, SECTOR_BYTES } from '../disk-image.ts'
 import { roundUp, viewOf } from '../fields.ts'
 import { encodeDescriptor } from './descriptor.ts'
 import { encodeSparseHeader, NEW_GRAIN_SECTORS, NEW_TABLE_ENTRIES } from './sparse-header.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 const TABLE_SECTORS = (NEW_TABLE_ENTRIES * 4) / SECTOR_BYTES
 const DESCRIPTOR_SECTORS = 20
@@ -32,13 +32,10 @@ export function createVmdk(
 ): void {
   const { sizeBytes, backing, clusterBytes } = request
   if (clusterBytes !== undefined && clusterBytes !== NEW_GRAIN_SECTORS * SECTOR_BYTES)
-    throw unusable(file.path, technical('grains of a VMDK are of 64 KiB'))
+    throw unusable(file.path, because('vmdk-grains'))
   const { identity = null, format } = backing?.image.details ?? {}
   if (backing && (format !== 'vmdk' || identity === null || variant.includes('flat')))
-    throw unusable(
-      file.path,
-      technical('only a sparse VMDK can be over a parent, which has to be a VMDK; take qcow2 instead'),
-    )
+    throw unusable(file.path, because('vmdk-parent-format'))
   const sectors = sizeBytes / SECTOR_BYTES
   const name = request.name ?? basename(file.path)
   const parent = backing && identity !== null ? { contentId: identity, name: backing.name } : null

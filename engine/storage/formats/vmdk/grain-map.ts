@@ -1,13 +1,13 @@
 import { inflateSync } from 'node:zlib'
 import { DiskError } from '../../block-image.ts'
-import { type HostFile, unusable } from '../../host-file.ts'
+import { type HostFile, damagedImage } from '../../host-file.ts'
 import { type CheckReport, SECTOR_BYTES } from '../disk-image.ts'
 import { readPadded, readPart, readUpTo, roundUp, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
 import { PackedPieces } from '../packed-pieces.ts'
 import { type CachedTable, TableCache } from '../table-cache.ts'
 import type { SparseHeader } from './sparse-header.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 const TABLE_CACHE_BYTES = 8 * 1024 ** 2
 const GRAIN_MARKER_BYTES = 12
@@ -42,7 +42,7 @@ export class GrainMap implements ClusterMap {
     this.#end = roundUp(file.size, grainBytes)
     for (let table = 0; table < count; table++)
       if (this.#tablePosition(table) >= file.size)
-        throw unusable(file.path, technical('its grain directory is damaged'))
+        throw damagedImage(file.path, 'VMDK', 'its grain directory is damaged')
   }
 
   get crowded(): boolean {
@@ -106,11 +106,7 @@ export class GrainMap implements ClusterMap {
   #take(bytes: number): number {
     const position = this.#end
     if (position + bytes > 2 ** 32 * SECTOR_BYTES)
-      throw new DiskError(
-        'limit',
-        this.file.path,
-        technical('it has grown to the 2 TiB that its format allows'),
-      )
+      throw new DiskError('limit', this.file.path, because('grown-format'))
     this.#end += bytes
     return position
   }

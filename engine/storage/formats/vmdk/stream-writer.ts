@@ -11,7 +11,7 @@ import {
   NEW_GRAIN_SECTORS,
   NEW_TABLE_ENTRIES,
 } from './sparse-header.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 const OVERHEAD_SECTORS = 128
 const DESCRIPTOR_SECTORS = 20
@@ -34,7 +34,7 @@ export class StreamWriter implements Compressor {
     private readonly file: HostFile,
     { sizeBytes, backing, name = basename(file.path) }: CreateRequest,
   ) {
-    if (backing) throw unusable(file.path, technical('a stream-optimised VMDK stands alone'))
+    if (backing) throw unusable(file.path, because('vmdk-stream-alone'))
     this.#sectors = sizeBytes / SECTOR_BYTES
     const tables = Math.ceil(this.#sectors / (NEW_GRAIN_SECTORS * NEW_TABLE_ENTRIES))
     this.#directory = viewOf(new Uint8Array(tables * 4))

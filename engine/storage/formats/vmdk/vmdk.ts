@@ -22,7 +22,7 @@ import {
 import { GrainMap } from './grain-map.ts'
 import { isSparse, readSparseHeader, type SparseHeader } from './sparse-header.ts'
 import { StreamWriter } from './stream-writer.ts'
-import { technical } from '../../../protocol/reasons.ts'
+import { because } from '../../../protocol/reasons.ts'
 
 const MAX_DESCRIPTOR_BYTES = 64 * 1024
 
@@ -35,11 +35,7 @@ export const vmdk: DiskFormat = {
 
   open(file, context) {
     const header = isSparse(readUpTo(file, 0, SECTOR_BYTES)) ? readSparseHeader(file) : null
-    if (header && header.descriptorBytes === 0)
-      throw unusable(
-        file.path,
-        technical('it is one part of a split VMDK; open the file that describes them all'),
-      )
+    if (header && header.descriptorBytes === 0) throw unusable(file.path, because('vmdk-part'))
     const textAt = header?.descriptorPosition ?? 0
     const text = readText(file, textAt, header?.descriptorBytes ?? MAX_DESCRIPTOR_BYTES)
     const descriptor = parseDescriptor(file.path, text)
@@ -112,7 +108,7 @@ function openParent(path: string, descriptor: VmdkDescriptor, context: OpenConte
   const parent = context.openBacking(name, 'vmdk')
   if (parent.details.identity === parentContentId) return parent
   parent.close()
-  throw unusable(path, technical(`its parent ${JSON.stringify(name)} was changed after it was made`))
+  throw unusable(path, because('parent-changed', { name: JSON.stringify(name) }))
 }
 
 function sparseExtent(
@@ -122,11 +118,7 @@ function sparseExtent(
   backing: DiskImage | null,
   details: ImageDetails,
 ): DiskImage {
-  if (context.writable && header.isCompressed)
-    throw unusable(
-      file.path,
-      technical('a stream-optimised VMDK can only be read; convert it, or open it read-only or ephemeral'),
-    )
+  if (context.writable && header.isCompressed) throw unusable(file.path, because('vmdk-stream-only-read'))
   const map = new GrainMap(file, header)
   return new MappedImage(
     file,
@@ -153,10 +145,8 @@ function openExtents(
     const below = backing && new SliceImage(backing, start, line.sectors)
     const image = openExtent(file.path, line, context, below, details)
     opened.push(image)
-    if (image.sectorCount < line.sectors)
-      throw unusable(image.name, technical('it is shorter than its VMDK says'))
-    if (image.sectorCount > line.sectors)
-      throw unusable(image.name, technical('it is longer than its VMDK says'))
+    if (image.sectorCount < line.sectors) throw unusable(image.name, because('vmdk-shorter'))
+    if (image.sectorCount > line.sectors) throw unusable(image.name, because('vmdk-longer'))
     parts.push({ start, image })
     start += line.sectors
   }
@@ -177,8 +167,7 @@ function openExtent(
   try {
     if (line.kind === 'sparse') return sparseExtent(file, readSparseHeader(file), context, below, details)
     const start = line.startSector * SECTOR_BYTES
-    if (start + line.sectors * SECTOR_BYTES > file.size)
-      throw unusable(file.path, technical('it is shorter than its VMDK says'))
+    if (start + line.sectors * SECTOR_BYTES > file.size) throw unusable(file.path, because('vmdk-shorter'))
     return new FlatImage(file, start, line.sectors, details)
   } catch (error) {
     file.close()

@@ -56,4 +56,16 @@ export const imports = {
   'import-cdrom-empty': 'ein IDE-CD-Laufwerk, leer',
   'import-plain': '{text}',
   'import-file-in-archive': 'es liegt im Archiv; packen Sie es mit tar aus',
+  'import-too-large': 'ihre {bytes} Bytes sind zu viel für eine Konfiguration',
+  'import-configuration': 'als Konfiguration von {program}: {detail}',
+  'import-xml-damaged': 'sie ist beschädigtes XML: {detail}',
+  'import-xml-unknown': 'XML mit <{element}> ist von keinem Programm, das hier bekannt ist',
+  'import-unknown':
+    'sie ist keine Konfiguration, die hier bekannt ist (.vbox, .vmx, OVF, XML von libvirt, 86box.cfg, UTM, Befehl für QEMU)',
+  'import-no-ovf': 'sie ist ein Archiv ohne eine .ovf',
+  'import-archive-only-read': 'sie liegt in einem Archiv und lässt sich nur lesen',
+  'import-archive-damaged': 'ihr Archiv ist beschädigt',
+  'import-archive-cut-short': 'sie ist abgeschnitten: {name} ist nicht ganz da',
+  'import-lies-in-archive': 'sie liegt in einem Archiv',
+  'import-settings': 'ihre Einstellungen sind nicht benutzbar: {detail}',
 } as const satisfies Record<keyof typeof english, string>
