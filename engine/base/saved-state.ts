@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { EngineError } from './errors.ts'
-import { because } from '../protocol/reasons.ts'
+import { technical } from '../protocol/reasons.ts'
 
 /** Checks a saved state, which is as hostile as guest input, against a device's schema. */
 export function parseSaved<Schema extends v.GenericSchema>(
@@ -13,7 +13,7 @@ export function parseSaved<Schema extends v.GenericSchema>(
   const issue = result.issues[0]
   throw new EngineError('state-invalid', {
     device,
-    reason: because('of-file', { path: v.getDotPath(issue) ?? 'state', reason: issue.message }),
+    reason: technical(`${v.getDotPath(issue) ?? 'state'}: ${issue.message}`),
   })
 }
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Channel } from './channel.ts'
-import { because, isReason, technical, technicalOf, worded, Reason } from './reasons.ts'
+import { isReason, type Reason, technical, technicalOf, worded } from './reasons.ts'
 
 /** What one side offers: calls with an answer, notices without one, and events in the other direction. */
 export interface Contract {
@@ -132,7 +132,7 @@ export class RpcServer<C extends Contract> {
       const issue = parsed.issues[0]
       throw new RpcError('bad-request', {
         name,
-        reason: because('of-file', { path: v.getDotPath(issue) ?? 'value', reason: issue.message }),
+        reason: technical(`${v.getDotPath(issue) ?? 'value'}: ${issue.message}`),
       })
     }
     const controller = new AbortController()

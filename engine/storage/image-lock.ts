@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { because, technical } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 import { isProcessAlive, startOfProcess } from './process-identity.ts'
 import { unusable, type HostFile } from './host-file.ts'
 

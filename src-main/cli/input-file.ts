@@ -8,7 +8,7 @@ const REFUSALS: Record<string, Reason> = {
   ENOTDIR: because('file-below-file'),
   EACCES: because('path-not-readable'),
   EPERM: because('path-not-readable'),
-  ELOOP: because('file-link-circle'),
+  ELOOP: because('path-link-circle'),
   ENAMETOOLONG: because('file-name-long'),
 }
 

@@ -55,4 +55,5 @@ export const files = {
   'path-empty': 'it is empty; give a file with contents',
   'path-not-readable': 'it may not be read (permission denied); change its permissions',
   'path-folder-missing': 'there is no folder {folder}; make it first',
+  'path-link-circle': 'its links lead in a circle',
 } as const

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { HostFile } from '../../host-file.ts'
-import { unusable, damagedImage } from '../../host-file.ts'
+import { damagedImage, type HostFile } from '../../host-file.ts'
 import type { CheckReport } from '../disk-image.ts'
 import { readPadded, readPart, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, ZEROS } from '../mapped-image.ts'

@@ -1,4 +1,4 @@
-import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
+import { damagedImage, type HostFile } from '../../host-file.ts'
 import { type DiskImage, SECTOR_BYTES } from '../disk-image.ts'
 import { readPadded, readPart, viewOf } from '../fields.ts'
 import { ABSENT, PACKED, ZEROS } from '../mapped-image.ts'

@@ -59,4 +59,5 @@ export const files = {
   'path-empty': 'sie ist leer; geben Sie eine Datei mit Inhalt an',
   'path-not-readable': 'sie darf nicht gelesen werden; ändern Sie ihre Zugriffsrechte',
   'path-folder-missing': 'den Ordner {folder} gibt es nicht; legen Sie ihn erst an',
+  'path-link-circle': 'ihre Verknüpfungen führen im Kreis',
 } as const satisfies Record<keyof typeof english, string>

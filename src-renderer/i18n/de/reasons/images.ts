@@ -65,8 +65,8 @@ export const images = {
   'not-closed-properly':
     'sie wurde nicht richtig geschlossen und lässt sich nicht reparieren; öffnen Sie sie nur zum Lesen',
   'cut-short-footer': 'sie ist abgeschnitten: ihr Schluss fehlt',
-  'cut-short-part': 'sie ist abgeschnitten: es fehlt „its {part}“',
-  'value-impossible': 'das kann nicht sein: „{what} of {value}“',
+  'cut-short-part': 'sie ist abgeschnitten: es fehlt „{part}“',
+  'value-impossible': '„{what}“ von {value} kann nicht sein',
   'disk-size-odd': 'ihre Plattengröße von {bytes} Bytes ist kein Vielfaches von 512',
   'disk-size-truncated': 'ihre Platte von {bytes} Bytes ist kein Vielfaches von 512; sie ist abgeschnitten',
   'raw-size-odd':
@@ -97,7 +97,7 @@ export const images = {
   'qcow-old-encryption':
     'sie ist nach der alten Art von QEMU verschlüsselt, die nicht sicher ist; wandeln Sie sie mit qemu-img um',
   'qcow-feature':
-    'etwas an ihr („it {feature}“) wird nicht unterstützt; wandeln Sie sie erst mit qemu-img um',
+    'sie hat eine Eigenschaft, die nicht unterstützt wird („{feature}“); wandeln Sie sie erst mit qemu-img um',
   'qcow-features-unknown': 'sie hat Eigenschaften, die Vitrine nicht kennt (0x{bits})',
   'qcow-compression-unknown':
     'ihre Cluster sind auf unbekannte Art gepackt; wandeln Sie sie erst mit qemu-img um',
