@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { EngineError } from './errors.ts'
 import { technical } from '../protocol/reasons.ts'
+import { EngineError } from './errors.ts'
 
 /** Checks a saved state, which is as hostile as guest input, against a device's schema. */
 export function parseSaved<Schema extends v.GenericSchema>(

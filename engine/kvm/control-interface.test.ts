@@ -1,6 +1,7 @@
 import { buildSync } from 'esbuild'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
+import { inWords } from '../protocol/reasons.ts'
 import { EXIT, MEM, REGS, RUN, SREGS } from './abi.ts'
 import { answerPortExit } from './access-exits.ts'
 import { PortMap } from '../bus/port-map.ts'
@@ -10,7 +11,6 @@ import { deviceProblem, Kvm } from './kvm.ts'
 import { assembleAt, CODE, itWithKvm } from './test-kvm.ts'
 import type { CpuHandle, VirtualCpu } from './virtual-cpu.ts'
 import type { VirtualMachine } from './virtual-machine.ts'
-import { inWords } from '../protocol/reasons.ts'
 
 const RAM_BYTES = 0x10000
 

@@ -5,6 +5,7 @@ import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { CS, State } from '../isa/state.ts'
 import { IF } from '../isa/flags.ts'
+import { because, inWords, technical, type Reason } from '../protocol/reasons.ts'
 import { CpuState } from '../vcpu/cpu-state.ts'
 import type { CpuModel } from '../vcpu/model.ts'
 import { Msrs, type Wide } from '../vcpu/msr.ts'
@@ -22,7 +23,6 @@ import { giveMsrs, takeMsrs, TIME_STAMP_COUNTER } from './msr-transfer.ts'
 import { giveState, isLongMode, pageDirectoryPointers, takeState } from './state-transfer.ts'
 import type { VirtualCpu } from './virtual-cpu.ts'
 import type { VirtualMachine } from './virtual-machine.ts'
-import { because, inWords, technical, type Reason } from '../protocol/reasons.ts'
 
 export interface KvmVcpuConfig {
   model: CpuModel

@@ -1,5 +1,5 @@
-import { CPU_MODELS, cpuid } from '../vcpu/model.ts'
 import { because, type Reason } from '../protocol/reasons.ts'
+import { CPU_MODELS, cpuid } from '../vcpu/model.ts'
 import { EXIT, REGS, RUN, SEGMENT, SREGS } from './abi.ts'
 import { cpuidTable } from './cpuid-table.ts'
 import { HostArea } from './host-area.ts'

@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { because } from '../protocol/reasons.ts'
 import type { DiskError } from '../storage/block-image.ts'
 import { DebugFile } from './debug-file.ts'
-import { because } from '../protocol/reasons.ts'
 
 let folder: string
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'vitrine-debug-'))))

@@ -1,8 +1,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { EngineError } from '../base/errors.ts'
+import { technicalOf } from '../protocol/reasons.ts'
 import type { DiskError } from '../storage/block-image.ts'
 import { hostFailure } from '../storage/host-file.ts'
-import { technicalOf } from '../protocol/reasons.ts'
 
 /** A file that takes what a guest says on a port. The first failure ends it and is told: the machine goes on. */
 export class DebugFile {

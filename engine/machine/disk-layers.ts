@@ -1,5 +1,6 @@
 import { EngineError } from '../base/errors.ts'
 import type { DiskLayer, LayerMerge } from '../protocol/machine-config.ts'
+import { because } from '../protocol/reasons.ts'
 import type { BlockImage } from '../storage/block-image.ts'
 import { type DiskImage, isDiskImage } from '../storage/formats/disk-image.ts'
 import { LiveMerge } from '../storage/formats/live-merge.ts'
@@ -8,7 +9,6 @@ import { makeLayer, type MergeProgress } from '../storage/formats/merge-layer.ts
 import { HostImageFiles } from '../storage/image-files.ts'
 import { openDiskImage } from '../storage/open-image.ts'
 import type { LoadedMedium } from './loaded-medium.ts'
-import { because } from '../protocol/reasons.ts'
 
 const MERGING = { option: 'merge', reason: because('merge-going-on') }
 

@@ -8,6 +8,7 @@ import { checkGeometry, type ChsGeometry, defaultGeometry } from '../devices/ide
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
+import { because } from '../protocol/reasons.ts'
 import {
   asDiskError,
   type BlockImage,
@@ -21,7 +22,6 @@ import { type DriveSlot, assignDrives, floppyTypeOf } from './drives.ts'
 import type { DriveKind, DriveStatus } from './machine.ts'
 import { forUser, LoadedMedium, type MediumOptions } from './loaded-medium.ts'
 import type { LoadedDrive } from './media-state.ts'
-import { because } from '../protocol/reasons.ts'
 
 const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave'] as const
 /** Systems of the time never flush; what their disk's tables say goes to the file after so long at most. */

@@ -3,6 +3,7 @@ import { parseSaved, timeNs } from '../base/saved-state.ts'
 import { EngineError } from '../base/errors.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { Device } from '../devices/device.ts'
+import { because } from '../protocol/reasons.ts'
 import { copyInto, type MachineCapture } from '../snapshot/capture.ts'
 import { packMemory, type PackedMemory, type StateBytes, unpackMemory } from '../snapshot/packed-memory.ts'
 import { bytesOfState, readStateFile, type StateFile, writeStateFile } from '../snapshot/state-file.ts'
@@ -19,7 +20,6 @@ import {
   unpackWrites,
   writesOf,
 } from './media-state.ts'
-import { because } from '../protocol/reasons.ts'
 
 /** What a machine's state is made of. */
 export interface StatefulParts {

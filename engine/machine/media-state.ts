@@ -1,10 +1,10 @@
 import * as v from 'valibot'
 import { EngineError } from '../base/errors.ts'
+import { because, type Reason } from '../protocol/reasons.ts'
 import { packBlocks, unpackBlocks } from '../snapshot/packed-blocks.ts'
 import type { BlockImage } from '../storage/block-image.ts'
 import { CHUNK_BYTES, EphemeralImage } from '../storage/ephemeral-image.ts'
 import { differenceOf, type MediumIdentity } from '../storage/medium-identity.ts'
-import { because, type Reason } from '../protocol/reasons.ts'
 
 /** A drive and the medium in it, as it was opened. */
 export interface LoadedDrive {

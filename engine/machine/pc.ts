@@ -11,6 +11,7 @@ import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import { clearMemory } from '../memory/zero-pages.ts'
 import { type DiskLayer, type LayerMerge, type MachineConfig, mousePort } from '../protocol/machine-config.ts'
+import { because } from '../protocol/reasons.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import { DiskError, type DiskFaultListener } from '../storage/block-image.ts'
 import { Keyring } from '../storage/formats/luks/keyring.ts'
@@ -37,7 +38,6 @@ import {
 import { RomSpace } from './rom-space.ts'
 import { RunLoop } from './run-loop.ts'
 import { builtInFirmware, cmosOf, loadRoms, mapFwCfg, powerOnTimeMs } from './start-up.ts'
-import { because } from '../protocol/reasons.ts'
 
 const NS_PER_MS = 1_000_000n
 /** Time-stamp counter ticks per ns: a round frequency that systems of the time can measure. */

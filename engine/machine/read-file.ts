@@ -1,6 +1,6 @@
+import { because } from '../protocol/reasons.ts'
 import { DiskError } from '../storage/block-image.ts'
 import { openHostFile, unusable } from '../storage/host-file.ts'
-import { because } from '../protocol/reasons.ts'
 
 /**
  * Reads a whole file that a machine is built with: firmware, a kernel, a module.

@@ -12,12 +12,12 @@ import { placeKernel } from '../firmware/loaders/kernel.ts'
 import type { BootPlacement } from '../firmware/loaders/placement.ts'
 import { MIB } from '../memory/layout.ts'
 import type { Knobs, MachineConfig } from '../protocol/machine-config.ts'
+import { because } from '../protocol/reasons.ts'
 import { artifact } from './artifacts.ts'
 import type { DriveBays } from './drive-bays.ts'
 import type { MachineClock } from './machine-clock.ts'
 import { readFile } from './read-file.ts'
 import { MAX_FIRMWARE_BYTES, MAX_VGA_BIOS_BYTES, type RomSpace } from './rom-space.ts'
-import { because } from '../protocol/reasons.ts'
 
 const DEFAULT_BOOT = ['floppy', 'cdrom', 'disk'] as const
 

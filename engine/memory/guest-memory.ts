@@ -1,3 +1,4 @@
+import { because } from '../protocol/reasons.ts'
 import {
   CPU_BYTES,
   MAX_RAM_BYTES,
@@ -11,7 +12,6 @@ import {
 } from './layout.ts'
 import { EngineError } from '../base/errors.ts'
 import type { AbsentMemory } from './absent-memory.ts'
-import { because } from '../protocol/reasons.ts'
 
 /**
  * The linear memory of one machine: shared, allocated whole, never grown; the host commits a page when it

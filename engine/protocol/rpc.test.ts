@@ -1,8 +1,8 @@
 import * as v from 'valibot'
 import { describe, expect, it, vi } from 'vitest'
 import { channelPair } from './channel.ts'
-import { RpcClient, RpcError, RpcServer, type Contract } from './rpc.ts'
 import { technical } from './reasons.ts'
+import { RpcClient, RpcError, RpcServer, type Contract } from './rpc.ts'
 
 const contract = {
   calls: {

@@ -1,8 +1,8 @@
 import * as v from 'valibot'
 import { DRIVE_KINDS } from './machine-config.ts'
 import { ImageId } from './media.ts'
-import { VmId } from './vm.ts'
 import { Reason } from './reasons.ts'
+import { VmId } from './vm.ts'
 
 /** A passphrase for an image that is encrypted, or to be. */
 const Secret = v.pipe(v.string(), v.minLength(1), v.maxLength(1024))

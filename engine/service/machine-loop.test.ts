@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { PatternMachine } from '../../test/support/pattern-machine.ts'
 import type { RunOutcome } from '../machine/machine.ts'
+import { because, technical } from '../protocol/reasons.ts'
 import type { HostFault } from '../protocol/vm.ts'
 import { readFrame } from '../protocol/frame.ts'
 import { MachineLoop, type LoopHost } from './machine-loop.ts'
 import type { FromMachine, ToMachine } from './thread-messages.ts'
-import { because, technical } from '../protocol/reasons.ts'
 
 /** A machine whose picture changes as told and whose time is the test's. */
 class ScriptedMachine extends PatternMachine {

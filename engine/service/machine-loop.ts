@@ -2,6 +2,7 @@ import { reasonOf } from '../base/errors.ts'
 import type { Frame } from '../devices/display.ts'
 import type { Machine, RunOutcome } from '../machine/machine.ts'
 import { mayReachGuest, mayReachHost } from '../protocol/clipboard.ts'
+import { because, inWords, type Reason } from '../protocol/reasons.ts'
 import { describeError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { HostFault, VmStats } from '../protocol/vm.ts'
@@ -9,7 +10,6 @@ import { BufferPool, FramePump } from './frame-pump.ts'
 import { DebuggerLink } from './debugger-link.ts'
 import { RestWatch } from './rest-watch.ts'
 import type { FromMachine, Picture, RequestName, Requests, ToMachine } from './thread-messages.ts'
-import { because, inWords, type Reason } from '../protocol/reasons.ts'
 
 /** Long enough that the way in and out of the machine does not count, short enough for input to feel immediate. */
 const SLICE_NS = 4_000_000

@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { channelPair } from '../protocol/channel.ts'
 import { MachineConfig } from '../protocol/machine-config.ts'
+import { because, technical } from '../protocol/reasons.ts'
 import { RpcClient } from '../protocol/rpc.ts'
 import {
   viewContract,
@@ -17,7 +18,6 @@ import type { HostFault } from '../protocol/vm.ts'
 import { MachineThread, type MachineListener } from './machine-thread.ts'
 import { prepareWorker } from './prepare-worker.ts'
 import { VmService, type SerialLink, type VmHost } from './vm-service.ts'
-import { because, technical } from '../protocol/reasons.ts'
 
 /**
  * Stands for the machine's worker: it speaks its messages, echoes keys to the serial port, and ends as the

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import type { MachineConfig } from '../protocol/machine-config.ts'
+import { because, technicalOf, type Reason } from '../protocol/reasons.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import { typedCharacters, type Chord, type LayoutName } from '../protocol/keyboard-layouts.ts'
@@ -8,7 +9,6 @@ import type { Accelerator, HostFault, VmStats } from '../protocol/vm.ts'
 import { GIVEN_BYTES } from './frame-pump.ts'
 import { beginLook } from './state-look.ts'
 import type { FromMachine, RequestName, Requests, ThreadStart, ToMachine } from './thread-messages.ts'
-import { because, technicalOf, type Reason } from '../protocol/reasons.ts'
 
 /** How long a typed key is held, and how long nothing follows it: fast for a person, slow enough for a BIOS. */
 const KEY_MS = 25

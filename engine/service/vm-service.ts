@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 import type { Channel } from '../protocol/channel.ts'
 import type { VmExecution } from '../protocol/execution.ts'
+import { because } from '../protocol/reasons.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../protocol/rpc.ts'
 import type { SerialLinkTarget } from '../protocol/serial-target.ts'
 import { vmContract, type MachineState, type VmContract } from '../protocol/vm-contract.ts'
@@ -12,7 +13,6 @@ import { MachineThread, type MachineListener } from './machine-thread.ts'
 import { MachineViews } from './machine-views.ts'
 import { Hold } from './hold.ts'
 import { thumbnail } from './thumbnail.ts'
-import { because } from '../protocol/reasons.ts'
 
 /** How long a machine gets to close its images once its host has gone. */
 const ORPHANED_MS = 2000

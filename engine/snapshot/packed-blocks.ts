@@ -1,8 +1,8 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
 import { PAGE_SIZE } from '../memory/layout.ts'
-import type { PackedMemory } from './packed-memory.ts'
 import { because, technical, type Reason } from '../protocol/reasons.ts'
+import type { PackedMemory } from './packed-memory.ts'
 
 /** Blocks that are compressed together have so many bytes at most. */
 const GROUP_BYTES = 1024 * 1024

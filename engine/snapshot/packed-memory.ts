@@ -4,9 +4,9 @@ import { EngineError } from '../base/errors.ts'
 import { PAGE_SIZE } from '../memory/layout.ts'
 import type { ChunkSource } from '../memory/absent-memory.ts'
 import { clearMemory, isZeroPage } from '../memory/zero-pages.ts'
+import { because, technical, type Reason } from '../protocol/reasons.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import { BlockCodec, MAX_BLOCK_BYTES } from './block-codec.ts'
-import { because, technical, type Reason } from '../protocol/reasons.ts'
 
 /** What is packed by itself: small, since a guest that reaches for a byte of it waits for all of it. */
 const CHUNK_BYTES = MAX_BLOCK_BYTES

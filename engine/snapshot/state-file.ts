@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { EngineError } from '../base/errors.ts'
+import { because, type Reason } from '../protocol/reasons.ts'
 import { decodeState, encodeState } from './encoding.ts'
 import { GroupedMemory } from './packed-blocks.ts'
 import { ChunkedMemory, type MemoryChunks, type PackedMemory, type StateBytes } from './packed-memory.ts'
-import { because, type Reason } from '../protocol/reasons.ts'
 
 /** "VITRINE", then a byte that text transfer would damage. */
 const MAGIC = Uint8Array.from([0x56, 0x49, 0x54, 0x52, 0x49, 0x4e, 0x45, 0x1a])

@@ -1,6 +1,6 @@
+import { because } from '../protocol/reasons.ts'
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 import { ImageLayer } from './image-layer.ts'
-import { because } from '../protocol/reasons.ts'
 
 /** Writes are kept by pieces of this size. */
 export const CHUNK_BYTES = 64 * 1024

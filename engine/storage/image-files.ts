@@ -1,8 +1,8 @@
 import * as fs from 'node:fs'
 import { dirname } from 'node:path'
+import { because } from '../protocol/reasons.ts'
 import { createHostFile, type HostFile, openHostFile, unusable } from './host-file.ts'
 import { type ImageLock, lockImage } from './image-lock.ts'
-import { because } from '../protocol/reasons.ts'
 
 /** The files that images are made of. A test puts a simulated disk in place of the host's. */
 export interface ImageFiles {

@@ -1,9 +1,9 @@
 import { createHash, type Hash } from 'node:crypto'
 import * as fs from 'node:fs'
+import { because, type Reason } from '../protocol/reasons.ts'
 import type { BlockImage } from './block-image.ts'
 import { DiscImage } from './discs/disc-image.ts'
 import { isDiskImage } from './formats/disk-image.ts'
-import { because, type Reason } from '../protocol/reasons.ts'
 
 /** What tells a medium from another one, and from itself after it was written. */
 export interface MediumIdentity {

@@ -1,5 +1,5 @@
-import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 import { because } from '../protocol/reasons.ts'
+import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 
 /** A medium in memory: blank floppies, what a test or a built-in guest brings along. */
 export class MemoryImage implements BlockImage {

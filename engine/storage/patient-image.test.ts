@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
+import { technical } from '../protocol/reasons.ts'
 import { type BlockImage, DiskError } from './block-image.ts'
 import { MemoryImage } from './memory-image.ts'
 import { PatientImage } from './patient-image.ts'
-import { technical } from '../protocol/reasons.ts'
 
 /** A medium on a host whose disk has room for so many more sectors. */
 class CrampedImage extends MemoryImage implements BlockImage {

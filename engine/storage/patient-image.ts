@@ -1,6 +1,6 @@
+import { because } from '../protocol/reasons.ts'
 import { type BlockImage, DiskError } from './block-image.ts'
 import { ImageLayer } from './image-layer.ts'
-import { because } from '../protocol/reasons.ts'
 
 /** What may be held for a disk that is full: far more than a guest writes before it stands still. */
 const MAX_OWED_BYTES = 64 * 1024 * 1024

@@ -1,6 +1,6 @@
+import { because } from '../protocol/reasons.ts'
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 import type { HostFile } from './host-file.ts'
-import { because } from '../protocol/reasons.ts'
 
 /** Sectors that lie one after the other in a file. */
 export class RawImage implements BlockImage {

@@ -5,11 +5,11 @@ import { MemoryMap } from '../bus/memory-map.ts'
 import { PortMap } from '../bus/port-map.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
+import { technical } from '../protocol/reasons.ts'
 import { type BlockImage, DiskError, type DiskFault } from '../storage/block-image.ts'
 import { MemoryImage } from '../storage/memory-image.ts'
 import { VirtioBlock } from './virtio-block.ts'
 import { VirtioPci } from './virtio-pci.ts'
-import { technical } from '../protocol/reasons.ts'
 
 const WINDOW = 0xe0000000
 const PORTS = 0xc000

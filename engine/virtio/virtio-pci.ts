@@ -7,10 +7,10 @@ import { type PciBar, PciFunction, type PciIdentity, pciStateSchema } from '../b
 import { MemoryWindow, PortWindow } from '../bus/pci-window.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import type { Device } from '../devices/device.ts'
+import { technical } from '../protocol/reasons.ts'
 import { type ConfigurationAccess, defineCapabilities, MEMORY_BAR, STRUCTURES } from './pci-capabilities.ts'
 import type { VirtioDevice, VirtioHost } from './virtio-device.ts'
 import { queueSchema, Virtqueue } from './virtqueue.ts'
-import { technical } from '../protocol/reasons.ts'
 
 const VENDOR = 0x1af4
 /** Device ids of transitional devices, which have the legacy interface too (4.1.2.1). */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
+import { inWords, type Reason } from '../../engine/protocol/reasons.ts'
 import { type ExportKind, exportMachine, stemOf } from '../../engine/service/export/export-machine.ts'
 import { EXPORT_KINDS } from '../../engine/protocol/media.ts'
 import { asShellCommand, qemuCommand } from '../../engine/service/export/qemu-command.ts'
@@ -7,7 +8,6 @@ import { asJson } from './json.ts'
 import { openLibrary, print, whileLocked } from './library.ts'
 import { carryOut } from './media-output.ts'
 import { UsageError } from './usage-error.ts'
-import { inWords, type Reason } from '../../engine/protocol/reasons.ts'
 
 interface Options {
   as: ExportKind | 'qemu'

@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { RpcError } from '../../engine/protocol/rpc.ts'
 import { because, type Reason } from '../../engine/protocol/reasons.ts'
+import { RpcError } from '../../engine/protocol/rpc.ts'
 
 const REFUSALS: Record<string, Reason> = {
   ENOENT: because('file-missing'),

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import * as v from 'valibot'
 import { findIssue, withFiles } from '../../engine/protocol/machine-config.ts'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
@@ -17,7 +18,6 @@ import { inputFiles, planRun, type DriveArgument } from './run-options.ts'
 import { checkInputFile } from './input-file.ts'
 import { SETTABLE, withSettings } from './set-options.ts'
 import { UsageError } from './usage-error.ts'
-import { inWords } from '../../engine/protocol/reasons.ts'
 
 interface CreateOptions {
   preset?: string

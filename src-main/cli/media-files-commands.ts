@@ -1,5 +1,6 @@
 import { basename, extname, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import { compareFiles } from '../../engine/service/media/compare-files.ts'
 import { saveChanges } from '../../engine/service/media/save-changes.ts'
 import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
@@ -8,7 +9,6 @@ import { makableFormats, type SourceOptions } from '../../engine/service/media/m
 import { asJson } from './json.ts'
 import { carryOut, formatOf, inBytes, parseSize, print } from './media-output.ts'
 import { UsageError } from './usage-error.ts'
-import { inWords } from '../../engine/protocol/reasons.ts'
 
 interface FileOptions extends SourceOptions {
   partition?: string

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import { MachineThread } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { SerialLink } from '../../engine/service/vm-service.ts'
@@ -18,7 +19,6 @@ import { openSerial } from './serial.ts'
 import type { Step } from './steps.ts'
 import { errorLine, UsageError } from './usage-error.ts'
 import type { WebDisplay } from './web-display.ts'
-import { inWords } from '../../engine/protocol/reasons.ts'
 
 /** How often the screen is read while a step waits for its text. */
 const POLL_MS = 50

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import type { SnapshotComparison } from '../../engine/protocol/snapshot-comparison.ts'
 import type { SnapshotList, SnapshotSummary } from '../../engine/protocol/snapshot.ts'
 import { SnapshotName, SnapshotNotes } from '../../engine/protocol/snapshot.ts'
@@ -12,7 +13,6 @@ import { asJson } from './json.ts'
 import { carryOut } from './media-output.ts'
 import { openLibrary, print, whileLocked } from './library.ts'
 import { UsageError } from './usage-error.ts'
-import { inWords } from '../../engine/protocol/reasons.ts'
 
 /** `vitrine snapshot …`: the snapshots of a machine, which may run for some of it. */
 export function snapshotCommand(): Command {

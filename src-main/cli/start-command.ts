@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { channelPair } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
+import { worded } from '../../engine/protocol/reasons.ts'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
 import { faultText } from '../host/fault-text.ts'
 import { HostService } from '../host/host-service.ts'
@@ -10,7 +11,6 @@ import { hostBackend, WebHost } from '../web/web-host.ts'
 import { untilSignal } from '../web/serve.ts'
 import { EXIT } from './exit.ts'
 import { askSecret, canAsk, readSecret } from './secret.ts'
-import { worded } from '../../engine/protocol/reasons.ts'
 
 /** As a shell counts a program that Ctrl+C ended. */
 const INTERRUPTED = 130

@@ -1,8 +1,8 @@
 import { utilityProcess, type MessagePortMain } from 'electron'
 import { ChannelEnd } from '../../engine/protocol/channel.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { bundled } from '../host/locations.ts'
 import { ALLOCATOR_ENVIRONMENT, type VmProcess } from '../host/vm-process.ts'
-import { because } from '../../engine/protocol/reasons.ts'
 
 export interface UtilityVmProcess extends VmProcess {
   /** Hands the process the far ends of a view's two ports. */

@@ -3,10 +3,10 @@ import { isAbsolute, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { NEW_OVERLAY } from '../../engine/protocol/disk-mode.ts'
 import { withFiles, type MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import type { VmRecord, VmSettings } from '../../engine/protocol/vm.ts'
-import { because } from '../../engine/protocol/reasons.ts'
 
 /**
  * The record that a window's settings become. A window names no files: every file must be one that the machine

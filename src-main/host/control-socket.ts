@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import {
   RpcClient,
   RpcError,
@@ -13,7 +14,6 @@ import {
 } from '../../engine/protocol/rpc.ts'
 import { SnapshotId, SnapshotName, SnapshotNotes } from '../../engine/protocol/snapshot.ts'
 import { VM_STATES } from '../../engine/protocol/vm.ts'
-import { because } from '../../engine/protocol/reasons.ts'
 
 const nothing = v.undefined()
 const simple = { params: nothing, result: nothing }

@@ -1,5 +1,5 @@
-import type { HostFault } from '../../engine/protocol/vm.ts'
 import { inWords } from '../../engine/protocol/reasons.ts'
+import type { HostFault } from '../../engine/protocol/vm.ts'
 
 const FAILED: Record<HostFault['operation'], string> = {
   read: 'it could not be read',

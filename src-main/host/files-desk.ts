@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { type DriveContents, FILE_PIECE_BYTES, MAX_TREE_ENTRIES } from '../../engine/protocol/drive-files.ts'
 import type { HostContract, LogEntry } from '../../engine/protocol/host-contract.ts'
 import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
+import { because, type Reason } from '../../engine/protocol/reasons.ts'
 import { describeError, RpcError, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import type { VmState } from '../../engine/protocol/vm.ts'
 import { driveSource } from '../../engine/service/media/drive-source.ts'
@@ -12,7 +13,6 @@ import { Keyring, type SourceOptions } from '../../engine/service/media/media.ts
 import { inTurns } from './in-turns.ts'
 import { KeptSecrets } from './kept-secrets.ts'
 import type { VmLibrary } from './library.ts'
-import { because, type Reason } from '../../engine/protocol/reasons.ts'
 
 export type FilesCall =
   | 'driveContents'

@@ -15,10 +15,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { channelPair } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { RpcClient } from '../../engine/protocol/rpc.ts'
 import { HostService } from './host-service.ts'
 import type { VmProcess } from './vm-process.ts'
-import { because } from '../../engine/protocol/reasons.ts'
 
 let root: string
 let library: string

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { channelPair } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
+import { because, technical, type Reason } from '../../engine/protocol/reasons.ts'
 import { RpcClient, RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
 import { vmContract, type VmContract } from '../../engine/protocol/vm-contract.ts'
 import type { HostFault, VmSummary } from '../../engine/protocol/vm.ts'
 import { HostService } from './host-service.ts'
 import type { VmProcess } from './vm-process.ts'
-import { because, technical, type Reason } from '../../engine/protocol/reasons.ts'
 
 let folder: string
 let host: HostService<VmProcess>

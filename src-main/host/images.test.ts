@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { because } from '../../engine/protocol/reasons.ts'
 import { Images } from './images.ts'
 import { RecentMedia } from './recent-media.ts'
-import { because } from '../../engine/protocol/reasons.ts'
 
 let folder: string
 let images: Images

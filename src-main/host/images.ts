@@ -5,12 +5,12 @@ import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import { because, technicalOf, type Reason } from '../../engine/protocol/reasons.ts'
 import { isConfiguration } from '../../engine/service/import/import-machine.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { safeFileName } from './library.ts'
 import type { RecentMedia } from './recent-media.ts'
-import { because, technicalOf, type Reason } from '../../engine/protocol/reasons.ts'
 
 const LARGEST_FLOPPY = 2_949_120
 const ISO_SIGNATURE = { offset: 32769, text: 'CD001' }

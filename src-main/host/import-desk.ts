@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import type { HostContract } from '../../engine/protocol/host-contract.ts'
 import type { ImportReport, ImportSource } from '../../engine/protocol/media.ts'
+import { because, technical } from '../../engine/protocol/reasons.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
 import type { VmSummary } from '../../engine/protocol/vm.ts'
 import { type ImportPlan, planImport } from '../../engine/service/import/import-machine.ts'
@@ -8,7 +9,6 @@ import type { Images } from './images.ts'
 import { importedMachine } from './imported-machine.ts'
 import { inTurns } from './in-turns.ts'
 import type { VmLibrary } from './library.ts'
-import { because, technical } from '../../engine/protocol/reasons.ts'
 
 export type ImportCall = 'planImport' | 'importMachine'
 

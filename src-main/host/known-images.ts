@@ -4,12 +4,12 @@ import { basename, isAbsolute, join, resolve } from 'node:path'
 import { NEW_OVERLAY } from '../../engine/protocol/disk-mode.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import { type MachineConfig, withFiles } from '../../engine/protocol/machine-config.ts'
+import type { Reason } from '../../engine/protocol/reasons.ts'
 import { describeError } from '../../engine/protocol/rpc.ts'
 import type { ShelfImage } from '../../engine/protocol/shelf.ts'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
 import type { Media, MediaInfo } from '../../engine/service/media/media.ts'
 import { treeOf } from '../../engine/service/snapshots/tree.ts'
-import type { Reason } from '../../engine/protocol/reasons.ts'
 
 /** An image of the library, of a machine or of the user's. */
 export interface KnownImage {

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { safeFileName, VmLibrary } from './library.ts'
 import { libraryFolder } from './locations.ts'
-import { inWords } from '../../engine/protocol/reasons.ts'
 
 let folder: string
 let library: VmLibrary

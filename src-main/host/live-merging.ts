@@ -1,11 +1,11 @@
 import { stat, statfs } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { because } from '../../engine/protocol/reasons.ts'
 import { RpcError, type RpcClient } from '../../engine/protocol/rpc.ts'
 import type { LayerMerge } from '../../engine/protocol/machine-config.ts'
 import type { VmContract } from '../../engine/protocol/vm-contract.ts'
 import type { MergingMachine } from '../../engine/service/snapshots/layer-merges.ts'
 import type { Settling } from './settling.ts'
-import { because } from '../../engine/protocol/reasons.ts'
 
 /** A machine that runs, while what deleted snapshots left of its disks is merged. */
 export class LiveMerging implements MergingMachine {

@@ -3,11 +3,11 @@ import * as v from 'valibot'
 import type { NewVm } from '../../engine/protocol/host-contract.ts'
 import type { DRIVE_KINDS } from '../../engine/protocol/machine-config.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
+import { because, technical } from '../../engine/protocol/reasons.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { Keyring, Media } from '../../engine/service/media/media.ts'
 import { inTurns } from './in-turns.ts'
-import { because, technical } from '../../engine/protocol/reasons.ts'
 
 type DriveKind = (typeof DRIVE_KINDS)[number]
 const EXTENSIONS = { raw: 'img', qcow2: 'qcow2', vdi: 'vdi', vmdk: 'vmdk', vhd: 'vhd' } as const

@@ -1,8 +1,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
+import { because, technicalOf, type Reason } from '../../engine/protocol/reasons.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import type { SerialLink } from '../../engine/service/vm-service.ts'
-import { because, technicalOf, type Reason } from '../../engine/protocol/reasons.ts'
 
 /** What is kept for a client that does not read. */
 const MAX_QUEUED_BYTES = 1 << 20

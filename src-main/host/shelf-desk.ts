@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { extname } from 'node:path'
 import type { HostContract } from '../../engine/protocol/host-contract.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
 import { MADE_FORMATS, type MadeFormat } from '../../engine/protocol/shelf.ts'
 import { Keyring, Media } from '../../engine/service/media/media.ts'
@@ -8,7 +9,6 @@ import type { Images } from './images.ts'
 import { inTurns } from './in-turns.ts'
 import { type KnownImage, KnownImages } from './known-images.ts'
 import type { VmLibrary } from './library.ts'
-import { because } from '../../engine/protocol/reasons.ts'
 
 export type ShelfCall =
   | 'shelf'

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { because } from '../../engine/protocol/reasons.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
@@ -13,7 +14,6 @@ import { writeStateFile } from '../../engine/snapshot/state-file.ts'
 import { openDiskImage } from '../../engine/storage/open-image.ts'
 import { VmLibrary } from './library.ts'
 import { LibrarySnapshots } from './snapshots.ts'
-import { because } from '../../engine/protocol/reasons.ts'
 
 let folder: string
 let library: VmLibrary

@@ -1,9 +1,9 @@
+import type { Reason } from '../../engine/protocol/reasons.ts'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
 import type * as v from 'valibot'
 import { vmContract, type MachineState, type VmContract } from '../../engine/protocol/vm-contract.ts'
 import type { HostFault, VmState } from '../../engine/protocol/vm.ts'
 import type { VmProcess } from './vm-process.ts'
-import type { Reason } from '../../engine/protocol/reasons.ts'
 
 /** How long a process gets to end by itself once told to. */
 const END_MS = 8000

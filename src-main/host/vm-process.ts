@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
-import { bundled } from './locations.ts'
 import { because, technical, technicalOf, type Reason } from '../../engine/protocol/reasons.ts'
+import { bundled } from './locations.ts'
 
 /** The process of one machine, whatever kind of process it is. */
 export interface VmProcess {

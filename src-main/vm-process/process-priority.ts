@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 import type { VmExecution } from '../../engine/protocol/execution.ts'
-import { RpcError } from '../../engine/protocol/rpc.ts'
 import { technicalOf } from '../../engine/protocol/reasons.ts'
+import { RpcError } from '../../engine/protocol/rpc.ts'
 
 /** Nice values of POSIX; Windows makes classes of them. */
 const NICE = { normal: 0, low: 10, lowest: 19 } as const

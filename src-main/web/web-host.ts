@@ -9,12 +9,12 @@ import sirv from 'sirv'
 import { WebSocketServer } from 'ws'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { describeError, RpcError } from '../../engine/protocol/rpc.ts'
 import { bundled } from '../host/locations.ts'
 import { PAGE_HEADERS } from '../host/page-headers.ts'
 import { SOCKET_OPTIONS, socketChannel } from '../host/socket-channel.ts'
 import { Access } from './access.ts'
-import { because } from '../../engine/protocol/reasons.ts'
 
 /** What the pages are served: the library, the sockets of its machines, a place for uploads. */
 export interface WebBackend {

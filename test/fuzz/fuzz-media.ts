@@ -1,5 +1,5 @@
-import { type BlockImage, checkRange, DiskError } from '../../engine/storage/block-image.ts'
 import { technical } from '../../engine/protocol/reasons.ts'
+import { type BlockImage, checkRange, DiskError } from '../../engine/storage/block-image.ts'
 
 /**
  * A medium for devices that are hammered: sectors that hold their number until they are written, room for some

@@ -2,9 +2,9 @@ import { GuestClipboard } from '../../engine/devices/vmware-backdoor/guest-clipb
 import type { Rect } from '../../engine/devices/display.ts'
 import type { Machine, MachineStats, RunOutcome } from '../../engine/machine/machine.ts'
 import { EngineError } from '../../engine/base/errors.ts'
+import { because, technical } from '../../engine/protocol/reasons.ts'
 import type { HostFault } from '../../engine/protocol/vm.ts'
 import type { StateBytes } from '../../engine/snapshot/packed-memory.ts'
-import { because, technical } from '../../engine/protocol/reasons.ts'
 
 const COLUMNS = 80
 const ROWS = 25

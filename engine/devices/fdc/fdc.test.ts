@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { technical } from '../../protocol/reasons.ts'
 import { type BlockImage, DiskError } from '../../storage/block-image.ts'
 import { floppy, K1440, RATE, rig, sectorAt } from './test-rig.ts'
-import { technical } from '../../protocol/reasons.ts'
 
 describe('reset and SENSE INTERRUPT', () => {
   it('interrupts after reset and answers four SENSE INTERRUPTs, then 80h', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { technical } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import { disk, IdeTestRig, NumberedImage } from '../../../test/support/ide-test-rig.ts'
-import { technical } from '../../protocol/reasons.ts'
 
 const word = (bytes: Uint8Array, index: number) => bytes[index * 2]! | (bytes[index * 2 + 1]! << 8)
 const long = (bytes: Uint8Array, index: number) => word(bytes, index) + word(bytes, index + 1) * 0x10000

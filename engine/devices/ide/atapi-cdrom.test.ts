@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { technical } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import { AtapiCdrom } from './atapi-cdrom.ts'
 import { cdrom, discDrive, disk, IdeTestRig, NumberedImage } from '../../../test/support/ide-test-rig.ts'
-import { technical } from '../../protocol/reasons.ts'
 
 const drive = (rig: IdeTestRig): AtapiCdrom => {
   const [first] = rig.channel.drives

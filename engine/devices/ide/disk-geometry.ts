@@ -1,7 +1,7 @@
 import { EngineError } from '../../base/errors.ts'
+import { because } from '../../protocol/reasons.ts'
 import { DEVICE } from './registers.ts'
 import type { TaskFile } from './task-file.ts'
-import { because } from '../../protocol/reasons.ts'
 
 export interface ChsGeometry {
   /** 1..65535 */

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { EngineError } from '../../base/errors.ts'
 import type { Line } from '../../base/line.ts'
 import type { AccessSize, BulkPort, BusDevice } from '../../bus/bus-device.ts'
+import { technical } from '../../protocol/reasons.ts'
 import type { DiskFaultListener } from '../../storage/block-image.ts'
 import type { Device } from '../device.ts'
 import { bits, parseSaved } from '../../base/saved-state.ts'
@@ -12,7 +13,6 @@ import { BusMaster, busMasterSchema, type DmaMemory, type DmaPort } from './bus-
 import { DEFAULT_IDE_TIMING, type DriveSignals, type IdeTiming } from './drive-core.ts'
 import type { IdeDrive } from './ide-drive.ts'
 import { COMMAND, CONTROL, DEVICE, REG, STATUS } from './registers.ts'
-import { technical } from '../../protocol/reasons.ts'
 
 /** What hangs on one connector of the cable. */
 export type IdeDriveOptions = ({ kind: 'disk' } & AtaDiskOptions) | ({ kind: 'cdrom' } & CdromOptions)

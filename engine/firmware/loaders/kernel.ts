@@ -1,9 +1,9 @@
 import { gunzipSync } from 'node:zlib'
 import { EngineError } from '../../base/errors.ts'
+import { because } from '../../protocol/reasons.ts'
 import { isLinux, placeLinux } from './linux.ts'
 import { findMultibootHeader, placeMultiboot } from './multiboot.ts'
 import type { BootPlacement } from './placement.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /** A file as the user named it, and what is in it. */
 export interface KernelFile {

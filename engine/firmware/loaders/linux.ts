@@ -1,8 +1,8 @@
 import { EngineError } from '../../base/errors.ts'
+import { because, type Reason } from '../../protocol/reasons.ts'
 import { memoryLayout } from '../memory-map.ts'
 import type { KernelFile, KernelRequest } from './kernel.ts'
 import type { BootPlacement, Piece } from './placement.ts'
-import { because, type Reason } from '../../protocol/reasons.ts'
 
 const MAGIC = 0x53726448 // "HdrS"
 const SECTOR = 512

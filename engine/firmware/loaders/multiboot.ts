@@ -1,10 +1,10 @@
 import { EngineError } from '../../base/errors.ts'
+import { because, technical, type Reason } from '../../protocol/reasons.ts'
 import { memoryLayout, memoryRanges } from '../memory-map.ts'
 import { CONVENTIONAL_KIB } from '../services/bda.ts'
 import { type ElfImage, readElf } from './elf.ts'
 import type { KernelFile, KernelRequest } from './kernel.ts'
 import type { BootPlacement, Piece } from './placement.ts'
-import { because, technical, type Reason } from '../../protocol/reasons.ts'
 
 const HEADER_MAGIC = 0x1badb002
 const BOOT_MAGIC = 0x2badb002

@@ -1,6 +1,6 @@
 import type { MachineConfigInput } from '../../protocol/machine-config.ts'
-import type { ImportDraft } from './draft.ts'
 import { because } from '../../protocol/reasons.ts'
+import type { ImportDraft } from './draft.ts'
 
 /** Families of 86Box's processors by what comes nearest. */
 const MODELS: [RegExp, NonNullable<MachineConfigInput['cpuModel']>][] = [

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findIssue, MachineConfig } from '../../protocol/machine-config.ts'
+import { inWords } from '../../protocol/reasons.ts'
 import { Media } from '../media/media.ts'
 import { importFiles, isConfiguration, planImport, type ImportPlan } from './import-machine.ts'
 import { shellWords } from './qemu-command.ts'
-import { inWords } from '../../protocol/reasons.ts'
 
 let folder: string
 beforeEach(() => {

@@ -1,6 +1,6 @@
+import { because } from '../../protocol/reasons.ts'
 import type { ImportDraft } from './draft.ts'
 import { attributeOf, elementsAt, type XmlElement } from './xml.ts'
-import { because } from '../../protocol/reasons.ts'
 
 const UNITS: Record<string, number> = {
   b: 2 ** -20,

@@ -1,9 +1,9 @@
 import { basename, join, sep } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import { asciiAt, readUpTo, roundUp } from '../../storage/formats/fields.ts'
 import { type HostFile, unusable } from '../../storage/host-file.ts'
 import { HostImageFiles, type ImageFiles } from '../../storage/image-files.ts'
-import { because } from '../../protocol/reasons.ts'
 
 const BLOCK_BYTES = 512
 const MAX_MEMBERS = 1000

@@ -1,6 +1,6 @@
 import { DISK_FORMATS } from '../../protocol/machine-config.ts'
-import type { ImportDraft } from './draft.ts'
 import { because } from '../../protocol/reasons.ts'
+import type { ImportDraft } from './draft.ts'
 
 /** Options without a value. */
 const FLAGS = new Set([

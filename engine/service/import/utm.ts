@@ -1,7 +1,7 @@
+import { because } from '../../protocol/reasons.ts'
 import type { ImportDraft } from './draft.ts'
 import { type PlistDictionary, readPlist } from './plist.ts'
 import type { XmlElement } from './xml.ts'
-import { because } from '../../protocol/reasons.ts'
 
 const INTERFACES: Record<string, 'ide' | 'floppy' | 'virtio'> = {
   ide: 'ide',

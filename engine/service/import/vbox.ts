@@ -1,6 +1,6 @@
+import { because } from '../../protocol/reasons.ts'
 import type { ImportDraft } from './draft.ts'
 import { attributeOf, elementsAt, type XmlElement } from './xml.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /** A machine of VirtualBox (.vbox). @see VBox/Settings XML schema, versions 1.12 to 1.20 */
 export function readVbox(root: XmlElement, draft: ImportDraft): string | null {

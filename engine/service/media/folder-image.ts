@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { basename, dirname, extname, join } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { createDisk } from '../../storage/formats/create-disk.ts'
 import { type FormatName, SECTOR_BYTES } from '../../storage/formats/disk-image.ts'
 import { openDisk } from '../../storage/formats/open-disk.ts'
@@ -14,7 +15,6 @@ import { type IsoFolder, type IsoNode, writeIso } from '../../storage/volumes/is
 import type { Progress } from './copy-disk.ts'
 import { type HostEntry, hostFolderContents } from './host-tree.ts'
 import { putIn } from './image-browser.ts'
-import { because } from '../../protocol/reasons.ts'
 
 const MIB = 1024 * 1024
 /** Sizes at which a FAT image is a floppy, without a partition table. */

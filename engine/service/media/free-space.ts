@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import {
   type DiskImage,
@@ -8,7 +9,6 @@ import {
 import { ImageLayer } from '../../storage/image-layer.ts'
 import { FatVolume } from '../../storage/volumes/fat/fat-volume.ts'
 import { volumesIn } from '../../storage/volumes/volumes-in.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /** Sectors from the first on, up to and without the last. */
 interface SectorRun {

@@ -1,8 +1,8 @@
 import * as fs from 'node:fs'
 import { basename, join, resolve } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { unusable } from '../../storage/host-file.ts'
 import { PIECE_BYTES } from '../../storage/volumes/volume.ts'
-import { because } from '../../protocol/reasons.ts'
 
 interface Entry {
   /** Names from the folder that it goes into. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
+import { because, type Reason } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import type { DiskImage } from '../../storage/formats/disk-image.ts'
 import { unusable } from '../../storage/host-file.ts'
@@ -20,7 +21,6 @@ import { chooseVolume, volumesIn } from '../../storage/volumes/volumes-in.ts'
 import type { Progress } from './copy-disk.ts'
 import { hostFiles, type HostEntry } from './host-tree.ts'
 import { openMedium, type SourceOptions } from './open-medium.ts'
-import { because, type Reason } from '../../protocol/reasons.ts'
 
 /** A file system in an image. */
 export interface VolumeInfo {

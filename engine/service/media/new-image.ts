@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { createDisk } from '../../storage/formats/create-disk.ts'
 import {
   type Compressor,
@@ -15,7 +16,6 @@ import { openDisk } from '../../storage/formats/open-disk.ts'
 import { unusable } from '../../storage/host-file.ts'
 import type { ImageFiles } from '../../storage/image-files.ts'
 import { copyDisk, type Progress, shownExtent } from './copy-disk.ts'
-import { because } from '../../protocol/reasons.ts'
 
 export interface NewImage {
   format: FormatName

@@ -1,10 +1,10 @@
 import * as fs from 'node:fs'
 import { dirname, join, posix } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { unusable } from '../../storage/host-file.ts'
 import type { Compared, FileChange } from './compare-files.ts'
 import type { Progress } from './copy-disk.ts'
 import type { ImageBrowser } from './image-browser.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /**
  * Copies what was added or changed in an image into a new folder of the host, to be looked at before it is taken over.

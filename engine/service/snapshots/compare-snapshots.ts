@@ -2,6 +2,7 @@ import { isAbsolute, join } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
 import { type DriveConfig, type MachineConfig, withFiles } from '../../protocol/machine-config.ts'
 import type { FileChanges } from '../../protocol/media.ts'
+import { because } from '../../protocol/reasons.ts'
 import type { SnapshotComparison } from '../../protocol/snapshot-comparison.ts'
 import { compareFiles } from '../media/compare-files.ts'
 import type { Progress } from '../media/copy-disk.ts'
@@ -9,7 +10,6 @@ import { driveSource } from '../media/drive-source.ts'
 import { ImageBrowser } from '../media/image-browser.ts'
 import { compareMemory } from './compare-memory.ts'
 import { keptFile, stateName } from './tree.ts'
-import { because } from '../../protocol/reasons.ts'
 
 const PAGES_IN_MIB = 256
 /** Changes of one disk that are listed. */

@@ -1,5 +1,6 @@
 import { EngineError } from '../../base/errors.ts'
 import type { LayerMerge } from '../../protocol/machine-config.ts'
+import { because } from '../../protocol/reasons.ts'
 import { RpcError } from '../../protocol/rpc.ts'
 import type { FileStamp } from '../../protocol/snapshot.ts'
 import type { VmRecord } from '../../protocol/vm.ts'
@@ -25,7 +26,6 @@ import {
   treeOf,
   type Merge,
 } from './tree.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /** A machine that runs while layers of its disks are merged. */
 export interface MergingMachine {

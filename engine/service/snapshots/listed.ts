@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path'
+import { because, type Reason } from '../../protocol/reasons.ts'
 import type { FileStamp, Layer, SnapshotList } from '../../protocol/snapshot.ts'
 import type { VmRecord } from '../../protocol/vm.ts'
 import { keptDisks, stateName, treeOf } from './tree.ts'
-import { because, type Reason } from '../../protocol/reasons.ts'
 
 interface Found {
   problem: Reason | null

@@ -1,3 +1,4 @@
+import { because, technical } from '../../protocol/reasons.ts'
 import type { CdTrack, CdTrackKind } from '../cd-image.ts'
 import { childPath } from '../formats/child-path.ts'
 import { readUpTo } from '../formats/fields.ts'
@@ -5,7 +6,6 @@ import { type HostFile, unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 import { DiscImage, type DiscPart, layoutBytes, type SectorLayout } from './disc-image.ts'
 import { waveData } from './wave.ts'
-import { because, technical } from '../../protocol/reasons.ts'
 
 const MAX_CUE_BYTES = 256 * 1024
 const MAX_TRACKS = 99

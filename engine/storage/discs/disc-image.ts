@@ -1,8 +1,8 @@
+import { because } from '../../protocol/reasons.ts'
 import { type BlockImage, checkRange, DiskError } from '../block-image.ts'
 import { type CdDisc, type CdTrack, type CdTrackKind, RAW_CD_SECTOR_BYTES } from '../cd-image.ts'
 import type { DiscFormatName } from '../formats/disk-image.ts'
 import type { HostFile } from '../host-file.ts'
-import { because } from '../../protocol/reasons.ts'
 
 const DATA_BYTES = 2048
 const SYNC_BYTES = 12

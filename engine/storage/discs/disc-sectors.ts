@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../block-image.ts'
 import {
   type CheckReport,
@@ -7,7 +8,6 @@ import {
   SECTOR_BYTES,
 } from '../formats/disk-image.ts'
 import type { DiscImage } from './disc-image.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /** The data of a disc as sectors of a disk, for whatever looks into images. */
 export class DiscSectors implements DiskImage {

@@ -1,11 +1,11 @@
 import { basename } from 'node:path'
+import { because, technical } from '../../protocol/reasons.ts'
 import type { CdTrack, CdTrackKind } from '../cd-image.ts'
 import { childPath } from '../formats/child-path.ts'
 import { asciiAt, readUpTo, viewOf } from '../formats/fields.ts'
 import { type HostFile, unusable, damagedImage } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 import { DiscImage, type DiscPart, layoutBytes, type SectorLayout } from './disc-image.ts'
-import { because, technical } from '../../protocol/reasons.ts'
 
 const MAGIC = 'MEDIA DESCRIPTOR'
 const MAX_MDS_BYTES = 1024 * 1024

@@ -1,6 +1,6 @@
+import { because, technical } from '../../protocol/reasons.ts'
 import { asciiAt, readPart, viewOf } from '../formats/fields.ts'
 import { type HostFile, unusable } from '../host-file.ts'
-import { because, technical } from '../../protocol/reasons.ts'
 
 const MAX_CHUNKS = 1000
 

@@ -1,5 +1,5 @@
-import { unusable } from '../host-file.ts'
 import { because } from '../../protocol/reasons.ts'
+import { unusable } from '../host-file.ts'
 
 /** Reads a small file from its beginning to its end. Throws `file-unusable` where it ends too early. */
 export class ByteReader {

@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
-import { because } from '../../protocol/reasons.ts'
 
 export type ChildRole = 'image' | 'backing-file' | 'extent' | 'track-file' | 'sector-file'
 

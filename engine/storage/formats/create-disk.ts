@@ -1,9 +1,9 @@
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../block-image.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 import { type CreateRequest, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { formatNamed } from './formats.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /** 2^32 sectors: the most that partition tables and firmware of the time can name. */
 export const MAX_DISK_BYTES = 2 ** 32 * SECTOR_BYTES

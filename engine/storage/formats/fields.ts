@@ -1,5 +1,5 @@
-import { type HostFile, unusable } from '../host-file.ts'
 import { because } from '../../protocol/reasons.ts'
+import { type HostFile, unusable } from '../host-file.ts'
 
 /** Fills the buffer from a position on; what is past the end of the file reads as zeros. */
 export function readPadded(file: HostFile, position: number, into: Uint8Array): void {

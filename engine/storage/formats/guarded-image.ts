@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../block-image.ts'
 import { ImageLayer } from '../image-layer.ts'
 import {
@@ -8,7 +9,6 @@ import {
   SECTOR_BYTES,
 } from './disk-image.ts'
 import { formatOf } from './formats.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /**
  * A raw disk whose format was told by its contents. What the guest writes must not make it something else the next

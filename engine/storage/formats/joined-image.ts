@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../block-image.ts'
 import {
   type CheckReport,
@@ -6,7 +7,6 @@ import {
   type ImageDetails,
   SECTOR_BYTES,
 } from './disk-image.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /** A part of a disk and the sector at which it begins. */
 export interface Part {

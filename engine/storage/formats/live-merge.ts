@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { type BlockImage, DiskError } from '../block-image.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
@@ -6,7 +7,6 @@ import type { Keyring } from './luks/keyring.ts'
 import { copyDown, type MergeProgress, NOTHING, rebaseLayer } from './merge-layer.ts'
 import { MirroredLayer } from './mirrored-layer.ts'
 import { openDisk } from './open-disk.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /** Two layers of a disk that is in use, one over the other, of which the upper one is to go. */
 interface LayerPair {

@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../block-image.ts'
 import type { HostFile } from '../host-file.ts'
 import {
@@ -8,7 +9,6 @@ import {
   SECTOR_BYTES,
 } from './disk-image.ts'
 import { readPadded } from './fields.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /** How far behind the end of its file a cluster may lie that a table has: programs leave an end of zeros away. */
 const MAX_GAP_BYTES = 64 * 1024 ** 2

@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../block-image.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
@@ -8,7 +9,6 @@ import { readUpTo } from './fields.ts'
 import { formatNamed, formatOfFile } from './formats.ts'
 import type { Keyring } from './luks/keyring.ts'
 import { GuardedImage } from './guarded-image.ts'
-import { because } from '../../protocol/reasons.ts'
 
 export interface OpenDiskOptions {
   /**

@@ -1,10 +1,10 @@
 import { dirname, relative, resolve } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 import { createDisk } from './create-disk.ts'
 import { type DiskImage, FORMAT_NAMES, type FormatName, SECTOR_BYTES } from './disk-image.ts'
 import { openDisk, type OpenDiskOptions } from './open-disk.ts'
-import { because } from '../../protocol/reasons.ts'
 
 export interface OverlayOptions extends Pick<OpenDiskOptions, 'format' | 'confirmed' | 'keyring'> {
   /** What the overlay holds from earlier is thrown away. */

@@ -1,5 +1,5 @@
-import { DiskError } from '../block-image.ts'
 import { because, type Reason } from '../../protocol/reasons.ts'
+import { DiskError } from '../block-image.ts'
 
 /** After so many, what else is packed is left alone. */
 const MAX_DAMAGED = 1000

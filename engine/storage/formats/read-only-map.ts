@@ -1,8 +1,8 @@
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../block-image.ts'
 import type { HostFile } from '../host-file.ts'
 import type { CheckReport } from './disk-image.ts'
 import { ABSENT, type ClusterMap } from './mapped-image.ts'
-import { because } from '../../protocol/reasons.ts'
 
 /** The map of a format that is only read: where each cluster lies, known from the start. */
 export class ReadOnlyMap implements ClusterMap {

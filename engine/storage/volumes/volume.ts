@@ -1,6 +1,6 @@
 import type { EngineError } from '../../base/errors.ts'
-import { unusable } from '../host-file.ts'
 import { because, technical } from '../../protocol/reasons.ts'
+import { unusable } from '../host-file.ts'
 
 export type VolumeKind =
   | 'FAT12'

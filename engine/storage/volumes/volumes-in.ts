@@ -1,4 +1,5 @@
 import { EngineError } from '../../base/errors.ts'
+import { because, type Reason } from '../../protocol/reasons.ts'
 import { type BlockImage, DiskError } from '../block-image.ts'
 import { unusable } from '../host-file.ts'
 import { ByteWindow } from './byte-window.ts'
@@ -7,7 +8,6 @@ import { FatVolume } from './fat/fat-volume.ts'
 import { IsoVolume } from './iso/iso-volume.ts'
 import { partitionsOf } from './partitions.ts'
 import type { Volume } from './volume.ts'
-import { because, type Reason } from '../../protocol/reasons.ts'
 
 /** A place of an image that may hold a file system. */
 export interface VolumePlace {

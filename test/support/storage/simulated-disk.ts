@@ -1,8 +1,8 @@
 import { dirname } from 'node:path'
+import { technical } from '../../../engine/protocol/reasons.ts'
 import { DiskError } from '../../../engine/storage/block-image.ts'
 import { type HostFile, unusable } from '../../../engine/storage/host-file.ts'
 import type { ImageFiles } from '../../../engine/storage/image-files.ts'
-import { technical } from '../../../engine/protocol/reasons.ts'
 
 const PAGE_BYTES = 4096
 

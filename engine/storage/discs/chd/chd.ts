@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path'
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import type { CdTrack, CdTrackKind } from '../../cd-image.ts'
 import { EngineError } from '../../../base/errors.ts'
@@ -9,7 +10,6 @@ import type { ImageFiles } from '../../image-files.ts'
 import { DiscImage, type DiscPart, type SectorLayout, type SectorSource } from '../disc-image.ts'
 import { CD_FRAME_BYTES, CODECS } from './codecs.ts'
 import { type ChdHeader, HunkMap } from './hunk-map.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const MAGIC = 'MComprHD'
 const HEADER_BYTES = 124

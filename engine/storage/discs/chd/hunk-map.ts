@@ -1,8 +1,8 @@
+import { because } from '../../../protocol/reasons.ts'
 import { readPart, viewOf } from '../../formats/fields.ts'
 import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import { BitReader } from './bit-reader.ts'
 import { HuffmanDecoder } from './huffman.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 /** What the map says of a piece; 0 to 3 are the codecs of the header. */
 const KIND = {

@@ -1,8 +1,8 @@
+import { because } from '../../../protocol/reasons.ts'
 import { unusable, damagedImage } from '../../host-file.ts'
 import { asciiAt, viewOf } from '../fields.ts'
 import { type FloppyFormat, MAX_SECTORS, type StoredSector } from '../floppy-format.ts'
 import { MfmTrack } from './mfm-track.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const VERSION = 0x020c
 const TABLE_AT = 8

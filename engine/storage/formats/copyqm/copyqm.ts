@@ -1,8 +1,8 @@
+import { because } from '../../../protocol/reasons.ts'
 import { unusable, damagedImage } from '../../host-file.ts'
 import { asciiAt, viewOf } from '../fields.ts'
 import { ByteReader } from '../byte-reader.ts'
 import { type FloppyFormat, MAX_SECTORS, type StoredSector } from '../floppy-format.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const HEADER_BYTES = 133
 

@@ -1,7 +1,7 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { unusable } from '../../host-file.ts'
 import { asciiAt, viewOf } from '../fields.ts'
 import { isKnownCipher } from './sector-cipher.ts'
-import { because, technical } from '../../../protocol/reasons.ts'
 
 export const LUKS_HASHES = ['sha1', 'sha256', 'sha512'] as const
 export type LuksHash = (typeof LUKS_HASHES)[number]

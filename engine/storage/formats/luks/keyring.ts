@@ -1,5 +1,6 @@
 import { pbkdf2Sync, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import { EngineError } from '../../../base/errors.ts'
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import { unusable } from '../../host-file.ts'
 import { mergeKey, splitKey } from './anti-forensic.ts'
@@ -14,7 +15,6 @@ import {
   newLuksLayout,
 } from './header.ts'
 import { sectorCipher } from './sector-cipher.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 /** What a header may ask for at most to find out whether a passphrase is right: about half a minute of a processor. */
 const MAX_ITERATIONS = 2 ** 26

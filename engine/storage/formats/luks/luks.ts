@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { EngineError } from '../../../base/errors.ts'
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type DiskFormat, type OpenContext, SECTOR_BYTES } from '../disk-image.ts'
@@ -18,7 +19,6 @@ import {
 } from './header.ts'
 import type { Keyring } from './keyring.ts'
 import { sectorCipher } from './sector-cipher.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 /** An encrypted volume in a file of its own: header and keys, then every sector of the disk. LUKS, version 1. */
 export const luks: DiskFormat = {

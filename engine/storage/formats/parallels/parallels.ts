@@ -1,9 +1,9 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type DiskFormat, SECTOR_BYTES } from '../disk-image.ts'
 import { asciiAt, readPart, readU64, viewOf } from '../fields.ts'
 import { ABSENT, MappedImage } from '../mapped-image.ts'
 import { ReadOnlyMap } from '../read-only-map.ts'
-import { because, technical } from '../../../protocol/reasons.ts'
 
 const MAGIC = 'WithoutFreeSpace'
 /** Entries of its table count clusters instead of sectors. */

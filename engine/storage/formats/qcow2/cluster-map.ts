@@ -1,4 +1,5 @@
 import { inflateRawSync } from 'node:zlib'
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
 import { unpackZstd } from '../../zstd/zstd.ts'
@@ -20,7 +21,6 @@ import {
 } from './entries.ts'
 import type { Qcow2Header } from './header.ts'
 import { Refcounts } from './refcounts.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const L2_CACHE_BYTES = 16 * 1024 ** 2
 

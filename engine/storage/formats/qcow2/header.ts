@@ -1,8 +1,8 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import type { InternalSnapshot } from '../disk-image.ts'
 import { asciiAt, readPart, readU64, readUpTo, roundUp, viewOf } from '../fields.ts'
 import { MAX_LUKS_AREA_BYTES } from '../luks/header.ts'
-import { because, technical } from '../../../protocol/reasons.ts'
 
 /** The header of a qcow2 file, checked. Source: QEMU, docs/interop/qcow2.txt. */
 export interface Qcow2Header {

@@ -1,4 +1,5 @@
 import { deflateRawSync } from 'node:zlib'
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import {
   type DiskFormat,
@@ -14,7 +15,6 @@ import { encryptionOf, unlock } from '../luks/luks.ts'
 import { MappedImage } from '../mapped-image.ts'
 import { Qcow2Map } from './cluster-map.ts'
 import { encodeHeader, MAX_L1_BYTES, type Qcow2Header, QCOW2_MAGIC, readQcow2Header } from './header.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const DEFAULT_CLUSTER_BYTES = 64 * 1024
 

@@ -1,7 +1,7 @@
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { readUpTo, viewOf } from '../fields.ts'
 import { BACKING_FORMAT_EXTENSION, ENCRYPTION_EXTENSION, readQcow2Header } from './header.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 /** One write of a sector is on a disk whole or not at all. */
 const SECTOR = 512

@@ -1,9 +1,9 @@
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
 import { readPadded, viewOf } from '../fields.ts'
 import { TableCache } from '../table-cache.ts'
 import { MAX_REFCOUNT_TABLE_BYTES, type Qcow2Header } from './header.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const BLOCK_CACHE_BYTES = 4 * 1024 ** 2
 

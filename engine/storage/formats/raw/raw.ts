@@ -1,3 +1,4 @@
+import { because } from '../../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../../block-image.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import {
@@ -8,7 +9,6 @@ import {
   type ImageDetails,
   SECTOR_BYTES,
 } from '../disk-image.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 /** Sectors one after the other. */
 export const raw: DiskFormat = {

@@ -1,9 +1,9 @@
+import { because } from '../../../protocol/reasons.ts'
 import { unusable, damagedImage } from '../../host-file.ts'
 import { asciiAt } from '../fields.ts'
 import { ByteReader } from '../byte-reader.ts'
 import { type FloppyFormat, MAX_SECTORS, type StoredSector } from '../floppy-format.ts'
 import { unpackLzhuf } from './lzhuf.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const HEADER_BYTES = 12
 const HAS_COMMENT = 0x80

@@ -1,6 +1,6 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { readPart, readU64, viewOf } from '../fields.ts'
-import { because, technical } from '../../../protocol/reasons.ts'
 
 /** The header of a VDI file, checked. Source: VirtualBox's VDICore.h, version 1.1 of the format. */
 export interface VdiHeader {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { EngineError } from '../../../base/errors.ts'
+import { because } from '../../../protocol/reasons.ts'
 import { unusable } from '../../host-file.ts'
 import type { ImageFiles } from '../../image-files.ts'
 import { type DiskFormat, type DiskImage, type OpenContext, SECTOR_BYTES } from '../disk-image.ts'
@@ -8,7 +9,6 @@ import { readUpTo, roundUp } from '../fields.ts'
 import { MappedImage } from '../mapped-image.ts'
 import { VdiMap } from './block-map.ts'
 import { encodeVdiHeader, isVdi, readVdiHeader, type VdiHeader, vdiUuid } from './header.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const BLOCK_BYTES = 1024 ** 2
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { asciiAt, readPart, readU64, viewOf } from '../fields.ts'
-import { because, technical } from '../../../protocol/reasons.ts'
 
 /** Footer and header of a VHD, checked. Source: Microsoft, "Virtual Hard Disk Image Format Specification", 1.0. */
 export interface VhdFooter {

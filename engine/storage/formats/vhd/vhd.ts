@@ -1,4 +1,5 @@
 import { basename, dirname, resolve } from 'node:path'
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type DiskFormat, type DiskImage, type OpenContext, SECTOR_BYTES } from '../disk-image.ts'
 import { readPart, readUpTo, roundUp } from '../fields.ts'
@@ -16,7 +17,6 @@ import {
   readVhdHeader,
   type VhdHeader,
 } from './structures.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const BLOCK_BYTES = 2 * 1024 ** 2
 /** 2040 GiB: sectors of the file are counted in 32 bits. */

@@ -1,8 +1,8 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import { asciiAt, readPart, readU64, viewOf } from '../fields.ts'
 import { crc32c } from './crc32c.ts'
 import { ReplayedFile, UPDATE_BYTES } from './replayed-file.ts'
-import { because, technical } from '../../../protocol/reasons.ts'
 
 const SECTOR = 4096
 const ENTRY_HEADER_BYTES = 64

@@ -1,6 +1,6 @@
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import { viewOf } from '../fields.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 /** The parents of a VHDX are files of the same format. */
 const OF_VHDX = 'b7ef4ab09ed1814ab78925b8e9445913'

@@ -1,7 +1,7 @@
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
 import { readPadded } from '../fields.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 export const UPDATE_BYTES = 4096
 

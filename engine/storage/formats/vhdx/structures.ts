@@ -1,9 +1,9 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import { asciiAt, readPart, readU64, readUpTo, viewOf } from '../fields.ts'
 import { crc32c } from './crc32c.ts'
 import type { LogPlace } from './log.ts'
 import { guidText, type ParentLocator, readParentLocator } from './parent-locator.ts'
-import { because, technical } from '../../../protocol/reasons.ts'
 
 /** What is needed to find a VHDX's blocks. Source: Microsoft, [MS-VHDX], version 2 of the format's description. */
 export interface VhdxLayout {

@@ -1,4 +1,5 @@
 import { basename, dirname, resolve } from 'node:path'
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type DiskFormat, type DiskImage, type OpenContext, SECTOR_BYTES } from '../disk-image.ts'
 import { asciiAt } from '../fields.ts'
@@ -8,7 +9,6 @@ import { PIECE_BYTES, VhdxBlocks } from './block-map.ts'
 import { replayLog } from './log.ts'
 import type { ParentLocator } from './parent-locator.ts'
 import { readVhdxHeader, readVhdxLayout } from './structures.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 /** Hyper-V's disk of today, fixed, dynamic or differencing, to be read; one that was not closed as its log has it. */
 export const vhdx: DiskFormat = {

@@ -1,11 +1,11 @@
 import { basename, dirname, join } from 'node:path'
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import type { ImageFiles } from '../../image-files.ts'
 import { type CreateRequest, SECTOR_BYTES } from '../disk-image.ts'
 import { roundUp, viewOf } from '../fields.ts'
 import { encodeDescriptor } from './descriptor.ts'
 import { encodeSparseHeader, NEW_GRAIN_SECTORS, NEW_TABLE_ENTRIES } from './sparse-header.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const TABLE_SECTORS = (NEW_TABLE_ENTRIES * 4) / SECTOR_BYTES
 const DESCRIPTOR_SECTORS = 20

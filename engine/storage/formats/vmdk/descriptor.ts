@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { unusable } from '../../host-file.ts'
 import { because, technical } from '../../../protocol/reasons.ts'
+import { unusable } from '../../host-file.ts'
 
 /** The text that describes a VMDK. Source: VMware, "Virtual Disk Format 5.0", chapter 2. */
 export interface VmdkDescriptor {

@@ -1,4 +1,5 @@
 import { inflateSync } from 'node:zlib'
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import { type HostFile, damagedImage } from '../../host-file.ts'
 import { type CheckReport, SECTOR_BYTES } from '../disk-image.ts'
@@ -7,7 +8,6 @@ import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
 import { PackedPieces } from '../packed-pieces.ts'
 import { type CachedTable, TableCache } from '../table-cache.ts'
 import type { SparseHeader } from './sparse-header.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const TABLE_CACHE_BYTES = 8 * 1024 ** 2
 const GRAIN_MARKER_BYTES = 12

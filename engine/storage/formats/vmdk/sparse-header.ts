@@ -1,6 +1,6 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { readPart, readU64, viewOf } from '../fields.ts'
-import { because, technical } from '../../../protocol/reasons.ts'
 
 /** The header of a sparse extent, checked; positions in bytes. Source: "Virtual Disk Format 5.0", chapter 4. */
 export interface SparseHeader {

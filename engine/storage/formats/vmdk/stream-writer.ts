@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { deflateSync } from 'node:zlib'
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type Compressor, type CreateRequest, SECTOR_BYTES } from '../disk-image.ts'
 import { roundUp, viewOf } from '../fields.ts'
@@ -11,7 +12,6 @@ import {
   NEW_GRAIN_SECTORS,
   NEW_TABLE_ENTRIES,
 } from './sparse-header.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const OVERHEAD_SECTORS = 128
 const DESCRIPTOR_SECTORS = 20

@@ -1,3 +1,4 @@
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { childPath } from '../child-path.ts'
 import {
@@ -22,7 +23,6 @@ import {
 import { GrainMap } from './grain-map.ts'
 import { isSparse, readSparseHeader, type SparseHeader } from './sparse-header.ts'
 import { StreamWriter } from './stream-writer.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const MAX_DESCRIPTOR_BYTES = 64 * 1024
 

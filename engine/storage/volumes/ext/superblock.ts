@@ -1,7 +1,7 @@
+import { because } from '../../../protocol/reasons.ts'
 import type { ByteWindow } from '../byte-window.ts'
 import { unusable } from '../../host-file.ts'
 import { damaged } from '../volume.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 const SUPERBLOCK = 1024
 const MAGIC = 0xef53

@@ -1,9 +1,9 @@
+import { because, type Reason } from '../../../protocol/reasons.ts'
 import { unusable } from '../../host-file.ts'
 import { damaged, folded, MAX_FOLDER_ENTRIES } from '../volume.ts'
 import { ATTRIBUTE, type FatEntry, SLOT_BYTES, toDosTime } from './directory.ts'
 import type { FatFolder, FatVolume } from './fat-volume.ts'
 import { exactShortName, longNameEntries, madeShortName, MAX_LONG_NAME } from './names.ts'
-import { because, type Reason } from '../../../protocol/reasons.ts'
 
 const MAX_FILE_BYTES = 2 ** 32 - 1
 

@@ -1,6 +1,6 @@
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { ISO_SECTOR_BYTES } from './iso-volume.ts'
-import { because } from '../../../protocol/reasons.ts'
 
 /** A file or folder that goes onto a CD. */
 export type IsoNode = IsoFile | IsoFolder
