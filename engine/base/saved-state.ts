@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { technical } from '../protocol/reasons.ts'
 import { EngineError } from './errors.ts'
 
 /** Checks a saved state, which is as hostile as guest input, against a device's schema. */
@@ -12,7 +13,7 @@ export function parseSaved<Schema extends v.GenericSchema>(
   const issue = result.issues[0]
   throw new EngineError('state-invalid', {
     device,
-    reason: `${v.getDotPath(issue) ?? 'state'}: ${issue.message}`,
+    reason: technical(`${v.getDotPath(issue) ?? 'state'}: ${issue.message}`),
   })
 }
 

@@ -1,6 +1,7 @@
 import { buildSync } from 'esbuild'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
+import { inWords } from '../protocol/reasons.ts'
 import { EXIT, MEM, REGS, RUN, SREGS } from './abi.ts'
 import { answerPortExit } from './access-exits.ts'
 import { PortMap } from '../bus/port-map.ts'
@@ -255,6 +256,6 @@ describe('where there is no KVM', () => {
   })
 
   it('names the group to join when the user may not', () => {
-    expect(deviceProblem('/dev/kvm', 'EACCES')).toMatch(/group kvm \(sudo usermod -aG kvm/)
+    expect(inWords(deviceProblem('/dev/kvm', 'EACCES'))).toMatch(/group kvm \(sudo usermod -aG kvm/)
   })
 })

@@ -5,6 +5,7 @@ import type { MemoryMap } from '../bus/memory-map.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import { CS, State } from '../isa/state.ts'
 import { IF } from '../isa/flags.ts'
+import { because, inWords, technical, type Reason } from '../protocol/reasons.ts'
 import { CpuState } from '../vcpu/cpu-state.ts'
 import type { CpuModel } from '../vcpu/model.ts'
 import { Msrs, type Wide } from '../vcpu/msr.ts'
@@ -37,7 +38,7 @@ export interface KvmVcpuConfig {
   /** IA32_APIC_BASE, and what a write to it does; absent without a local APIC. */
   apicBase?: { read(): number; write(value: number): void }
   /** What this host's KVM cannot do, to be told when the guest needs it; null when it is whole. */
-  limitation: string | null
+  limitation: Reason | null
 }
 
 /** Where the local APIC would be, were there one. */
@@ -261,7 +262,10 @@ export class KvmVcpu implements Vcpu {
     const nmi = this.#settle()
     const special = takeState(this.#cpu, this.#state)
     if (isLongMode(special))
-      throw new EngineError('state-invalid', { device: 'processor', reason: 'the guest is in 64-bit mode' })
+      throw new EngineError('state-invalid', {
+        device: 'processor',
+        reason: because('state-64-bit'),
+      })
     const events = this.#cpu.get('GET_VCPU_EVENTS')
     this.#state.setWord(State.SHADOW, events.getUint8(EVENTS.INTERRUPT_SHADOW) ? 1 : 0)
     const time = this.#cpu.readMsr(TIME_STAMP_COUNTER)
@@ -294,7 +298,7 @@ export class KvmVcpu implements Vcpu {
       this.#give(saved)
     } catch (cause) {
       if (!(cause instanceof KvmError)) throw cause
-      const reason = `KVM does not take it: ${cause.message}`
+      const reason = because('state-kvm-refuses', { detail: technical(cause.message) })
       throw new EngineError('state-invalid', { device: 'processor', reason }, { cause })
     }
   }
@@ -348,7 +352,7 @@ export class KvmVcpu implements Vcpu {
     }
     throw new EngineError('state-invalid', {
       device: 'processor',
-      reason: 'the guest does not take an interrupt that is under way',
+      reason: because('state-interrupt'),
     })
   }
 
@@ -375,7 +379,8 @@ export class KvmVcpu implements Vcpu {
     const { limitation } = this.config
     if (limitation === null) return
     takeState(this.#cpu, this.#state)
-    if (this.#codeBytes(2).join() === MOV_TO_CR.join()) throw this.#unable(`switch paging on (${limitation})`)
+    if (this.#codeBytes(2).join() === MOV_TO_CR.join())
+      throw this.#unable(`switch paging on (${inWords(limitation)})`)
   }
 
   #failure(reason: number): Error {
@@ -385,8 +390,9 @@ export class KvmVcpu implements Vcpu {
     takeState(this.#cpu, this.#state)
     const where = `${hex(this.#state.selector(CS), 4)}:${hex(this.#state.eip, 8)}`
     const bytes = this.#codeBytes(CODE_BYTES).map((byte) => hex(byte, 2))
-    const because = this.config.limitation === null ? `error ${detail}` : this.config.limitation
-    return this.#unable(`execute ${bytes.join(' ')} at ${where} (${because})`)
+    const { limitation } = this.config
+    const cause = limitation === null ? `error ${detail}` : inWords(limitation)
+    return this.#unable(`execute ${bytes.join(' ')} at ${where} (${cause})`)
   }
 
   /** It ends the machine; the message is for the user. */

@@ -1,9 +1,20 @@
 import { closeSync, openSync } from 'node:fs'
-import { reasonOf } from '../protocol/reasons.ts'
+import { because, inWords, type Reason } from '../protocol/reasons.ts'
 import { CAPABILITY, KVM_API_VERSION } from './abi.ts'
 import { ioctl, type Request } from './ioctl.ts'
 import { type SystemCalls, loadSystemCalls } from './system-calls.ts'
 import { VirtualMachine } from './virtual-machine.ts'
+
+/** Why KVM cannot be used. */
+export class NoKvm extends Error {
+  constructor(
+    readonly reason: Reason,
+    options?: ErrorOptions,
+  ) {
+    super(inWords(reason), options)
+    this.name = 'NoKvm'
+  }
+}
 
 /** What this machine cannot do without. */
 const NEEDED = [
@@ -24,17 +35,17 @@ export class Kvm {
     private readonly fd: number,
   ) {}
 
-  /** Opens the device. Throws an error whose message tells the user why there is no KVM here. */
+  /** Opens the device. Throws `NoKvm` with the reason why there is no KVM here. */
   static open(device = '/dev/kvm'): Kvm {
     if (process.platform !== 'linux' || process.arch !== 'x64')
-      throw new Error(reasonOf('kvm-elsewhere', { system: process.platform, processor: process.arch }))
+      throw new NoKvm(because('kvm-elsewhere', { system: process.platform, processor: process.arch }))
     const fd = openDevice(device)
     try {
       const kvm = new Kvm(loadSystemCalls(), fd)
       const version = kvm.#ioctl('GET_API_VERSION', 0)
-      if (version !== KVM_API_VERSION) throw new Error(`${device} speaks version ${version} of its interface`)
+      if (version !== KVM_API_VERSION) throw new NoKvm(because('kvm-version', { device, version }))
       const missing = NEEDED.find((name) => kvm.extension(name) <= 0)
-      if (missing) throw new Error(`${device} lacks ${missing}: the kernel is too old`)
+      if (missing) throw new NoKvm(because('kvm-too-old', { device, missing }))
       return kvm
     } catch (error) {
       closeSync(fd)
@@ -66,22 +77,22 @@ function openDevice(device: string): number {
     return openSync(device, 'r+')
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-    throw new Error(deviceProblem(device, code), { cause })
+    throw new NoKvm(deviceProblem(device, code), { cause })
   }
 }
 
 /** Why the device cannot be opened, and what to do. @param code of the system's error */
-export function deviceProblem(device: string, code: string): string {
+export function deviceProblem(device: string, code: string): Reason {
   switch (code) {
     case 'ENOENT':
-      return reasonOf('kvm-missing', { device })
+      return because('kvm-missing', { device })
     case 'EACCES':
     case 'EPERM':
-      return reasonOf('kvm-forbidden', { device })
+      return because('kvm-forbidden', { device })
     case 'ENODEV':
     case 'ENXIO':
-      return reasonOf('kvm-module', { device })
+      return because('kvm-module', { device })
     default:
-      return `${device} cannot be opened (${code})`
+      return because('kvm-not-opened', { device, code })
   }
 }

@@ -1,5 +1,3 @@
-import type { ReasonKey } from '../protocol/reasons.ts'
-
 /**
  * The guest of the start-up probe: what every 32-bit system does and a limited KVM (such as one under another
  * hypervisor, without virtualisation of its own) does not. Each program starts in flat 32-bit code without paging
@@ -21,7 +19,7 @@ const PRESENT_WRITABLE = 3
 
 export interface ProbeProgram {
   /** What cannot be done where it fails. */
-  reason: ReasonKey
+  limitation: 'kvm-no-paging' | 'kvm-no-sse'
   code: Uint8Array
   expected: number
 }
@@ -33,7 +31,7 @@ const OUT = 'e7 10' // out 10h, eax
 
 export const PROBE_PROGRAMS: readonly ProbeProgram[] = [
   {
-    reason: 'kvm-no-paging',
+    limitation: 'kvm-no-paging',
     code: code(
       'b8 00 10 00 00', // mov eax, PAGE_DIRECTORY
       '0f 22 d8', // mov cr3, eax
@@ -46,7 +44,7 @@ export const PROBE_PROGRAMS: readonly ProbeProgram[] = [
     expected: ANSWER,
   },
   {
-    reason: 'kvm-no-sse',
+    limitation: 'kvm-no-sse',
     code: code(
       '0f 20 e0', // mov eax, cr4
       '0d 00 02 00 00', // or eax, 200h (OSFXSR)

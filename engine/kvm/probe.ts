@@ -1,5 +1,5 @@
+import { because, type Reason } from '../protocol/reasons.ts'
 import { CPU_MODELS, cpuid } from '../vcpu/model.ts'
-import { REASONS } from '../protocol/reasons.ts'
 import { EXIT, REGS, RUN, SEGMENT, SREGS } from './abi.ts'
 import { cpuidTable } from './cpuid-table.ts'
 import { HostArea } from './host-area.ts'
@@ -16,7 +16,7 @@ const MODEL = CPU_MODELS.max
  * Runs a tiny guest on this KVM.
  * @returns null when it can all that systems need, else the reason
  */
-export function probeLimitation(kvm: Kvm): string | null {
+export function probeLimitation(kvm: Kvm): Reason | null {
   const vm = kvm.createVm()
   const kicker = new Kicker(kvm.calls)
   try {
@@ -32,10 +32,10 @@ export function probeLimitation(kvm: Kvm): string | null {
       return collect(cpu, answers)
     }
     const failed = PROBE_PROGRAMS.find(({ code, expected }) => run(code, 1)[0] !== expected)
-    if (failed) return REASONS[failed.reason]
+    if (failed) return because(failed.limitation)
     const [, , ecx, edx] = cpuid(MODEL, 1, Infinity, true)
     const seen = run(CPUID_PROGRAM, 2)
-    return seen[0] === ecx >>> 0 && seen[1] === edx >>> 0 ? null : REASONS['kvm-no-model']
+    return seen[0] === ecx >>> 0 && seen[1] === edx >>> 0 ? null : because('kvm-no-model')
   } finally {
     kicker.close()
     vm.close()

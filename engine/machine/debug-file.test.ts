@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { because } from '../protocol/reasons.ts'
 import type { DiskError } from '../storage/block-image.ts'
 import { DebugFile } from './debug-file.ts'
 
@@ -32,6 +33,6 @@ it('tells once that its disk is full, and lets the guest go on', ({ skip }) => {
   file.write(Uint8Array.of(2))
   file.close()
   expect(failures.map(({ kind, path, reason }) => [kind, path, reason])).toEqual([
-    ['full', '/dev/full', 'no room is left on its disk'],
+    ['full', '/dev/full', because('disk-full')],
   ])
 })

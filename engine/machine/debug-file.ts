@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { EngineError } from '../base/errors.ts'
+import { technicalOf } from '../protocol/reasons.ts'
 import type { DiskError } from '../storage/block-image.ts'
 import { hostFailure } from '../storage/host-file.ts'
 
@@ -18,8 +19,7 @@ export class DebugFile {
     try {
       this.#file = openSync(path, mode === 'append' ? 'a' : 'w')
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new EngineError('file-unusable', { path, reason }, { cause: error })
+      throw new EngineError('file-unusable', { path, reason: technicalOf(error) }, { cause: error })
     }
   }
 
@@ -29,7 +29,7 @@ export class DebugFile {
         done += writeSync(this.#file, bytes, done)
     } catch (error) {
       this.close()
-      this.onFailure(hostFailure(error, this.path, 'it cannot be written, and takes nothing more'))
+      this.onFailure(hostFailure(error, this.path, 'file-written-no-more'))
     }
   }
 

@@ -1,5 +1,6 @@
 import { EngineError } from '../base/errors.ts'
 import type { DiskLayer, LayerMerge } from '../protocol/machine-config.ts'
+import { because } from '../protocol/reasons.ts'
 import type { BlockImage } from '../storage/block-image.ts'
 import { type DiskImage, isDiskImage } from '../storage/formats/disk-image.ts'
 import { LiveMerge } from '../storage/formats/live-merge.ts'
@@ -9,7 +10,7 @@ import { HostImageFiles } from '../storage/image-files.ts'
 import { openDiskImage } from '../storage/open-image.ts'
 import type { LoadedMedium } from './loaded-medium.ts'
 
-const MERGING = { option: 'merge', reason: 'two layers of a disk are being merged' }
+const MERGING = { option: 'merge', reason: because('merge-going-on') }
 
 /** Lays files over the disks of a machine while it runs, and merges such layers. */
 export class DiskLayers {
@@ -32,7 +33,10 @@ export class DiskLayers {
       for (const layer of layers) {
         const medium = this.media().find(({ image }) => image.name === layer.below)
         if (!medium)
-          throw new EngineError('option-invalid', { option: layer.below, reason: 'no drive has it' })
+          throw new EngineError('option-invalid', {
+            option: layer.below,
+            reason: because('no-drive-has-it'),
+          })
         medium.flush()
         medium.image.close()
         try {
@@ -80,7 +84,7 @@ export class DiskLayers {
       this.#merge = { medium, work }
       return work.written
     }
-    throw new EngineError('option-invalid', { option: pair.upper, reason: 'no drive has it' })
+    throw new EngineError('option-invalid', { option: pair.upper, reason: because('no-drive-has-it') })
   }
 
   /** Writes one piece down. Throws `file-unusable`. @returns how far it is; null when all is written */
@@ -101,7 +105,8 @@ export class DiskLayers {
   }
 
   get #merging(): { medium: LoadedMedium; work: LiveMerge } {
-    if (!this.#merge) throw new EngineError('option-invalid', { option: 'merge', reason: 'none was begun' })
+    if (!this.#merge)
+      throw new EngineError('option-invalid', { option: 'merge', reason: because('no-merge-begun') })
     return this.#merge
   }
 

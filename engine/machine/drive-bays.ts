@@ -8,6 +8,7 @@ import { checkGeometry, type ChsGeometry, defaultGeometry } from '../devices/ide
 import type { IdeChannel, IdeDriveOptions } from '../devices/ide/ide-channel.ts'
 import { BlockDisk } from '../firmware/block-disk.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
+import { because } from '../protocol/reasons.ts'
 import {
   asDiskError,
   type BlockImage,
@@ -296,7 +297,7 @@ export class DriveBays {
     if (!bay || bay.kind === 'disk')
       throw new EngineError('option-invalid', {
         option: id,
-        reason: 'there is no such drive with removable media',
+        reason: because('no-removable-drive'),
       })
     return bay
   }

@@ -1,6 +1,7 @@
 import { EngineError } from '../base/errors.ts'
 import type { FloppyDriveType } from '../devices/fdc/floppy-drive.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
+import { because } from '../protocol/reasons.ts'
 
 export type DriveConfig = MachineConfig['drives'][number]
 
@@ -28,7 +29,7 @@ export function assignDrives(drives: readonly DriveConfig[]): DriveSlot[] {
     if (!id)
       throw new EngineError('option-invalid', {
         option: config.kind,
-        reason: 'there is no free place on the controller',
+        reason: because('no-free-place'),
       })
     taken.add(id)
     slots.push({ id, config })

@@ -3,6 +3,7 @@ import { parseSaved, timeNs } from '../base/saved-state.ts'
 import { EngineError } from '../base/errors.ts'
 import type { MemoryMap } from '../bus/memory-map.ts'
 import type { Device } from '../devices/device.ts'
+import { because } from '../protocol/reasons.ts'
 import { copyInto, type MachineCapture } from '../snapshot/capture.ts'
 import { packMemory, type PackedMemory, type StateBytes, unpackMemory } from '../snapshot/packed-memory.ts'
 import { bytesOfState, readStateFile, type StateFile, writeStateFile } from '../snapshot/state-file.ts'
@@ -109,13 +110,21 @@ function fitting(parts: StatefulParts, file: StateFile, insists: boolean): Fitti
     if (state.fingerprint[name] !== value)
       throw new EngineError('state-invalid', {
         device: 'machine',
-        reason: `it was saved with ${name} ${state.fingerprint[name] ?? 'unknown'}, and this machine has ${value}`,
+        reason: because('state-other-machine', {
+          name,
+          before: state.fingerprint[name] ?? 'unknown',
+          now: value,
+        }),
       })
   const missing = parts.devices.find(({ id }) => !(id in state.devices))
-  if (missing) throw new EngineError('state-invalid', { device: missing.id, reason: 'its state is missing' })
+  if (missing)
+    throw new EngineError('state-invalid', { device: missing.id, reason: because('state-of-device-missing') })
   const extra = Object.keys(state.devices).find((id) => !parts.devices.some((device) => device.id === id))
   if (extra !== undefined)
-    throw new EngineError('state-invalid', { device: extra, reason: 'this machine has no such device' })
+    throw new EngineError('state-invalid', {
+      device: extra,
+      reason: because('state-no-device'),
+    })
   checkMedia(drives, state.media, insists)
   const writes = unpackWrites(drives, state.media, file.writes)
   return { state, packedRam: file.ram, packedVram: file.vram, writes }

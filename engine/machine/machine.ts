@@ -1,5 +1,6 @@
 import type { DebugTarget } from '../debugger/target.ts'
 import type { DiskLayer, LayerMerge } from '../protocol/machine-config.ts'
+import type { Reason } from '../protocol/reasons.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
 import type { StateBytes } from '../snapshot/packed-memory.ts'
 import type { MergeProgress } from '../storage/formats/merge-layer.ts'
@@ -27,11 +28,11 @@ export type RunOutcome =
   /** A write to the debug-exit port; `status` is (value << 1) | 1. */
   | { kind: 'debug-exit'; status: number }
   /** Triple fault while resets are not allowed, or a condition that the machine cannot go on from. */
-  | { kind: 'crashed'; reason: string }
+  | { kind: 'crashed'; reason: Reason }
   /** The debugger stopped it. */
   | { kind: 'stopped' }
   /** The host's disk is full. What the guest wrote is kept; calling again tries to write it and to go on. */
-  | { kind: 'stalled'; path: string; reason: string }
+  | { kind: 'stalled'; path: string; reason: Reason }
 
 export type DriveKind = 'floppy' | 'disk' | 'cdrom'
 

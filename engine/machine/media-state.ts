@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { EngineError } from '../base/errors.ts'
+import { because, type Reason } from '../protocol/reasons.ts'
 import { packBlocks, unpackBlocks } from '../snapshot/packed-blocks.ts'
 import type { BlockImage } from '../storage/block-image.ts'
 import { CHUNK_BYTES, EphemeralImage } from '../storage/ephemeral-image.ts'
@@ -49,19 +50,22 @@ export function describeMedia(drives: readonly LoadedDrive[]): SavedMedia {
 export function checkMedia(drives: readonly LoadedDrive[], saved: SavedMedia, insists: boolean): void {
   for (const { id, medium, identity } of drives) {
     const before = saved[id] ?? null
-    const refuse = (reason: string): never => {
-      throw new EngineError('medium-changed', { path: (medium ?? before)!.name, drive: id, reason })
+    const refuse = (reason: Reason): never => {
+      throw new EngineError('medium-changed', {
+        path: (medium ?? before)!.name,
+        drive: id,
+        reason,
+      })
     }
     if (!medium) {
-      if (before && !insists) refuse('the drive is empty now')
+      if (before && !insists) refuse(because('drive-empty-now'))
       continue
     }
     if (!before) {
-      if (!insists) refuse('the drive was empty then')
+      if (!insists) refuse(because('drive-empty-then'))
       continue
     }
-    if (before.isEphemeral && !isEphemeral(medium))
-      refuse('it was ephemeral then, and its writes are in the state')
+    if (before.isEphemeral && !isEphemeral(medium)) refuse(because('medium-ephemeral-then'))
     const difference = insists ? null : differenceOf(before, identity())
     if (difference !== null) refuse(difference)
   }
@@ -85,7 +89,10 @@ export function unpackWrites(
 ): MediaWrites {
   const owners = ephemeralDrives(drives, saved)
   if (parts.length !== owners.length)
-    throw new EngineError('state-invalid', { device: 'media', reason: 'the writes of a drive are missing' })
+    throw new EngineError('state-invalid', {
+      device: 'media',
+      reason: because('state-writes-missing'),
+    })
   return new Map(
     owners.map(({ id, medium }, index) => {
       const chunks = medium ? Math.ceil((medium.sectorCount * medium.sectorBytes) / CHUNK_BYTES) : 0

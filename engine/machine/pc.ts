@@ -11,6 +11,7 @@ import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
 import { clearMemory } from '../memory/zero-pages.ts'
 import { type DiskLayer, type LayerMerge, type MachineConfig, mousePort } from '../protocol/machine-config.ts'
+import { because } from '../protocol/reasons.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import { DiskError, type DiskFaultListener } from '../storage/block-image.ts'
 import { Keyring } from '../storage/formats/luks/keyring.ts'
@@ -255,7 +256,7 @@ class Pc implements Machine {
           case 'breakpoint':
             return { kind: 'stopped' }
           case 'shutdown':
-            if (!this.#config.reboot) return { kind: 'crashed', reason: 'triple fault' }
+            if (!this.#config.reboot) return { kind: 'crashed', reason: because('triple-fault') }
             // As on a PC: the chipset answers the shutdown cycle with a reset of the processor.
             this.#cpu.reset()
             break
@@ -305,7 +306,7 @@ class Pc implements Machine {
     if (scale !== 1 && this.#cpu.retiredNow === null)
       throw new EngineError('option-invalid', {
         option: 'speed of time',
-        reason: 'under KVM the time-stamp counter is the host’s',
+        reason: because('kvm-own-time'),
       })
     this.#clock.scale = scale
   }
@@ -421,7 +422,7 @@ class Pc implements Machine {
     if (this.#look && !this.#look.wait())
       throw new EngineError('state-invalid', {
         device: 'state file',
-        reason: 'it is damaged, or cannot be read any more; nothing was written to disks',
+        reason: because('state-damaged-late'),
       })
     this.#look = null
   }
@@ -464,7 +465,10 @@ class Pc implements Machine {
       this.#loop.run(FIRMWARE_SLICE_NS)
     this.#clock.stop(0)
     if (this.#firmware?.busy)
-      throw new EngineError('state-invalid', { device: 'firmware', reason: 'a call to it does not end' })
+      throw new EngineError('state-invalid', {
+        device: 'firmware',
+        reason: because('state-firmware-call'),
+      })
   }
 
   #stateful(): StatefulParts {

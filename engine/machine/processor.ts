@@ -5,11 +5,11 @@ import { loadFpu } from '../fpu/fpu.ts'
 import { loadInterpreter } from '../interpreter/prebuilt.ts'
 import { SoftVcpu, type SoftVcpuConfig } from '../interpreter/soft-vcpu.ts'
 import { describeAll } from '../isa/index.ts'
-import { Kvm } from '../kvm/kvm.ts'
+import { Kvm, NoKvm } from '../kvm/kvm.ts'
 import { KvmVcpu, type KvmVcpuConfig } from '../kvm/kvm-vcpu.ts'
 import { probeLimitation } from '../kvm/probe.ts'
 import type { MachineConfig } from '../protocol/machine-config.ts'
-import { REASONS } from '../protocol/reasons.ts'
+import { because, isReason, technicalOf, type Reason } from '../protocol/reasons.ts'
 import type { Accelerator } from '../protocol/vm.ts'
 import { RegionTranslator } from '../translator/translator.ts'
 import type { Vcpu } from '../vcpu/vcpu.ts'
@@ -31,32 +31,32 @@ export interface Processor {
 export function createProcessor(accel: MachineConfig['accel'], wiring: ProcessorWiring): Processor {
   if (accel === 'kvm' || accel === 'auto') {
     const found = tryKvm(accel === 'kvm', wiring)
-    if (typeof found !== 'string') return found
+    if (!isReason(found)) return found
     if (accel === 'kvm') throw new EngineError('accelerator-unusable', { accelerator: 'kvm', reason: found })
     return { cpu: softProcessor(wiring, true), accelerator: { name: 'jit', reason: found } }
   }
   return {
     cpu: softProcessor(wiring, accel === 'jit'),
-    accelerator: { name: accel, reason: REASONS['accelerator-wanted'] },
+    accelerator: { name: accel, reason: because('accelerator-wanted') },
   }
 }
 
 /** KVM's processor, or the reason why not. @param always take a limited one too */
-function tryKvm(always: boolean, wiring: ProcessorWiring): Processor | string {
-  if (!wiring.model.features.has('386')) return `the host's processor cannot be a ${wiring.model.name}`
-  if (wiring.managementActive) return 'system management mode is left to the processor in software'
+function tryKvm(always: boolean, wiring: ProcessorWiring): Processor | Reason {
+  if (!wiring.model.features.has('386')) return because('kvm-model', { model: wiring.model.name })
+  if (wiring.managementActive) return because('kvm-management')
   let kvm: Kvm
   try {
     kvm = Kvm.open()
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return error instanceof NoKvm ? error.reason : technicalOf(error)
   }
   try {
     const limitation = probeLimitation(kvm)
     if (limitation !== null && !always) return limitation
     return {
       cpu: new KvmVcpu(kvm, { ...wiring, limitation }),
-      accelerator: { name: 'kvm', reason: limitation ?? REASONS['kvm-whole'] },
+      accelerator: { name: 'kvm', reason: limitation ?? because('kvm-whole') },
     }
   } finally {
     // The virtual machine has a descriptor of its own.

@@ -1,3 +1,4 @@
+import { because } from '../protocol/reasons.ts'
 import { DiskError } from '../storage/block-image.ts'
 import { openHostFile, unusable } from '../storage/host-file.ts'
 
@@ -11,7 +12,7 @@ export function readFile(path: string, what: string, mostBytes: number): Uint8Ar
   try {
     const { size } = file
     if (size > mostBytes)
-      throw unusable(path, `its ${size} bytes are too many for ${what}; at most ${mostBytes} fit`)
+      throw unusable(path, because('file-too-large-for', { bytes: size, what, most: mostBytes }))
     const bytes = new Uint8Array(size)
     file.readAt(0, bytes)
     return bytes

@@ -1,6 +1,7 @@
 import type { Backing, MemoryMap } from '../bus/memory-map.ts'
 import { EngineError } from '../base/errors.ts'
 import { KIB, ROM_BASE, ROM_BYTES } from '../memory/layout.ts'
+import { because } from '../protocol/reasons.ts'
 
 const FOUR_GIB = 0x1_0000_0000
 const VGA_BIOS_AT = 0xc0000
@@ -21,7 +22,7 @@ export class RomSpace {
     if (image.length === 0 || image.length > MAX_FIRMWARE_BYTES || image.length % (4 * KIB) !== 0)
       throw new EngineError('file-unusable', {
         path: name,
-        reason: `${image.length} bytes are no firmware image: it must be a multiple of 4 KiB, up to 2 MiB`,
+        reason: because('firmware-size', { bytes: image.length }),
       })
     this.#firmwareBytes = image.length
     const { rom } = this.memory.memory
@@ -41,7 +42,7 @@ export class RomSpace {
     if (image.length > MAX_VGA_BIOS_BYTES || image[0] !== 0x55 || image[1] !== 0xaa)
       throw new EngineError('file-unusable', {
         path: name,
-        reason: 'it is no option ROM (55 AA at its start) of at most 64 KiB',
+        reason: because('option-rom'),
       })
     this.memory.memory.rom.set(image, 0)
     this.#vgaBytes = Math.ceil(image.length / (16 * KIB)) * 16 * KIB

@@ -12,6 +12,7 @@ import { placeKernel } from '../firmware/loaders/kernel.ts'
 import type { BootPlacement } from '../firmware/loaders/placement.ts'
 import { MIB } from '../memory/layout.ts'
 import type { Knobs, MachineConfig } from '../protocol/machine-config.ts'
+import { because } from '../protocol/reasons.ts'
 import { artifact } from './artifacts.ts'
 import type { DriveBays } from './drive-bays.ts'
 import type { MachineClock } from './machine-clock.ts'
@@ -55,7 +56,7 @@ export function builtInFirmware(
   if (config.kernel && processor.wide)
     throw new EngineError('option-invalid', {
       option: 'kernel',
-      reason: `a ${config.cpuModel} runs no code of 32 bits`,
+      reason: because('processor-16-bit', { model: config.cpuModel }),
     })
   const kernel = placedKernel(config, apic)
   return new Firmware(

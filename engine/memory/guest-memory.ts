@@ -1,3 +1,4 @@
+import { because } from '../protocol/reasons.ts'
 import {
   CPU_BYTES,
   MAX_RAM_BYTES,
@@ -32,7 +33,7 @@ export class GuestMemory {
     if (!Number.isInteger(ramMiB) || ramMiB < 1 || ramMiB * MIB > MAX_RAM_BYTES)
       throw new EngineError('option-invalid', {
         option: 'memory',
-        reason: `${ramMiB} MiB is not between 1 and 3072`,
+        reason: because('memory-outside', { MiB: ramMiB }),
       })
     const pages = (RAM_BASE + ramMiB * MIB) / 65536
     this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })

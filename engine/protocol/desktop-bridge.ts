@@ -1,3 +1,5 @@
+import type { ErrorDetails } from './rpc.ts'
+
 /** What a file is chosen for: a medium, or a configuration of another program. */
 export type ImagePurpose = 'image' | 'machine'
 
@@ -18,4 +20,4 @@ export interface DesktopBridge {
   dropFolder(file: unknown): Promise<BridgeAnswer>
 }
 
-export type BridgeAnswer = { value: unknown } | { error: { code: string; details: Record<string, unknown> } }
+export type BridgeAnswer = { value: unknown } | { error: { code: string; details: ErrorDetails } }

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { Reason } from './reasons.ts'
 
 /** Bytes of a file that cross at a time; as base64 they fit into one message. */
 export const FILE_PIECE_BYTES = 384 * 1024
@@ -11,7 +12,7 @@ const DriveVolume = v.object({
   /** Such as FAT16; null where none is that can be read. */
   kind: v.nullable(v.string()),
   label: v.string(),
-  problem: v.nullable(v.string()),
+  problem: v.nullable(Reason),
 })
 export type DriveVolume = v.InferOutput<typeof DriveVolume>
 
@@ -23,7 +24,7 @@ export const DriveContents = v.object({
   name: v.string(),
   volumes: v.array(DriveVolume),
   /** Why nothing of it can be read; null when something can. */
-  problem: v.nullable(v.string()),
+  problem: v.nullable(Reason),
   /** Its passphrase is wanted first. */
   isLocked: v.boolean(),
   /** Whether files can be put in. */

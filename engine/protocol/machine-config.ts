@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { REASONS, reasonOf } from './reasons.ts'
+import { because, inWords, type Reason } from './reasons.ts'
 
 /** The machine's shape as a user sets it: what `vitrine run` takes and vm.json holds. Version 1; unknown keys are refused. */
 export const MAX_MEMORY_MIB = 3072
@@ -175,46 +175,45 @@ const shape = v.strictObject({
   reboot: v.optional(v.boolean(), true),
 })
 
-/** What no single field shows: too many drives for the controllers, a medium that cannot be. */
-function contradiction({
+/** What no single field shows: too many drives for the controllers, a medium that cannot be. Null when there is nothing. */
+export function contradiction({
   drives,
   boot,
   kernel,
   mouse,
   serialPorts,
-}: v.InferOutput<typeof shape>): string | undefined {
+}: v.InferOutput<typeof shape>): Reason | null {
   const count = (kind: string, bus = 'ide') => drives.filter((d) => d.kind === kind && d.bus === bus).length
   const floppies = count('floppy')
-  if (floppies > FLOPPY_DRIVES) return reasonOf('drives-floppy', { count: floppies, most: FLOPPY_DRIVES })
+  if (floppies > FLOPPY_DRIVES) return because('drives-floppy', { count: floppies, most: FLOPPY_DRIVES })
   const ide = count('disk') + count('cdrom')
-  if (ide > IDE_DRIVES) return reasonOf('drives-ide', { count: ide, most: IDE_DRIVES })
+  if (ide > IDE_DRIVES) return because('drives-ide', { count: ide, most: IDE_DRIVES })
   const virtio = count('disk', 'virtio')
-  if (virtio > VIRTIO_DISKS) return reasonOf('drives-virtio', { count: virtio, most: VIRTIO_DISKS })
+  if (virtio > VIRTIO_DISKS) return because('drives-virtio', { count: virtio, most: VIRTIO_DISKS })
   for (const drive of drives) {
     if (drive.bus === 'virtio' && drive.kind !== 'disk')
-      return `bus=virtio is for disks, not for a ${drive.kind}`
-    if (drive.path === null && drive.kind === 'disk') return REASONS['disk-empty']
+      return because('virtio-for-disks', { kind: drive.kind })
+    if (drive.path === null && drive.kind === 'disk') return because('disk-empty')
     if (drive.kind !== 'disk' && drive.format !== 'auto' && drive.format !== 'raw')
-      return `format=${drive.format} is for disks, not for a ${drive.kind}`
+      return because('format-for-disks', { format: drive.format, kind: drive.kind })
     if (drive.overlay !== undefined && (drive.kind !== 'disk' || drive.readonly))
-      return 'an overlay is for disks that are written'
+      return because('overlay-for-disks')
     if (drive.independent && (drive.kind !== 'disk' || drive.overlay !== undefined))
-      return 'independent is for disks whose writes go to their own file'
+      return because('independent-for-disks')
   }
-  if (new Set(boot).size !== boot.length) return `the boot order ${boot.join(',')} names a drive twice`
+  if (new Set(boot).size !== boot.length) return because('boot-order-twice', { order: boot.join(',') })
   const port = mousePort(mouse)
   if (port !== null && port >= serialPorts)
-    return reasonOf('mouse-port', { port: port + 1, ports: serialPorts })
-  if (kernel?.modules.length && kernel.initrd)
-    return 'an initrd is for Linux and modules are for Multiboot: give one of them'
-  return undefined
+    return because('mouse-port', { port: port + 1, ports: serialPorts })
+  if (kernel?.modules.length && kernel.initrd) return because('initrd-with-modules')
+  return null
 }
 
 export const MachineConfig = v.pipe(
   shape,
   v.rawCheck(({ dataset, addIssue }) => {
-    const message = dataset.typed && contradiction(dataset.value)
-    if (message) addIssue({ message })
+    const reason = dataset.typed ? contradiction(dataset.value) : null
+    if (reason) addIssue({ message: inWords(reason) })
   }),
 )
 export type MachineConfig = v.InferOutput<typeof MachineConfig>

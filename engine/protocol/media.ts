@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { FILE_PIECE_BYTES } from './drive-files.ts'
 import { DRIVE_KINDS } from './machine-config.ts'
+import { Reason } from './reasons.ts'
 import { VmId, VmName } from './vm.ts'
 
 export const ImageId = v.pipe(v.string(), v.maxLength(300))
@@ -15,90 +16,15 @@ export type ImportSource = v.InferOutput<typeof ImportSource>
 
 export const ImportWish = v.strictObject({ source: ImportSource, name: VmName })
 
-/** What an account of an import may say: why something is not what it was, or what it is here. */
-const IMPORT_PHRASES = [
-  'no-memory-size',
-  'memory-limit',
-  'one-processor-here',
-  'two-floppies',
-  'four-ide',
-  'no-network',
-  'no-sound',
-  'no-usb',
-  'one-display',
-  'other-controller',
-  'none-here',
-  'no-64-bit',
-  'no-other-processor',
-  'one-board',
-  'bios-only',
-  'no-such-drive',
-  'no-such-device',
-  'source-no-file',
-  'no-source',
-  'no-drive-named',
-  'of-qemu',
-  'nothing-alike',
-  'processors-here',
-  'no-file-named',
-  'no-local-file',
-  'own-speed',
-  'no-image',
-  'sets-nothing',
-  'current-state-only',
-  'image-of-folder',
-  'unlisted-image',
-  'first-system',
-  'no-file-in-package',
-  'arguments-of-qemu',
-  'port-by-hand',
-  'in-archive',
-  'read-only-format',
-  'file-missing',
-  'file-folder',
-  'file-device',
-  'file-empty',
-  'file-no-rights',
-  'file-being-written',
-  'file-address',
-  'file-outside',
-  'file-not-there',
-  'file-link-outside',
-  'file-in-archive',
-  'memory',
-  'one-processor',
-  'most-here',
-  'vga',
-  'pc-440fx',
-  'pc-32-bit',
-  'serial-ports',
-  'copy-in-qcow2',
-  'floppy',
-  'floppy-empty',
-  'disk',
-  'disk-empty',
-  'cdrom',
-  'cdrom-empty',
-  'plain',
-] as const
-export type ImportPhraseKey = (typeof IMPORT_PHRASES)[number]
-
-const ImportPhrase = v.object({
-  key: v.picklist(IMPORT_PHRASES),
-  /** What stands in its gaps, by their names. */
-  values: v.record(v.string(), v.union([v.string(), v.number()])),
-})
-export type ImportPhrase = v.InferOutput<typeof ImportPhrase>
-
 /** What becomes of one thing that another program's machine has. */
 const ImportItem = v.object({
   /** As the other program names it. */
   item: v.string(),
   outcome: v.picklist(['mapped', 'substituted', 'dropped']),
   /** What it is here; null when it is dropped. */
-  becomes: v.nullable(ImportPhrase),
+  becomes: v.nullable(Reason),
   /** Why it is not what it was; null when it is. */
-  reason: v.nullable(ImportPhrase),
+  reason: v.nullable(Reason),
 })
 export type ImportItem = v.InferOutput<typeof ImportItem>
 
@@ -132,7 +58,7 @@ export const ExportPlan = v.object({
   /** Of QEMU; null where files are written. */
   command: v.nullable(v.string()),
   /** One line for each item that the other program does not have in the same way. */
-  differences: v.array(v.string()),
+  differences: v.array(Reason),
 })
 export type ExportPlan = v.InferOutput<typeof ExportPlan>
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { describe, expect, it, vi } from 'vitest'
 import { channelPair } from './channel.ts'
+import { technical } from './reasons.ts'
 import { RpcClient, RpcError, RpcServer, type Contract } from './rpc.ts'
 
 const contract = {
@@ -55,8 +56,15 @@ describe('rpc', () => {
     await expect(client.call('double', 13)).rejects.toMatchObject({ code: 'unlucky', details: { n: 13 } })
     await expect(client.call('double', 14)).rejects.toMatchObject({
       code: 'internal',
-      details: { reason: 'bug' },
+      details: { reason: technical('bug') },
     })
+  })
+
+  it('gives what an older version said in words on as it is', async () => {
+    const { client, far } = connect()
+    const answer = client.call('wait', undefined)
+    far.post({ kind: 'error', id: 1, code: 'old', details: { reason: 'its words' } })
+    await expect(answer).rejects.toMatchObject({ code: 'old', details: { reason: technical('its words') } })
   })
 
   it('refuses what does not fit the contract', async () => {

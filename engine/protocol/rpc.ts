@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { Channel } from './channel.ts'
+import { isReason, type Reason, technical, technicalOf, worded } from './reasons.ts'
 
 /** What one side offers: calls with an answer, notices without one, and events in the other direction. */
 export interface Contract {
@@ -32,13 +33,27 @@ export type NoticeHandlers<C extends Contract> = {
   [K in keyof C['notices']]: (data: v.InferOutput<C['notices'][K]>) => void
 }
 
+/** What the text of an error is made of. A reason that is none, from something of another version, stays as it is. */
+export const ErrorDetails = v.objectWithRest(
+  {
+    reason: v.optional(
+      v.pipe(
+        v.unknown(),
+        v.transform((given): Reason => (isReason(given) ? given : technical(String(given)))),
+      ),
+    ),
+  },
+  v.unknown(),
+)
+export type ErrorDetails = v.InferOutput<typeof ErrorDetails>
+
 /** An error with a code that programs test and details that texts are made of. */
 export class RpcError extends Error {
   constructor(
     readonly code: string,
-    readonly details: Record<string, unknown> = {},
+    readonly details: ErrorDetails = {},
   ) {
-    super([code, ...Object.values(details).map(String)].join(': '))
+    super([code, ...Object.values(details).map(worded)].join(': '))
     this.name = 'RpcError'
   }
 }
@@ -55,19 +70,19 @@ const ToClient = v.variant('kind', [
     kind: v.literal('error'),
     id,
     code: v.string(),
-    details: v.optional(v.record(v.string(), v.unknown()), {}),
+    details: v.optional(ErrorDetails, {}),
   }),
   v.strictObject({ kind: v.literal('progress'), id, part: v.pipe(v.number(), v.minValue(0), v.maxValue(1)) }),
   v.strictObject({ kind: v.literal('event'), name: v.string(), data: v.optional(v.unknown()) }),
 ])
 
 /** An error's code and details when it has them; everything else is `internal` with its message. */
-export function describeError(error: unknown): { code: string; details: Record<string, unknown> } {
+export function describeError(error: unknown): { code: string; details: ErrorDetails } {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
     const details = 'details' in error && typeof error.details === 'object' ? error.details : null
-    if (details) return { code: error.code, details: { ...details } }
+    if (details) return { code: error.code, details: v.parse(ErrorDetails, { ...details }) }
   }
-  return { code: 'internal', details: { reason: error instanceof Error ? error.message : String(error) } }
+  return { code: 'internal', details: { reason: technicalOf(error) } }
 }
 
 const own = <T>(table: Record<string, T>, key: string): T | undefined =>
@@ -117,7 +132,7 @@ export class RpcServer<C extends Contract> {
       const issue = parsed.issues[0]
       throw new RpcError('bad-request', {
         name,
-        reason: `${v.getDotPath(issue) ?? 'value'}: ${issue.message}`,
+        reason: technical(`${v.getDotPath(issue) ?? 'value'}: ${issue.message}`),
       })
     }
     const controller = new AbortController()
@@ -227,6 +242,9 @@ export class RpcClient<C extends Contract> {
     if (message.kind === 'error') return waiting.reject(new RpcError(message.code, message.details))
     const result = v.safeParse(this.contract.calls[waiting.name]!.result, message.value)
     if (result.success) waiting.resolve(result.output)
-    else waiting.reject(new RpcError('bad-answer', { name: waiting.name, reason: result.issues[0].message }))
+    else
+      waiting.reject(
+        new RpcError('bad-answer', { name: waiting.name, reason: technical(result.issues[0].message) }),
+      )
   }
 }

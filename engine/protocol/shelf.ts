@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { DRIVE_KINDS } from './machine-config.ts'
 import { ImageId } from './media.ts'
+import { Reason } from './reasons.ts'
 import { VmId } from './vm.ts'
 
 /** A passphrase for an image that is encrypted, or to be. */
@@ -40,7 +41,7 @@ export const ShelfImage = v.object({
       snapshots: v.array(v.string()),
     }),
   ),
-  problem: v.nullable(v.string()),
+  problem: v.nullable(Reason),
   /** The image that shows where this one holds nothing; null of one that stands alone. */
   below: v.nullable(ImageId),
   /** Machines that have it in a drive, or whose disks build on it. */

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { FileChanges } from './media.ts'
+import { Reason } from './reasons.ts'
 
 /** What differs between the memories of two snapshots, in pages of 4 KiB by their physical numbers. */
 export const MemoryChanges = v.object({
@@ -30,7 +31,7 @@ export const SnapshotComparison = v.object({
       partition: v.number(),
       files: FileChanges,
       /** Why its files are not compared; null when they are. */
-      problem: v.nullable(v.string()),
+      problem: v.nullable(Reason),
     }),
   ),
   /** Null unless both have memory. */

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { DISK_FORMATS, MachineConfig } from './machine-config.ts'
+import { Reason } from './reasons.ts'
 
 /** Snapshots of a machine at most, so that a chain of files stays one that can be opened. */
 export const MAX_SNAPSHOTS = 500
@@ -89,9 +90,9 @@ export const SnapshotSummary = v.object({
   /** Taken by schedule: it goes when newer ones need its room. */
   isAutomatic: v.boolean(),
   /** Why it cannot be gone back to; null when it can. */
-  problem: v.nullable(v.string()),
+  problem: v.nullable(Reason),
   /** What was noticed about its files, which does not keep it from being used. */
-  warning: v.nullable(v.string()),
+  warning: v.nullable(Reason),
 })
 export type SnapshotSummary = v.InferOutput<typeof SnapshotSummary>
 

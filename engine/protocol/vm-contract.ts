@@ -4,6 +4,7 @@ import { TimeScale, VmExecution } from './execution.ts'
 import { LAYOUT_NAMES } from './keyboard-layouts.ts'
 import { VmUsage } from './host-activity.ts'
 import { DiskLayer, LayerMerge, MachineConfig, Secrets } from './machine-config.ts'
+import { Reason } from './reasons.ts'
 import type { Contract } from './rpc.ts'
 import { SerialLinkTarget } from './serial-target.ts'
 import { HostFault, ScreenText, VmStats } from './vm.ts'
@@ -15,13 +16,13 @@ const drive = v.pipe(v.string(), v.maxLength(32))
 export const MachineState = v.variant('kind', [
   v.object({ kind: v.literal('running') }),
   /** `reason`: it paused by itself, for want of room on the host's disk, and goes on by itself. */
-  v.object({ kind: v.literal('paused'), reason: v.optional(v.string()) }),
+  v.object({ kind: v.literal('paused'), reason: v.optional(Reason) }),
   /** The guest switched the machine off, or the user pulled the plug. */
   v.object({ kind: v.literal('off') }),
   v.object({ kind: v.literal('debug-exit'), status: v.number() }),
   /** The guest brought the machine down, or the machine itself failed. */
-  v.object({ kind: v.literal('crashed'), reason: v.string() }),
-  v.object({ kind: v.literal('failed'), reason: v.string() }),
+  v.object({ kind: v.literal('crashed'), reason: Reason }),
+  v.object({ kind: v.literal('failed'), reason: Reason }),
 ])
 export type MachineState = v.InferOutput<typeof MachineState>
 

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { AutoSnapshots } from './auto-snapshots.ts'
+import { Reason } from './reasons.ts'
 import { VmClipboard } from './clipboard.ts'
 import { VmExecution } from './execution.ts'
 import { LAYOUT_NAMES } from './keyboard-layouts.ts'
@@ -121,7 +122,7 @@ export const VmSummary = v.object({
   name: v.string(),
   state: v.picklist(VM_STATES),
   /** Why it is aborted or inaccessible, or paused by itself. */
-  reason: v.nullable(v.string()),
+  reason: v.nullable(Reason),
   icon: v.picklist(VM_ICONS),
   /** What differs whenever its user's own picture does; null when it has none. */
   picture: v.nullable(v.string()),
@@ -165,7 +166,7 @@ export const HostFault = v.object({
   operation: v.picklist(['read', 'write', 'flush']),
   path: v.string(),
   kind: v.picklist(FAULT_KINDS),
-  reason: v.string(),
+  reason: Reason,
 })
 export type HostFault = v.InferOutput<typeof HostFault>
 
@@ -181,7 +182,7 @@ export const ScreenText = v.nullable(
 export type ScreenText = v.InferOutput<typeof ScreenText>
 
 /** What runs the guest's instructions, and why it was chosen. */
-export const Accelerator = v.object({ name: v.picklist(['jit', 'interpreter', 'kvm']), reason: v.string() })
+export const Accelerator = v.object({ name: v.picklist(['jit', 'interpreter', 'kvm']), reason: Reason })
 export type Accelerator = v.InferOutput<typeof Accelerator>
 
 const counters = v.record(v.string(), count)

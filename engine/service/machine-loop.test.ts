@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { PatternMachine } from '../../test/support/pattern-machine.ts'
 import type { RunOutcome } from '../machine/machine.ts'
+import { because, technical } from '../protocol/reasons.ts'
 import type { HostFault } from '../protocol/vm.ts'
 import { readFrame } from '../protocol/frame.ts'
 import { MachineLoop, type LoopHost } from './machine-loop.ts'
@@ -182,27 +183,28 @@ describe('machine loop', () => {
     const run = machine.run.bind(machine)
     machine.run = () => {
       const fault = { drive: 'ide0-master', operation: 'write', path: 'a.img', kind: 'full' } as const
-      for (const reason of ['full', 'full', 'deleted']) machine.fail({ ...fault, reason })
+      for (const reason of [because('disk-full'), because('disk-full'), because('file-deleted')])
+        machine.fail({ ...fault, reason })
       return run()
     }
     loop.run()
-    expect(host.of('fault').map(({ fault }) => fault.reason)).toEqual([
-      'full',
-      'deleted',
-      'full',
-      'deleted',
-      'full',
-      'deleted',
+    expect(host.of('fault').map(({ fault }) => fault.reason.key)).toEqual([
+      'disk-full',
+      'file-deleted',
+      'disk-full',
+      'file-deleted',
+      'disk-full',
+      'file-deleted',
     ])
   })
 
   it('pauses with the reason while the host has no room, tries again now and then, and goes on by itself', () => {
-    const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: 'no room is left on its disk' }
+    const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: because('disk-full') }
     const { host, loop } = powerOn([full, full, slice])
     loop.run()
     expect(host.of('state').map(({ state }) => state)).toEqual([
       { kind: 'running' },
-      { kind: 'paused', reason: 'a.img: no room is left on its disk' },
+      { kind: 'paused', reason: because('of-file', { path: 'a.img', reason: because('disk-full') }) },
       { kind: 'running' },
       { kind: 'off' },
     ])
@@ -210,7 +212,7 @@ describe('machine loop', () => {
   })
 
   it('stays paused when somebody pauses it while it waits for room', () => {
-    const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: 'no room is left on its disk' }
+    const full: RunOutcome = { kind: 'stalled', path: 'a.img', reason: because('disk-full') }
     const { machine, host, loop } = powerOn(
       [full, slice, slice],
       [[], [request('pause')], [], [request('powerOff')]],
@@ -255,14 +257,14 @@ describe('machine loop', () => {
       throw new RangeError('out of range')
     }
     loop.run()
-    expect(host.of('state').at(-1)?.state).toEqual({ kind: 'failed', reason: 'out of range' })
+    expect(host.of('state').at(-1)?.state).toEqual({ kind: 'failed', reason: technical('out of range') })
     expect(machine.closed).toBe(1)
   })
 
   it('reports a crash with its reason', () => {
-    const { host, loop } = powerOn([{ kind: 'crashed', reason: 'triple fault' }])
+    const { host, loop } = powerOn([{ kind: 'crashed', reason: because('triple-fault') }])
     loop.run()
-    expect(host.of('state').at(-1)?.state).toEqual({ kind: 'crashed', reason: 'triple fault' })
+    expect(host.of('state').at(-1)?.state).toEqual({ kind: 'crashed', reason: because('triple-fault') })
   })
 
   it('answers a refused request with the error, and goes on', () => {

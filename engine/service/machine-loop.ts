@@ -1,6 +1,8 @@
+import { reasonOf } from '../base/errors.ts'
 import type { Frame } from '../devices/display.ts'
 import type { Machine, RunOutcome } from '../machine/machine.ts'
 import { mayReachGuest, mayReachHost } from '../protocol/clipboard.ts'
+import { because, inWords, type Reason } from '../protocol/reasons.ts'
 import { describeError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { HostFault, VmStats } from '../protocol/vm.ts'
@@ -103,7 +105,7 @@ export class MachineLoop {
     try {
       while (this.#alive) this.#turn()
     } catch (error) {
-      this.#setState({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })
+      this.#setState({ kind: 'failed', reason: reasonOf(error) })
     }
     try {
       this.#flushSerial()
@@ -116,7 +118,7 @@ export class MachineLoop {
     try {
       this.machine.close()
     } catch (error) {
-      this.#setState({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })
+      this.#setState({ kind: 'failed', reason: reasonOf(error) })
     }
   }
 
@@ -163,7 +165,7 @@ export class MachineLoop {
       case 'stopped':
         return this.#debugger.stopped()
       case 'stalled':
-        return this.#stall(`${outcome.path}: ${outcome.reason}`)
+        return this.#stall(because('of-file', { path: outcome.path, reason: outcome.reason }))
       case 'powered-off':
         return this.#setState({ kind: 'off' })
       case 'debug-exit':
@@ -178,10 +180,10 @@ export class MachineLoop {
     return this.#isComing
   }
 
-  #stall(reason: string): void {
+  #stall(reason: Reason): void {
     if (this.#isStalled && this.#state.kind === 'paused') return
     this.#isStalled = true
-    this.#setState({ kind: 'paused', reason })
+    this.#setState({ kind: 'paused', reason: reason })
   }
 
   /** @param held the guest would run if it might: that is no rest of its own */
@@ -338,7 +340,7 @@ export class MachineLoop {
 
   /** A guest that tries again and again does not tell the user again and again. */
   #noteFault(fault: HostFault): void {
-    const key = `${fault.path} ${fault.operation} ${fault.reason}`
+    const key = `${fault.path} ${fault.operation} ${inWords(fault.reason)}`
     const nowNs = this.host.nowNs()
     if (nowNs - (this.#faults.get(key) ?? -Infinity) < FAULT_NS) return
     if (this.#faults.size >= MAX_FAULTS) this.#faults.clear()

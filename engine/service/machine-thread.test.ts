@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { channelPair } from '../protocol/channel.ts'
 import { MachineConfig } from '../protocol/machine-config.ts'
+import { because, technical } from '../protocol/reasons.ts'
 import { RpcClient } from '../protocol/rpc.ts'
 import {
   viewContract,
@@ -27,18 +28,18 @@ const WORKER = `
   const post = (message) => parentPort.postMessage(message)
   parentPort.once('message', ({ config }) => main(config.firmware))
   function main(mode) {
-  if (mode === 'refuse') post({ kind: 'refused', error: { code: 'file-unusable', details: { path: 'a', reason: 'locked' } } })
+  if (mode === 'refuse') post({ kind: 'refused', error: { code: 'file-unusable', details: { path: 'a', reason: { key: 'technical', values: { text: 'locked' } } } } })
   else {
-    post({ kind: 'ready', serialPorts: 2, accelerator: { name: 'interpreter', reason: 'a test' } })
+    post({ kind: 'ready', serialPorts: 2, accelerator: { name: 'interpreter', reason: { key: 'technical', values: { text: 'a test' } } } })
     post({ kind: 'state', state: { kind: 'running' } })
     if (mode === 'throw') setTimeout(() => { throw new Error('out of luck') }, 20)
     if (mode === 'exit') setTimeout(() => process.exit(3), 20)
-    if (mode === 'fault') post({ kind: 'fault', fault: { drive: 'floppy0', operation: 'read', path: 'a.img', kind: 'gone', reason: 'it was cut short' } })
+    if (mode === 'fault') post({ kind: 'fault', fault: { drive: 'floppy0', operation: 'read', path: 'a.img', kind: 'gone', reason: { key: 'file-cut-short', values: {} } } })
     parentPort.on('message', (message) => {
       if (message.kind === 'key') post({ kind: 'serial', port: 0, bytes: new TextEncoder().encode((message.pressed ? '+' : '-') + message.code + ' ') })
       if (message.kind === 'watch-stats') post({ kind: 'pointer', absolute: message.on })
       if (message.kind !== 'request') return
-      if (message.name === 'eject') post({ kind: 'error', id: message.id, error: { code: 'option-invalid', details: { option: message.args[0], reason: 'no' } } })
+      if (message.name === 'eject') post({ kind: 'error', id: message.id, error: { code: 'option-invalid', details: { option: message.args[0], reason: { key: 'technical', values: { text: 'no' } } } } })
       else post({ kind: 'answer', id: message.id, value: message.name === 'screenText' ? null : undefined })
       if (message.name === 'powerOff' && mode !== 'deaf') {
         post({ kind: 'state', state: { kind: 'off' } })
@@ -78,14 +79,17 @@ function start(mode?: string) {
 describe('machine thread', () => {
   it('hands on why a machine cannot be built', async () => {
     const { thread, states } = start('refuse')
-    await expect(thread.ready).rejects.toMatchObject({ code: 'file-unusable', details: { reason: 'locked' } })
+    await expect(thread.ready).rejects.toMatchObject({
+      code: 'file-unusable',
+      details: { reason: technical('locked') },
+    })
     await thread.ended
     expect(states).toEqual([])
   })
 
   it.each([
-    ['throw', 'out of luck'],
-    ['exit', 'its thread ended with code 3'],
+    ['throw', technical('out of luck')],
+    ['exit', because('thread-ended', { code: 3 })],
   ])('makes a failed machine of a thread that ends by itself (%s)', async (mode, reason) => {
     const { thread, states } = start(mode)
     await thread.ready
@@ -196,7 +200,7 @@ describe('vm service', () => {
     const { control, ended, faults } = await serve('fault')
     await control.call('pause', undefined)
     expect(faults).toEqual([
-      { drive: 'floppy0', operation: 'read', path: 'a.img', kind: 'gone', reason: 'it was cut short' },
+      { drive: 'floppy0', operation: 'read', path: 'a.img', kind: 'gone', reason: because('file-cut-short') },
     ])
     await control.call('powerOff', undefined)
     await ended
@@ -227,7 +231,7 @@ describe('vm service', () => {
         operation: 'write',
         path: '/tmp/com1',
         kind: 'full',
-        reason: 'no room is left on its disk',
+        reason: because('disk-full'),
       },
     ])
     expect(closed).toBe(1)

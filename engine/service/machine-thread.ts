@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import type { MachineConfig } from '../protocol/machine-config.ts'
+import { because, technicalOf, type Reason } from '../protocol/reasons.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import { typedCharacters, type Chord, type LayoutName } from '../protocol/keyboard-layouts.ts'
@@ -82,7 +83,7 @@ export class MachineThread {
       })
       worker.on('error', (error) => {
         reject(error)
-        this.#fail(error instanceof Error ? error.message : String(error))
+        this.#fail(technicalOf(error))
       })
       worker.on('exit', () => reject(new RpcError('disconnected')))
     })
@@ -90,7 +91,7 @@ export class MachineThread {
     this.ended = new Promise((resolve) => {
       this.#end = resolve
       worker.on('exit', (code) => {
-        this.#fail(`its thread ended with code ${code}`)
+        this.#fail(because('thread-ended', { code }))
         this.#endNow()
       })
     })
@@ -189,9 +190,9 @@ export class MachineThread {
     return this.#state !== null && this.#state.kind !== 'running' && this.#state.kind !== 'paused'
   }
 
-  #fail(reason: string): void {
+  #fail(reason: Reason): void {
     if (this.#over || this.#state === null) return
-    this.#setState({ kind: 'failed', reason })
+    this.#setState({ kind: 'failed', reason: reason })
   }
 
   #setState(state: MachineState): void {

@@ -1,6 +1,7 @@
 import type { DriveStatus } from '../machine/machine.ts'
 import type { ClipboardDirection } from '../protocol/clipboard.ts'
 import type { DiskLayer, LayerMerge, MachineConfig } from '../protocol/machine-config.ts'
+import type { ErrorDetails } from '../protocol/rpc.ts'
 import type { MachineCapture } from '../snapshot/capture.ts'
 import type { MachineState } from '../protocol/vm-contract.ts'
 import type { MergeProgress } from '../storage/formats/merge-layer.ts'
@@ -72,7 +73,7 @@ export type ToMachine =
 /** An error that crossed threads: its code and details when it has them. */
 export interface ThreadError {
   code: string
-  details: Record<string, unknown>
+  details: ErrorDetails
 }
 
 export type FromMachine =

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 import type { Channel } from '../protocol/channel.ts'
 import type { VmExecution } from '../protocol/execution.ts'
+import { because } from '../protocol/reasons.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../protocol/rpc.ts'
 import type { SerialLinkTarget } from '../protocol/serial-target.ts'
 import { vmContract, type MachineState, type VmContract } from '../protocol/vm-contract.ts'
@@ -122,7 +123,7 @@ export class VmService {
       },
       stateRead: async () => {
         if (await this.#running.isStateWhole) return
-        throw new RpcError('state-invalid', { device: 'state file', reason: 'it is damaged' })
+        throw new RpcError('state-invalid', { device: 'state file', reason: because('state-damaged') })
       },
       pause: () => this.#running.ask('pause'),
       resume: async () => {
@@ -164,7 +165,8 @@ export class VmService {
       },
       keepState: async ({ path }, task) => {
         const capture = this.#capture
-        if (!capture) throw new RpcError('bad-request', { name: 'keepState', reason: 'no state was noted' })
+        if (!capture)
+          throw new RpcError('bad-request', { name: 'keepState', reason: because('state-not-noted') })
         this.#capture = null
         await this.host.writeFile(path, await packCapture(capture, task))
         return { stoodMs: this.#stoodMs }
@@ -215,7 +217,7 @@ export class VmService {
       this.#links[port] = null
       link?.close()
       const path = link?.place ?? `COM${port + 1}`
-      const { kind, reason } = hostFailure(error, path, 'it cannot be written, and takes nothing more')
+      const { kind, reason } = hostFailure(error, path, 'file-written-no-more')
       tell({ drive: null, operation: 'write', path, kind, reason })
     }
   }

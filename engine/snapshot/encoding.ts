@@ -1,4 +1,5 @@
 import { EngineError } from '../base/errors.ts'
+import { because } from '../protocol/reasons.ts'
 
 /**
  * Plain data with bytes and big integers, as JSON: what JSON lacks is an object of one key, `$bytes` (base64) or
@@ -31,7 +32,7 @@ export function decodeState(text: string): unknown {
   } catch (cause) {
     throw new EngineError(
       'state-invalid',
-      { device: 'state', reason: 'its description is damaged' },
+      { device: 'state', reason: because('state-description-damaged') },
       { cause },
     )
   }

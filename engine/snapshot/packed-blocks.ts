@@ -1,6 +1,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
 import { PAGE_SIZE } from '../memory/layout.ts'
+import { because, technical, type Reason } from '../protocol/reasons.ts'
 import type { PackedMemory } from './packed-memory.ts'
 
 /** Blocks that are compressed together have so many bytes at most. */
@@ -9,7 +10,7 @@ const GROUP_BYTES = 1024 * 1024
 /** A numbered piece of memory or of a medium. */
 export type Block = readonly [number: number, bytes: Uint8Array]
 
-const damaged = (reason: string, cause?: unknown): EngineError =>
+const damaged = (reason: Reason, cause?: unknown): EngineError =>
   new EngineError('state-invalid', { device: 'memory', reason }, cause === undefined ? undefined : { cause })
 
 /**
@@ -72,15 +73,15 @@ interface PackedGroup {
 function* packedGroups(packed: Uint8Array, blockBytes: number, blockCount: number): Generator<PackedGroup> {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength)
   for (let at = 0; at < packed.length;) {
-    if (packed.length - at < 8) throw damaged('it ends in the middle of a group')
+    if (packed.length - at < 8)
+      throw damaged(because('state-part-damaged', { detail: technical('it ends in the middle of a group') }))
     const count = view.getUint32(at, true)
     const bytes = view.getUint32(at + 4, true)
     const start = at + 8 + 4 * count
     if (count === 0 || count * blockBytes > GROUP_BYTES || start + bytes > packed.length)
-      throw damaged('a group is too long')
+      throw damaged(because('state-part-damaged', { detail: technical('a group is too long') }))
     const numbers = Array.from({ length: count }, (_, index) => view.getUint32(at + 8 + 4 * index, true))
-    if (numbers.some((number) => number >= blockCount))
-      throw damaged('it holds parts that this machine does not have')
+    if (numbers.some((number) => number >= blockCount)) throw damaged(because('state-other-parts'))
     yield { numbers, contents: packed.subarray(start, start + bytes) }
     at = start + bytes
   }
@@ -118,7 +119,7 @@ function inflate(bytes: Uint8Array, size: number): Uint8Array {
     const contents = inflateRawSync(bytes, { maxOutputLength: size })
     if (contents.length === size) return new Uint8Array(contents.buffer, contents.byteOffset, size)
   } catch (cause) {
-    throw damaged('a group cannot be unpacked', cause)
+    throw damaged(because('state-part-damaged', { detail: technical('a group cannot be unpacked') }), cause)
   }
-  throw damaged('a group is too short')
+  throw damaged(because('state-part-damaged', { detail: technical('a group is too short') }))
 }

@@ -4,6 +4,7 @@ import { EngineError } from '../base/errors.ts'
 import { PAGE_SIZE } from '../memory/layout.ts'
 import type { ChunkSource } from '../memory/absent-memory.ts'
 import { clearMemory, isZeroPage } from '../memory/zero-pages.ts'
+import { because, technical, type Reason } from '../protocol/reasons.ts'
 import { RpcError } from '../protocol/rpc.ts'
 import { BlockCodec, MAX_BLOCK_BYTES } from './block-codec.ts'
 
@@ -34,8 +35,7 @@ export interface PackedMemory {
 export function unpackMemory(packed: PackedMemory, memory: Uint8Array): void {
   clearMemory(memory)
   for (const [page, bytes] of packed.pages()) {
-    if ((page + 1) * PAGE_SIZE > memory.length)
-      throw damaged('it holds parts that this machine does not have')
+    if ((page + 1) * PAGE_SIZE > memory.length) throw damaged(because('state-other-parts'))
     memory.set(bytes, page * PAGE_SIZE)
   }
 }
@@ -106,9 +106,9 @@ function isZeros(bytes: Uint8Array): boolean {
   return true
 }
 
-const damaged = (reason: string): EngineError =>
+const damaged = (reason: Reason): EngineError =>
   new EngineError('state-invalid', { device: 'memory', reason })
-const DAMAGED = 'it is damaged: its checksum is wrong'
+const DAMAGED = because('state-checksum')
 
 interface Place {
   position: number
@@ -132,14 +132,17 @@ export class ChunkedMemory implements PackedMemory, ChunkSource {
     readonly position: number,
   ) {
     const view = new DataView(index.buffer, index.byteOffset, index.byteLength)
-    if (index.length < INDEX_HEAD_BYTES) throw damaged('its index is damaged')
+    if (index.length < INDEX_HEAD_BYTES)
+      throw damaged(because('state-part-damaged', { detail: technical('its index is damaged') }))
     this.#pages = view.getUint32(0, true)
     const count = Math.ceil((this.#pages * PAGE_SIZE) / CHUNK_BYTES)
-    if (index.length !== INDEX_HEAD_BYTES + ENTRY_BYTES * count) throw damaged('its index is damaged')
+    if (index.length !== INDEX_HEAD_BYTES + ENTRY_BYTES * count)
+      throw damaged(because('state-part-damaged', { detail: technical('its index is damaged') }))
     for (let chunk = 0; chunk < count; chunk++) {
       const at = INDEX_HEAD_BYTES + ENTRY_BYTES * chunk
       const bytes = view.getUint32(at, true)
-      if (bytes > this.#sizeOf(chunk)) throw damaged('a part of it is too long')
+      if (bytes > this.#sizeOf(chunk))
+        throw damaged(because('state-part-damaged', { detail: technical('a part of it is too long') }))
       this.#places.push({ position, bytes, crc: view.getUint32(at + 4, true) })
       position += bytes
     }
@@ -163,7 +166,7 @@ export class ChunkedMemory implements PackedMemory, ChunkSource {
 
   /** Throws `state-invalid` when it is not of memory of this size. */
   checkSize(memoryBytes: number): void {
-    if (this.#pages * PAGE_SIZE !== memoryBytes) throw damaged('it is of another size than this machine has')
+    if (this.#pages * PAGE_SIZE !== memoryBytes) throw damaged(because('state-other-size'))
   }
 
   /** Reads all of it once, chunk by chunk. Throws `state-invalid` when it is damaged. */
@@ -179,7 +182,8 @@ export class ChunkedMemory implements PackedMemory, ChunkSource {
     const packed = this.#packed(this.#places[chunk]!)
     if (packed.length === size) return packed
     const contents = (this.#codec ??= new BlockCodec()).unpack(packed, size)
-    if (!contents) throw damaged('a part of it cannot be unpacked')
+    if (!contents)
+      throw damaged(because('state-part-damaged', { detail: technical('a part of it cannot be unpacked') }))
     return contents
   }
 
@@ -222,7 +226,7 @@ export class ChunkedMemory implements PackedMemory, ChunkSource {
       // Of no medium: what a drive would tell its guest is not this.
       throw new EngineError(
         'state-invalid',
-        { device: 'memory', reason: 'its file cannot be read any more' },
+        { device: 'memory', reason: because('state-unreadable') },
         { cause },
       )
     }

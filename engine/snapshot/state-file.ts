@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { EngineError } from '../base/errors.ts'
+import { because, type Reason } from '../protocol/reasons.ts'
 import { decodeState, encodeState } from './encoding.ts'
 import { GroupedMemory } from './packed-blocks.ts'
 import { ChunkedMemory, type MemoryChunks, type PackedMemory, type StateBytes } from './packed-memory.ts'
@@ -36,7 +37,7 @@ export interface StateFile {
   writes: Uint8Array[]
 }
 
-const invalid = (reason: string): EngineError =>
+const invalid = (reason: Reason): EngineError =>
   new EngineError('state-invalid', { device: 'state file', reason })
 
 /**
@@ -49,8 +50,7 @@ export function writeStateFile({ state, ram, vram, writes }: StateParts): Uint8A
   const header = Buffer.alloc(LENGTHS_AT + 4 * parts.length)
   const chunks = [...ram.chunks, ...vram.chunks]
   const bytes = [header, ...parts, ...chunks].reduce((sum, { length }) => sum + length, CHECKSUM_BYTES)
-  if (bytes > MAX_FILE_BYTES)
-    throw invalid(`it would take ${Math.ceil(bytes / 2 ** 20)} MiB, and 4095 MiB is the most`)
+  if (bytes > MAX_FILE_BYTES) throw invalid(because('state-too-long', { MiB: Math.ceil(bytes / 2 ** 20) }))
   header.set(MAGIC)
   header.writeUInt32LE(VERSION, 8)
   header.writeUInt32LE(parts.length, COUNT_AT)
@@ -81,13 +81,12 @@ export function readStateFile(file: StateBytes): StateFile {
   }
   const start = read(0, Math.min(LENGTHS_AT, file.size))
   if (file.size < LENGTHS_AT + CHECKSUM_BYTES || !MAGIC.every((byte, i) => start[i] === byte))
-    throw invalid('it is no saved state of Vitrine')
+    throw invalid(because('state-no-state'))
   const version = start.readUInt32LE(8)
   if (version > VERSION)
     throw new EngineError('state-too-new', { device: 'state file', found: version, supported: VERSION })
-  if (version < VERSION_OF_GROUPS)
-    throw invalid('it was made by an older version, which noted too little of its media')
-  const truncated = () => invalid('it is truncated, or something was added to it')
+  if (version < VERSION_OF_GROUPS) throw invalid(because('state-older'))
+  const truncated = () => invalid(because('state-truncated'))
   const count = start.readUInt32LE(COUNT_AT)
   if (count < 3 || count > MAX_PARTS || LENGTHS_AT + 4 * count + CHECKSUM_BYTES > file.size) throw truncated()
   const lengths = read(LENGTHS_AT, 4 * count)
@@ -100,7 +99,7 @@ export function readStateFile(file: StateBytes): StateFile {
   if (end + CHECKSUM_BYTES > file.size) throw truncated()
   const head = read(0, end + CHECKSUM_BYTES)
   const checksum = createHash('sha256').update(head.subarray(0, end)).digest()
-  if (!checksum.equals(head.subarray(end))) throw invalid('it is damaged: its checksum is wrong')
+  if (!checksum.equals(head.subarray(end))) throw invalid(because('state-checksum'))
   const [state, first, second, ...writes] = ranges.map(([from, to]) => head.subarray(from, to))
   const memories =
     version === VERSION_OF_GROUPS

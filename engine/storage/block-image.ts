@@ -1,3 +1,4 @@
+import { because, inWords, technicalOf, type Reason } from '../protocol/reasons.ts'
 import type { HostFault } from '../protocol/vm.ts'
 import type { CdDisc } from './cd-image.ts'
 
@@ -37,10 +38,10 @@ export class DiskError extends Error {
   constructor(
     readonly kind: DiskErrorKind,
     readonly path: string,
-    readonly reason: string,
+    readonly reason: Reason,
     options?: ErrorOptions,
   ) {
-    super(`${path}: ${reason}`, options)
+    super(`${path}: ${inWords(reason)}`, options)
     this.name = 'DiskError'
   }
 }
@@ -57,7 +58,9 @@ export type DiskFaultListener = (fault: DiskFault) => void
 /** Any failure as a `DiskError`, so that a faulty back end cannot throw something else through a device. */
 export function asDiskError(error: unknown, path: string): DiskError {
   if (error instanceof DiskError) return error
-  return new DiskError('io', path, error instanceof Error ? error.message : String(error), { cause: error })
+  return new DiskError('io', path, technicalOf(error), {
+    cause: error,
+  })
 }
 
 /** Throws `range` unless the sectors exist and the buffer has their size. */
@@ -69,5 +72,5 @@ export function checkRange(image: BlockImage, sector: number, count: number, byt
     count >= 0 &&
     sector + count <= image.sectorCount &&
     bytes === count * image.sectorBytes
-  if (!inside) throw new DiskError('range', image.name, `no sectors ${sector}+${count} in ${bytes} bytes`)
+  if (!inside) throw new DiskError('range', image.name, because('sectors-outside', { sector, count, bytes }))
 }

@@ -1,3 +1,4 @@
+import { because } from '../protocol/reasons.ts'
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 import { ImageLayer } from './image-layer.ts'
 
@@ -49,11 +50,7 @@ export class EphemeralImage extends ImageLayer {
   }
 
   #full(): DiskError {
-    return new DiskError(
-      'limit',
-      this.name,
-      `its writes fill the ${this.maxBytes} bytes of memory that they may take`,
-    )
+    return new DiskError('limit', this.name, because('ephemeral-full', { bytes: this.maxBytes }))
   }
 
   override read(sector: number, count: number, into: Uint8Array): void {

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { EngineError } from '../base/errors.ts'
-import { REASONS } from '../protocol/reasons.ts'
+import { because, technical, type Reason } from '../protocol/reasons.ts'
 import { DiskError, type DiskErrorKind } from './block-image.ts'
 
 /** A file of the host, opened once, read and written at byte positions. */
@@ -30,29 +30,36 @@ export interface HostFile {
   close(): void
 }
 
-const OPEN_REASONS: Record<string, string> = {
-  ENOENT: REASONS['file-missing'],
-  ENOTDIR: REASONS['file-below-file'],
-  EEXIST: REASONS['file-there'],
-  ENOSPC: REASONS['disk-full'],
-  EACCES: REASONS['file-forbidden'],
-  EPERM: REASONS['file-forbidden'],
-  EROFS: REASONS['file-system-read-only'],
-  ELOOP: 'its symbolic links go in a circle',
-  ENAMETOOLONG: 'its name is too long',
-  EMFILE: 'too many files are open',
-  ETXTBSY: 'it is a running program',
-  EOVERFLOW: 'it is larger than this host can open',
-  EFBIG: 'it is larger than this host can open',
+const OPEN_REASONS: Record<string, Reason> = {
+  ENOENT: because('file-missing'),
+  ENOTDIR: because('file-below-file'),
+  EEXIST: because('file-there'),
+  ENOSPC: because('disk-full'),
+  EACCES: because('file-forbidden'),
+  EPERM: because('file-forbidden'),
+  EROFS: because('file-system-read-only'),
+  ELOOP: because('file-link-circle'),
+  ENAMETOOLONG: because('file-name-long'),
+  EMFILE: because('files-too-many-open'),
+  ETXTBSY: because('file-running'),
+  EOVERFLOW: because('file-too-large-here'),
+  EFBIG: because('file-too-large-here'),
 }
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown error'
 
 /** `file-unusable` with what to do about it. */
-export function unusable(path: string, reason: string, cause?: unknown): EngineError<'file-unusable'> {
+export function unusable(path: string, reason: Reason, cause?: unknown): EngineError<'file-unusable'> {
   return new EngineError('file-unusable', { path, reason }, cause === undefined ? undefined : { cause })
 }
+
+/**
+ * `file-unusable` for what is damaged inside of a format.
+ * @param detail for those who know the format; it stays English
+ */
+export const damagedImage = (path: string, format: string, detail: string): EngineError<'file-unusable'> =>
+  unusable(path, because('image-damaged', { format, detail: technical(detail) }))
 
 /**
  * Opens an image, creating and changing nothing. Throws `file-unusable` for what is missing, not a plain file,
@@ -63,7 +70,7 @@ export function openHostFile(path: string, writable: boolean): HostFile {
     // Looked at before it is opened, because opening a named pipe waits for its other end.
     const stats = fs.statSync(path)
     checkPlainFile(path, stats)
-    if (stats.size === 0) throw unusable(path, REASONS['file-empty'])
+    if (stats.size === 0) throw unusable(path, because('file-empty'))
     return fs.openSync(path, writable ? 'r+' : 'r')
   })
 }
@@ -80,19 +87,19 @@ function opened(path: string, writable: boolean, open: () => number): HostFile {
     const stats = fs.fstatSync(fd, { bigint: true })
     checkPlainFile(path, stats)
     if (stats.size > BigInt(Number.MAX_SAFE_INTEGER))
-      throw unusable(path, `it claims ${stats.size} bytes, which no disk has`)
+      throw unusable(path, because('file-size-impossible', { bytes: String(stats.size) }))
     return new OpenFile(fd, path, Number(stats.size), writable, `${stats.dev}-${stats.ino}`)
   } catch (error) {
     if (fd !== null) fs.closeSync(fd)
     if (error instanceof EngineError) throw error
     const code = codeOf(error)
-    throw unusable(path, OPEN_REASONS[code] ?? `it cannot be opened (${code})`, error)
+    throw unusable(path, OPEN_REASONS[code] ?? because('file-not-opened', { code }), error)
   }
 }
 
 function checkPlainFile(path: string, stats: fs.StatsBase<number> | fs.StatsBase<bigint>): void {
-  if (stats.isDirectory()) throw unusable(path, REASONS['file-is-folder'])
-  if (!stats.isFile()) throw unusable(path, REASONS['file-is-device'])
+  if (stats.isDirectory()) throw unusable(path, because('file-is-folder'))
+  if (!stats.isFile()) throw unusable(path, because('file-is-device'))
 }
 
 const GONE = new Set(['ESTALE', 'ENODEV', 'ENXIO', 'EBADF', 'ENOENT', 'ENOTCONN', 'EHOSTDOWN'])
@@ -103,17 +110,26 @@ function kindOf(code: string): DiskErrorKind {
   return FULL.has(code) ? 'full' : GONE.has(code) ? 'gone' : code === 'EROFS' ? 'readonly' : 'io'
 }
 
-const REASONS_IN_USE: Partial<Record<DiskErrorKind, string>> = {
-  full: REASONS['disk-full'],
-  limit: REASONS['file-grown'],
+const REASONS_IN_USE: Partial<Record<DiskErrorKind, Reason>> = {
+  full: because('disk-full'),
+  limit: because('file-grown'),
 }
 
-/** Why the host failed a file. @param what in words, such as "it cannot be written" */
-export function hostFailure(error: unknown, path: string, what: string): DiskError {
+/** What the host did not do with a file, each with the system's code. */
+export type HostFailureKey =
+  | 'file-not-read'
+  | 'file-not-written'
+  | 'file-written-no-more'
+  | 'file-not-resized'
+  | 'file-not-flushed'
+  | 'file-not-closed'
+
+/** Why the host failed a file. */
+export function hostFailure(error: unknown, path: string, what: HostFailureKey): DiskError {
   if (error instanceof DiskError) return error
   const code = codeOf(error)
   const kind = kindOf(code)
-  const reason = REASONS_IN_USE[kind] ?? `${what} (${code})`
+  const reason = REASONS_IN_USE[kind] ?? because(what, { code })
   return new DiskError(kind, path, reason, { cause: error })
 }
 
@@ -143,10 +159,10 @@ class OpenFile implements HostFile {
 
   readAt(position: number, into: Uint8Array): void {
     const fd = this.#open()
-    this.#guarded('it cannot be read', () => {
+    this.#guarded('file-not-read', () => {
       for (let done = 0; done < into.length;) {
         const count = fs.readSync(fd, into, done, into.length - done, position + done)
-        if (count === 0) throw new DiskError('gone', this.path, 'it was cut short after it was opened')
+        if (count === 0) throw new DiskError('gone', this.path, because('file-cut-short'))
         done += count
       }
     })
@@ -154,11 +170,11 @@ class OpenFile implements HostFile {
 
   writeAt(position: number, from: Uint8Array): void {
     const fd = this.#open()
-    this.#guarded('it cannot be written', () => {
+    this.#guarded('file-not-written', () => {
       if (performance.now() - this.#lookedMs > LOOK_MS) this.#checkNamed(fd)
       for (let done = 0; done < from.length;) {
         const count = fs.writeSync(fd, from, done, from.length - done, position + done)
-        if (count === 0) throw new DiskError('full', this.path, 'the host wrote nothing')
+        if (count === 0) throw new DiskError('full', this.path, because('host-wrote-nothing'))
         done += count
         this.#size = Math.max(this.#size, position + done)
       }
@@ -167,7 +183,7 @@ class OpenFile implements HostFile {
 
   truncate(bytes: number): void {
     const fd = this.#open()
-    this.#guarded('its size cannot be changed', () => fs.ftruncateSync(fd, bytes))
+    this.#guarded('file-not-resized', () => fs.ftruncateSync(fd, bytes))
     this.#size = bytes
   }
 
@@ -175,7 +191,7 @@ class OpenFile implements HostFile {
     const fd = this.#open()
     if (this.#syncFailure) throw this.#syncFailure
     try {
-      this.#guarded('it cannot be flushed', () => {
+      this.#guarded('file-not-flushed', () => {
         fs.fdatasyncSync(fd)
         this.#checkNamed(fd)
       })
@@ -189,22 +205,22 @@ class OpenFile implements HostFile {
   }
 
   #checkNamed(fd: number): void {
-    if (fs.fstatSync(fd).nlink === 0) throw new DiskError('gone', this.path, REASONS['file-deleted'])
+    if (fs.fstatSync(fd).nlink === 0) throw new DiskError('gone', this.path, because('file-deleted'))
     this.#lookedMs = performance.now()
   }
 
   close(): void {
     const fd = this.#fd
     this.#fd = null
-    if (fd !== null) this.#guarded('it cannot be closed', () => fs.closeSync(fd))
+    if (fd !== null) this.#guarded('file-not-closed', () => fs.closeSync(fd))
   }
 
   #open(): number {
-    if (this.#fd === null) throw new DiskError('gone', this.path, 'it was closed')
+    if (this.#fd === null) throw new DiskError('gone', this.path, because('file-closed'))
     return this.#fd
   }
 
-  #guarded(what: string, action: () => void): void {
+  #guarded(what: HostFailureKey, action: () => void): void {
     try {
       action()
     } catch (error) {

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { dirname } from 'node:path'
+import { because } from '../protocol/reasons.ts'
 import { createHostFile, type HostFile, openHostFile, unusable } from './host-file.ts'
 import { type ImageLock, lockImage } from './image-lock.ts'
 
@@ -77,7 +78,7 @@ export class HostImageFiles implements ImageFiles {
       fs.renameSync(from, to)
       syncFolder(dirname(to))
     } catch (error) {
-      throw unusable(to, 'it cannot be put in place', error)
+      throw unusable(to, because('file-not-placed'), error)
     }
   }
 
@@ -87,7 +88,7 @@ export class HostImageFiles implements ImageFiles {
       syncFolder(dirname(to))
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && NO_LINKS.has(String(error.code))))
-        throw unusable(to, 'it cannot be put in place', error)
+        throw unusable(to, because('file-not-placed'), error)
       this.#copy(from, to)
     }
   }
@@ -105,7 +106,7 @@ export class HostImageFiles implements ImageFiles {
       }
     } catch (error) {
       fs.rmSync(temporary, { force: true })
-      throw unusable(to, 'it cannot be copied', error)
+      throw unusable(to, because('file-not-copied'), error)
     }
     this.replace(temporary, to)
   }

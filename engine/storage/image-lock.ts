@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { reasonOf } from '../protocol/reasons.ts'
+import { because } from '../protocol/reasons.ts'
 import { isProcessAlive, startOfProcess } from './process-identity.ts'
 import { unusable, type HostFile } from './host-file.ts'
 
@@ -52,7 +52,7 @@ export function lockImage(
   } catch (error) {
     // Who only reads can do no harm; that others do not see it is better than not reading at all.
     if (mode === 'shared') return { release() {} }
-    throw unusable(file.path, `it cannot be locked: ${folder} cannot be written; open it read-only`, error)
+    throw unusable(file.path, because('file-not-locked', { folder }), error)
   }
   const other = readNotes(folder, prefix).find(
     (note) =>
@@ -65,7 +65,7 @@ export function lockImage(
   release()
   const use = other.mode === 'exclusive' ? 'written' : 'read'
   const where = other.pid === process.pid ? 'here' : 'elsewhere'
-  throw unusable(file.path, reasonOf(`image-${use}-${where}`, { process: other.pid }))
+  throw unusable(file.path, because(`image-${use}-${where}`, { process: other.pid }))
 }
 
 /** Stands in a note's name for a start that the host does not tell. */

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import * as fs from 'node:fs'
+import { because, type Reason } from '../protocol/reasons.ts'
 import type { BlockImage } from './block-image.ts'
 import { DiscImage } from './discs/disc-image.ts'
 import { isDiskImage } from './formats/disk-image.ts'
@@ -35,10 +36,11 @@ export function identify(image: BlockImage, sample = sampleOf(image)): MediumIde
 }
 
 /** How a medium differs from what it was, in words; null when it does not. */
-export function differenceOf(before: MediumIdentity, now: MediumIdentity): string | null {
-  if (before.bytes !== now.bytes) return `it is another image, of ${now.bytes} bytes and not ${before.bytes}`
-  if (before.sample !== now.sample) return 'its contents are others'
-  if (before.modified.join() !== now.modified.join()) return 'its file was written since'
+export function differenceOf(before: MediumIdentity, now: MediumIdentity): Reason | null {
+  if (before.bytes !== now.bytes)
+    return because('medium-other-size', { bytes: now.bytes, before: before.bytes })
+  if (before.sample !== now.sample) return because('medium-other-contents')
+  if (before.modified.join() !== now.modified.join()) return because('medium-written-since')
   return null
 }
 

@@ -1,3 +1,4 @@
+import { because } from '../protocol/reasons.ts'
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 
 /** A medium in memory: blank floppies, what a test or a built-in guest brings along. */
@@ -22,7 +23,7 @@ export class MemoryImage implements BlockImage {
 
   write(sector: number, count: number, from: Uint8Array): void {
     checkRange(this, sector, count, from.length)
-    if (this.readonly) throw new DiskError('readonly', this.name, 'it is write-protected')
+    if (this.readonly) throw new DiskError('readonly', this.name, because('write-protected'))
     this.bytes.set(from, sector * this.sectorBytes)
   }
 

@@ -1,4 +1,4 @@
-import { reasonOf } from '../protocol/reasons.ts'
+import { because, type Reason } from '../protocol/reasons.ts'
 import { DiskError, type BlockImage } from './block-image.ts'
 import { EphemeralImage } from './ephemeral-image.ts'
 import { FLOPPY_GEOMETRIES, type FloppyGeometry, MAX_FLOPPY_BYTES } from './floppy-geometry.ts'
@@ -65,7 +65,7 @@ export function openDiskImage(path: string, options: OpenImageOptions = {}): Blo
       : openOverlay(files, path, overlay, { format, confirmed, keyring, isFresh: ephemeral && !keepsOverlay })
   if (image.sectorCount > MAX_DISK_BYTES / SECTOR_BYTES) {
     image.close()
-    throw unusable(path, 'it is larger than 2 TiB, the most that a disk of this PC can have')
+    throw unusable(path, because('disk-too-large'))
   }
   return ephemeral && !readonly && overlay === undefined ? new EphemeralImage(image) : image
 }
@@ -123,10 +123,10 @@ function bootFloppyFormat(file: HostFile): FloppyGeometry | undefined {
   return geometry
 }
 
-function unknownFloppy(bytes: number): string {
-  if (bytes > MAX_FLOPPY_BYTES) return reasonOf('floppy-too-large', { bytes })
+function unknownFloppy(bytes: number): Reason {
+  if (bytes > MAX_FLOPPY_BYTES) return because('floppy-too-large', { bytes })
   const next = [...FLOPPY_GEOMETRIES.keys()].filter((size) => size > bytes).sort((a, b) => a - b)[0]
-  return reasonOf('floppy-size', { bytes, next: next ?? '' })
+  return because('floppy-size', { bytes, next: next ?? '' })
 }
 
 /**
@@ -140,8 +140,7 @@ export function openCdImage(
   const disc = openDisc(new HostImageFiles(options.lockFolder), path, options.confirmed)
   if (disc) return disc
   return open(path, { ...options, readonly: true }, CD_SECTOR_BYTES, (file) => {
-    if (file.size > MAX_CD_BYTES)
-      throw unusable(path, 'it is larger than 128 GiB, the most that a disc can have')
+    if (file.size > MAX_CD_BYTES) throw unusable(path, because('disc-too-large'))
     checkCdSize(file)
   })
 }
@@ -149,7 +148,7 @@ export function openCdImage(
 function checkCdSize(file: HostFile): void {
   const { path, size } = file
   // Hybrid images are sometimes cut at a 512-byte sector; the rest of the last CD sector then reads as zeros.
-  if (size % SECTOR_BYTES !== 0) throw unusable(path, reasonOf('disc-size', { bytes: size }))
+  if (size % SECTOR_BYTES !== 0) throw unusable(path, because('disc-size', { bytes: size }))
   const volume = new Uint8Array(CD_SECTOR_BYTES)
   if (size < 17 * CD_SECTOR_BYTES) return
   file.readAt(16 * CD_SECTOR_BYTES, volume)
@@ -158,7 +157,7 @@ function checkCdSize(file: HostFile): void {
   // ECMA-119 8.4.8: volume space size, in logical blocks of 2048 bytes.
   const bytes = new DataView(volume.buffer).getUint32(80, true) * CD_SECTOR_BYTES
   if (size + CD_PADDING_BYTES < bytes)
-    throw unusable(path, reasonOf('disc-truncated', { bytes: size, whole: bytes }))
+    throw unusable(path, because('disc-truncated', { bytes: size, whole: bytes }))
 }
 
 function open(
@@ -183,9 +182,7 @@ function open(
 }
 
 /** Why a floppy or CD cannot be raw sectors that start like this, or null. */
-function foreignFormat(start: Uint8Array): string | null {
+function foreignFormat(start: Uint8Array): Reason | null {
   const { name } = formatOf(start, new Uint8Array(0))
-  return name === 'raw'
-    ? packedFormat(start)
-    : `it is a ${name} image, not raw sectors; convert it with vitrine media convert`
+  return name === 'raw' ? packedFormat(start) : because('foreign-format', { format: name })
 }

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { technical } from '../protocol/reasons.ts'
 import { type BlockImage, DiskError } from './block-image.ts'
 import { MemoryImage } from './memory-image.ts'
 import { PatientImage } from './patient-image.ts'
@@ -10,13 +11,13 @@ class CrampedImage extends MemoryImage implements BlockImage {
   flushes = 0
 
   override write(sector: number, count: number, from: Uint8Array): void {
-    if (count > this.room) throw new DiskError('full', this.name, 'no room is left on its disk')
+    if (count > this.room) throw new DiskError('full', this.name, technical('no room is left on its disk'))
     this.room -= count
     super.write(sector, count, from)
   }
 
   override flush(): void {
-    if (!this.tablesFit) throw new DiskError('full', this.name, 'no room is left on its disk')
+    if (!this.tablesFit) throw new DiskError('full', this.name, technical('no room is left on its disk'))
     this.flushes++
   }
 }

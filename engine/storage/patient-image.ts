@@ -1,3 +1,4 @@
+import { because } from '../protocol/reasons.ts'
 import { type BlockImage, DiskError } from './block-image.ts'
 import { ImageLayer } from './image-layer.ts'
 
@@ -75,7 +76,7 @@ export class PatientImage extends ImageLayer {
 
   #owe(sector: number, count: number, from: Uint8Array, error?: DiskError): void {
     if ((this.#owed.size + count) * this.sectorBytes > this.maxOwedBytes)
-      throw error ?? new DiskError('full', this.name, 'no room is left on its disk')
+      throw error ?? new DiskError('full', this.name, because('disk-full'))
     for (let index = 0; index < count; index++)
       this.#owed.set(sector + index, from.slice(index * this.sectorBytes, (index + 1) * this.sectorBytes))
   }

@@ -1,3 +1,4 @@
+import { because } from '../protocol/reasons.ts'
 import { type BlockImage, checkRange, DiskError } from './block-image.ts'
 import type { HostFile } from './host-file.ts'
 
@@ -33,7 +34,7 @@ export class RawImage implements BlockImage {
 
   write(sector: number, count: number, from: Uint8Array): void {
     checkRange(this, sector, count, from.length)
-    if (this.readonly) throw new DiskError('readonly', this.name, 'it was opened read-only')
+    if (this.readonly) throw new DiskError('readonly', this.name, because('opened-read-only'))
     this.file.writeAt(sector * this.sectorBytes, from)
   }
 

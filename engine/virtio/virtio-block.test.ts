@@ -5,6 +5,7 @@ import { MemoryMap } from '../bus/memory-map.ts'
 import { PortMap } from '../bus/port-map.ts'
 import { GuestMemory } from '../memory/guest-memory.ts'
 import { MIB, RAM_BASE } from '../memory/layout.ts'
+import { technical } from '../protocol/reasons.ts'
 import { type BlockImage, DiskError, type DiskFault } from '../storage/block-image.ts'
 import { MemoryImage } from '../storage/memory-image.ts'
 import { VirtioBlock } from './virtio-block.ts'
@@ -30,7 +31,7 @@ class Platter extends MemoryImage {
   }
 
   override read(...args: Parameters<BlockImage['read']>): void {
-    if (this.fails) throw new DiskError('io', this.name, 'it cannot be read (EIO)')
+    if (this.fails) throw new DiskError('io', this.name, technical('it cannot be read (EIO)'))
     super.read(...args)
   }
 

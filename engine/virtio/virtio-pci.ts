@@ -7,6 +7,7 @@ import { type PciBar, PciFunction, type PciIdentity, pciStateSchema } from '../b
 import { MemoryWindow, PortWindow } from '../bus/pci-window.ts'
 import type { PortMap } from '../bus/port-map.ts'
 import type { Device } from '../devices/device.ts'
+import { technical } from '../protocol/reasons.ts'
 import { type ConfigurationAccess, defineCapabilities, MEMORY_BAR, STRUCTURES } from './pci-capabilities.ts'
 import type { VirtioDevice, VirtioHost } from './virtio-device.ts'
 import { queueSchema, Virtqueue } from './virtqueue.ts'
@@ -173,7 +174,8 @@ export class VirtioPci implements Device, VirtioHost {
       queues.length === this.queues.length &&
       this.queues.every((queue, index) => queue.accepts(queues[index]!))
     const reason = fit ? this.device.refuse(device) : 'its queues do not fit'
-    if (reason !== null) throw new EngineError('state-invalid', { device: this.id, reason })
+    if (reason !== null)
+      throw new EngineError('state-invalid', { device: this.id, reason: technical(reason) })
     this.#registers = structuredClone(registers)
     for (const [index, queue] of this.queues.entries()) queue.state = structuredClone(queues[index]!)
     this.pci.restore(pci)

@@ -1,8 +1,10 @@
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
+import { inWords, type Reason } from '../../engine/protocol/reasons.ts'
 import { type ExportKind, exportMachine, stemOf } from '../../engine/service/export/export-machine.ts'
 import { EXPORT_KINDS } from '../../engine/protocol/media.ts'
 import { asShellCommand, qemuCommand } from '../../engine/service/export/qemu-command.ts'
+import { asJson } from './json.ts'
 import { openLibrary, print, whileLocked } from './library.ts'
 import { carryOut } from './media-output.ts'
 import { UsageError } from './usage-error.ts'
@@ -44,7 +46,7 @@ async function asQemu(id: string, { to, imagesIn, json }: Options): Promise<void
   const library = await openLibrary()
   const { name } = await library.get(id)
   const command = qemuCommand(name, await library.machineConfig(id))
-  if (json) return print(JSON.stringify(command, null, 2))
+  if (json) return print(asJson(command))
   tell(command.differences)
   print(asShellCommand(command.words))
 }
@@ -67,11 +69,11 @@ async function asFiles(id: string, kind: ExportKind, { to, imagesIn, json }: Opt
       }),
     ),
   )
-  if (json) return print(JSON.stringify({ place, ...exported }, null, 2))
+  if (json) return print(asJson({ place, ...exported }))
   tell(exported.differences)
   print(place)
 }
 
-function tell(differences: readonly string[]): void {
-  for (const line of differences) process.stderr.write(`vitrine: ${line}\n`)
+function tell(differences: readonly Reason[]): void {
+  for (const line of differences) process.stderr.write(`vitrine: ${inWords(line)}\n`)
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import { type EnglishItem, inEnglish } from '../../engine/service/import/phrases.ts'
+import type { ImportItem } from '../../engine/protocol/media.ts'
+import { inWords, type Reason } from '../../engine/protocol/reasons.ts'
 import { planImport } from '../../engine/service/import/import-machine.ts'
 import { importedMachine } from '../host/imported-machine.ts'
 import { openLibrary, print } from './library.ts'
@@ -50,6 +51,15 @@ async function importMachine(file: string, options: Options): Promise<void> {
   const library = await openLibrary()
   const id = await library.create(machine.record, {}, (folder) => carryOut(machine.copies(folder)))
   print(options.json ? JSON.stringify({ id, ...account }, null, 2) : id)
+}
+
+/** Empty where there is nothing to say. */
+type EnglishItem = Omit<ImportItem, 'becomes' | 'reason'> & { becomes: string; reason: string }
+
+const wordsOf = (reason: Reason | null): string => (reason ? inWords(reason) : '')
+
+function inEnglish({ becomes, reason, ...item }: ImportItem): EnglishItem {
+  return { ...item, becomes: wordsOf(becomes), reason: wordsOf(reason) }
 }
 
 const MARKS: Record<EnglishItem['outcome'], string> = { mapped: '=', substituted: '~', dropped: '-' }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import * as v from 'valibot'
 import { findIssue, withFiles } from '../../engine/protocol/machine-config.ts'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
@@ -10,6 +11,7 @@ import type { LibraryEntry, VmLibrary } from '../host/library.ts'
 import { loadPresets } from '../host/presets.ts'
 import { LibrarySnapshots } from '../host/snapshots.ts'
 import { VmLock } from '../host/vm-lock.ts'
+import { asJson } from './json.ts'
 import { stateWithoutControl } from './control-commands.ts'
 import { openLibrary, print, whileLocked } from './library.ts'
 import { inputFiles, planRun, type DriveArgument } from './run-options.ts'
@@ -31,13 +33,13 @@ async function list({ json }: { json?: boolean }): Promise<void> {
   const entries = await Promise.all(
     (await library.list()).map(async (entry) => ({ ...entry, state: await stateOf(library, entry) })),
   )
-  if (json) return print(JSON.stringify(entries, null, 2))
+  if (json) return print(asJson(entries))
   if (!entries.length) return print('There are no machines in the library.')
   for (const entry of entries)
     print(
       'record' in entry
         ? `${entry.id}\t${entry.record.name}\t${entry.state}`
-        : `${entry.id}\t(inaccessible: ${entry.problem})`,
+        : `${entry.id}\t(inaccessible: ${inWords(entry.problem)})`,
     )
 }
 

@@ -1,10 +1,12 @@
 import { basename, extname, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import { compareFiles } from '../../engine/service/media/compare-files.ts'
 import { saveChanges } from '../../engine/service/media/save-changes.ts'
 import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
 import { type EntryInfo, ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import { makableFormats, type SourceOptions } from '../../engine/service/media/media.ts'
+import { asJson } from './json.ts'
 import { carryOut, formatOf, inBytes, parseSize, print } from './media-output.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -35,7 +37,7 @@ export function addFileCommands(
       if (path === undefined && place.partition === null && readable.length > 1)
         return printVolumes(volumes, options)
       const entries = browser.list(file, path ?? '', place)
-      if (options.json) print(JSON.stringify({ volumes, entries }, null, 2))
+      if (options.json) print(asJson({ volumes, entries }))
       else for (const entry of entries) print(lineOf(entry))
     },
   )
@@ -127,10 +129,10 @@ function partitionOf(text: string): number {
 }
 
 function printVolumes(volumes: ReturnType<ImageBrowser['volumes']>, { json }: FileOptions): void {
-  if (json) return print(JSON.stringify({ volumes, entries: [] }, null, 2))
+  if (json) return print(asJson({ volumes, entries: [] }))
   for (const { partition, kind, label, sizeBytes, problem } of volumes)
     print(
-      `partition ${partition}  ${inBytes(sizeBytes).padStart(10)}  ${kind ?? problem ?? 'not known'}  ${label}`.trimEnd(),
+      `partition ${partition}  ${inBytes(sizeBytes).padStart(10)}  ${kind ?? (problem ? inWords(problem) : 'not known')}  ${label}`.trimEnd(),
     )
 }
 

@@ -1,12 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import { MachineThread } from '../../engine/service/machine-thread.ts'
 import { MachineViews } from '../../engine/service/machine-views.ts'
 import type { SerialLink } from '../../engine/service/vm-service.ts'
 import type { HostFault, VmStats } from '../../engine/protocol/vm.ts'
 import type { MachineState } from '../../engine/protocol/vm-contract.ts'
 import { faultText } from '../host/fault-text.ts'
+import { asJson } from './json.ts'
 import { EXIT } from './exit.ts'
 import { checkInputFile, checkOutputFile } from './input-file.ts'
 import { encodePng } from '../../engine/service/png.ts'
@@ -106,7 +108,7 @@ class Run {
     const { accel } = this.plan.config
     const { accelerator } = this.#thread
     if (accelerator && (accel === 'auto' || accel === 'kvm'))
-      process.stderr.write(`vitrine: accelerator ${accelerator.name}: ${accelerator.reason}\n`)
+      process.stderr.write(`vitrine: accelerator ${accelerator.name}: ${inWords(accelerator.reason)}\n`)
   }
 
   async #openLinks(): Promise<void> {
@@ -194,7 +196,7 @@ class Run {
   async #writeStats(path: string, stats: VmStats | null): Promise<void> {
     const { user, system } = process.cpuUsage()
     const wallMs = performance.now() - this.#startedMs
-    await writeFile(path, JSON.stringify({ ...stats, wallMs, cpuMs: (user + system) / 1000 }, null, 2) + '\n')
+    await writeFile(path, asJson({ ...stats, wallMs, cpuMs: (user + system) / 1000 }) + '\n')
   }
 
   #onSerial(port: number, bytes: Uint8Array): void {
@@ -232,16 +234,16 @@ class Run {
       case 'paused':
         if (state.reason === undefined) return
         this.#isStalled = true
-        process.stderr.write(`vitrine: ${state.reason}; the guest is paused until there is room\n`)
+        process.stderr.write(`vitrine: ${inWords(state.reason)}; the guest is paused until there is room\n`)
         return
       case 'off':
         return this.#end(EXIT.ok)
       case 'debug-exit':
         return this.#end(state.status)
       case 'crashed':
-        return this.#end(EXIT.crashed, `the guest crashed the machine: ${state.reason}`)
+        return this.#end(EXIT.crashed, `the guest crashed the machine: ${inWords(state.reason)}`)
       case 'failed':
-        return this.#end(EXIT.crashed, `the machine failed: ${state.reason}`)
+        return this.#end(EXIT.crashed, `the machine failed: ${inWords(state.reason)}`)
     }
   }
 

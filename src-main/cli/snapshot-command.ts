@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import type { SnapshotComparison } from '../../engine/protocol/snapshot-comparison.ts'
 import type { SnapshotList, SnapshotSummary } from '../../engine/protocol/snapshot.ts'
 import { SnapshotName, SnapshotNotes } from '../../engine/protocol/snapshot.ts'
@@ -8,6 +9,7 @@ import { VmName } from '../../engine/protocol/vm.ts'
 import { openControl, type ControlContract } from '../host/control-socket.ts'
 import type { VmLibrary } from '../host/library.ts'
 import { LibrarySnapshots } from '../host/snapshots.ts'
+import { asJson } from './json.ts'
 import { carryOut } from './media-output.ts'
 import { openLibrary, print, whileLocked } from './library.ts'
 import { UsageError } from './usage-error.ts'
@@ -27,7 +29,7 @@ by its name, or by its id where several have the name. Each command happens whol
     .option('--json', 'print JSON')
     .action(async (vm: string, { json }: { json?: boolean }) => {
       const list = await new LibrarySnapshots(await openLibrary()).of(vm).list()
-      if (json) print(JSON.stringify(list, null, 2))
+      if (json) print(asJson(list))
       else for (const line of drawn(list)) print(line)
     })
 
@@ -62,7 +64,7 @@ by its name, or by its id where several have the name. Each command happens whol
       const snapshots = new LibrarySnapshots(await openLibrary())
       const [left, right] = [await idOf(snapshots, vm, before), await idOf(snapshots, vm, after)]
       const found = await carryOut(await snapshots.of(vm).compare(left, right))
-      if (json) print(JSON.stringify(found, null, 2))
+      if (json) print(asJson(found))
       else for (const line of comparisonLines(found)) print(line)
     })
 
@@ -209,7 +211,7 @@ function comparisonLines({ settings, disks, memory }: SnapshotComparison): strin
     ...settings.map(({ name, before, after }) => `${name}: ${before || 'not set'} -> ${after || 'not set'}`),
     ...disks.flatMap(({ drive, partition, files, problem }) => {
       const where = `drive ${drive}${partition > 0 ? `, partition ${partition}` : ''}`
-      if (problem !== null) return [`${where}: ${problem}`]
+      if (problem !== null) return [`${where}: ${inWords(problem)}`]
       const more = files.more > 0 ? [`${where}: ${files.more} more`] : []
       return [...files.changes.map(({ path, change }) => `${where}: ${MARKS[change]} ${path}`), ...more]
     }),
@@ -229,8 +231,8 @@ function drawn({ snapshots, current, startFrom }: SnapshotList): string[] {
       isAutomatic ? 'automatic' : '',
       id === current ? 'here now' : '',
       id === startFrom ? 'every start goes back to it' : '',
-      problem ?? '',
-      warning ?? '',
+      problem ? inWords(problem) : '',
+      warning ? inWords(warning) : '',
     ].filter(Boolean)
     const when = new Date(takenAtMs).toISOString().slice(0, 16).replace('T', ' ')
     lines.push(`${id}  ${when}  ${'  '.repeat(depth)}${name}${marks.length ? ` (${marks.join('; ')})` : ''}`)

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { channelPair } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
+import { worded } from '../../engine/protocol/reasons.ts'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
 import { faultText } from '../host/fault-text.ts'
 import { HostService } from '../host/host-service.ts'
@@ -76,7 +77,7 @@ async function start(
       return INTERRUPTED
     }
     const { state, reason } = host.supervisor.status(id)
-    if (state === 'aborted') process.stderr.write(`vitrine: ${reason}\n`)
+    if (state === 'aborted') process.stderr.write(`vitrine: ${worded(reason)}\n`)
     return state === 'aborted' ? EXIT.crashed : EXIT.ok
   } finally {
     web?.close()

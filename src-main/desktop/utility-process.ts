@@ -1,5 +1,6 @@
 import { utilityProcess, type MessagePortMain } from 'electron'
 import { ChannelEnd } from '../../engine/protocol/channel.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { bundled } from '../host/locations.ts'
 import { ALLOCATOR_ENVIRONMENT, type VmProcess } from '../host/vm-process.ts'
 
@@ -19,7 +20,8 @@ export function startUtilityProcess(): UtilityVmProcess {
   child.on('exit', () => control.closed())
   return {
     control,
-    onExit: (listener) => void child.on('exit', (code) => listener(`ended with status ${code}`)),
+    onExit: (listener) =>
+      void child.on('exit', (code) => listener(because('process-ended', { status: code }))),
     kill: () => void child.kill(),
     openView: (session, frames) => child.postMessage({ kind: 'view' }, [session, frames]),
   }

@@ -3,6 +3,7 @@ import { isAbsolute, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { NEW_OVERLAY } from '../../engine/protocol/disk-mode.ts'
 import { withFiles, type MachineConfig } from '../../engine/protocol/machine-config.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import type { VmRecord, VmSettings } from '../../engine/protocol/vm.ts'
@@ -31,7 +32,10 @@ export function changedRecord(
     throw new RpcError('file-not-chosen', { path })
   })
   if (!isDeepStrictEqual(machine.debug, record.machine.debug))
-    throw new RpcError('bad-request', { name: 'change', reason: 'debug: it is set in vm.json only' })
+    throw new RpcError('bad-request', {
+      name: 'change',
+      reason: because('debug-by-hand'),
+    })
   return { ...wanted, version: 1, machine, ...(record.snapshots && { snapshots: record.snapshots }) }
 }
 

@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import {
   RpcClient,
   RpcError,
@@ -65,7 +66,10 @@ export async function serveControl(folder: string, handlers: ControlHandlers): P
   const path = placeOf(folder)
   const isFile = process.platform !== 'win32'
   if (isFile && Buffer.byteLength(path) > MAX_PATH)
-    throw new RpcError('option-invalid', { option: path, reason: 'the path is too long for a socket' })
+    throw new RpcError('option-invalid', {
+      option: path,
+      reason: because('socket-path-too-long'),
+    })
   if (isFile) await rm(path, { force: true })
   const clients = new Set<RpcServer<ControlContract>>()
   const server = createServer((socket) => {

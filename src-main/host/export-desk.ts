@@ -1,7 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HostContract, LogEntry } from '../../engine/protocol/host-contract.ts'
-import { REASONS } from '../../engine/protocol/reasons.ts'
+import { because, type Reason } from '../../engine/protocol/reasons.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
 import type { VmState } from '../../engine/protocol/vm.ts'
 import { differencesOf, exportMachine, stemOf } from '../../engine/service/export/export-machine.ts'
@@ -50,12 +50,12 @@ export class ExportDesk {
     },
   }
 
-  async #differences(id: string, kind: 'ova' | 'ovf' | 'libvirt'): Promise<string[]> {
+  async #differences(id: string, kind: 'ova' | 'ovf' | 'libvirt'): Promise<Reason[]> {
     const state = await this.host.stateOf(id)
     if (state !== 'off' && state !== 'aborted' && state !== 'saved')
       throw new RpcError('vm-busy', { id, state })
     const lines = differencesOf({ kind, config: await this.library.machineConfig(id) })
-    return state === 'saved' ? [REASONS['export-saved'], ...lines] : lines
+    return state === 'saved' ? [because('export-saved'), ...lines] : lines
   }
 
   async #freeName(stem: string, ending: string): Promise<string> {

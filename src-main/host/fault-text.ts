@@ -1,3 +1,4 @@
+import { inWords } from '../../engine/protocol/reasons.ts'
 import type { HostFault } from '../../engine/protocol/vm.ts'
 
 const FAILED: Record<HostFault['operation'], string> = {
@@ -16,5 +17,5 @@ const ADVICE: Partial<Record<HostFault['kind'], string>> = {
 export function faultText({ drive, operation, path, kind, reason }: HostFault): string {
   const seen = drive === null ? '' : `; the guest was given an error of ${drive} and goes on`
   const advice = ADVICE[kind]
-  return `${path}: ${FAILED[operation]}: ${reason}${seen}${advice ? `; ${advice}` : ''}`
+  return `${path}: ${FAILED[operation]}: ${inWords(reason)}${seen}${advice ? `; ${advice}` : ''}`
 }

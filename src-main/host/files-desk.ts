@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { type DriveContents, FILE_PIECE_BYTES, MAX_TREE_ENTRIES } from '../../engine/protocol/drive-files.ts'
 import type { HostContract, LogEntry } from '../../engine/protocol/host-contract.ts'
 import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
+import { because, type Reason } from '../../engine/protocol/reasons.ts'
 import { describeError, RpcError, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import type { VmState } from '../../engine/protocol/vm.ts'
 import { driveSource } from '../../engine/service/media/drive-source.ts'
@@ -106,7 +107,7 @@ export class FilesDesk {
         if (size > totalBytes)
           throw new RpcError('bad-request', {
             name: 'writeDriveFile',
-            reason: 'more bytes came than were told',
+            reason: because('more-bytes-than-told'),
           })
         await this.#putIn(id, source, upload.file, path, { ...source.options, partition, replaces })
         this.host.note(id, 'info', `${source.path}: ${path ? `${path}/` : ''}${name} is copied in`)
@@ -129,7 +130,7 @@ export class FilesDesk {
       if (code === 'passphrase-missing' || code === 'passphrase-wrong')
         return { ...known, ...nothing, isLocked: true, problem: null }
       if (code !== 'file-unusable') throw error
-      return { ...known, ...nothing, problem: String(details['reason']) }
+      return { ...known, ...nothing, problem: details.reason ?? null }
     }
   }
 
@@ -140,15 +141,15 @@ export class FilesDesk {
     from: number,
     totalBytes: number,
   ): Promise<{ folder: string; file: string }> {
-    const refuse = (reason: string) => new RpcError('bad-request', { name: 'writeDriveFile', reason })
+    const refuse = (reason: Reason) => new RpcError('bad-request', { name: 'writeDriveFile', reason })
     const known = this.#uploads.get(key)
     if (from > 0) {
-      if (!known || (await stat(known.file)).size !== from) throw refuse('a piece of the file is missing')
+      if (!known || (await stat(known.file)).size !== from) throw refuse(because('piece-missing'))
       return known
     }
     if (known) await rm(known.folder, { recursive: true, force: true })
-    if (totalBytes > MAX_UPLOAD_BYTES) throw refuse('the file is larger than 2 GiB')
-    if (!known && this.#uploads.size >= MAX_UPLOADS) throw refuse('too many files are on their way in')
+    if (totalBytes > MAX_UPLOAD_BYTES) throw refuse(because('upload-too-large'))
+    if (!known && this.#uploads.size >= MAX_UPLOADS) throw refuse(because('uploads-too-many'))
     const folder = await mkdtemp(join(tmpdir(), 'vitrine-files-'))
     const upload = { folder, file: join(folder, name) }
     this.#uploads.set(key, upload)
@@ -180,7 +181,10 @@ export class FilesDesk {
     await this.#checkOff(id)
     const drive = (await this.library.machineConfig(id)).drives[index]
     if (!drive || drive.path === null)
-      throw new RpcError('option-invalid', { option: `drive ${index}`, reason: 'nothing is in it' })
+      throw new RpcError('option-invalid', {
+        option: `drive ${index}`,
+        reason: because('drive-empty'),
+      })
     const { path, options } = driveSource(drive)
     return { path, options: { ...options, keyring: this.#secrets.keyringOf(id) } }
   }

@@ -1,6 +1,6 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
-import { REASONS, reasonOf } from '../../engine/protocol/reasons.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
 import { copyFolder } from './copy-folder.ts'
@@ -56,7 +56,7 @@ export class FolderAdding {
     const id = await this.library.idAt(place)
     if (id !== null) throw new RpcError('machine-folder-known', { name: id })
     if (((await realpath(this.library.folder)) + sep).startsWith(place + sep))
-      throw new RpcError('machine-folder-unusable', { reason: REASONS['folder-of-library'] })
+      throw new RpcError('machine-folder-unusable', { reason: because('folder-of-library') })
   }
 
   /** Where only contents are known, a machine of the library is told by its record. */
@@ -92,7 +92,7 @@ const withoutClones = (record: VmRecord): VmRecord =>
 export async function realFolder(path: string): Promise<string> {
   const place = await realpath(path).catch(() => null)
   if (place === null || !(await stat(place)).isDirectory())
-    throw new RpcError('machine-folder-unusable', { reason: reasonOf('folder-missing', { folder: path }) })
+    throw new RpcError('machine-folder-unusable', { reason: because('folder-missing', { folder: path }) })
   return place
 }
 

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { channelPair } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { RpcClient } from '../../engine/protocol/rpc.ts'
 import { HostService } from './host-service.ts'
 import type { VmProcess } from './vm-process.ts'
@@ -99,7 +100,7 @@ describe('the folder of a machine', () => {
     const { id } = await client.call('addFolder', { how: 'stay', folder: host.folders.pick(folder) })
     await rename(folder, `${folder} away`)
     const vm = (await client.call('list', undefined)).find((one) => one.id === id)
-    expect(vm).toMatchObject({ state: 'inaccessible', reason: `its folder ${folder} is not there` })
+    expect(vm).toMatchObject({ state: 'inaccessible', reason: because('folder-gone', { folder }) })
   })
 
   it('is copied with its files and their times, without what belongs to a run', async () => {

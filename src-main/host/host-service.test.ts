@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { channelPair } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract } from '../../engine/protocol/host-contract.ts'
+import { because, technical, type Reason } from '../../engine/protocol/reasons.ts'
 import { RpcClient, RpcError, RpcServer } from '../../engine/protocol/rpc.ts'
 import { vmContract, type VmContract } from '../../engine/protocol/vm-contract.ts'
 import type { HostFault, VmSummary } from '../../engine/protocol/vm.ts'
@@ -33,7 +34,7 @@ afterEach(async () => {
 /** A process that notes what its machine is told. */
 function startProcess(): VmProcess {
   const [control, far] = channelPair()
-  let exit: (how: string) => void = () => {}
+  let exit: (how: Reason) => void = () => {}
   const note = (text: string) => void told.push(text)
   const server: RpcServer<VmContract> = new RpcServer<VmContract>(
     vmContract,
@@ -46,7 +47,7 @@ function startProcess(): VmProcess {
       },
       stateRead: () => {
         if (isStateDamaged)
-          throw new RpcError('state-invalid', { device: 'state file', reason: 'it is damaged' })
+          throw new RpcError('state-invalid', { device: 'state file', reason: technical('it is damaged') })
       },
       pause: () => note('pause'),
       resume: () => note('resume'),
@@ -56,7 +57,7 @@ function startProcess(): VmProcess {
       powerButton: () => note('power button'),
       powerOff: () => {
         server.emit('state', { kind: 'off' })
-        setTimeout(() => exit('ended with status 0'))
+        setTimeout(() => exit(because('process-ended', { status: 0 })))
       },
       saveState: ({ path }) => note(`save ${path.split('/').at(-1)}`),
       freeze: ({ layers }) => note(`freeze ${layers.length} disks`),
@@ -87,7 +88,11 @@ function startProcess(): VmProcess {
     {},
   )
   failMachine = (fault) => server.emit('fault', fault)
-  return { control, onExit: (listener) => (exit = listener), kill: () => exit('was ended by SIGKILL') }
+  return {
+    control,
+    onExit: (listener) => (exit = listener),
+    kill: () => exit(because('process-killed', { signal: 'SIGKILL' })),
+  }
 }
 
 function connect() {
@@ -128,7 +133,7 @@ describe('host service', () => {
       operation: 'write',
       path: '/a.img',
       kind: 'full',
-      reason: 'no room',
+      reason: because('disk-full'),
     } as const
     failMachine(fault)
     const log = await clients[1]!.call('log', { id })
@@ -138,7 +143,7 @@ describe('host service', () => {
     ])
     expect(log.at(-1)).toMatchObject({
       level: 'error',
-      text: '/a.img: it could not be written: no room; the guest was given an error of ide0-master and goes on; make room on its disk',
+      text: '/a.img: it could not be written: no room is left on its disk; the guest was given an error of ide0-master and goes on; make room on its disk',
     })
   })
 
@@ -435,7 +440,7 @@ describe('host service', () => {
     await mkdir(path)
     await writeFile(join(path, 'vm.json'), '{"version": 7, "name": "From the future"}')
     const { client } = connect()
-    expect((await client.call('list', undefined))[0]!.reason).toMatch(/newer version of Vitrine \(format 7\)/)
+    expect((await client.call('list', undefined))[0]!.reason).toEqual(because('record-newer', { format: 7 }))
     await expect(client.call('clone', { id: 'newer', name: 'X' })).rejects.toMatchObject({
       code: 'vm-inaccessible',
     })
@@ -445,7 +450,7 @@ describe('host service', () => {
     await mkdir(join(folder, 'machines', 'bad'))
     const { client } = connect()
     expect(await client.call('list', undefined)).toMatchObject([
-      { id: 'bad', state: 'inaccessible', reason: 'vm.json is missing' },
+      { id: 'bad', state: 'inaccessible', reason: because('record-missing') },
     ])
     await expect(client.call('start', { id: 'bad' })).rejects.toMatchObject({ code: 'vm-inaccessible' })
   })

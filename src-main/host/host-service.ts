@@ -1,20 +1,17 @@
 import { readFile, rm } from 'node:fs/promises'
 import { cpus, freemem, totalmem } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
-import { USUAL_CLIPBOARD } from '../../engine/protocol/clipboard.ts'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
 import { withFiles, type DriveConfig } from '../../engine/protocol/machine-config.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
+import { because, inWords } from '../../engine/protocol/reasons.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
-import { firstFile, savedPictureName, savedStateName } from '../../engine/service/snapshots/tree.ts'
+import { savedPictureName, savedStateName } from '../../engine/service/snapshots/tree.ts'
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
 import {
-  USUAL_DISPLAY,
-  USUAL_EXECUTION,
-  USUAL_INPUT,
   VmRecord,
   type HostFault,
   type VmSettings,
@@ -35,7 +32,6 @@ import { Images } from './images.ts'
 import { ImportDesk, type ImportCall } from './import-desk.ts'
 import { VmLibrary, type LibraryEntry } from './library.ts'
 import { bundled, version } from './locations.ts'
-import { pictureStamp } from './machine-picture.ts'
 import { RECORD } from './machine-record.ts'
 import { MachineStart } from './machine-start.ts'
 import { MediaDesk, type MediaCall } from './media-desk.ts'
@@ -50,6 +46,7 @@ import { UNWATCHED } from './task.ts'
 import { VmLock } from './vm-lock.ts'
 import { VmLog } from './vm-log.ts'
 import type { VmProcess } from './vm-process.ts'
+import { summaryOf } from './vm-summary.ts'
 
 /** How long guests have to shut down by themselves when everything is closed. */
 const SHUT_DOWN_MS = 30_000
@@ -119,7 +116,7 @@ export class HostService<P extends VmProcess> {
     const stateOf = async (id: string): Promise<VmState> => {
       const entry = await this.library.read(id)
       if (!entry) throw new RpcError('vm-unknown', { id })
-      return (await this.#summary(entry)).state
+      return (await this.#summaryOf(entry)).state
     }
     this.#files = new FilesDesk(library, {
       exclusively: (id, change) => this.#exclusively(id, change),
@@ -221,7 +218,7 @@ export class HostService<P extends VmProcess> {
   }
 
   async list(): Promise<VmSummary[]> {
-    return Promise.all((await this.library.list()).map((entry) => this.#summary(entry)))
+    return Promise.all((await this.library.list()).map((entry) => this.#summaryOf(entry)))
   }
 
   /**
@@ -325,7 +322,10 @@ export class HostService<P extends VmProcess> {
   async #create(wish: NewVm): Promise<VmSummary> {
     const preset = this.#presets.find(({ id }) => id === wish.preset) ?? null
     if (wish.preset !== null && !preset)
-      throw new RpcError('bad-request', { name: 'create', reason: `there is no preset ${wish.preset}` })
+      throw new RpcError('bad-request', {
+        name: 'create',
+        reason: because('preset-missing', { preset: wish.preset }),
+      })
     const images = await Promise.all(wish.images.map((id) => this.images.find(id)))
     const made = newMachine(wish, preset, images)
     const id = await this.library.create(made.record, {}, (folder) => made.prepare(folder))
@@ -522,13 +522,17 @@ export class HostService<P extends VmProcess> {
     return join(this.library.folderOf(id), savedPictureName(await this.library.get(id)))
   }
 
+  #summaryOf(entry: LibraryEntry): Promise<VmSummary> {
+    return summaryOf(entry, this.library, this.supervisor.status(entry.id))
+  }
+
   #tellFault(id: string, fault: HostFault): void {
     this.#log.note(id, 'error', faultText(fault))
     for (const client of this.#clients) client.emit('fault', { id, fault })
   }
 
   #logStatus(id: string, { state, reason }: VmStatus): void {
-    const text = reason === null ? `it is ${state}` : `it is ${state}: ${reason}`
+    const text = reason === null ? `it is ${state}` : `it is ${state}: ${inWords(reason)}`
     if (this.#lastLogged.get(id) === text) return
     this.#lastLogged.set(id, text)
     this.#log.note(id, state === 'aborted' ? 'error' : 'info', text)
@@ -537,7 +541,7 @@ export class HostService<P extends VmProcess> {
   async #changed(id: string): Promise<void> {
     const entry = await this.library.read(id)
     if (!entry) return
-    const summary = await this.#summary(entry)
+    const summary = await this.#summaryOf(entry)
     for (const client of this.#clients) client.emit('changed', summary)
   }
 
@@ -545,61 +549,10 @@ export class HostService<P extends VmProcess> {
   async #tellOf(id: string): Promise<VmSummary> {
     const entry = await this.library.read(id)
     if (!entry) throw new RpcError('vm-unknown', { id })
-    const summary = await this.#summary(entry)
+    const summary = await this.#summaryOf(entry)
     for (const client of this.#clients) client.emit('changed', summary)
     return summary
   }
-
-  async #summary(entry: LibraryEntry): Promise<VmSummary> {
-    const { id } = entry
-    const place = await this.library.elsewhere(id)
-    const elsewhere = place === null ? {} : { elsewhere: place }
-    if ('problem' in entry) return { ...INACCESSIBLE, ...elsewhere, id, name: id, reason: entry.problem }
-    const { name, icon, group, tags, notes, template, display, execution, keyboardLayout, input, clipboard } =
-      entry.record
-    const { machine } = entry.record
-    const status = this.supervisor.status(id)
-    const saved = join(this.library.folderOf(id), savedStateName(entry.record))
-    const isSaved = status.state === 'off' && (await exists(saved))
-    return {
-      id,
-      name,
-      icon,
-      picture: await pictureStamp(this.library.folderOf(id)),
-      group,
-      tags,
-      notes,
-      ...elsewhere,
-      template,
-      display,
-      execution,
-      keyboardLayout,
-      input,
-      clipboard,
-      ...(isSaved ? { state: 'saved', reason: null } : status),
-      memoryMiB: machine.memoryMiB,
-      cpuModel: machine.cpuModel,
-      drives: machine.drives.map(({ kind, path }) => ({ kind, ...namesOf(entry.record, path) })),
-    }
-  }
-}
-
-const INACCESSIBLE: Omit<VmSummary, 'id' | 'name' | 'reason'> = {
-  state: 'inaccessible',
-  icon: 'pc',
-  picture: null,
-  group: '',
-  tags: [],
-  notes: '',
-  template: false,
-  display: USUAL_DISPLAY,
-  execution: USUAL_EXECUTION,
-  keyboardLayout: 'us',
-  input: USUAL_INPUT,
-  clipboard: USUAL_CLIPBOARD,
-  memoryMiB: null,
-  cpuModel: null,
-  drives: [],
 }
 
 /** By the host's clock, as it is read there. */
@@ -608,13 +561,6 @@ function automaticName(): string {
   const two = (part: number): string => String(part).padStart(2, '0')
   const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-')
   return `${day} ${two(now.getHours())}:${two(now.getMinutes())}`
-}
-
-/** What lists call a medium, and its file where that is called otherwise. */
-function namesOf(record: VmRecord, path: string | null): { name: string | null; file?: string } {
-  if (path === null) return { name: null }
-  const name = basename(firstFile(record, path))
-  return name === basename(path) ? { name } : { name, file: basename(path) }
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

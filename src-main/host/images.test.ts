@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { because } from '../../engine/protocol/reasons.ts'
 import { Images } from './images.ts'
 import { RecentMedia } from './recent-media.ts'
 
@@ -49,7 +50,9 @@ describe('images', () => {
     expect(id).not.toContain('far')
     expect((await images.find(id)).path).toBe(path)
     await expect(images.pick(join(folder, 'none.img'))).rejects.toMatchObject({ code: 'file-unusable' })
-    await expect(images.pick(folder)).rejects.toMatchObject({ details: { reason: 'it is not a file' } })
+    await expect(images.pick(folder)).rejects.toMatchObject({
+      details: { reason: because('file-is-folder') },
+    })
   })
 
   it('that are uploaded keep their name, and never replace another', async () => {

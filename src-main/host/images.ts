@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import { because, technicalOf, type Reason } from '../../engine/protocol/reasons.ts'
 import { isConfiguration } from '../../engine/service/import/import-machine.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
@@ -52,9 +53,7 @@ export class Images {
   async pick(path: string): Promise<ImageChoice> {
     const known = [...this.#picked].find(([, picked]) => picked === path)
     const id = known?.[0] ?? newId()
-    const image = await describe(id, path).catch((error: Error) => {
-      throw new RpcError('file-unusable', { path, reason: error.message })
-    })
+    const image = await describe(id, path)
     this.#picked.set(id, path)
     return image
   }
@@ -95,9 +94,7 @@ export class Images {
   async find(id: string): Promise<ImageChoice & { path: string }> {
     const path = this.#pathOf(id)
     if (!path) throw new RpcError('image-unknown', { id })
-    const image = await describe(id, path).catch((error: Error) => {
-      throw new RpcError('file-unusable', { path, reason: error.message })
-    })
+    const image = await describe(id, path)
     return { ...image, path }
   }
 
@@ -128,13 +125,22 @@ export class Images {
 
 const newId = (): string => `picked:${randomBytes(12).toString('hex')}`
 
-/** What an image is for, by its contents and size. */
-async function describe(id: string, path: string): Promise<ImageChoice> {
-  const { size } = await stat(path).then((found) => {
-    if (!found.isFile()) throw new Error('it is not a file')
-    if (!found.size) throw new Error('it is empty')
-    return found
+const unusable = (path: string, reason: Reason): RpcError => new RpcError('file-unusable', { path, reason })
+
+/** Its size in bytes. Throws `file-unusable` for what is no file with contents. */
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    throw unusable(path, error.code === 'ENOENT' ? because('file-missing') : technicalOf(error))
   })
+  if (found.isDirectory()) throw unusable(path, because('file-is-folder'))
+  if (!found.isFile()) throw unusable(path, because('file-is-device'))
+  if (!found.size) throw unusable(path, because('file-empty'))
+  return found.size
+}
+
+/** What an image is for, by its contents and size. Throws `file-unusable`. */
+async function describe(id: string, path: string): Promise<ImageChoice> {
+  const size = await sizeOf(path)
   const format = new Media().formatOf(path)
   const isContainer = format !== null && format !== 'raw'
   const kind = isContainer

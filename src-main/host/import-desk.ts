@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import type { HostContract } from '../../engine/protocol/host-contract.ts'
 import type { ImportReport, ImportSource } from '../../engine/protocol/media.ts'
+import { because, technical } from '../../engine/protocol/reasons.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
 import type { VmSummary } from '../../engine/protocol/vm.ts'
 import { type ImportPlan, planImport } from '../../engine/service/import/import-machine.ts'
@@ -30,7 +31,11 @@ export class ImportDesk {
     importMachine: async ({ source, name }, { signal, progress }) => {
       const { path, plan } = await this.#plan(source)
       const machine = importedMachine(path, plan, name)
-      if (typeof machine === 'string') throw new RpcError('file-unusable', { path, reason: machine })
+      if (typeof machine === 'string')
+        throw new RpcError('file-unusable', {
+          path,
+          reason: because('import-settings', { detail: technical(machine) }),
+        })
       const id = await this.library.create(machine.record, {}, (folder) =>
         inTurns(machine.copies(folder), signal, progress),
       )

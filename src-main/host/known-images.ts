@@ -4,6 +4,7 @@ import { basename, isAbsolute, join, resolve } from 'node:path'
 import { NEW_OVERLAY } from '../../engine/protocol/disk-mode.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import { type MachineConfig, withFiles } from '../../engine/protocol/machine-config.ts'
+import type { Reason } from '../../engine/protocol/reasons.ts'
 import { describeError } from '../../engine/protocol/rpc.ts'
 import type { ShelfImage } from '../../engine/protocol/shelf.ts'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
@@ -23,7 +24,7 @@ export interface KnownImage {
   allowed: readonly string[]
   info: MediaInfo | null
   /** Why there is no `info`. */
-  problem: string | null
+  problem: Reason | null
   /** Names of the machines that have it in a drive, or whose disks build on it, by their ids. */
   readonly users: Map<string, string>
   /** A snapshot goes back to it as it is. */
@@ -90,7 +91,7 @@ export class KnownImages {
       } catch (error) {
         const { code, details } = describeError(error)
         if (code !== 'file-unusable') throw error
-        image.problem = String(details['reason'])
+        image.problem = details.reason ?? null
         continue
       }
       for (let below = image.info.backing; below; below = below.backing) {

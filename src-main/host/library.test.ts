@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { safeFileName, VmLibrary } from './library.ts'
 import { libraryFolder } from './locations.ts'
@@ -72,7 +73,7 @@ describe('library', () => {
     await mkdir(join(folder, 'machines', 'empty'))
     const entries = await library.list()
     expect(entries).toHaveLength(5)
-    for (const entry of entries) expect(entry).toHaveProperty('problem', expect.stringContaining('vm.json'))
+    for (const entry of entries) expect('problem' in entry && inWords(entry.problem)).toContain('vm.json')
     for (const [id, text] of Object.entries(damages)) {
       await expect(library.update(id, record('repaired'))).rejects.toMatchObject({ code: 'vm-inaccessible' })
       expect(await readFile(join(folder, 'machines', id, 'vm.json'), 'utf8')).toBe(text)

@@ -2,9 +2,9 @@ import { mkdir, readdir, readlink, realpath, rename, rm, symlink } from 'node:fs
 import { basename, dirname, extname, isAbsolute, join, parse as parsePath } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
+import { because, type Reason } from '../../engine/protocol/reasons.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import { withFiles, type DriveConfig, type MachineConfig } from '../../engine/protocol/machine-config.ts'
-import { reasonOf } from '../../engine/protocol/reasons.ts'
 import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import { VmId, type VmRecord } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
@@ -17,7 +17,7 @@ import { partOf, UNWATCHED } from './task.ts'
 export type LibraryEntry =
   | { id: string; record: VmRecord }
   /** A folder whose record cannot be used. It is listed, and never written to. */
-  | { id: string; problem: string }
+  | { id: string; problem: Reason }
 
 /**
  * The virtual machines on disk: one folder each below `machines`, with its record in vm.json; or a link to such a
@@ -64,7 +64,7 @@ export class VmLibrary {
     if (!v.is(VmId, id)) return null
     if (await exists(this.#path(id))) return { id, ...(await readRecord(this.#path(id))) }
     const elsewhere = await this.elsewhere(id)
-    return elsewhere === null ? null : { id, problem: reasonOf('folder-gone', { folder: elsewhere }) }
+    return elsewhere === null ? null : { id, problem: because('folder-gone', { folder: elsewhere }) }
   }
 
   /** Where a machine lies that was added where it is; null of those that lie in the library. */

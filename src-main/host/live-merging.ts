@@ -1,5 +1,6 @@
 import { stat, statfs } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { because } from '../../engine/protocol/reasons.ts'
 import { RpcError, type RpcClient } from '../../engine/protocol/rpc.ts'
 import type { LayerMerge } from '../../engine/protocol/machine-config.ts'
 import type { VmContract } from '../../engine/protocol/vm-contract.ts'
@@ -60,7 +61,7 @@ async function checkRoom({ upper, lower }: LayerMerge): Promise<void> {
   if (bavail * bsize < size + SPARE_BYTES)
     throw new RpcError('file-unusable', {
       path: lower,
-      reason: `there is too little room on its disk to merge ${basename(upper)} into it`,
+      reason: because('no-room-to-merge', { name: basename(upper) }),
     })
 }
 

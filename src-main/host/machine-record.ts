@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, normalize } from 'node:path'
 import * as v from 'valibot'
 import { findIssue, withFiles, type MachineConfig } from '../../engine/protocol/machine-config.ts'
-import { REASONS, reasonOf } from '../../engine/protocol/reasons.ts'
+import { because, technical, technicalOf, type Reason } from '../../engine/protocol/reasons.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 
 /** The file in a machine's folder that makes it one. */
@@ -11,13 +11,13 @@ export const RECORD = 'vm.json'
 const MAX_RECORD_BYTES = 16 << 20
 
 /** A record, or why there is none that can be used. */
-export type FoundRecord = { record: VmRecord } | { problem: string }
+export type FoundRecord = { record: VmRecord } | { problem: Reason }
 
 /** The record of the machine in a folder. */
 export async function readRecord(folder: string): Promise<FoundRecord> {
   try {
     const path = join(folder, RECORD)
-    if ((await stat(path)).size > MAX_RECORD_BYTES) return { problem: REASONS['record-too-large'] }
+    if ((await stat(path)).size > MAX_RECORD_BYTES) return { problem: because('record-too-large') }
     return recordOf(await readFile(path, 'utf8'))
   } catch (error) {
     return { problem: describeProblem(error) }
@@ -29,9 +29,11 @@ export function recordOf(text: string): FoundRecord {
   try {
     const json: unknown = JSON.parse(text)
     const newer = newerVersion(json)
-    if (newer !== null) return { problem: reasonOf('record-newer', { format: newer }) }
+    if (newer !== null) return { problem: because('record-newer', { format: newer }) }
     const issue = findIssue(VmRecord, json)
-    return issue === null ? { record: v.parse(VmRecord, json) } : { problem: `${RECORD}: ${issue}` }
+    return issue === null
+      ? { record: v.parse(VmRecord, json) }
+      : { problem: because('record-invalid', { detail: technical(issue) }) }
   } catch (error) {
     return { problem: describeProblem(error) }
   }
@@ -46,11 +48,11 @@ export function outsideFiles(record: VmRecord): string[] {
 }
 
 /** Why the record of a folder from elsewhere is not to be trusted; null when it is. */
-export function suspicion({ snapshots, ...record }: VmRecord): string | null {
+export function suspicion({ snapshots, ...record }: VmRecord): Reason | null {
   const climbing = filesOf({ ...record, snapshots }).find((file) => !isAbsolute(file) && climbs(file))
-  if (climbing !== undefined) return `${RECORD} names ${climbing}, which leads out of its folder`
+  if (climbing !== undefined) return because('record-leads-out', { file: climbing })
   const foreign = snapshots?.discarded.find((file) => isAbsolute(file) || climbs(file))
-  return foreign === undefined ? null : `${RECORD} wants ${foreign} removed, which is not in its folder`
+  return foreign === undefined ? null : because('record-removes', { file: foreign })
 }
 
 /** What lists show of its drives. */
@@ -79,10 +81,10 @@ function newerVersion(json: unknown): number | null {
   return typeof version === 'number' && version > 1 ? version : null
 }
 
-function describeProblem(error: unknown): string {
+function describeProblem(error: unknown): Reason {
   const code = error instanceof Error && 'code' in error ? error.code : ''
-  if (code === 'ENOENT' || code === 'ENOTDIR') return REASONS['record-missing']
-  if (code === 'EACCES') return REASONS['record-forbidden']
-  if (error instanceof SyntaxError) return reasonOf('record-damaged', { detail: error.message })
-  return error instanceof Error ? error.message : String(error)
+  if (code === 'ENOENT' || code === 'ENOTDIR') return because('record-missing')
+  if (code === 'EACCES') return because('record-forbidden')
+  if (error instanceof SyntaxError) return because('record-damaged', { detail: technical(error.message) })
+  return technicalOf(error)
 }

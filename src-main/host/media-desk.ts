@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { HostContract } from '../../engine/protocol/host-contract.ts'
 import type { FileChanges, FolderMedium, MediumSide } from '../../engine/protocol/media.ts'
+import { because, type Reason } from '../../engine/protocol/reasons.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
 import { compareFiles } from '../../engine/service/media/compare-files.ts'
 import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
@@ -64,14 +65,14 @@ export class MediaDesk {
       const bytes = Buffer.from(data, 'base64')
       const place = join(incoming.place, ...path)
       if (from === 0) {
-        if (incoming.files.size >= MAX_FILES) throw refused(`more than ${MAX_FILES} files are in the folder`)
-        if (incoming.files.has(place)) throw refused(`${path.join('/')} comes twice`)
+        if (incoming.files.size >= MAX_FILES)
+          throw refused(because('folder-files-too-many', { most: MAX_FILES }))
+        if (incoming.files.has(place)) throw refused(because('file-twice', { path: path.join('/') }))
         incoming.files.add(place)
         await mkdir(dirname(place), { recursive: true })
-      } else if ((await stat(place).catch(() => null))?.size !== from)
-        throw refused('a piece of the file is missing')
+      } else if ((await stat(place).catch(() => null))?.size !== from) throw refused(because('piece-missing'))
       incoming.bytes += bytes.length
-      if (incoming.bytes > MAX_FOLDER_BYTES) throw refused('the folder is larger than 4 GiB')
+      if (incoming.bytes > MAX_FOLDER_BYTES) throw refused(because('folder-too-large'))
       await appendFile(place, bytes)
       await utimes(place, new Date(), new Date(modifiedMs))
     },
@@ -114,7 +115,7 @@ export class MediaDesk {
 
   #of(id: string): Incoming {
     const incoming = this.#incoming.get(id)
-    if (!incoming) throw refused('there is no such folder on its way')
+    if (!incoming) throw refused(because('folder-not-coming'))
     return incoming
   }
 
@@ -126,7 +127,7 @@ export class MediaDesk {
   }
 }
 
-const refused = (reason: string): RpcError => new RpcError('bad-request', { name: 'folder', reason })
+const refused = (reason: Reason): RpcError => new RpcError('bad-request', { name: 'folder', reason })
 
 /** As many changes as a window can show. */
 export const listed = (changes: FileChanges['changes']): FileChanges => ({

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import type { NewVm } from '../../engine/protocol/host-contract.ts'
 import type { DRIVE_KINDS } from '../../engine/protocol/machine-config.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
+import { because, technical } from '../../engine/protocol/reasons.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { Keyring, Media } from '../../engine/service/media/media.ts'
@@ -51,7 +52,8 @@ export function newMachine(
   }
   const fields = { version: 1, name, icon: preset?.icon ?? 'pc', machine }
   const parsed = v.safeParse(VmRecord, fields)
-  if (!parsed.success) throw new RpcError('bad-request', { name: 'create', reason: parsed.issues[0].message })
+  if (!parsed.success)
+    throw new RpcError('bad-request', { name: 'create', reason: technical(parsed.issues[0].message) })
   return {
     record: parsed.output,
     prepare: async (folder) => {
@@ -78,7 +80,10 @@ async function makeDisk(
   { sizeMiB, format, secret }: NonNullable<NewVm['disk']>,
 ): Promise<void> {
   if (secret !== null && format !== 'qcow2')
-    throw new RpcError('bad-request', { name: 'create', reason: `a disk in ${format} cannot be encrypted` })
+    throw new RpcError('bad-request', {
+      name: 'create',
+      reason: because('disk-cannot-be-encrypted', { format }),
+    })
   const media = new Media()
   const keyring = secret === null ? undefined : new Keyring(secret)
   await inTurns(media.create(path, sizeMiB * 2 ** 20, { format, keyring }))

@@ -1,12 +1,13 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
+import { because, technicalOf, type Reason } from '../../engine/protocol/reasons.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import type { SerialLink } from '../../engine/service/vm-service.ts'
 
 /** What is kept for a client that does not read. */
 const MAX_QUEUED_BYTES = 1 << 20
 
-const invalid = (reason: string): RpcError => new RpcError('option-invalid', { option: 'serial', reason })
+const invalid = (reason: Reason): RpcError => new RpcError('option-invalid', { option: 'serial', reason })
 
 /** @param path is written anew */
 export function openFile(path: string): SerialLink {
@@ -31,7 +32,9 @@ export async function openTcp(
     })
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(invalid(`tcp:${host}:${port}: ${error.message}`)))
+    server.once('error', (error) =>
+      reject(invalid(because('tcp-unusable', { host, port, detail: technicalOf(error) }))),
+    )
     server.listen(port, host, resolve)
   })
   return {
@@ -57,7 +60,7 @@ export async function openPty(toGuest: (bytes: Uint8Array) => void): Promise<Ser
     (module) => (module.default ?? module) as unknown as PtyModule,
     (): PtyModule => ({}),
   )
-  if (!native) throw invalid('pty: the package node-pty is not installed here; use tcp:HOST:PORT')
+  if (!native) throw invalid(because('pty-missing'))
   const { ReadStream } = await import('node:tty')
   const { master, pty } = native.open(80, 25)
   const stream = new ReadStream(master)

@@ -58,7 +58,7 @@ describe('the shelf', () => {
       details: { format: 'qcow2', sizeBytes: 8 * 2 ** 20, isEncrypted: false },
     })
     expect(images.get('base.qcow2')).toMatchObject({ fixed: 'below', users: [{ id }] })
-    expect(images.get('torn.qcow2')).toMatchObject({ details: null, problem: expect.any(String) })
+    expect(images.get('torn.qcow2')).toMatchObject({ details: null, problem: { key: expect.any(String) } })
   })
 
   it('has the overlay that a machine has left, and removes it; an empty one goes with the change', async () => {
@@ -121,7 +121,7 @@ describe('the shelf', () => {
     const change = (image: string) => client.call('resizeImage', { image, sizeMiB: 16, mayCut: false })
     await expect(change('media:a.qcow2')).rejects.toMatchObject({
       code: 'image-fixed',
-      details: { reason: 'below', by: 'b.qcow2' },
+      details: { why: 'below', by: 'b.qcow2' },
     })
     await change('media:b.qcow2')
     expect((await shelf()).get('b.qcow2')!.details!.sizeBytes).toBe(16 * 2 ** 20)

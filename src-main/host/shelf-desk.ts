@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { extname } from 'node:path'
 import type { HostContract } from '../../engine/protocol/host-contract.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
 import { MADE_FORMATS, type MadeFormat } from '../../engine/protocol/shelf.ts'
 import { Keyring, Media } from '../../engine/service/media/media.ts'
@@ -97,7 +98,7 @@ export class ShelfDesk {
       const one = find(known, image)
       const [user] = one.users.values()
       if (!one.isLoose || user !== undefined)
-        throw new RpcError('image-fixed', { name: fileOf(one), reason: 'used', by: user ?? '' })
+        throw new RpcError('image-fixed', { name: fileOf(one), why: 'used', by: user ?? '' })
       checkFree(known, one)
       if (image.startsWith('media:') || one.isLeft) await rm(one.path)
       else await this.images.forget(image)
@@ -126,7 +127,10 @@ export class ShelfDesk {
   /** What another can build on: beside it, so that it needs no leave to. */
   async #inMediaFolder(id: string): Promise<KnownImage> {
     if (!id.startsWith('media:'))
-      throw new RpcError('bad-request', { name: 'below', reason: 'it does not lie in the media folder' })
+      throw new RpcError('bad-request', {
+        name: 'below',
+        reason: because('not-in-media-folder'),
+      })
     return this.#find(id)
   }
 
@@ -156,11 +160,11 @@ function find(known: KnownImages, id: string): KnownImage {
 /** Throws `image-fixed` for what others build on, or a snapshot holds. */
 function checkFree(known: KnownImages, image: KnownImage): void {
   const [over] = known.over(image)
-  if (over) throw new RpcError('image-fixed', { name: fileOf(image), reason: 'below', by: fileOf(over) })
+  if (over) throw new RpcError('image-fixed', { name: fileOf(image), why: 'below', by: fileOf(over) })
   if (image.isFrozen)
     throw new RpcError('image-fixed', {
       name: fileOf(image),
-      reason: 'snapshot',
+      why: 'snapshot',
       by: [...image.users.values()].join(', '),
     })
 }
@@ -174,7 +178,10 @@ const ringOf = (secret: string | null): Keyring | undefined =>
 function targetOf({ format, variant }: { format: MadeFormat; variant?: string | undefined }) {
   const known: readonly string[] = MADE_FORMATS[format]
   if (variant !== undefined && !known.includes(variant))
-    throw new RpcError('bad-request', { name: 'variant', reason: `${format} has no ${variant}` })
+    throw new RpcError('bad-request', {
+      name: 'variant',
+      reason: because('no-such-variant', { format, variant }),
+    })
   return { format, variant }
 }
 

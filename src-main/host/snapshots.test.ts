@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { because } from '../../engine/protocol/reasons.ts'
 import { VmRecord } from '../../engine/protocol/vm.ts'
 import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
 import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
@@ -135,7 +136,7 @@ describe('snapshots of a machine', () => {
     const { snapshots: list } = await snapshots.of(id).list()
     expect(list.map(({ problem }) => problem)).toEqual([
       null,
-      expect.stringContaining(`${lost} in the folder`),
+      because('snapshot-own-file-missing', { file: lost }),
     ])
     await expect(snapshots.of(id).restore(two.id)).rejects.toMatchObject({ code: 'snapshot-unusable' })
     expect(await readdir(library.folderOf(id))).toEqual(before)
@@ -149,7 +150,7 @@ describe('snapshots of a machine', () => {
     await writeFile(join(library.folderOf(id), 'disk.img'), new Uint8Array(1 << 20).fill(1))
     expect((await snapshots.of(id).list()).snapshots[0]).toMatchObject({
       problem: null,
-      warning: 'disk.img in the folder of the machine was changed since it was frozen',
+      warning: because('snapshot-own-file-changed', { file: 'disk.img' }),
     })
   })
 

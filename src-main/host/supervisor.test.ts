@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { knownReason } from '../../engine/protocol/reasons.ts'
+import { because, technical, type Reason } from '../../engine/protocol/reasons.ts'
 import { describe, expect, it } from 'vitest'
 import { channelPair, type Channel } from '../../engine/protocol/channel.ts'
 import { MachineConfig } from '../../engine/protocol/machine-config.ts'
@@ -23,7 +23,7 @@ class ObedientProcess implements VmProcess {
   refuses = false
   deaf = false
   #far: Channel
-  #exit: (how: string) => void = () => {}
+  #exit: (how: Reason) => void = () => {}
 
   constructor() {
     const [near, far] = channelPair()
@@ -35,7 +35,8 @@ class ObedientProcess implements VmProcess {
       far,
       {
         start: () => {
-          if (this.refuses) throw new RpcError('file-unusable', { path: 'a.img', reason: 'it is locked' })
+          if (this.refuses)
+            throw new RpcError('file-unusable', { path: 'a.img', reason: technical('it is locked') })
           tell('running')
           return undefined
         },
@@ -49,7 +50,7 @@ class ObedientProcess implements VmProcess {
         powerOff: () => {
           if (this.deaf) return undefined
           tell('off')
-          setTimeout(() => this.end('ended with status 0'), 5)
+          setTimeout(() => this.end(because('process-ended', { status: 0 })), 5)
           return undefined
         },
         saveState: () => undefined,
@@ -78,17 +79,17 @@ class ObedientProcess implements VmProcess {
     )
   }
 
-  onExit(listener: (how: string) => void): void {
+  onExit(listener: (how: Reason) => void): void {
     this.#exit = listener
   }
 
-  end(how: string): void {
+  end(how: Reason): void {
     this.#far.close()
     setTimeout(() => this.#exit(how))
   }
 
   kill(): void {
-    this.end('was ended by SIGKILL')
+    this.end(because('process-killed', { signal: 'SIGKILL' }))
   }
 }
 
@@ -124,7 +125,7 @@ describe('supervisor', () => {
     const { supervisor } = powerOn((process) => (process.refuses = true))
     await expect(supervisor.start('a', order)).rejects.toMatchObject({
       code: 'file-unusable',
-      details: { reason: 'it is locked' },
+      details: { reason: technical('it is locked') },
     })
     expect(supervisor.status('a')).toEqual({ state: 'off', reason: null })
   })
@@ -133,14 +134,12 @@ describe('supervisor', () => {
     const { supervisor, processes } = powerOn()
     await supervisor.start('a', order)
     await supervisor.start('b', order)
-    processes[0]!.end('was ended by SIGSEGV')
+    processes[0]!.end(because('process-killed', { signal: 'SIGSEGV' }))
     await turn()
     expect(supervisor.status('a')).toEqual({
       state: 'aborted',
-      reason: 'the process of the machine was ended by SIGSEGV',
+      reason: because('process-killed', { signal: 'SIGSEGV' }),
     })
-    const { reason } = supervisor.status('a')
-    expect(knownReason(reason!)).toEqual({ key: 'process-killed', values: { signal: 'SIGSEGV' } })
     expect(supervisor.status('b').state).toBe('running')
     await supervisor.start('a', order)
     expect(supervisor.status('a').state).toBe('running')
@@ -154,7 +153,7 @@ describe('supervisor', () => {
       operation: 'write',
       path: 'a.img',
       kind: 'full',
-      reason: 'full',
+      reason: because('disk-full'),
     } as const
     processes[0]!.server.emit('fault', fault)
     await turn()
@@ -165,8 +164,8 @@ describe('supervisor', () => {
   it('says why a guest paused by itself, until it runs again', async () => {
     const { supervisor, processes } = powerOn()
     await supervisor.start('a', order)
-    const reason = 'a.img: no room is left on its disk'
-    processes[0]!.server.emit('state', { kind: 'paused', reason })
+    const reason = because('of-file', { path: 'a.img', reason: because('disk-full') })
+    processes[0]!.server.emit('state', { kind: 'paused', reason: reason })
     await turn()
     expect(supervisor.status('a')).toEqual({ state: 'paused', reason })
     processes[0]!.server.emit('state', { kind: 'running' })
@@ -177,10 +176,10 @@ describe('supervisor', () => {
   it('keeps the reason of a guest that brought its machine down', async () => {
     const { supervisor, processes } = powerOn()
     await supervisor.start('a', order)
-    processes[0]!.server.emit('state', { kind: 'crashed', reason: 'triple fault' })
-    processes[0]!.end('ended with status 0')
+    processes[0]!.server.emit('state', { kind: 'crashed', reason: because('triple-fault') })
+    processes[0]!.end(because('process-ended', { status: 0 }))
     await turn()
-    expect(supervisor.status('a')).toEqual({ state: 'aborted', reason: 'triple fault' })
+    expect(supervisor.status('a')).toEqual({ state: 'aborted', reason: because('triple-fault') })
   })
 
   it('refuses a second start, and commands to what does not run', async () => {
@@ -199,7 +198,7 @@ describe('supervisor', () => {
     processes[0]!.server.emit('state', { kind: 'off' })
     await turn()
     const again = supervisor.start('a', order)
-    processes[0]!.end('ended with status 0')
+    processes[0]!.end(because('process-ended', { status: 0 }))
     await again
     expect(supervisor.status('a').state).toBe('running')
     expect(processes).toHaveLength(2)

@@ -1,3 +1,4 @@
+import type { Reason } from '../../engine/protocol/reasons.ts'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
 import type * as v from 'valibot'
 import { vmContract, type MachineState, type VmContract } from '../../engine/protocol/vm-contract.ts'
@@ -9,7 +10,7 @@ const END_MS = 8000
 
 export interface VmStatus {
   state: Exclude<VmState, 'inaccessible' | 'saved'>
-  reason: string | null
+  reason: Reason | null
 }
 
 /** What a machine starts with. */
@@ -34,7 +35,7 @@ export interface StartedMachine {
  */
 export class Supervisor<P extends VmProcess> {
   #running = new Map<string, Running<P>>()
-  #aborted = new Map<string, string>()
+  #aborted = new Map<string, Reason>()
 
   /**
    * @param onChange told after each change of a machine's status
@@ -126,7 +127,7 @@ export class Supervisor<P extends VmProcess> {
       process.onExit((how) => {
         const { state, reason } = running.status
         if (state === 'aborted') this.#aborted.set(id, reason ?? how)
-        else if (state !== 'off') this.#aborted.set(id, `the process of the machine ${how}`)
+        else if (state !== 'off') this.#aborted.set(id, how)
         this.#running.delete(id)
         this.onChange(id)
         resolve()

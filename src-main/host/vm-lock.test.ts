@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { because } from '../../engine/protocol/reasons.ts'
 import { VmLock } from './vm-lock.ts'
 
 let folder: string
@@ -15,7 +16,7 @@ describe('lock of a machine', () => {
     const lock = await VmLock.take(folder, 'dos')
     await expect(VmLock.take(folder, 'dos')).rejects.toMatchObject({
       code: 'vm-locked',
-      details: { id: 'dos', holder: `process ${process.pid} on ${hostname()}` },
+      details: { id: 'dos', holder: because('machine-held', { process: process.pid, host: hostname() }) },
     })
     await lock.release()
     await (await VmLock.take(folder, 'dos')).release()

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
+import { because } from '../../engine/protocol/reasons.ts'
 import { isProcessAlive, startOfProcess } from '../../engine/service/process-identity.ts'
-import { reasonOf } from '../../engine/protocol/reasons.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 
 const LOCK = '.lock'
@@ -35,7 +35,7 @@ export class VmLock {
         throw new RpcError('vm-locked', {
           id,
           holder: holder.success
-            ? reasonOf('machine-held', { process: holder.output.pid, host: holder.output.host })
+            ? because('machine-held', { process: holder.output.pid, host: holder.output.host })
             : path,
         })
       await removeStale(path, text)

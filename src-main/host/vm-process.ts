@@ -4,13 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
+import { because, technical, technicalOf, type Reason } from '../../engine/protocol/reasons.ts'
 import { bundled } from './locations.ts'
 
 /** The process of one machine, whatever kind of process it is. */
 export interface VmProcess {
   readonly control: Channel
-  /** Called once, with how it ended in words. */
-  onExit(listener: (how: string) => void): void
+  /** Called once, with how it ended. */
+  onExit(listener: (how: Reason) => void): void
   kill(): void
 }
 
@@ -66,18 +67,20 @@ function childProcess(child: ChildProcess): VmProcess {
     control,
     onExit(listener) {
       let told = false
-      const tell = (how: string) => {
+      const tell = (how: Reason) => {
         if (!told) listener(how)
         told = true
       }
-      child.on('error', (error) => tell(error.message))
+      child.on('error', (error) => tell(because('process-not-started', { detail: technicalOf(error) })))
       child.on('exit', (code, signal) => {
-        const how = signal ? `was ended by ${signal}` : `ended with status ${code}`
         const words = lastWords
           .trim()
           .split('\n')
           .find((line) => /error/i.test(line))
-        tell(code && words ? `${how}: ${words.trim()}` : how)
+        if (signal) tell(because('process-killed', { signal }))
+        else if (code && words)
+          tell(because('process-ended-saying', { status: code, words: technical(words.trim()) }))
+        else tell(because('process-ended', { status: code ?? 0 }))
       })
     },
     kill: () => void child.kill('SIGKILL'),

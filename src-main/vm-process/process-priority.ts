@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 import type { VmExecution } from '../../engine/protocol/execution.ts'
+import { technicalOf } from '../../engine/protocol/reasons.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 
 /** Nice values of POSIX; Windows makes classes of them. */
@@ -18,7 +19,7 @@ export class ProcessPriority {
       for (const thread of threads()) if (getPriority(thread) !== nice) setPriority(thread, nice)
     } catch (error) {
       throw new RpcError('priority-refused', {
-        reason: error instanceof Error ? error.message : String(error),
+        reason: technicalOf(error),
       })
     }
   }

@@ -9,6 +9,7 @@ import sirv from 'sirv'
 import { WebSocketServer } from 'ws'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { describeError, RpcError } from '../../engine/protocol/rpc.ts'
 import { bundled } from '../host/locations.ts'
 import { PAGE_HEADERS } from '../host/page-headers.ts'
@@ -243,7 +244,7 @@ export function hostBackend(host: {
     exported: (name) => host.exported(name),
     viewSocket: (id) => host.supervisor.process(id)?.viewSocket ?? null,
     store: (name, contents) => {
-      if (!name) throw new RpcError('bad-request', { name: 'media', reason: 'the upload has no name' })
+      if (!name) throw new RpcError('bad-request', { name: 'media', reason: because('upload-no-name') })
       return host.images.store(name, contents)
     },
   }

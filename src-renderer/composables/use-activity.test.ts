@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { effectScope, nextTick, shallowRef } from 'vue'
+import { technical } from '../../engine/protocol/reasons.ts'
 import type { VmStats } from '../../engine/protocol/vm.ts'
 import { activityCsv, activityOf, useActivity } from './use-activity.ts'
 
 const report = (change: Partial<VmStats> = {}): VmStats => ({
-  accelerator: { name: 'jit', reason: 'there is no "/dev/kvm"' },
+  accelerator: { name: 'jit', reason: technical('there is no "/dev/kvm"') },
   instructions: 1000,
   instructionsPerSecond: 500,
   guestNs: 0,

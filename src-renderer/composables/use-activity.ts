@@ -1,4 +1,5 @@
 import { ref, watch, type Ref } from 'vue'
+import { inWords } from '../../engine/protocol/reasons.ts'
 import type { VmStats } from '../../engine/protocol/vm.ts'
 import { csvOf } from './csv.ts'
 
@@ -82,7 +83,7 @@ export function activityCsv({ stats, counters, diskRead, diskWritten }: Activity
     ['disk', 'bytes read', rounded(diskRead), ''],
     ['disk', 'bytes written', rounded(diskWritten), ''],
     ['memory', 'bytes of the host', '', stats.memoryBytes],
-    ['accelerator', `${name}: ${reason}`, '', ''],
+    ['accelerator', `${name}: ${inWords(reason)}`, '', ''],
   ])
 }
 

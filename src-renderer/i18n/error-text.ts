@@ -1,3 +1,4 @@
+import { isReason } from '../../engine/protocol/reasons.ts'
 import { RpcError } from '../../engine/protocol/rpc.ts'
 import type { Translate, Values } from '../stores/locale.ts'
 import { isMessage } from './messages.ts'
@@ -15,9 +16,13 @@ export function errorText(error: unknown, t: Translate): string {
     name: '',
     holder: '',
     accelerator: '',
-    ...Object.fromEntries(Object.entries(error.details).map(([name, value]) => [name, String(value)])),
+    ...Object.fromEntries(
+      Object.entries(error.details).map(([name, value]) => [
+        name,
+        isReason(value) ? reasonText(value, t) : String(value),
+      ]),
+    ),
   }
-  for (const name of ['reason', 'holder'] as const) values[name] = reasonText(String(values[name]), t)
   const state = `error.state.${values['state']}`
   return t(key, isMessage(state) ? { ...values, state: t(state) } : { state: '', ...values })
 }

@@ -1,6 +1,5 @@
 import { app as appDe } from './de/app.ts'
 import { files as filesDe } from './de/files.ts'
-import { imports as importsDe } from './de/imports.ts'
 import { machine as machineDe } from './de/machine.ts'
 import { media as mediaDe } from './de/media.ts'
 import { reasons as reasonsDe } from './de/reasons.ts'
@@ -9,7 +8,6 @@ import { shelf as shelfDe } from './de/shelf.ts'
 import { snapshots as snapshotsDe } from './de/snapshots.ts'
 import { app } from './en/app.ts'
 import { files } from './en/files.ts'
-import { imports } from './en/imports.ts'
 import { machine } from './en/machine.ts'
 import { media } from './en/media.ts'
 import { reasons } from './en/reasons.ts'
@@ -20,7 +18,6 @@ import { snapshots } from './en/snapshots.ts'
 const en = {
   ...app,
   ...files,
-  ...imports,
   ...machine,
   ...media,
   ...reasons,
@@ -39,7 +36,6 @@ export const MESSAGES = {
   de: {
     ...appDe,
     ...filesDe,
-    ...importsDe,
     ...machineDe,
     ...mediaDe,
     ...reasonsDe,

@@ -1,4 +1,6 @@
 import * as v from 'valibot'
+import { contradiction } from '../../engine/protocol/machine-config.ts'
+import { technical } from '../../engine/protocol/reasons.ts'
 import { VmSettings } from '../../engine/protocol/vm.ts'
 import { reasonText } from '../i18n/reason-text.ts'
 import type { Translate } from '../stores/locale.ts'
@@ -36,12 +38,12 @@ export function problemsOf(draft: VmSettings, t: Translate): Problem[] {
   const result = v.safeParse(VmSettings, draft)
   return (result.issues ?? []).map((issue) => ({
     path: (issue.path ?? []).map(({ key }) => String(key)),
-    text: describe(issue, t),
+    text: describe(issue, draft, t),
   }))
 }
 
 /** In the language of the interface. */
-function describe(issue: v.BaseIssue<unknown>, t: Translate): string {
+function describe(issue: v.BaseIssue<unknown>, draft: VmSettings, t: Translate): string {
   const limit = 'requirement' in issue && typeof issue.requirement === 'number' ? issue.requirement : 0
   const received = String(issue.input)
   switch (issue.type) {
@@ -62,8 +64,10 @@ function describe(issue: v.BaseIssue<unknown>, t: Translate): string {
     case 'regex':
     case 'excludes':
       return t('problem.form')
+    case 'raw_check': // the one of a machine as a whole
+      return reasonText(contradiction(draft.machine) ?? technical(issue.message), t)
     default:
-      return reasonText(issue.message, t)
+      return reasonText(technical(issue.message), t)
   }
 }
 

@@ -1,5 +1,6 @@
 import { defineStore } from 'pinia'
 import { MAX_SENT_RECORD, type FolderReport } from '../../engine/protocol/machine-folder.ts'
+import { because } from '../../engine/protocol/reasons.ts'
 import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { ChosenFolder, FolderFile } from '../files/folder-files.ts'
 import { useMachines } from './machines.ts'
@@ -19,9 +20,9 @@ export const useMachineFolders = defineStore('machine-folders', () => {
     /** Reads what is known of a folder whose place is not. Throws `machine-folder-unusable`. */
     async ofContents({ name, files }: ChosenFolder): Promise<MachineFolder> {
       const record = files.find(({ path }) => path.join('/') === 'vm.json')?.file
-      if (!record) throw new RpcError('machine-folder-unusable', { reason: 'vm.json is missing' })
+      if (!record) throw new RpcError('machine-folder-unusable', { reason: because('record-missing') })
       if (record.size > MAX_SENT_RECORD)
-        throw new RpcError('machine-folder-unusable', { reason: 'vm.json is too large to be sent' })
+        throw new RpcError('machine-folder-unusable', { reason: because('record-too-large') })
       return { by: 'contents', name, files, record: await record.text() }
     },
     plan: async (from: MachineFolder): Promise<FolderReport> =>

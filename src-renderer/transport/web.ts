@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { ChannelEnd, type Channel } from '../../engine/protocol/channel.ts'
 import { ImageChoice } from '../../engine/protocol/host-contract.ts'
-import { RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
+import { ErrorDetails, RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
 import type { Transport } from './transport.ts'
 
 function openSocket(path: string): Promise<Channel> {
@@ -24,7 +24,7 @@ function openSocket(path: string): Promise<Channel> {
   })
 }
 
-const Failure = v.object({ code: v.string(), details: v.optional(v.record(v.string(), v.unknown()), {}) })
+const Failure = v.object({ code: v.string(), details: v.optional(ErrorDetails, {}) })
 
 /** `fetch` does not tell how far an upload is. */
 function send(file: File, task?: CallTask): Promise<{ ok: boolean; body: unknown }> {

@@ -1,3 +1,4 @@
+import { technical } from '../../engine/protocol/reasons.ts'
 import { type BlockImage, checkRange, DiskError } from '../../engine/storage/block-image.ts'
 
 /**
@@ -32,10 +33,10 @@ export class FuzzMedium implements BlockImage {
 
   write(sector: number, count: number, from: Uint8Array): void {
     checkRange(this, sector, count, from.length)
-    if (this.readonly) throw new DiskError('readonly', this.name, 'it is write-protected')
+    if (this.readonly) throw new DiskError('readonly', this.name, technical('it is write-protected'))
     this.#fail()
     if (this.#written.size + count > (this.options.maxSectors ?? 2048))
-      throw new DiskError('full', this.name, 'no room is left')
+      throw new DiskError('full', this.name, technical('no room is left'))
     for (let index = 0; index < count; index++)
       this.#written.set(sector + index, from.slice(index * this.sectorBytes, (index + 1) * this.sectorBytes))
   }
@@ -60,6 +61,6 @@ export class FuzzMedium implements BlockImage {
     this.#accesses++
     const { failsOneIn } = this.options
     if (failsOneIn && this.#accesses % failsOneIn === 0)
-      throw new DiskError('io', this.name, 'the host failed')
+      throw new DiskError('io', this.name, technical('the host failed'))
   }
 }

@@ -2,6 +2,7 @@ import { GuestClipboard } from '../../engine/devices/vmware-backdoor/guest-clipb
 import type { Rect } from '../../engine/devices/display.ts'
 import type { Machine, MachineStats, RunOutcome } from '../../engine/machine/machine.ts'
 import { EngineError } from '../../engine/base/errors.ts'
+import { because, technical } from '../../engine/protocol/reasons.ts'
 import type { HostFault } from '../../engine/protocol/vm.ts'
 import type { StateBytes } from '../../engine/snapshot/packed-memory.ts'
 
@@ -65,7 +66,7 @@ export class PatternMachine implements Machine {
       if (code.startsWith('Shift')) this.#shift = pressed
       if (!pressed) return
       if (code === 'F12') throw new Error('the pattern machine was told to fail')
-      if (code === 'F11') this.#ended = { kind: 'crashed', reason: 'triple fault' }
+      if (code === 'F11') this.#ended = { kind: 'crashed', reason: because('triple-fault') }
       if (code === 'Enter') {
         this.#lines[3] = `You typed: ${this.#typed}`
         this.#serialOut[0]!(new TextEncoder().encode(`line ${this.#typed}\r\n`))
@@ -134,7 +135,7 @@ export class PatternMachine implements Machine {
 
   stats(): MachineStats {
     const guestNs = performance.now() * 1e6
-    const accelerator = { name: 'interpreter' as const, reason: 'a pattern has no instructions' }
+    const accelerator = { name: 'interpreter' as const, reason: technical('a pattern has no instructions') }
     return {
       accelerator,
       instructions: this.#keys,
@@ -193,7 +194,10 @@ export class PatternMachine implements Machine {
   #drive(id: string) {
     const drive = this.#drives.find((candidate) => candidate.id === id && candidate.kind !== 'disk')
     if (!drive)
-      throw new EngineError('option-invalid', { option: id, reason: 'no such drive with a removable medium' })
+      throw new EngineError('option-invalid', {
+        option: id,
+        reason: technical('no such drive with a removable medium'),
+      })
     return drive
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { technical } from '../../protocol/reasons.ts'
 import { type BlockImage, DiskError } from '../../storage/block-image.ts'
 import { floppy, K1440, RATE, rig, sectorAt } from './test-rig.ts'
 
@@ -418,10 +419,10 @@ describe('writing', () => {
     const medium = floppy(K1440)
     const broken: BlockImage = Object.assign(Object.create(medium.image), {
       read() {
-        throw new DiskError('io', 'a.img', 'it cannot be read (EIO)')
+        throw new DiskError('io', 'a.img', technical('it cannot be read (EIO)'))
       },
       write() {
-        throw new DiskError('full', 'a.img', 'no room is left on its disk')
+        throw new DiskError('full', 'a.img', technical('no room is left on its disk'))
       },
     })
     const { transfer, prepare, faults } = rig({ medium: { image: broken, geometry: medium.geometry } })

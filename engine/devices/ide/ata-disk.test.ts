@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { technical } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import { disk, IdeTestRig, NumberedImage } from '../../../test/support/ide-test-rig.ts'
 
@@ -176,7 +177,8 @@ describe('reading by PIO', () => {
     const image = new NumberedImage(1000)
     const read = image.read.bind(image)
     image.read = (sector, count, into) => {
-      if (sector <= 42 && sector + count > 42) throw new DiskError('io', 'a.img', 'it cannot be read (EIO)')
+      if (sector <= 42 && sector + count > 42)
+        throw new DiskError('io', 'a.img', technical('it cannot be read (EIO)'))
       read(sector, count, into)
     }
     const rig = new IdeTestRig(disk(1000, { image }))
@@ -212,7 +214,7 @@ describe('writing by PIO', () => {
 
     const image = new NumberedImage(1000)
     image.write = () => {
-      throw new DiskError('full', 'a.img', 'no room is left on its disk')
+      throw new DiskError('full', 'a.img', technical('no room is left on its disk'))
     }
     const rig = new IdeTestRig(disk(1000, { image }))
     rig.lba(0x30, 7, 1)
@@ -317,7 +319,7 @@ describe('other commands', () => {
   it('reports a failed flush', () => {
     const image = new NumberedImage(1000)
     image.flush = () => {
-      throw new DiskError('gone', 'a.img', 'it was deleted while in use')
+      throw new DiskError('gone', 'a.img', technical('it was deleted while in use'))
     }
     const rig = new IdeTestRig(disk(1000, { image }))
     expect(rig.command(0xe7)).toBe(0x51)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { technical } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import { AtapiCdrom } from './atapi-cdrom.ts'
 import { cdrom, discDrive, disk, IdeTestRig, NumberedImage } from '../../../test/support/ide-test-rig.ts'
@@ -228,7 +229,7 @@ describe('the medium', () => {
   it('reports read errors and addresses past its end', () => {
     const image = new NumberedImage(100, 2048, true)
     image.read = () => {
-      throw new DiskError('io', 'a.iso', 'it cannot be read (EIO)')
+      throw new DiskError('io', 'a.iso', technical('it cannot be read (EIO)'))
     }
     const rig = new IdeTestRig({
       ...cdrom(),

@@ -1,4 +1,5 @@
 import { EngineError } from '../../base/errors.ts'
+import { because } from '../../protocol/reasons.ts'
 import { DEVICE } from './registers.ts'
 import type { TaskFile } from './task-file.ts'
 
@@ -25,12 +26,16 @@ export function checkGeometry(geometry: ChsGeometry, sectorCount: number): void 
   if (!inRange(cylinders, 65535) || !inRange(heads, 16) || !inRange(sectors, 63))
     throw new EngineError('option-invalid', {
       option: 'geometry',
-      reason: `${text} is not within 65535 cylinders, 16 heads and 63 sectors`,
+      reason: because('geometry-outside', { geometry: text }),
     })
   if (cylinders * heads * sectors > sectorCount)
     throw new EngineError('option-invalid', {
       option: 'geometry',
-      reason: `${text} needs ${cylinders * heads * sectors} sectors; the image has ${sectorCount}`,
+      reason: because('geometry-too-large', {
+        geometry: text,
+        sectors: cylinders * heads * sectors,
+        there: sectorCount,
+      }),
     })
 }
 

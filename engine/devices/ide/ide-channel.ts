@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { EngineError } from '../../base/errors.ts'
 import type { Line } from '../../base/line.ts'
 import type { AccessSize, BulkPort, BusDevice } from '../../bus/bus-device.ts'
+import { technical } from '../../protocol/reasons.ts'
 import type { DiskFaultListener } from '../../storage/block-image.ts'
 import type { Device } from '../device.ts'
 import { bits, parseSaved } from '../../base/saved-state.ts'
@@ -110,10 +111,16 @@ export class IdeChannel implements Device, BusDevice, BulkPort, DmaPort {
       const saved = drives[index]
       const reason = drive ? drive.refuse(saved) : saved === null ? null : 'a drive that is not there'
       if (reason)
-        throw new EngineError('state-invalid', { device: this.id, reason: `drives.${index}: ${reason}` })
+        throw new EngineError('state-invalid', {
+          device: this.id,
+          reason: technical(`drives.${index}: ${reason}`),
+        })
     }
     if ((busMaster === null) !== (this.busMaster === null))
-      throw new EngineError('state-invalid', { device: this.id, reason: 'busMaster: one has none' })
+      throw new EngineError('state-invalid', {
+        device: this.id,
+        reason: technical('busMaster: one has none'),
+      })
     this.#control = control
     this.#select = select
     for (const [index, drive] of this.drives.entries()) drive?.restore(drives[index])

@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { EngineError } from '../../base/errors.ts'
+import { because } from '../../protocol/reasons.ts'
 import { isLinux, placeLinux } from './linux.ts'
 import { findMultibootHeader, placeMultiboot } from './multiboot.ts'
 import type { BootPlacement } from './placement.ts'
@@ -39,8 +40,7 @@ export function placeKernel(file: KernelFile, request: KernelRequest): BootPlace
     return placeMultiboot(kernel, header, { ...request, modules: request.modules.map((m) => unpack(m)) })
   throw new EngineError('file-unusable', {
     path: file.path,
-    reason:
-      'is no kernel: it has neither a Linux setup header (boot protocol 2.00 or later) nor a Multiboot 1 header',
+    reason: because('no-kernel'),
   })
 }
 
@@ -52,7 +52,7 @@ function unpack<File extends KernelFile>(file: File): File {
   } catch (cause) {
     throw new EngineError(
       'file-unusable',
-      { path: file.path, reason: 'is compressed, and damaged or too large' },
+      { path: file.path, reason: because('kernel-compressed') },
       { cause },
     )
   }

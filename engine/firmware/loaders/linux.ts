@@ -1,4 +1,5 @@
 import { EngineError } from '../../base/errors.ts'
+import { because, type Reason } from '../../protocol/reasons.ts'
 import { memoryLayout } from '../memory-map.ts'
 import type { KernelFile, KernelRequest } from './kernel.ts'
 import type { BootPlacement, Piece } from './placement.ts'
@@ -54,28 +55,28 @@ export function placeLinux(
   { initrd, append, modules, ramBytes, acpi }: KernelRequest,
 ): BootPlacement {
   const { bytes, path } = kernel
-  const fail = (reason: string, file = path): never => {
+  const fail = (reason: Reason, file = path): never => {
     throw new EngineError('file-unusable', { path: file, reason })
   }
-  if (modules.length) fail('a Linux kernel takes no modules, only an initrd')
+  if (modules.length) fail(because('linux-no-modules'))
   const header = viewOf(bytes)
   const version = header.getUint16(FIELD.version, true)
   const setupBytes = ((bytes[FIELD.setupSectors]! || 4) + 1) * SECTOR
-  if (bytes.length <= setupBytes) fail('is cut off: its setup code is incomplete')
+  if (bytes.length <= setupBytes) fail(because('linux-cut-off'))
   const high = (bytes[FIELD.loadFlags]! & LOADED_HIGH) !== 0
   const { usableEnd } = memoryLayout(ramBytes, acpi)
 
   const segment = high && version >= 0x0202 ? HIGH_SETUP_SEGMENT : LOW_SETUP_SEGMENT
   const setup = bytes.slice(0, setupBytes)
   const view = viewOf(setup)
-  if (setupBytes > HEAP_END - 0x1000) fail('has more setup code than the boot protocol allows')
+  if (setupBytes > HEAP_END - 0x1000) fail(because('linux-setup-too-long'))
   const payload = bytes.subarray(setupBytes)
   const kernelAddress = high ? HIGH_KERNEL : LOW_KERNEL
   const payloadEnd = kernelAddress + payload.length
   const wanted = version >= 0x020a ? kernelAddress + view.getUint32(FIELD.initSize, true) : payloadEnd
   const limit = high ? usableEnd : LOW_SETUP_SEGMENT * 16
   if (Math.max(payloadEnd, wanted) > limit)
-    fail(`needs at least ${Math.ceil(Math.max(payloadEnd, wanted) / 0x100000) + 1} MiB of memory`)
+    fail(because('kernel-needs-memory', { MiB: Math.ceil(Math.max(payloadEnd, wanted) / 0x100000) + 1 }))
 
   const pieces: Piece[] = [{ address: kernelAddress, bytes: payload }]
   setup[FIELD.loaderType] = UNKNOWN_LOADER
@@ -89,7 +90,7 @@ export function placeLinux(
   if (commandLine.length - 1 > Math.min(longest, 0x1000))
     throw new EngineError('option-invalid', {
       option: 'append',
-      reason: `is longer than the ${Math.min(longest, 0x1000)} characters this kernel takes`,
+      reason: because('append-too-long', { most: Math.min(longest, 0x1000) }),
     })
   const commandAddress = segment * 16 + HEAP_END
   pieces.push({ address: commandAddress, bytes: commandLine })
@@ -103,8 +104,7 @@ export function placeLinux(
     const reach = version >= 0x0203 ? view.getUint32(FIELD.ramdiskMax, true) + 1 : DEFAULT_RAMDISK_MAX + 1
     const top = Math.min(reach, usableEnd)
     const address = Math.floor((top - initrd.bytes.length) / PAGE) * PAGE
-    if (address < Math.max(payloadEnd, wanted))
-      fail(`does not fit into the machine's memory together with the kernel`, initrd.path)
+    if (address < Math.max(payloadEnd, wanted)) fail(because('initrd-no-room'), initrd.path)
     pieces.push({ address, bytes: initrd.bytes })
     view.setUint32(FIELD.ramdiskImage, address, true)
     view.setUint32(FIELD.ramdiskSize, initrd.bytes.length, true)

@@ -1,4 +1,5 @@
 import { EngineError } from '../../base/errors.ts'
+import { because, technical, type Reason } from '../../protocol/reasons.ts'
 import { memoryLayout, memoryRanges } from '../memory-map.ts'
 import { CONVENTIONAL_KIB } from '../services/bda.ts'
 import { type ElfImage, readElf } from './elf.ts'
@@ -60,11 +61,10 @@ export function placeMultiboot(
   header: MultibootHeader,
   request: KernelRequest,
 ): BootPlacement {
-  const fail = (reason: string, path = kernel.path): never => {
+  const fail = (reason: Reason, path = kernel.path): never => {
     throw new EngineError('file-unusable', { path, reason })
   }
-  if (header.flags & 0xffff & ~KNOWN_REQUIREMENTS)
-    fail('asks for a Multiboot feature that does not exist here')
+  if (header.flags & 0xffff & ~KNOWN_REQUIREMENTS) fail(because('multiboot-feature'))
   const loaded = header.flags & ADDRESS_FIELDS ? loadByAddresses(kernel, header, fail) : loadElf(kernel, fail)
   const { usableEnd } = memoryLayout(request.ramBytes, request.acpi)
   const pieces = [...loaded.pieces]
@@ -72,12 +72,11 @@ export function placeMultiboot(
   const place = (bytes: Uint8Array, path: string): number => {
     const address = Math.ceil(next / PAGE) * PAGE
     next = address + bytes.length
-    if (next > usableEnd)
-      fail(`does not fit: the machine needs more than ${request.ramBytes / MIB} MiB of memory`, path)
+    if (next > usableEnd) fail(because('module-no-room', { MiB: request.ramBytes / MIB }), path)
     pieces.push({ address, bytes })
     return address
   }
-  if (loaded.end > usableEnd) fail(`needs at least ${Math.ceil(loaded.end / MIB) + 1} MiB of memory`)
+  if (loaded.end > usableEnd) fail(because('kernel-needs-memory', { MiB: Math.ceil(loaded.end / MIB) + 1 }))
   const modules = [...(request.initrd ? [{ ...request.initrd, arguments: '' }] : []), ...request.modules].map(
     (module) => {
       const start = place(module.bytes, module.path)
@@ -169,7 +168,7 @@ class InfoBlock {
     if (this.#used + bytes.length > this.#data.length)
       throw new EngineError('option-invalid', {
         option: 'append',
-        reason: 'is too long together with the modules',
+        reason: because('append-too-long-with-modules'),
       })
     this.#data.set(bytes, this.#used)
     this.#used += bytes.length
@@ -177,19 +176,19 @@ class InfoBlock {
   }
 }
 
-type Fail = (reason: string) => never
+type Fail = (reason: Reason) => never
 
 /** The header's own address fields: for kernels that are no ELF files. */
 function loadByAddresses({ bytes }: KernelFile, header: MultibootHeader, fail: Fail): Loaded {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (header.offset + 32 > bytes.length) fail('is cut off')
+  if (header.offset + 32 > bytes.length) fail(because('kernel-cut-off'))
   const [headerAddress, start, loadEnd, bssEnd, entry] = [12, 16, 20, 24, 28].map((at) =>
     view.getUint32(header.offset + at, true),
   ) as [number, number, number, number, number]
   const fileOffset = header.offset - (headerAddress - start)
   const length = loadEnd ? loadEnd - start : bytes.length - fileOffset
   if (start > headerAddress || fileOffset < 0 || length < 0 || fileOffset + length > bytes.length)
-    fail('has a Multiboot header whose addresses do not match the file')
+    fail(because('multiboot-addresses'))
   const end = Math.max(start + length, bssEnd)
   return {
     pieces: clearedPiece(start, bytes.subarray(fileOffset, fileOffset + length), end),
@@ -202,7 +201,7 @@ function loadByAddresses({ bytes }: KernelFile, header: MultibootHeader, fail: F
 
 function loadElf({ bytes }: KernelFile, fail: Fail): Loaded {
   const image = readElf(bytes)
-  if (typeof image === 'string') return fail(image)
+  if (typeof image === 'string') return fail(technical(image))
   const pieces = image.segments.flatMap(({ address, data, memoryBytes }) =>
     clearedPiece(address, data, address + memoryBytes),
   )

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { assignDrives } from '../../machine/drives.ts'
 import type { MachineConfig } from '../../protocol/machine-config.ts'
 import type { EXPORT_KINDS } from '../../protocol/media.ts'
-import { REASONS, reasonOf } from '../../protocol/reasons.ts'
+import { because, type Reason } from '../../protocol/reasons.ts'
 import { unusable } from '../../storage/host-file.ts'
 import type { Progress } from '../media/copy-disk.ts'
 import { driveSource } from '../media/drive-source.ts'
@@ -33,7 +33,7 @@ export interface Exported {
   /** Names of the files in the folder; of an OVA its own. */
   files: string[]
   /** One line for each item that the other program does not have in the same way. */
-  differences: string[]
+  differences: Reason[]
 }
 
 const IMAGES: Record<ExportKind, { ending: string; target: TargetOptions }> = {
@@ -52,8 +52,9 @@ const ENDINGS = { floppy: 'img', cdrom: 'iso' } as const
  */
 export function* exportMachine(place: string, wish: ExportWish): Generator<Progress, Exported> {
   const target = resolve(place)
-  if (fs.existsSync(target)) throw unusable(place, 'there is a file of this name already')
-  if (!fs.existsSync(dirname(target))) throw unusable(place, `there is no folder ${dirname(target)}`)
+  if (fs.existsSync(target)) throw unusable(place, because('file-there'))
+  if (!fs.existsSync(dirname(target)))
+    throw unusable(place, because('folder-not-there', { folder: dirname(target) }))
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.part`)
   fs.mkdirSync(temporary)
   try {
@@ -78,23 +79,23 @@ export function* exportMachine(place: string, wish: ExportWish): Generator<Progr
 }
 
 /** What another program does not have in the same way, one line for each item. */
-export function differencesOf({ kind, config }: Pick<ExportWish, 'kind' | 'config'>): string[] {
+export function differencesOf({ kind, config }: Pick<ExportWish, 'kind' | 'config'>): Reason[] {
   const { drives, knobs, cpuModel, kernel, firmware, vgaBios } = config
   const isOvf = kind !== 'libvirt'
   const found = [
-    isOvf ? REASONS['export-processor'] : null,
+    isOvf ? because('export-processor') : null,
     isOvf ? null : processorDifference(config),
-    !isOvf && cpuModel === 'max' ? REASONS['export-newest-processor'] : null,
-    isOvf ? null : REASONS['export-kvm'],
-    isOvf && drives.some(({ bus }) => bus === 'virtio') ? REASONS['export-virtio'] : null,
-    isOvf && config.boot.length > 0 ? reasonOf('export-boot', { order: config.boot.join(', ') }) : null,
-    isOvf && config.serialPorts > 0 ? REASONS['export-serial'] : null,
-    drives.some(({ geometry }) => geometry) ? REASONS['export-geometry'] : null,
-    drives.some(({ ephemeral }) => ephemeral) ? REASONS['export-immutable'] : null,
-    kernel ? REASONS['export-kernel'] : null,
-    firmware || vgaBios ? REASONS['export-firmware'] : null,
-    knobs.instructionsPerSecond ? REASONS['export-speed'] : null,
-    isOvf && knobs.localTime ? REASONS['export-local-time'] : null,
+    !isOvf && cpuModel === 'max' ? because('export-newest-processor') : null,
+    isOvf ? null : because('export-kvm'),
+    isOvf && drives.some(({ bus }) => bus === 'virtio') ? because('export-virtio') : null,
+    isOvf && config.boot.length > 0 ? because('export-boot', { order: config.boot.join(', ') }) : null,
+    isOvf && config.serialPorts > 0 ? because('export-serial') : null,
+    drives.some(({ geometry }) => geometry) ? because('export-geometry') : null,
+    drives.some(({ ephemeral }) => ephemeral) ? because('export-immutable') : null,
+    kernel ? because('export-kernel') : null,
+    firmware || vgaBios ? because('export-firmware') : null,
+    knobs.instructionsPerSecond ? because('export-speed') : null,
+    isOvf && knobs.localTime ? because('export-local-time') : null,
   ]
   return found.filter((line) => line !== null)
 }

@@ -1,13 +1,13 @@
 import { assignDrives } from '../../machine/drives.ts'
 import type { DriveConfig, MachineConfig } from '../../protocol/machine-config.ts'
-import { REASONS, reasonOf } from '../../protocol/reasons.ts'
+import { because, type Reason } from '../../protocol/reasons.ts'
 
 /** A machine as a command of QEMU, and what of it QEMU does not have in the same way. */
 export interface QemuCommand {
   /** Words without a shell's quotes. */
   words: string[]
   /** One line for each item that is another or missing. */
-  differences: string[]
+  differences: Reason[]
 }
 
 /** QEMU's processors for ours, which libvirt calls by the same names. */
@@ -23,9 +23,9 @@ export const QEMU_CPUS: Record<MachineConfig['cpuModel'], string> = {
 }
 
 /** What is to be said of a processor older than QEMU's oldest, else null. */
-export const processorDifference = ({ cpuModel }: Pick<MachineConfig, 'cpuModel'>): string | null =>
+export const processorDifference = ({ cpuModel }: Pick<MachineConfig, 'cpuModel'>): Reason | null =>
   cpuModel === '8086' || cpuModel === '286' || cpuModel === '386'
-    ? reasonOf('export-early-processor', { model: cpuModel })
+    ? because('export-early-processor', { model: cpuModel })
     : null
 
 const BOOT = { floppy: 'a', disk: 'c', cdrom: 'd' } as const
@@ -37,10 +37,10 @@ const IDE_IDS = ['ide0-master', 'ide0-slave', 'ide1-master', 'ide1-slave']
  * @param config with absolute paths
  */
 export function qemuCommand(name: string, config: MachineConfig): QemuCommand {
-  const differences: string[] = []
+  const differences: Reason[] = []
   const earlier = processorDifference(config)
   if (earlier) differences.push(earlier)
-  if (config.cpuModel === 'max') differences.push(REASONS['export-newest-processor'])
+  if (config.cpuModel === 'max') differences.push(because('export-newest-processor'))
   const words = [
     'qemu-system-i386',
     '-name',
@@ -53,9 +53,9 @@ export function qemuCommand(name: string, config: MachineConfig): QemuCommand {
     QEMU_CPUS[config.cpuModel],
   ]
   for (const { id, config: drive } of assignDrives(config.drives)) {
-    if (drive.geometry) differences.push(reasonOf('export-qemu-geometry', { drive: id }))
+    if (drive.geometry) differences.push(because('export-qemu-geometry', { drive: id }))
     const value = driveValue(id, drive)
-    if (value === null) differences.push(reasonOf('export-qemu-empty', { drive: id }))
+    if (value === null) differences.push(because('export-qemu-empty', { drive: id }))
     else words.push('-drive', value)
   }
   const order = config.boot.map((kind) => BOOT[kind]).join('')
@@ -66,11 +66,11 @@ export function qemuCommand(name: string, config: MachineConfig): QemuCommand {
   if (kernel) {
     words.push('-kernel', kernel.path, '-append', kernel.append)
     if (kernel.initrd) words.push('-initrd', kernel.initrd)
-    if (kernel.modules.length > 0) differences.push(REASONS['export-qemu-modules'])
+    if (kernel.modules.length > 0) differences.push(because('export-qemu-modules'))
   }
   if (config.mouse !== 'ps2')
-    differences.push(reasonOf('export-qemu-mouse', { port: config.mouse.toUpperCase() }))
-  if (config.knobs.instructionsPerSecond) differences.push(REASONS['export-qemu-speed'])
+    differences.push(because('export-qemu-mouse', { port: config.mouse.toUpperCase() }))
+  if (config.knobs.instructionsPerSecond) differences.push(because('export-qemu-speed'))
   return { words, differences }
 }
 

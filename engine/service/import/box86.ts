@@ -1,6 +1,6 @@
 import type { MachineConfigInput } from '../../protocol/machine-config.ts'
+import { because } from '../../protocol/reasons.ts'
 import type { ImportDraft } from './draft.ts'
-import { plain } from './phrases.ts'
 
 /** Families of 86Box's processors by what comes nearest. */
 const MODELS: [RegExp, NonNullable<MachineConfigInput['cpuModel']>][] = [
@@ -19,12 +19,17 @@ export function read86Box(text: string, draft: ImportDraft): string | null {
   if (!machine) return 'it has no section [Machine]'
   draft.name = '86Box machine'
   const board = machine.get('machine') ?? ''
-  draft.substituted(`machine ${board}`, 'pc-440fx', 'one-board')
+  draft.substituted(`machine ${board}`, 'import-pc-440fx', 'import-one-board')
   const memory = machine.get('mem_size')
   if (memory) draft.setMemory(`mem_size ${memory} KB`, Number(memory) / 1024)
   const family = machine.get('cpu_family') ?? ''
   draft.cpuModel = MODELS.find(([pattern]) => pattern.test(family))?.[1] ?? '386'
-  if (family) draft.substituted(`processor ${family}`, plain(draft.cpuModel), 'own-speed')
+  if (family)
+    draft.substituted(
+      `processor ${family}`,
+      because('import-plain', { text: draft.cpuModel }),
+      'import-own-speed',
+    )
   const drives = new Map(
     [...sections].filter(([name]) => /drives|disks/i.test(name)).flatMap(([, values]) => [...values]),
   )
@@ -75,13 +80,13 @@ function readDisk(number: number, values: Values, draft: ImportDraft): void {
   const [sectors, heads, cylinders, , bus = ''] = parameters.split(',').map((part) => part.trim())
   const path = values.get(`${key}_fn`) || null
   const item = `hard disk ${number} (${bus})`
-  if (path === null) return draft.dropped(item, 'no-image')
+  if (path === null) return draft.dropped(item, 'import-no-image')
   const geometry = { cylinders: Number(cylinders), heads: Number(heads), sectors: Number(sectors) }
   const fits = geometry.cylinders <= 65_535 && geometry.heads <= 16 && geometry.sectors <= 63
   draft.addDrive(
     item,
     { kind: 'disk', path, ...(fits && { geometry }) },
-    bus === 'ide' ? null : 'other-controller',
+    bus === 'ide' ? null : 'import-other-controller',
   )
 }
 
@@ -93,6 +98,6 @@ function readCdrom(number: number, values: Values, draft: ImportDraft): void {
   draft.addDrive(
     `CD-ROM ${number}`,
     { kind: 'cdrom', path },
-    /atapi|ide/.test(parameters) ? null : 'other-controller',
+    /atapi|ide/.test(parameters) ? null : 'import-other-controller',
   )
 }

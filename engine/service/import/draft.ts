@@ -1,11 +1,11 @@
 import { MAX_MEMORY_MIB, type MachineConfigInput } from '../../protocol/machine-config.ts'
-import type { ImportItem, ImportPhrase, ImportPhraseKey } from '../../protocol/media.ts'
-import { say } from './phrases.ts'
+import type { ImportItem } from '../../protocol/media.ts'
+import { because, type PlainReasonKey, type Reason } from '../../protocol/reasons.ts'
 
-/** A phrase, or the key of one that needs no more. */
-type Words = ImportPhrase | ImportPhraseKey
+/** A reason, or the key of one that needs no more. */
+type Words = Reason | PlainReasonKey
 
-const phraseOf = (words: Words): ImportPhrase => (typeof words === 'string' ? say(words) : words)
+const reasonOf = (words: Words): Reason => (typeof words === 'string' ? because(words) : words)
 
 type Drive = NonNullable<MachineConfigInput['drives']>[number]
 
@@ -24,53 +24,54 @@ export class ImportDraft {
   readonly items: ImportItem[] = []
 
   mapped(item: string, becomes: Words): void {
-    this.items.push({ item, outcome: 'mapped', becomes: phraseOf(becomes), reason: null })
+    this.items.push({ item, outcome: 'mapped', becomes: reasonOf(becomes), reason: null })
   }
 
   substituted(item: string, becomes: Words, reason: Words): void {
-    this.items.push({ item, outcome: 'substituted', becomes: phraseOf(becomes), reason: phraseOf(reason) })
+    this.items.push({ item, outcome: 'substituted', becomes: reasonOf(becomes), reason: reasonOf(reason) })
   }
 
   dropped(item: string, reason: Words): void {
-    this.items.push({ item, outcome: 'dropped', becomes: null, reason: phraseOf(reason) })
+    this.items.push({ item, outcome: 'dropped', becomes: null, reason: reasonOf(reason) })
   }
 
   /** @param MiB as the configuration says; null when that is no number */
   setMemory(item: string, MiB: number | null): void {
-    if (MiB === null || !Number.isFinite(MiB) || MiB <= 0) return this.dropped(item, 'no-memory-size')
+    if (MiB === null || !Number.isFinite(MiB) || MiB <= 0) return this.dropped(item, 'import-no-memory-size')
     const whole = Math.max(1, Math.floor(MiB))
     this.memoryMiB = Math.min(whole, MAX_MEMORY_MIB)
-    if (whole > MAX_MEMORY_MIB) this.substituted(item, say('memory', { MiB: MAX_MEMORY_MIB }), 'memory-limit')
-    else this.mapped(item, say('memory', { MiB: whole }))
+    if (whole > MAX_MEMORY_MIB)
+      this.substituted(item, because('import-memory', { MiB: MAX_MEMORY_MIB }), 'import-memory-limit')
+    else this.mapped(item, because('import-memory', { MiB: whole }))
   }
 
   setProcessors(item: string, count: number): void {
-    if (count > 1) this.substituted(item, 'one-processor', 'one-processor-here')
-    else this.mapped(item, 'one-processor')
+    if (count > 1) this.substituted(item, 'import-one-processor', 'import-one-processor-here')
+    else this.mapped(item, 'import-one-processor')
   }
 
   /** @param reason why a controller of another kind takes its place; null when it is IDE or a floppy drive as it was */
-  addDrive(item: string, drive: Drive, reason: ImportPhraseKey | null = null): void {
+  addDrive(item: string, drive: Drive, reason: PlainReasonKey | null = null): void {
     const isFloppy = drive.kind === 'floppy'
     const taken = this.drives.filter(({ kind }) => (kind === 'floppy') === isFloppy).length
     if (taken >= (isFloppy ? MAX_FLOPPIES : MAX_IDE_DRIVES))
-      return this.dropped(item, isFloppy ? 'two-floppies' : 'four-ide')
+      return this.dropped(item, isFloppy ? 'import-two-floppies' : 'import-four-ide')
     this.drives.push(drive)
     const { kind, path } = drive
-    const becomes = path === null ? say(`${kind}-empty`) : say(kind, { path })
+    const becomes = path === null ? because(`import-${kind}-empty`) : because(`import-${kind}`, { path })
     if (reason === null) this.mapped(item, becomes)
     else this.substituted(item, becomes, reason)
   }
 
   setNetwork(item: string): void {
-    this.dropped(item, 'no-network')
+    this.dropped(item, 'import-no-network')
   }
 
   setSound(item: string): void {
-    this.dropped(item, 'no-sound')
+    this.dropped(item, 'import-no-sound')
   }
 
   setDisplay(item: string): void {
-    this.substituted(item, 'vga', 'one-display')
+    this.substituted(item, 'import-vga', 'import-one-display')
   }
 }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findIssue, MachineConfig } from '../../protocol/machine-config.ts'
+import { inWords } from '../../protocol/reasons.ts'
 import { Media } from '../media/media.ts'
 import { importFiles, isConfiguration, planImport, type ImportPlan } from './import-machine.ts'
-import { inEnglish } from './phrases.ts'
 import { shellWords } from './qemu-command.ts'
 
 let folder: string
@@ -234,12 +234,12 @@ qemu-system-i386 -name "my dos" -m 1G -cpu pentium2 \\
     expect(made.missing).toEqual(['away.iso'])
   })
 
-  it('says of a file that cannot be opened why not, in phrases', () => {
+  it('says of a file that cannot be opened why not', () => {
     writeFileSync(file('empty.img'), '')
     mkdirSync(file('folder.img'))
     const made = plan('qemu-system-i386 -hda empty.img -hdb folder.img -hdc https://elsewhere/disk.img')
     const keys = made.items.filter(({ outcome }) => outcome === 'dropped').map(({ reason }) => reason!.key)
-    expect(keys).toEqual(['file-empty', 'file-folder', 'file-address'])
+    expect(keys).toEqual(['file-empty', 'file-is-folder', 'child-address'])
   })
 
   it('is told from a medium', () => {
@@ -254,15 +254,17 @@ qemu-system-i386 -name "my dos" -m 1G -cpu pentium2 \\
     const text = `qemu-system-i386 -hda ${outside} -hdb gone.img -cdrom ../x.iso`
     const made = plan(text)
     expect(drives(made)).toEqual(['cdrom empty'])
-    const dropped = made.items.map(inEnglish).filter(({ outcome }) => outcome === 'dropped')
-    expect(dropped.map(({ reason }) => reason)).toEqual([
+    const dropped = made.items.filter(({ outcome }) => outcome === 'dropped')
+    expect(dropped.map(({ reason }) => inWords(reason!))).toEqual([
       expect.stringMatching(/not in its folder; confirm \/etc\/hostname/),
       expect.stringMatching(/is missing/),
       expect.stringMatching(/not in its folder/),
     ])
-    // Not in English alone: each is a phrase that a window has in its own language.
-    const keys = made.items.filter(({ outcome }) => outcome === 'dropped').map(({ reason }) => reason!.key)
-    expect(keys).toEqual(['file-outside', 'file-not-there', 'file-outside'])
+    expect(dropped.map(({ reason }) => reason!.key)).toEqual([
+      'child-outside',
+      'child-missing',
+      'child-outside',
+    ])
     expect(drives(plan(`qemu-system-i386 -cdrom ${file('setup.iso')}`))).toEqual(['cdrom setup.iso'])
   })
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
 import type { MachineConfigInput } from '../../protocol/machine-config.ts'
 import type { ImportItem } from '../../protocol/media.ts'
+import { because, technical } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import { childPath } from '../../storage/formats/child-path.ts'
 import { readUpTo } from '../../storage/formats/fields.ts'
@@ -13,7 +14,6 @@ import { read86Box } from './box86.ts'
 import { ImportDraft } from './draft.ts'
 import { readLibvirt } from './libvirt.ts'
 import { readOvf } from './ovf.ts'
-import { whyNot } from './phrases.ts'
 import { OvaFiles } from './ova.ts'
 import { readQemuCommand } from './qemu-command.ts'
 import { readUtm } from './utm.ts'
@@ -106,7 +106,7 @@ const isFolder = (path: string): boolean =>
 function textOf(files: ImageFiles, path: string): string {
   const file = files.open(path, false)
   try {
-    if (file.size > MAX_BYTES) throw unusable(path, `its ${file.size} bytes are too many for a configuration`)
+    if (file.size > MAX_BYTES) throw unusable(path, because('import-too-large', { bytes: file.size }))
     return Buffer.from(readUpTo(file, 0, file.size)).toString('utf8')
   } catch (error) {
     throw error instanceof DiskError ? unusable(path, error.reason, error) : error
@@ -117,24 +117,23 @@ function textOf(files: ImageFiles, path: string): string {
 
 function readInto(draft: ImportDraft, path: string, text: string): ForeignKind {
   const done = (kind: ForeignKind, problem: string | null): ForeignKind => {
-    if (problem !== null) throw unusable(path, `as a configuration of ${kind}: ${problem}`)
+    if (problem !== null)
+      throw unusable(path, because('import-configuration', { program: kind, detail: technical(problem) }))
     return kind
   }
   if (kindOf(text) === 'XML') {
     const root = readXml(text)
-    if ('problem' in root) throw unusable(path, `it is damaged XML: ${root.problem}`)
+    if ('problem' in root)
+      throw unusable(path, because('import-xml-damaged', { detail: technical(root.problem) }))
     const known = Object.hasOwn(BY_ROOT, root.name) ? BY_ROOT[root.name] : undefined
-    if (!known) throw unusable(path, `XML with <${root.name}> is of no program that is known here`)
+    if (!known) throw unusable(path, because('import-xml-unknown', { element: root.name }))
     return done(known[0], known[1](root, draft))
   }
   const kind = kindOf(text)
   if (kind === '86Box') return done(kind, read86Box(text, draft))
   if (kind === 'VMware') return done(kind, readVmx(text, draft))
   if (kind === 'QEMU') return done(kind, readQemuCommand(text, draft))
-  throw unusable(
-    path,
-    'it is no configuration that is known here (.vbox, .vmx, OVF, libvirt XML, 86box.cfg, UTM, QEMU command)',
-  )
+  throw unusable(path, because('import-unknown'))
 }
 
 /** What a text looks like; XML is told by its outermost element later. */
@@ -165,17 +164,16 @@ function placeFiles(
     const isInArchive = isArchive && own === undefined
     try {
       const place = own ?? childPath(files, path, drive.path, 'image', allowed)
-      if (isInArchive && drive.kind !== 'disk')
-        throw unusable(place, 'it lies in the archive; take it out with tar')
+      if (isInArchive && drive.kind !== 'disk') throw unusable(place, because('import-file-in-archive'))
       if (drive.kind === 'disk' && (onlyReads(files, place) || isInArchive)) {
         converted.push(kept.length)
-        const why = isInArchive ? 'in-archive' : 'read-only-format'
-        draft.substituted(drive.path, 'copy-in-qcow2', why)
+        const why = isInArchive ? 'import-in-archive' : 'import-read-only-format'
+        draft.substituted(drive.path, 'import-copy-in-qcow2', why)
       }
       kept.push({ ...drive, path: place })
     } catch (error) {
       if (!(error instanceof EngineError && 'reason' in error.details)) throw error
-      draft.dropped(drive.path, whyNot(error.details.reason))
+      draft.dropped(drive.path, error.details.reason)
       missing.add(drive.path)
       // The drive itself stays where it has a meaning without a medium.
       if (drive.kind !== 'disk') kept.push({ ...drive, path: null })

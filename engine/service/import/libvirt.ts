@@ -1,5 +1,5 @@
+import { because } from '../../protocol/reasons.ts'
 import type { ImportDraft } from './draft.ts'
-import { plain, say } from './phrases.ts'
 import { attributeOf, elementsAt, type XmlElement } from './xml.ts'
 
 const UNITS: Record<string, number> = {
@@ -63,25 +63,27 @@ export function readLibvirt(domain: XmlElement, draft: ImportDraft): string | nu
   const serial = elementsAt(devices, 'serial').length
   if (serial > 0) {
     draft.serialPorts = Math.min(serial, 4)
-    draft.mapped(`${serial} serial ports`, say('serial-ports', { count: draft.serialPorts }))
+    draft.mapped(`${serial} serial ports`, because('import-serial-ports', { count: draft.serialPorts }))
   }
-  for (const { name } of devices.children) if (!QUIET.has(name)) draft.dropped(`device ${name}`, 'none-here')
+  for (const { name } of devices.children)
+    if (!QUIET.has(name)) draft.dropped(`device ${name}`, 'import-none-here')
   return null
 }
 
 function readOs(os: XmlElement, draft: ImportDraft): void {
   const [type] = elementsAt(os, 'type')
   const arch = attributeOf(type, 'arch')
-  if (arch && !/^i[3-6]86$/.test(arch)) draft.substituted(`architecture ${arch}`, 'pc-32-bit', 'no-64-bit')
+  if (arch && !/^i[3-6]86$/.test(arch))
+    draft.substituted(`architecture ${arch}`, 'import-pc-32-bit', 'import-no-64-bit')
   const machine = attributeOf(type, 'machine')
   if (machine && !/i440fx|^pc(-\d|$)/.test(machine))
-    draft.substituted(`machine type ${machine}`, 'pc-440fx', 'one-board')
+    draft.substituted(`machine type ${machine}`, 'import-pc-440fx', 'import-one-board')
   if (elementsAt(os, 'loader').length > 0 || attributeOf(os, 'firmware') === 'efi')
-    draft.dropped('firmware EFI', 'bios-only')
+    draft.dropped('firmware EFI', 'import-bios-only')
   const order = elementsAt(os, 'boot').flatMap((one) => BOOT[attributeOf(one, 'dev')] ?? [])
   if (order.length === 0) return
   draft.boot = order
-  draft.mapped('boot order', plain(order.join(', ')))
+  draft.mapped('boot order', because('import-plain', { text: order.join(', ') }))
 }
 
 function readDisk(disk: XmlElement, draft: ImportDraft): void {
@@ -90,9 +92,9 @@ function readDisk(disk: XmlElement, draft: ImportDraft): void {
   const item = `${attributeOf(disk, 'device') || 'disk'} ${attributeOf(elementsAt(disk, 'target')[0], 'dev')} (${bus || 'ide'})`
   const [source] = elementsAt(disk, 'source')
   const path = attributeOf(source, 'file') || null
-  if (!kind) return draft.dropped(item, 'no-such-drive')
-  if (source && path === null) return draft.dropped(item, 'source-no-file')
-  if (kind === 'disk' && path === null) return draft.dropped(item, 'no-source')
+  if (!kind) return draft.dropped(item, 'import-no-such-drive')
+  if (source && path === null) return draft.dropped(item, 'import-source-no-file')
+  if (kind === 'disk' && path === null) return draft.dropped(item, 'import-no-source')
   const format = FORMATS.find((name) => name === attributeOf(elementsAt(disk, 'driver')[0], 'type'))
   const readonly = elementsAt(disk, 'readonly').length > 0
   const isVirtio = bus === 'virtio' && kind === 'disk'
@@ -104,5 +106,5 @@ function readDisk(disk: XmlElement, draft: ImportDraft): void {
     ...(format && kind === 'disk' && { format }),
     ...(isVirtio && { bus: 'virtio' as const }),
   }
-  draft.addDrive(item, drive, isKnown ? null : 'other-controller')
+  draft.addDrive(item, drive, isKnown ? null : 'import-other-controller')
 }

@@ -1,4 +1,5 @@
 import { basename, join, sep } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import { asciiAt, readUpTo, roundUp } from '../../storage/formats/fields.ts'
 import { type HostFile, unusable } from '../../storage/host-file.ts'
@@ -40,14 +41,14 @@ export class OvaFiles implements ImageFiles {
   /** Where the description lies in the archive. Throws `file-unusable` when it has none. */
   get descriptionPath(): string {
     const found = this.members.find(({ name }) => name.toLowerCase().endsWith('.ovf'))
-    if (!found) throw unusable(this.path, 'it is an archive without an .ovf')
+    if (!found) throw unusable(this.path, because('import-no-ovf'))
     return join(this.path, found.name)
   }
 
   open(path: string, writable: boolean): HostFile {
     const member = this.#member(path)
     if (!member) return this.host.open(path, writable)
-    if (writable) throw unusable(path, 'it lies in an archive and can only be read')
+    if (writable) throw unusable(path, because('import-archive-only-read'))
     return new MemberFile(this.host.open(this.path, false), path, member)
   }
 
@@ -89,13 +90,13 @@ function membersOf(file: HostFile): Member[] | null {
     const bytes = sizeOf(header)
     if (!hasChecksum(header) || bytes === null) {
       if (members.length === 0) return null
-      throw unusable(file.path, 'its archive is damaged')
+      throw unusable(file.path, because('import-archive-damaged'))
     }
     const isPlain = header[156] === 0x30 || header[156] === 0
     // Names with folders are not OVF's; only the last part is taken, so that none leads out of the archive.
     const name = basename(asciiAt(header, 0, 100).replace(/\0.*$/s, ''))
     if (at + BLOCK_BYTES + bytes > file.size)
-      throw unusable(file.path, `it is cut short: ${name} is not whole`)
+      throw unusable(file.path, because('import-archive-cut-short', { name }))
     if (isPlain && name !== '') members.push({ name, start: at + BLOCK_BYTES, bytes })
     at += BLOCK_BYTES + roundUp(bytes, BLOCK_BYTES)
   }
@@ -131,12 +132,12 @@ class MemberFile implements HostFile {
   }
 
   readAt(position: number, into: Uint8Array): void {
-    if (position + into.length > this.size) throw new DiskError('gone', this.path, 'it ends before that')
+    if (position + into.length > this.size) throw new DiskError('gone', this.path, because('ends-before'))
     this.archive.readAt(this.member.start + position, into)
   }
 
   writeAt(): void {
-    throw new DiskError('readonly', this.path, 'it lies in an archive')
+    throw new DiskError('readonly', this.path, because('import-lies-in-archive'))
   }
 
   truncate(): void {

@@ -26,7 +26,7 @@ export function readOvf(envelope: XmlElement, draft: ImportDraft): string | null
   ]
   const [system] = systems
   if (!system) return 'it has no virtual system'
-  if (systems.length > 1) draft.dropped(`${systems.length - 1} more virtual systems`, 'first-system')
+  if (systems.length > 1) draft.dropped(`${systems.length - 1} more virtual systems`, 'import-first-system')
   draft.name = elementsAt(system, 'Name')[0]?.text.trim() || attributeOf(system, 'id')
   draft.notes = elementsAt(system, 'AnnotationSection', 'Annotation')[0]?.text.trim() ?? ''
   const files = new Map(
@@ -84,7 +84,7 @@ function readItem(
     case TYPE.graphics:
       return draft.setDisplay(name)
     case TYPE.usb:
-      return draft.dropped(name, 'no-usb')
+      return draft.dropped(name, 'import-no-usb')
     case TYPE.floppy:
     case TYPE.cd:
     case TYPE.dvd:
@@ -93,13 +93,13 @@ function readItem(
       const resource = value(item, 'HostResource').replace(/^ovf:\/?/, '')
       const [, of, id = ''] = /^\/?(disk|file)\/(.+)$/.exec(resource) ?? []
       const path = (of === 'disk' ? disks.get(id) : files.get(id)) ?? null
-      if (kind === 'disk' && path === null) return draft.dropped(name, 'no-file-in-package')
+      if (kind === 'disk' && path === null) return draft.dropped(name, 'import-no-file-in-package')
       const parent = byId.get(value(item, 'Parent'))
       const isKnown = kind === 'floppy' || !parent || Number(value(parent, 'ResourceType')) === TYPE.ide
-      return draft.addDrive(name, { kind, path }, isKnown ? null : 'other-controller')
+      return draft.addDrive(name, { kind, path }, isKnown ? null : 'import-other-controller')
     }
     default:
-      draft.dropped(name, 'no-such-device')
+      draft.dropped(name, 'import-no-such-device')
   }
 }
 

@@ -1,6 +1,6 @@
 import { DISK_FORMATS } from '../../protocol/machine-config.ts'
+import { because } from '../../protocol/reasons.ts'
 import type { ImportDraft } from './draft.ts'
-import { plain } from './phrases.ts'
 
 /** Options without a value. */
 const FLAGS = new Set([
@@ -33,7 +33,7 @@ export function readQemuCommand(text: string, draft: ImportDraft): string | null
   draft.name = 'QEMU machine'
   const program = words[start]!.split('/').at(-1)!
   if (!/i386|x86_64|kvm|^qemu$/.test(program)) return `${program} is no PC`
-  if (program.includes('x86_64')) draft.substituted(program, 'pc-32-bit', 'no-64-bit')
+  if (program.includes('x86_64')) draft.substituted(program, 'import-pc-32-bit', 'import-no-64-bit')
   for (let at = start + 1; at < words.length; at++) {
     const word = words[at]!.replace(/^--/, '-')
     if (!word.startsWith('-')) draft.addDrive(word, { kind: 'disk', path: word })
@@ -53,7 +53,7 @@ function readOption(option: string, value: string, draft: ImportDraft): void {
       return draft.setProcessors(item, Number(propertiesOf(value, 'cpus').get('cpus') ?? 1))
     case '-name':
       draft.name = propertiesOf(value, 'guest').get('guest') || draft.name
-      return draft.mapped(item, plain(draft.name))
+      return draft.mapped(item, because('import-plain', { text: draft.name }))
     case '-hda':
     case '-hdb':
     case '-hdc':
@@ -70,16 +70,16 @@ function readOption(option: string, value: string, draft: ImportDraft): void {
       const order = [...(propertiesOf(value, 'order').get('order') ?? '')].flatMap(
         (letter) => BOOT[letter] ?? [],
       )
-      if (order.length === 0) return draft.dropped(item, 'no-drive-named')
+      if (order.length === 0) return draft.dropped(item, 'import-no-drive-named')
       draft.boot = order
-      return draft.mapped(item, plain(order.join(', ')))
+      return draft.mapped(item, because('import-plain', { text: order.join(', ') }))
     }
     case '-cpu':
       return readCpu(item, first, draft)
     case '-machine':
     case '-M':
-      if (/^(pc|pc-i440fx.*|type=pc)$/.test(first)) return draft.mapped(item, 'pc-440fx')
-      return draft.substituted(item, 'pc-440fx', 'one-board')
+      if (/^(pc|pc-i440fx.*|type=pc)$/.test(first)) return draft.mapped(item, 'import-pc-440fx')
+      return draft.substituted(item, 'import-pc-440fx', 'import-one-board')
     case '-vga':
       return draft.setDisplay(item)
     case '-net':
@@ -91,8 +91,8 @@ function readOption(option: string, value: string, draft: ImportDraft): void {
     case '-audiodev':
       return draft.setSound(item)
     default:
-      if (ABOUT_RUNNING.test(option)) return draft.dropped(item, 'of-qemu')
-      draft.dropped(item, 'nothing-alike')
+      if (ABOUT_RUNNING.test(option)) return draft.dropped(item, 'import-of-qemu')
+      draft.dropped(item, 'import-nothing-alike')
   }
 }
 
@@ -101,18 +101,18 @@ function readCpu(item: string, model: string, draft: ImportDraft): void {
     model
   ]
   draft.cpuModel = known ?? 'max'
-  if (known) draft.mapped(item, plain(known))
-  else draft.substituted(item, 'most-here', 'processors-here')
+  if (known) draft.mapped(item, because('import-plain', { text: known }))
+  else draft.substituted(item, 'import-most-here', 'import-processors-here')
 }
 
 function readDrive(item: string, properties: ReadonlyMap<string, string>, draft: ImportDraft): void {
   const path = properties.get('file') || null
   const bus = properties.get('if') ?? 'ide'
   const kind = bus === 'floppy' ? 'floppy' : properties.get('media') === 'cdrom' ? 'cdrom' : 'disk'
-  if (/^(pflash|none|mtd|sd)$/.test(bus)) return draft.dropped(item, 'no-such-drive')
-  if (path === null && kind === 'disk') return draft.dropped(item, 'no-file-named')
+  if (/^(pflash|none|mtd|sd)$/.test(bus)) return draft.dropped(item, 'import-no-such-drive')
+  if (path === null && kind === 'disk') return draft.dropped(item, 'import-no-file-named')
   if (path !== null && /^(nbd|https?|ssh|iscsi|rbd|gluster|json|fat):/.test(path))
-    return draft.dropped(item, 'no-local-file')
+    return draft.dropped(item, 'import-no-local-file')
   const format = DISK_FORMATS.find((name) => name === properties.get('format'))
   const isVirtio = bus === 'virtio' && kind === 'disk'
   const drive = {
@@ -122,7 +122,7 @@ function readDrive(item: string, properties: ReadonlyMap<string, string>, draft:
     ...(format && kind === 'disk' && { format }),
     ...(isVirtio && { bus: 'virtio' as const }),
   } as const
-  draft.addDrive(item, drive, ['ide', 'floppy'].includes(bus) || isVirtio ? null : 'other-controller')
+  draft.addDrive(item, drive, ['ide', 'floppy'].includes(bus) || isVirtio ? null : 'import-other-controller')
 }
 
 /** "file=a.img,if=ide" by names; a doubled comma is one of the value. @param usual name of a first value without one */

@@ -1,5 +1,5 @@
+import { because } from '../../protocol/reasons.ts'
 import type { ImportDraft } from './draft.ts'
-import { say } from './phrases.ts'
 import { type PlistDictionary, readPlist } from './plist.ts'
 import type { XmlElement } from './xml.ts'
 
@@ -31,35 +31,36 @@ export function readUtm(root: XmlElement, draft: ImportDraft): string | null {
   const serial = config.list('Serial').length
   if (serial > 0) {
     draft.serialPorts = Math.min(serial, 4)
-    draft.mapped(`${serial} serial ports`, say('serial-ports', { count: draft.serialPorts }))
+    draft.mapped(`${serial} serial ports`, because('import-serial-ports', { count: draft.serialPorts }))
   }
   const emulator = config.dictionary('QEMU')
-  if (emulator.isOn('UEFIBoot')) draft.dropped('firmware EFI', 'bios-only')
+  if (emulator.isOn('UEFIBoot')) draft.dropped('firmware EFI', 'import-bios-only')
   const more = emulator.texts('AdditionalArguments').concat(config.texts('Arguments'))
-  if (more.length > 0) draft.dropped(`arguments ${more.join(' ')}`.slice(0, 200), 'arguments-of-qemu')
+  if (more.length > 0) draft.dropped(`arguments ${more.join(' ')}`.slice(0, 200), 'import-arguments-of-qemu')
   if (
     config
       .dictionary('Sharing')
       .text('DirectoryShareMode')
       .match(/^(WebDAV|VirtFS)$/)
   )
-    draft.dropped('shared folder', 'image-of-folder')
+    draft.dropped('shared folder', 'import-image-of-folder')
   return null
 }
 
 function readSystem(system: PlistDictionary, draft: ImportDraft): void {
   const architecture = system.text('Architecture')
   if (architecture && architecture !== 'i386')
-    draft.substituted(`architecture ${architecture}`, 'pc-32-bit', 'no-other-processor')
+    draft.substituted(`architecture ${architecture}`, 'import-pc-32-bit', 'import-no-other-processor')
   const target = system.text('Target')
   if (target && !/^pc(-i440fx.*)?$/.test(target))
-    draft.substituted(`machine ${target}`, 'pc-440fx', 'one-board')
+    draft.substituted(`machine ${target}`, 'import-pc-440fx', 'import-one-board')
   const memory = system.text('MemorySize') || system.text('Memory')
   if (memory) draft.setMemory(`memory ${memory} MiB`, Number(memory))
   const processors = Number(system.text('CPUCount') || 1)
   if (processors > 0) draft.setProcessors(`${processors} CPU`, processors)
   const model = system.text('CPU')
-  if (model && model !== 'default') draft.substituted(`processor ${model}`, 'most-here', 'processors-here')
+  if (model && model !== 'default')
+    draft.substituted(`processor ${model}`, 'import-most-here', 'import-processors-here')
 }
 
 function readDrive(index: number, drive: PlistDictionary, isOld: boolean, draft: ImportDraft): void {
@@ -68,13 +69,13 @@ function readDrive(index: number, drive: PlistDictionary, isOld: boolean, draft:
   const bus = drive.text(isOld ? 'InterfaceType' : 'Interface').toLowerCase() || 'ide'
   const item = `drive ${index + 1} (${type}, ${bus})`
   const kind = bus === 'floppy' ? 'floppy' : KINDS[type.toLowerCase()]
-  if (!kind) return draft.dropped(item, 'no-such-drive')
-  if (name === '' && kind === 'disk') return draft.dropped(item, 'no-image')
+  if (!kind) return draft.dropped(item, 'import-no-such-drive')
+  if (name === '' && kind === 'disk') return draft.dropped(item, 'import-no-image')
   const isVirtio = bus === 'virtio' && kind === 'disk'
   const path = name === '' ? null : `${isOld ? 'Images' : 'Data'}/${name}`
   draft.addDrive(
     item,
     { kind, path, readonly: drive.isOn('ReadOnly'), ...(isVirtio && { bus: 'virtio' as const }) },
-    INTERFACES[bus] && (bus !== 'virtio' || isVirtio) ? null : 'other-controller',
+    INTERFACES[bus] && (bus !== 'virtio' || isVirtio) ? null : 'import-other-controller',
   )
 }

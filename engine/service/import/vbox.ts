@@ -1,5 +1,5 @@
+import { because } from '../../protocol/reasons.ts'
 import type { ImportDraft } from './draft.ts'
-import { say } from './phrases.ts'
 import { attributeOf, elementsAt, type XmlElement } from './xml.ts'
 
 /** A machine of VirtualBox (.vbox). @see VBox/Settings XML schema, versions 1.12 to 1.20 */
@@ -9,7 +9,7 @@ export function readVbox(root: XmlElement, draft: ImportDraft): string | null {
   draft.name = attributeOf(machine, 'name')
   draft.notes = elementsAt(machine, 'Description')[0]?.text.trim() ?? ''
   const osType = attributeOf(machine, 'OSType')
-  if (osType) draft.dropped(`OS type ${osType}`, 'sets-nothing')
+  if (osType) draft.dropped(`OS type ${osType}`, 'import-sets-nothing')
   const [hardware] = elementsAt(machine, 'Hardware')
   if (hardware) readHardware(hardware, draft)
   const images = new Map<string, string>()
@@ -19,7 +19,7 @@ export function readVbox(root: XmlElement, draft: ImportDraft): string | null {
     ...elementsAt(machine, 'Hardware', 'StorageControllers', 'StorageController'),
   ]
   for (const controller of controllers) readController(controller, images, draft)
-  if (elementsAt(machine, 'Snapshot').length > 0) draft.dropped('snapshots', 'current-state-only')
+  if (elementsAt(machine, 'Snapshot').length > 0) draft.dropped('snapshots', 'import-current-state-only')
   return null
 }
 
@@ -30,7 +30,7 @@ function readHardware(hardware: XmlElement, draft: ImportDraft): void {
   const processors = Number(attributeOf(elementsAt(hardware, 'CPU')[0], 'count') || 1)
   draft.setProcessors(`${processors} CPU`, processors)
   const firmware = attributeOf(elementsAt(hardware, 'Firmware')[0], 'type')
-  if (firmware && firmware !== 'BIOS') draft.dropped(`firmware ${firmware}`, 'bios-only')
+  if (firmware && firmware !== 'BIOS') draft.dropped(`firmware ${firmware}`, 'import-bios-only')
   const [display] = elementsAt(hardware, 'Display')
   if (display) draft.setDisplay(`graphics ${attributeOf(display, 'controller') || 'VBoxVGA'}`)
   for (const adapter of elementsAt(hardware, 'Network', 'Adapter'))
@@ -42,8 +42,9 @@ function readHardware(hardware: XmlElement, draft: ImportDraft): void {
   if (audio && attributeOf(audio, 'enabled') === 'true')
     draft.setSound(`audio ${attributeOf(audio, 'controller') || 'AC97'}`)
   for (const folder of elementsAt(hardware, 'SharedFolders', 'SharedFolder'))
-    draft.dropped(`shared folder ${attributeOf(folder, 'name')}`, 'image-of-folder')
-  if (elementsAt(hardware, 'USB', 'Controllers', 'Controller').length > 0) draft.dropped('USB', 'no-usb')
+    draft.dropped(`shared folder ${attributeOf(folder, 'name')}`, 'import-image-of-folder')
+  if (elementsAt(hardware, 'USB', 'Controllers', 'Controller').length > 0)
+    draft.dropped('USB', 'import-no-usb')
 }
 
 /** Images by their UUID; those of other disks are nested in them. */
@@ -69,8 +70,8 @@ function readController(
     const uuid = attributeOf(elementsAt(device, 'Image')[0], 'uuid')
     const path = images.get(uuid) ?? null
     const item = `${attributeOf(device, 'type')} at ${attributeOf(controller, 'name') || type} ${attributeOf(device, 'port')}:${attributeOf(device, 'device')}`
-    if (!kind) draft.dropped(item, 'no-such-drive')
-    else if (kind === 'disk' && path === null) draft.dropped(item, say('unlisted-image', { uuid }))
-    else draft.addDrive(item, { kind, path }, isKnown ? null : 'other-controller')
+    if (!kind) draft.dropped(item, 'import-no-such-drive')
+    else if (kind === 'disk' && path === null) draft.dropped(item, because('import-unlisted-image', { uuid }))
+    else draft.addDrive(item, { kind, path }, isKnown ? null : 'import-other-controller')
   }
 }

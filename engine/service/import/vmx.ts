@@ -17,8 +17,8 @@ export function readVmx(text: string, draft: ImportDraft): string | null {
   draft.notes = get('annotation').replaceAll('|0A', '\n')
   if (get('memsize')) draft.setMemory(`memsize ${get('memsize')}`, Number(get('memsize')))
   if (get('numvcpus')) draft.setProcessors(`numvcpus ${get('numvcpus')}`, Number(get('numvcpus')))
-  if (get('guestos')) draft.dropped(`guestOS ${get('guestos')}`, 'sets-nothing')
-  if (get('firmware') === 'efi') draft.dropped('firmware efi', 'bios-only')
+  if (get('guestos')) draft.dropped(`guestOS ${get('guestos')}`, 'import-sets-nothing')
+  if (get('firmware') === 'efi') draft.dropped('firmware efi', 'import-bios-only')
   const devices = new Set([...values.keys()].map((name) => name.split('.')[0]!))
   for (const device of [...devices].toSorted()) {
     if (get(`${device}.present`) && !isOn(`${device}.present`)) continue
@@ -33,7 +33,11 @@ export function readVmx(text: string, draft: ImportDraft): string | null {
         kind: isCd ? ('cdrom' as const) : ('disk' as const),
         path: isImage && file ? file : null,
       }
-      draft.addDrive(`${device}${type ? ` (${type})` : ''}`, drive, bus === 'ide' ? null : 'other-controller')
+      draft.addDrive(
+        `${device}${type ? ` (${type})` : ''}`,
+        drive,
+        bus === 'ide' ? null : 'import-other-controller',
+      )
     } else if (/^floppy\d$/.test(device)) {
       const isFile = get(`${device}.filetype`) === 'file'
       draft.addDrive(device, { kind: 'floppy', path: isFile && file ? file : null })
@@ -41,9 +45,9 @@ export function readVmx(text: string, draft: ImportDraft): string | null {
       draft.setNetwork(`${device} ${get(`${device}.virtualdev`)}`.trim())
     else if (device === 'sound') draft.setSound(`sound ${get('sound.virtualdev')}`.trim())
     else if (device === 'svga') draft.setDisplay('svga')
-    else if (/^(usb|ehci|usb_xhci)$/.test(device)) draft.dropped(device, 'no-usb')
-    else if (/^serial\d$/.test(device)) draft.dropped(device, 'port-by-hand')
-    else if (/^(parallel|sharedfolder)\d*$/.test(device)) draft.dropped(device, 'no-such-device')
+    else if (/^(usb|ehci|usb_xhci)$/.test(device)) draft.dropped(device, 'import-no-usb')
+    else if (/^serial\d$/.test(device)) draft.dropped(device, 'import-port-by-hand')
+    else if (/^(parallel|sharedfolder)\d*$/.test(device)) draft.dropped(device, 'import-no-such-device')
   }
   return null
 }

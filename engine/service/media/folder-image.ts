@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { basename, dirname, extname, join } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { createDisk } from '../../storage/formats/create-disk.ts'
 import { type FormatName, SECTOR_BYTES } from '../../storage/formats/disk-image.ts'
 import { openDisk } from '../../storage/formats/open-disk.ts'
@@ -46,8 +47,7 @@ export function* imageOfFolder(
   files: ImageFiles = new HostImageFiles(),
 ): Generator<Progress, void> {
   const place = files.realPath(path) ?? path
-  if (!options.replaces && files.realPath(path) !== null)
-    throw unusable(path, 'there is a file of this name already')
+  if (!options.replaces && files.realPath(path) !== null) throw unusable(path, because('file-there'))
   const entries = hostFolderContents(folder)
   const temporary = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString('hex')}.part`)
   try {
@@ -113,7 +113,7 @@ function* makeDisk(
     const bytes = new ByteWindow(withoutFlush(disk), start, size - start)
     formatFat(bytes, { label, hiddenSectors: start / SECTOR_BYTES, nowMs })
     const volume = FatVolume.open(bytes)
-    if (!volume) throw unusable(path, `a disk of ${size} bytes is too small`)
+    if (!volume) throw unusable(path, because('disk-too-small', { bytes: size }))
     const writer = new FatWriter(volume)
     for (const [index, entry] of entries.entries()) {
       putIn(writer, volume, '', entry, false)

@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import {
   type DiskImage,
@@ -61,7 +62,7 @@ export class WithoutFreeSpace extends ImageLayer<DiskImage> implements DiskImage
   }
 
   override write(): void {
-    throw new DiskError('readonly', this.name, 'it is only read')
+    throw new DiskError('readonly', this.name, because('only-read'))
   }
 
   extentAt(sector: number, limit: number): Extent {
@@ -72,7 +73,7 @@ export class WithoutFreeSpace extends ImageLayer<DiskImage> implements DiskImage
   }
 
   check(): never {
-    throw new DiskError('io', this.name, 'it is not checked in part')
+    throw new DiskError('io', this.name, because('not-checked-in-part'))
   }
 
   /** Index of the first run that does not end before a sector. */

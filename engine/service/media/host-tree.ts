@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { basename, join, resolve } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { unusable } from '../../storage/host-file.ts'
 import { PIECE_BYTES } from '../../storage/volumes/volume.ts'
 
@@ -29,14 +30,14 @@ const MAX_DEPTH = 32
 /** A file, or a folder with all in it, folders before what they hold. Throws `file-unusable`. */
 export function hostFiles(source: string): HostEntry[] {
   const stats = fs.statSync(source, { throwIfNoEntry: false })
-  if (!stats) throw unusable(source, 'there is no such file')
+  if (!stats) throw unusable(source, because('file-not-there'))
   return [...entriesAt(source, stats, [basename(resolve(source))], { left: MAX_ENTRIES })]
 }
 
 /** What is in a folder, without the folder itself. Throws `file-unusable`. */
 export function hostFolderContents(folder: string): HostEntry[] {
   const stats = fs.statSync(folder, { throwIfNoEntry: false })
-  if (!stats?.isDirectory()) throw unusable(folder, 'it is no folder')
+  if (!stats?.isDirectory()) throw unusable(folder, because('no-folder'))
   return [...entriesIn(folder, [], { left: MAX_ENTRIES })]
 }
 
@@ -54,7 +55,7 @@ function* entriesAt(
   path: readonly string[],
   budget: { left: number },
 ): Generator<HostEntry> {
-  if (budget.left-- <= 0) throw unusable(source, `more than ${MAX_ENTRIES} files are in its folder`)
+  if (budget.left-- <= 0) throw unusable(source, because('folder-too-many-files', { most: MAX_ENTRIES }))
   const modifiedMs = stats.mtimeMs
   if (stats.isFile())
     yield {
@@ -65,7 +66,7 @@ function* entriesAt(
       contents: () => contentsOf(source, stats.size),
     }
   if (!stats.isDirectory()) return
-  if (path.length > MAX_DEPTH) throw unusable(source, `its folders are nested deeper than ${MAX_DEPTH}`)
+  if (path.length > MAX_DEPTH) throw unusable(source, because('folder-too-deep', { most: MAX_DEPTH }))
   yield { kind: 'folder', path, modifiedMs }
   yield* entriesIn(source, path, budget)
 }

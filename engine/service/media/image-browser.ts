@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
+import { because, type Reason } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import type { DiskImage } from '../../storage/formats/disk-image.ts'
 import { unusable } from '../../storage/host-file.ts'
@@ -29,7 +30,7 @@ export interface VolumeInfo {
   /** Null where none is that can be read. */
   kind: string | null
   label: string
-  problem: string | null
+  problem: Reason | null
 }
 
 /** What a folder in an image holds. */
@@ -86,7 +87,7 @@ export class ImageBrowser {
   read(path: string, inside: string, from: number, bytes: number, options: BrowseOptions): Uint8Array {
     return this.#with(path, options, false, (image) => {
       const entry = find(path, chooseVolume(image, options.partition), inside)
-      if (entry.kind !== 'file') throw unusable(path, `${inside} in it is no file`)
+      if (entry.kind !== 'file') throw unusable(path, because('inside-no-file', { name: inside }))
       const parts: Uint8Array[] = []
       let left = bytes
       for (const piece of entry.contents(from)) {
@@ -114,12 +115,13 @@ export class ImageBrowser {
     try {
       const volume = chooseVolume(image, options.partition)
       const entry = find(path, volume, inside)
-      if (entry.kind === 'other') throw unusable(path, `${inside} in it is a link or a device`)
+      if (entry.kind === 'other') throw unusable(path, because('inside-link', { name: inside }))
       const isInto = fs.statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false
       const place = isInto ? join(target, entry.name || volume.label || basename(path)) : target
       if (fs.existsSync(place) && !(options.replaces && entry.kind === 'file'))
-        throw unusable(place, 'there is a file of this name already')
-      if (!fs.existsSync(dirname(place))) throw unusable(place, `there is no folder ${dirname(place)}`)
+        throw unusable(place, because('file-there'))
+      if (!fs.existsSync(dirname(place)))
+        throw unusable(place, because('folder-not-there', { folder: dirname(place) }))
       const temporary = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString('hex')}.part`)
       const left: string[] = []
       try {
@@ -143,10 +145,10 @@ export class ImageBrowser {
   tree(path: string, inside: string, most: number, options: BrowseOptions): (EntryInfo & { path: string })[] {
     return this.#with(path, options, false, (image) => {
       const entry = find(path, chooseVolume(image, options.partition), inside)
-      if (entry.kind !== 'folder') throw unusable(path, `${inside} in it is no folder`)
+      if (entry.kind !== 'folder') throw unusable(path, because('inside-no-folder', { name: inside }))
       const found: (EntryInfo & { path: string })[] = []
       for (const { path: below, entry: one } of walk(path, entry)) {
-        if (found.length >= most) throw unusable(path, `${inside} in it has more than ${most} files`)
+        if (found.length >= most) throw unusable(path, because('inside-too-many', { name: inside, most }))
         found.push({ path: below, ...describe(one) })
       }
       return found
@@ -182,7 +184,7 @@ export class ImageBrowser {
     try {
       const volume = chooseVolume(image, options.partition)
       if (!(volume instanceof FatVolume))
-        throw unusable(path, `files are copied into FAT volumes only, and this is ${volume.kind}`)
+        throw unusable(path, because('only-into-fat', { kind: volume.kind }))
       const writer = new FatWriter(volume)
       for (const [index, entry] of entries.entries()) {
         putIn(writer, volume, folder, entry, options.replaces)
@@ -251,6 +253,6 @@ function asUnusable(error: unknown): unknown {
   if (error instanceof EngineError) return error
   if (error instanceof DiskError) return unusable(error.path, error.reason, error)
   if (error instanceof Error && 'code' in error && 'path' in error)
-    return unusable(String(error.path), `the host refuses it (${String(error.code)})`, error)
+    return unusable(String(error.path), because('host-refuses', { code: String(error.code) }), error)
   return error
 }

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../../storage/block-image.ts'
 import { discFormatOf } from '../../storage/discs/open-disc.ts'
 import { MAX_DISK_BYTES } from '../../storage/formats/create-disk.ts'
@@ -138,7 +139,7 @@ export class Media {
     const backing = target.backing ? this.#backing(path, target.backing, options) : undefined
     try {
       const size = sizeBytes ?? (backing ? backing.image.sectorCount * SECTOR_BYTES : null)
-      if (size === null) throw unusable(path, 'give its size')
+      if (size === null) throw unusable(path, because('size-missing'))
       yield* this.#make(path, size, target, backing, null, options)
     } finally {
       backing?.image.close()
@@ -175,12 +176,11 @@ export class Media {
     options: SourceOptions = {},
   ): Generator<Progress, void> {
     if (sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0 || sizeBytes > MAX_DISK_BYTES)
-      throw unusable(path, `a disk of ${sizeBytes} bytes: it has to be a multiple of 512, up to 2 TiB`)
+      throw unusable(path, because('disk-size', { bytes: sizeBytes }))
     const image = this.#open(path, options, { writable: true })
     try {
       const now = image.sectorCount * SECTOR_BYTES
-      if (sizeBytes < now && !mayCut)
-        throw unusable(path, `it has ${now} bytes: making it smaller loses its end; say that it may be cut`)
+      if (sizeBytes < now && !mayCut) throw unusable(path, because('disk-would-be-cut', { bytes: now }))
       if (sizeBytes === now || image.resize?.(sizeBytes)) return
       yield* this.#rewrite(path, image, sizeBytes, false, options)
     } finally {
@@ -214,7 +214,7 @@ export class Media {
     const image = this.#open(path, { ...options, keyring: undefined }, { writable: true, isLocked: true })
     try {
       const { encryption } = image.details
-      if (!encryption) throw unusable(path, 'it is not encrypted; convert it to an encrypted one')
+      if (!encryption) throw unusable(path, because('not-encrypted'))
       encryption.changePassphrase(from, to)
     } catch (error) {
       throw error instanceof DiskError ? unusable(path, error.reason, error) : error
@@ -244,8 +244,7 @@ export class Media {
     source: DiskImage | null,
     { allowed = [], keyring: sourceKeyring }: SourceOptions,
   ): Generator<Progress, void> {
-    if (keyring && backing?.image.details.encryption)
-      throw unusable(path, 'what it is over is encrypted, and it takes the same passphrase')
+    if (keyring && backing?.image.details.encryption) throw unusable(path, because('encrypted-below'))
     const image = {
       format,
       request: { sizeBytes, variant, clusterBytes, backing, encryption: keyring?.newArea() },
@@ -266,15 +265,9 @@ export class Media {
   ): Generator<Progress, void> {
     const { details, backing } = image
     const { format } = details
-    if (!isDiskFormat(format))
-      throw unusable(path, 'archives of floppies and discs with tracks can only be read; convert it')
-    if (details.snapshots.length > 0)
-      throw unusable(path, 'it holds snapshots, which would be lost; delete them or convert it to a new file')
-    if (details.files.length > 1)
-      throw unusable(
-        path,
-        'it lies in several files, which cannot be replaced as one; convert it to a new file',
-      )
+    if (!isDiskFormat(format)) throw unusable(path, because('archive-only-read'))
+    if (details.snapshots.length > 0) throw unusable(path, because('image-holds-snapshots'))
+    if (details.files.length > 1) throw unusable(path, because('image-in-several-files'))
     const reference =
       backing && details.backingFile !== null
         ? { name: details.backingFile, format: diskFormatOf(backing), image: backing }
@@ -316,7 +309,7 @@ const isDiskFormat = (name: MediaInfo['format']): name is FormatName =>
 /** Throws `file-unusable` for an archive of a floppy, which nothing builds on. */
 function diskFormatOf({ name, details }: DiskImage): FormatName {
   if (isDiskFormat(details.format)) return details.format
-  throw unusable(name, 'it is a floppy or a CD, not a disk that another can build on')
+  throw unusable(name, because('not-a-disk-to-build-on'))
 }
 
 function describe(image: DiskImage): MediaInfo {

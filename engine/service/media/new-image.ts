@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { createDisk } from '../../storage/formats/create-disk.ts'
 import {
   type Compressor,
@@ -42,7 +43,7 @@ export function* makeImage(
 ): Generator<Progress, void> {
   // A link stays a link: what it leads to is replaced.
   const place = files.realPath(path) ?? path
-  if (!replaces && files.realPath(path) !== null) throw unusable(path, 'there is a file of this name already')
+  if (!replaces && files.realPath(path) !== null) throw unusable(path, because('file-there'))
   const name = basename(place)
   const temporary = join(dirname(place), `.${name}.${randomBytes(6).toString('hex')}.part`)
   let made: readonly string[] = [temporary]
@@ -77,8 +78,7 @@ function* fillCompressed(
   source: DiskImage | null,
 ): Generator<Progress, void> {
   const made = formatNamed(format)
-  if (!made.compressor)
-    throw unusable(path, `${format} images are not compressed; take qcow2, or vmdk of the variant stream`)
+  if (!made.compressor) throw unusable(path, because('format-not-compressed', { format }))
   const file = files.create(path)
   try {
     const compressor = made.compressor(file, request, files)

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { dirname, join, posix } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { unusable } from '../../storage/host-file.ts'
 import type { Compared, FileChange } from './compare-files.ts'
 import type { Progress } from './copy-disk.ts'
@@ -18,7 +19,7 @@ export function* saveChanges(
   changes: readonly FileChange[],
   folder: string,
 ): Generator<Progress, string[]> {
-  if (fs.existsSync(folder)) throw unusable(folder, 'it is there already; give the name of a new folder')
+  if (fs.existsSync(folder)) throw unusable(folder, because('folder-there'))
   const wanted = changes.filter(({ change }) => change !== 'removed').map(({ path }) => path)
   const left: string[] = []
   fs.mkdirSync(folder, { recursive: true })

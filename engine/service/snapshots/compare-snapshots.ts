@@ -2,6 +2,7 @@ import { isAbsolute, join } from 'node:path'
 import { EngineError } from '../../base/errors.ts'
 import { type DriveConfig, type MachineConfig, withFiles } from '../../protocol/machine-config.ts'
 import type { FileChanges } from '../../protocol/media.ts'
+import { because } from '../../protocol/reasons.ts'
 import type { SnapshotComparison } from '../../protocol/snapshot-comparison.ts'
 import { compareFiles } from '../media/compare-files.ts'
 import type { Progress } from '../media/copy-disk.ts'
@@ -72,7 +73,7 @@ function* compareDisk(
       found.push({ drive, partition, files, problem: null })
     }
     if (found.length > 0) return found
-    return [{ drive, partition: 0, files: nothing, problem: 'no file system on it can be read' }]
+    return [{ drive, partition: 0, files: nothing, problem: because('no-readable-file-system') }]
   } catch (error) {
     if (!(error instanceof EngineError) || !('reason' in error.details)) throw error
     return [{ drive, partition: 0, files: nothing, problem: error.details.reason }]

@@ -1,5 +1,6 @@
 import { EngineError } from '../../base/errors.ts'
 import type { LayerMerge } from '../../protocol/machine-config.ts'
+import { because } from '../../protocol/reasons.ts'
 import { RpcError } from '../../protocol/rpc.ts'
 import type { FileStamp } from '../../protocol/snapshot.ts'
 import type { VmRecord } from '../../protocol/vm.ts'
@@ -232,6 +233,6 @@ const shapeOf = ({ lower, upper, above }: Merge): string =>
 /** Throws `file-unusable` for a layer that the record knows too little of. */
 function formatOf({ lower }: Merge): LayerMerge['format'] {
   if (lower.format === 'auto')
-    throw new EngineError('file-unusable', { path: lower.file, reason: 'its format is unknown' })
+    throw new EngineError('file-unusable', { path: lower.file, reason: because('format-unknown') })
   return lower.format
 }

@@ -1,11 +1,12 @@
 import { isAbsolute } from 'node:path'
+import { because, type Reason } from '../../protocol/reasons.ts'
 import type { FileStamp, Layer, SnapshotList } from '../../protocol/snapshot.ts'
 import type { VmRecord } from '../../protocol/vm.ts'
 import { keptDisks, stateName, treeOf } from './tree.ts'
 
 interface Found {
-  problem: string | null
-  warning: string | null
+  problem: Reason | null
+  warning: Reason | null
 }
 
 /**
@@ -37,7 +38,9 @@ export function listed(record: VmRecord, stampOf: (file: string) => FileStamp | 
     .map(({ id, parent, name, notes, takenAtMs, machine, hasState, hasPicture, isAutomatic }) => {
       const found = keptDisks(machine).map(({ file }) => look(file))
       const stateMissing =
-        hasState && stampOf(stateName(id)) === null ? `its memory (${stateName(id)}) is missing` : null
+        hasState && stampOf(stateName(id)) === null
+          ? because('snapshot-memory-missing', { file: stateName(id) })
+          : null
       return {
         id,
         parent,
@@ -56,9 +59,20 @@ export function listed(record: VmRecord, stampOf: (file: string) => FileStamp | 
 }
 
 function lookAt(file: string, layer: Layer | undefined, now: FileStamp | null): Found {
-  const where = isAbsolute(file) ? file : `${file} in the folder of the machine`
-  if (now === null) return { problem: `${where} is missing`, warning: null }
+  if (now === null)
+    return {
+      problem: isAbsolute(file)
+        ? because('snapshot-file-missing', { file })
+        : because('snapshot-own-file-missing', { file }),
+      warning: null,
+    }
   const then = layer?.stamp ?? null
   const isChanged = then !== null && (then.bytes !== now.bytes || then.changedMs !== now.changedMs)
-  return { problem: null, warning: isChanged ? `${where} was changed since it was frozen` : null }
+  if (!isChanged) return { problem: null, warning: null }
+  return {
+    problem: null,
+    warning: isAbsolute(file)
+      ? because('snapshot-file-changed', { file })
+      : because('snapshot-own-file-changed', { file }),
+  }
 }

@@ -1,3 +1,4 @@
+import { because, technical } from '../../protocol/reasons.ts'
 import type { CdTrack, CdTrackKind } from '../cd-image.ts'
 import { childPath } from '../formats/child-path.ts'
 import { readUpTo } from '../formats/fields.ts'
@@ -54,7 +55,7 @@ export function isCueSheet(start: Uint8Array): boolean {
  */
 export function openCue(files: ImageFiles, sheet: HostFile, confirmed: readonly string[]): DiscImage {
   const { path } = sheet
-  if (sheet.size > MAX_CUE_BYTES) throw unusable(path, `its ${sheet.size} bytes are too many for a cue sheet`)
+  if (sheet.size > MAX_CUE_BYTES) throw unusable(path, because('cue-too-large', { bytes: sheet.size }))
   const parsed = parseCue(path, Buffer.from(readUpTo(sheet, 0, sheet.size)).toString('utf8'))
   const opened: HostFile[] = [sheet]
   try {
@@ -63,11 +64,11 @@ export function openCue(files: ImageFiles, sheet: HostFile, confirmed: readonly 
     const add = (part: DiscPart): void => {
       if (part.sectors <= 0) return
       next += part.sectors
-      if (next > MAX_SECTORS) throw unusable(path, 'it is longer than a disc can be')
+      if (next > MAX_SECTORS) throw unusable(path, because('disc-too-long'))
       parts.push(part)
     }
     for (const one of parsed) {
-      const file = files.open(childPath(files, path, one.name, 'track file', confirmed), false)
+      const file = files.open(childPath(files, path, one.name, 'track-file', confirmed), false)
       opened.push(file)
       for (const { track, part, gap } of layOut(path, one, file)) {
         add({ sectors: track.pregap, kind: track.kind, stored: null })
@@ -104,9 +105,9 @@ function layOut(
     const whole = kind === 'audio' ? Math.ceil(left / stride) : Math.floor(left / stride)
     const sectors = following ? firstSector(following) - first : whole
     if (sectors < 0 || (track.indexes.get(1) ?? 0) - first < 0)
-      throw unusable(path, `track ${track.number} ends before it begins`)
-    if (sectors > whole) throw unusable(path, `${name} is cut short: track ${track.number} is not whole`)
-    if (sectors === 0) throw unusable(path, `track ${track.number} is empty`)
+      throw unusable(path, because('track-ends-early', { track: track.number }))
+    if (sectors > whole) throw unusable(path, because('track-file-cut-short', { name, track: track.number }))
+    if (sectors === 0) throw unusable(path, because('track-empty', { track: track.number }))
     const part: DiscPart = {
       sectors,
       kind,
@@ -137,7 +138,8 @@ export function parseCue(path: string, text: string): CueFile[] {
     .replace(/^\uFEFF/, '')
     .split(/\r\n|\n|\r/)
     .entries()) {
-    const wrong = (reason: string) => unusable(path, `line ${index + 1}: ${reason}`)
+    const wrong = (reason: string) =>
+      unusable(path, because('cue-line', { line: index + 1, detail: technical(reason) }))
     const [, command = '', rest = ''] = /^\s*(\S*)\s*(.*?)\s*$/.exec(line.slice(0, 4200)) ?? []
     switch (command.toUpperCase()) {
       case 'FILE': {
@@ -192,10 +194,10 @@ export function parseCue(path: string, text: string): CueFile[] {
     }
   }
   const used = files.filter(({ tracks }) => tracks.length > 0)
-  if (used.length === 0) throw unusable(path, 'it has no track')
+  if (used.length === 0) throw unusable(path, because('disc-no-track'))
   for (const { tracks } of used)
     for (const { number, indexes } of tracks)
-      if (!indexes.has(1)) throw unusable(path, `track ${number} has no index 1`)
+      if (!indexes.has(1)) throw unusable(path, because('track-no-index', { track: number }))
   return used
 }
 

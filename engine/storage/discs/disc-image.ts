@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { type BlockImage, checkRange, DiskError } from '../block-image.ts'
 import { type CdDisc, type CdTrack, type CdTrackKind, RAW_CD_SECTOR_BYTES } from '../cd-image.ts'
 import type { DiscFormatName } from '../formats/disk-image.ts'
@@ -82,7 +83,7 @@ export class DiscImage implements BlockImage, CdDisc {
 
   readRaw(sector: number, into: Uint8Array): void {
     if (sector < 0 || sector >= this.sectorCount || into.length !== RAW_CD_SECTOR_BYTES)
-      throw new DiskError('range', this.name, `there is no sector ${sector}`)
+      throw new DiskError('range', this.name, because('sector-missing', { sector }))
     const { part, within } = this.#at(sector)
     const { stored, kind } = part
     into.fill(0)
@@ -109,7 +110,7 @@ export class DiscImage implements BlockImage, CdDisc {
   }
 
   write(): void {
-    throw new DiskError('readonly', this.name, 'a disc is read only')
+    throw new DiskError('readonly', this.name, because('disc-read-only'))
   }
 
   flush(): void {}

@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../block-image.ts'
 import {
   type CheckReport,
@@ -46,7 +47,7 @@ export class DiscSectors implements DiskImage {
   }
 
   write(): void {
-    throw new DiskError('readonly', this.name, 'a disc is read only')
+    throw new DiskError('readonly', this.name, because('disc-read-only'))
   }
 
   flush(): void {}

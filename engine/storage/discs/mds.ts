@@ -1,8 +1,9 @@
 import { basename } from 'node:path'
+import { because, technical } from '../../protocol/reasons.ts'
 import type { CdTrack, CdTrackKind } from '../cd-image.ts'
 import { childPath } from '../formats/child-path.ts'
 import { asciiAt, readUpTo, viewOf } from '../formats/fields.ts'
-import { type HostFile, unusable } from '../host-file.ts'
+import { type HostFile, unusable, damagedImage } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 import { DiscImage, type DiscPart, layoutBytes, type SectorLayout } from './disc-image.ts'
 
@@ -40,26 +41,26 @@ interface MdsTrack {
 export function openMds(files: ImageFiles, descriptor: HostFile, confirmed: readonly string[]): DiscImage {
   const { path } = descriptor
   if (descriptor.size > MAX_MDS_BYTES)
-    throw unusable(path, `its ${descriptor.size} bytes are too many for a media descriptor`)
+    throw unusable(path, because('mds-too-large', { bytes: descriptor.size }))
   const bytes = readUpTo(descriptor, 0, descriptor.size)
   const name = nameOf(bytes, path)
-  const file = files.open(childPath(files, path, name, 'sector file', confirmed), false)
+  const file = files.open(childPath(files, path, name, 'sector-file', confirmed), false)
   try {
     const [parts, tracks]: [DiscPart[], CdTrack[]] = [[], []]
     let next = 0
     for (const track of tracksIn(bytes, path)) {
       if (track.number !== tracks.length + 1 || track.start < next)
-        throw unusable(path, 'its tracks are not in a row')
-      if (track.start + track.sectors > MAX_SECTORS) throw unusable(path, 'it is longer than a disc can be')
+        throw damagedImage(path, 'MDS', 'its tracks are not in a row')
+      if (track.start + track.sectors > MAX_SECTORS) throw unusable(path, because('disc-too-long'))
       if (track.position + track.sectors * track.stride > file.size)
-        throw unusable(path, `${file.path} is cut short: track ${track.number} is not whole`)
+        throw unusable(path, because('track-file-cut-short', { name: file.path, track: track.number }))
       const { kind, start, sectors, layout, position, stride } = track
       if (start > next) parts.push({ sectors: start - next, kind, stored: null })
       parts.push({ sectors, kind, stored: { source: file, layout, position, stride } })
       tracks.push({ number: track.number, kind, start })
       next = start + sectors
     }
-    if (tracks.length === 0) throw unusable(path, 'it has no track')
+    if (tracks.length === 0) throw unusable(path, because('disc-no-track'))
     return new DiscImage('mds', path, tracks, parts, [descriptor, file])
   } catch (error) {
     file.close()
@@ -68,16 +69,16 @@ export function openMds(files: ImageFiles, descriptor: HostFile, confirmed: read
 }
 
 function tracksIn(bytes: Uint8Array, path: string): MdsTrack[] {
-  const damaged = (what: string) => unusable(path, `its descriptor is damaged: ${what}`)
+  const damaged = (what: string) =>
+    unusable(path, because('disc-descriptor-damaged', { detail: technical(what) }))
   const view = viewOf(bytes)
   const within = (at: number, length: number, what: string): number => {
     if (at < 0 || at + length > bytes.length) throw damaged(what)
     return at
   }
   within(0, 88, 'its header')
-  if (bytes[16] !== 1)
-    throw unusable(path, `it is a media descriptor of version ${bytes[16]}; only 1 is known`)
-  if (view.getUint16(18, true) >= 0x10) throw unusable(path, 'it describes a DVD; use its image as it is')
+  if (bytes[16] !== 1) throw unusable(path, because('mds-version', { version: bytes[16] ?? 0 }))
+  if (view.getUint16(18, true) >= 0x10) throw unusable(path, because('mds-dvd'))
   const sessions = Math.min(view.getUint16(20, true), MAX_SESSIONS)
   const found: MdsTrack[] = []
   for (let session = 0; session < sessions; session++) {
@@ -88,13 +89,13 @@ function tracksIn(bytes: Uint8Array, path: string): MdsTrack[] {
       const number = bytes[track + 4]!
       if (number === 0 || number > 99) continue // what the lead-in says of the session
       const mode = MODES[bytes[track]! & 7]
-      if (!mode) throw unusable(path, `track ${number} is of an unknown mode`)
+      if (!mode) throw unusable(path, because('track-mode-unknown', { track: number }))
       const extra = within(view.getUint32(track + 12, true), 8, `the length of track ${number}`)
       const stride = view.getUint16(track + 16, true)
       // Sub-channels of 96 bytes may follow each sector.
       const plain = bytes[track + 1]! !== 0 ? stride - 96 : stride
       const layout = mode.layouts.find((one) => layoutBytes(one) === plain)
-      if (!layout) throw unusable(path, `track ${number} has sectors of ${stride} bytes`)
+      if (!layout) throw unusable(path, because('track-sector-size', { track: number, bytes: stride }))
       found.push({
         number,
         kind: mode.kind,

@@ -1,3 +1,4 @@
+import { because, technical } from '../../protocol/reasons.ts'
 import { asciiAt, readPart, viewOf } from '../formats/fields.ts'
 import { type HostFile, unusable } from '../host-file.ts'
 
@@ -8,7 +9,8 @@ const MAX_CHUNKS = 1000
  * `file-unusable`, `DiskError`.
  */
 export function waveData(path: string, file: HostFile): { start: number; bytes: number } {
-  const wrong = (reason: string) => unusable(path, `${file.path} ${reason}`)
+  const wrong = (reason: string) =>
+    unusable(path, because('wave-unusable', { path: file.path, detail: technical(reason) }))
   const head = readPart(file, 0, 12, 'header')
   if (asciiAt(head, 0, 4) !== 'RIFF' || asciiAt(head, 8, 4) !== 'WAVE') throw wrong('is no wave file')
   let isCdSound = false

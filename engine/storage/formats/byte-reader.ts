@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { unusable } from '../host-file.ts'
 
 /** Reads a small file from its beginning to its end. Throws `file-unusable` where it ends too early. */
@@ -15,7 +16,7 @@ export class ByteReader {
 
   byte(): number {
     const byte = this.bytes[this.#at]
-    if (byte === undefined) throw unusable(this.path, 'it is cut short')
+    if (byte === undefined) throw unusable(this.path, because('cut-short'))
     this.#at++
     return byte
   }
@@ -26,7 +27,7 @@ export class ByteReader {
   }
 
   take(count: number): Uint8Array {
-    if (count > this.left) throw unusable(this.path, 'it is cut short')
+    if (count > this.left) throw unusable(this.path, because('cut-short'))
     this.#at += count
     return this.bytes.subarray(this.#at - count, this.#at)
   }

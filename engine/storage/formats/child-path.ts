@@ -1,6 +1,9 @@
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
+
+export type ChildRole = 'image' | 'backing-file' | 'extent' | 'track-file' | 'sector-file'
 
 /**
  * Where a file lies that an image names: a backing file or an extent. An image from somebody else must not make
@@ -8,34 +11,31 @@ import type { ImageFiles } from '../image-files.ts'
  * symbolic links followed, or be one that the user confirmed. Throws `file-unusable` with both names.
  *
  * @param image path of the image that names it
- * @param role what the file is to the image, such as "backing file"
+ * @param role what the file is to the image
  */
 export function childPath(
   files: ImageFiles,
   image: string,
   name: string,
-  role: string,
+  role: ChildRole,
   confirmed: readonly string[],
 ): string {
   const shown = JSON.stringify(name.slice(0, 200))
+  const what = { role: because(`role-${role}`), name: shown }
   if (name === '' || name.length > 4096 || /\p{Cc}/u.test(name))
-    throw unusable(image, `the name of its ${role} is damaged`)
+    throw unusable(image, because('child-name-damaged', { role: what.role }))
   // One letter and a colon is a drive of Windows.
-  if (/^[a-z][a-z0-9+.-]+:/i.test(name))
-    throw unusable(image, `its ${role} ${shown} is no file but an address, which is never opened`)
+  if (/^[a-z][a-z0-9+.-]+:/i.test(name)) throw unusable(image, because('child-address', what))
   const realImage = files.realPath(image) ?? image
   const folder = dirname(realImage)
   const path = resolve(folder, name)
   const isConfirmed = confirmed.some((one) => resolve(one) === path)
   if (!isConfirmed && !isWithin(folder, path))
-    throw unusable(image, `its ${role} ${shown} is not in its folder; confirm ${path} to let it be read`)
+    throw unusable(image, because('child-outside', { ...what, path }))
   const realPath = files.realPath(path)
-  if (realPath === null) throw unusable(image, `its ${role} ${shown} is missing: there is no ${path}`)
+  if (realPath === null) throw unusable(image, because('child-missing', { ...what, path }))
   if (!isConfirmed && !isWithin(folder, realPath))
-    throw unusable(
-      image,
-      `its ${role} ${shown} is a link out of its folder to ${realPath}; confirm ${path} to let it be read`,
-    )
+    throw unusable(image, because('child-link-outside', { ...what, target: realPath, path }))
   return path
 }
 

@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../block-image.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
@@ -23,14 +24,14 @@ export function createDisk(
   const made = formatNamed(format)
   const { variants } = made
   const { sizeBytes, variant } = request
-  if (!made.create) throw unusable(path, `${format} images can be read, but not made`)
+  if (!made.create) throw unusable(path, because('format-not-made', { format }))
   if (variant !== undefined && !variants.includes(variant))
-    throw unusable(path, `${format} has no variant "${variant}"; there are ${variants.join(', ')}`)
+    throw unusable(path, because('format-no-variant', { format, variant, variants: variants.join(', ') }))
   if (sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0 || sizeBytes > MAX_DISK_BYTES)
-    throw unusable(path, `a disk of ${sizeBytes} bytes: it has to be a multiple of 512, up to 2 TiB`)
+    throw unusable(path, because('disk-size', { bytes: sizeBytes }))
   const isBelow = request.backing?.image.details.encryption !== undefined
   if ((request.encryption || isBelow) && !ENCRYPTED_FORMATS.includes(format))
-    throw unusable(path, `${format} images are not encrypted; take qcow2${isBelow ? '' : ' or luks'}`)
+    throw unusable(path, because(isBelow ? 'format-not-encrypted-below' : 'format-not-encrypted', { format }))
   const file = files.create(path)
   try {
     const encryption = request.encryption ?? request.backing?.image.details.encryption?.copy()

@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../host-file.ts'
 
 /** Fills the buffer from a position on; what is past the end of the file reads as zeros. */
@@ -16,7 +17,7 @@ export function readUpTo(file: HostFile, position: number, bytes: number): Uint8
 
 /** Exactly these bytes. Throws `file-unusable` when the file is too short for the part that they are. */
 export function readPart(file: HostFile, position: number, bytes: number, part: string): Uint8Array {
-  if (position + bytes > file.size) throw unusable(file.path, `it is cut short: its ${part} is missing`)
+  if (position + bytes > file.size) throw unusable(file.path, because('cut-short-part', { part }))
   return readUpTo(file, position, bytes)
 }
 
@@ -32,7 +33,8 @@ export function readU64(
   what: string,
 ): number {
   const value = view.getBigUint64(at, littleEndian)
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw unusable(file.path, `${what} of ${value} is impossible`)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw unusable(file.path, because('value-impossible', { what, value: String(value) }))
   return Number(value)
 }
 

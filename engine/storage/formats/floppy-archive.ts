@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../block-image.ts'
 import { FLOPPY_GEOMETRIES, type FloppyGeometry } from '../floppy-geometry.ts'
 import { type HostFile, unusable } from '../host-file.ts'
@@ -27,8 +28,7 @@ export function floppyFormatOf(start: Uint8Array): FloppyFormat | null {
 /** A floppy out of an archive: unpacked in memory, and read only. Takes over the file. Throws `file-unusable`. */
 export function unpackFloppy(file: HostFile, format: FloppyFormat): UnpackedFloppy {
   const { path, size } = file
-  if (size > (format.maxBytes ?? MAX_BYTES))
-    throw unusable(path, `it is larger than an archive of a floppy can be`)
+  if (size > (format.maxBytes ?? MAX_BYTES)) throw unusable(path, because('floppy-archive-too-large'))
   const sectors = format.decode(path, readUpTo(file, 0, size))
   return new UnpackedFloppy(file, format.name, geometryOf(path, sectors), sectors)
 }
@@ -36,11 +36,7 @@ export function unpackFloppy(file: HostFile, format: FloppyFormat): UnpackedFlop
 /** The known format that the sectors fill: of 512 bytes, numbered from 1 on, on tracks of one kind. */
 function geometryOf(path: string, sectors: readonly StoredSector[]): FloppyGeometry {
   const odd = sectors.find(({ bytes }) => bytes.length !== SECTOR_BYTES)
-  if (odd)
-    throw unusable(
-      path,
-      `it has sectors of ${odd.bytes.length} bytes; only floppies with sectors of 512 can be used`,
-    )
+  if (odd) throw unusable(path, because('floppy-sector-size', { bytes: odd.bytes.length }))
   const most = (of: (sector: StoredSector) => number): number =>
     sectors.reduce((highest, sector) => Math.max(highest, of(sector)), 0)
   const [tracks, heads, perTrack] = [
@@ -51,11 +47,7 @@ function geometryOf(path: string, sectors: readonly StoredSector[]): FloppyGeome
   const found = [...FLOPPY_GEOMETRIES.values()]
     .filter((known) => known.heads === heads && known.sectors === perTrack && known.tracks >= tracks)
     .sort((a, b) => a.tracks - b.tracks)[0]
-  if (!found)
-    throw unusable(
-      path,
-      `${tracks} tracks on ${heads} sides with ${perTrack} sectors are no known floppy format`,
-    )
+  if (!found) throw unusable(path, because('floppy-format-unknown', { tracks, heads, sectors: perTrack }))
   return found
 }
 
@@ -100,17 +92,13 @@ export class UnpackedFloppy implements DiskImage {
     for (let index = 0; index < count; index++) {
       const stored = this.#sectors.get(sector + index)
       if (!stored?.isGood)
-        throw new DiskError('io', this.name, `sector ${sector + index} could not be read from the floppy`)
+        throw new DiskError('io', this.name, because('floppy-sector-unreadable', { sector: sector + index }))
       into.set(stored.bytes, index * SECTOR_BYTES)
     }
   }
 
   write(): void {
-    throw new DiskError(
-      'readonly',
-      this.name,
-      'archives of floppies can only be read; convert it to a raw image',
-    )
+    throw new DiskError('readonly', this.name, because('floppy-archive-only-read'))
   }
 
   extentAt(_sector: number, limit: number): Extent {

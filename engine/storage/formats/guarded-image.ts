@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../block-image.ts'
 import { ImageLayer } from '../image-layer.ts'
 import {
@@ -37,11 +38,7 @@ export class GuardedImage extends ImageLayer<DiskImage> implements DiskImage {
     }
     const format = formatOf(after(0), after(this.sectorCount - 1))
     if (format.name !== 'raw')
-      throw new DiskError(
-        'io',
-        this.name,
-        `the guest made it look like a ${format.name} image; give format=raw to allow that`,
-      )
+      throw new DiskError('io', this.name, because('guest-forged-format', { format: format.name }))
   }
 
   extentAt(sector: number, limit: number): Extent {

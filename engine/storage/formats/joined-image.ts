@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../block-image.ts'
 import {
   type CheckReport,
@@ -49,7 +50,7 @@ export class JoinedImage implements DiskImage {
 
   write(sector: number, count: number, from: Uint8Array): void {
     checkRange(this, sector, count, from.length)
-    if (this.readonly) throw new DiskError('readonly', this.name, 'it was opened read-only')
+    if (this.readonly) throw new DiskError('readonly', this.name, because('opened-read-only'))
     if (!this.#isModified) this.modified()
     this.#isModified = true
     this.#each(sector, count, (image, at, start, to) =>
@@ -143,7 +144,7 @@ export class SliceImage implements DiskImage {
   }
 
   write(): void {
-    throw new DiskError('readonly', this.name, 'it is a backing file')
+    throw new DiskError('readonly', this.name, because('is-backing-file'))
   }
 
   extentAt(_sector: number, limit: number): Extent {
@@ -177,7 +178,7 @@ export class ZeroImage implements DiskImage {
   }
 
   write(): void {
-    throw new DiskError('readonly', this.name, 'this part of it is all zeros')
+    throw new DiskError('readonly', this.name, because('part-of-zeros'))
   }
 
   extentAt(_sector: number, limit: number): Extent {

@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { type BlockImage, DiskError } from '../block-image.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
@@ -57,9 +58,9 @@ export class LiveMerge {
     const { over, upper } = find(files, top, pair.upper)
     const lower = upper.backing
     if (lower === null || files.realPath(lower.name) !== files.realPath(pair.lower))
-      throw unusable(pair.upper, `it is not over ${pair.lower}`)
+      throw unusable(pair.upper, because('not-over', { below: pair.lower }))
     if (lower.sectorCount !== upper.sectorCount)
-      throw unusable(pair.lower, `it is not as large as ${pair.upper}, which is over it`)
+      throw unusable(pair.lower, because('not-as-large', { above: pair.upper }))
     this.#upper = upper
     this.#over = over
     this.#lower = this.#reopened(lower, true)
@@ -163,7 +164,7 @@ function find(files: ImageFiles, top: DiskImage, path: string): { over: DiskImag
   let over: DiskImage | null = null
   for (let upper: DiskImage | null = top; upper; over = upper, upper = upper.backing)
     if (upper.goOnOver && files.realPath(upper.name) === place) return { over, upper }
-  throw unusable(path, `${top.name} is not over it`)
+  throw unusable(path, because('not-below', { above: top.name }))
 }
 
 function close(image: DiskImage): void {

@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../block-image.ts'
 import type { HostFile } from '../host-file.ts'
 import {
@@ -142,7 +143,7 @@ export class MappedImage implements DiskImage {
 
   write(sector: number, count: number, from: Uint8Array): void {
     checkRange(this, sector, count, from.length)
-    if (this.readonly) throw new DiskError('readonly', this.name, 'it was opened read-only')
+    if (this.readonly) throw new DiskError('readonly', this.name, because('opened-read-only'))
     if (this.map.crowded) this.map.commit()
     this.map.modified()
     const start = sector * SECTOR_BYTES
@@ -159,7 +160,7 @@ export class MappedImage implements DiskImage {
       const owned = this.map.locateOwned(cluster)
       // A damaged table must not make the file grow to any size.
       if (owned > this.file.size + MAX_GAP_BYTES)
-        throw new DiskError('io', this.name, 'its tables lead out of the file; check it')
+        throw new DiskError('io', this.name, because('tables-lead-out'))
       if (owned < 0 && bytes < this.clusterBytes && !this.#readsAsZeros(cluster)) {
         finish()
         this.#rewriteCluster(cluster, at, from.subarray(done, done + bytes))

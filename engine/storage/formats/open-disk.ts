@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../block-image.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
@@ -38,7 +39,7 @@ export function openDisk(files: ImageFiles, path: string, options: OpenDiskOptio
   const image = openLayer(files, path, options, [])
   if (image.sectorCount > 0) return image
   image.close()
-  throw unusable(path, 'its disk has no sectors')
+  throw unusable(path, because('disk-no-sectors'))
 }
 
 /** @param above identities of the images that this one is the backing file of */
@@ -51,18 +52,16 @@ function openLayer(
   const { writable, repairing = false, confirmed = [], keyring = null, isLocked = false } = options
   const file = files.open(path, writable)
   try {
-    if (above.includes(file.identity)) throw unusable(path, 'it is its own backing file, over others')
-    if (above.length >= MAX_CHAIN) throw unusable(path, `more than ${MAX_CHAIN} images build on it`)
+    if (above.includes(file.identity)) throw unusable(path, because('backing-circle'))
+    if (above.length >= MAX_CHAIN) throw unusable(path, because('backing-too-many', { most: MAX_CHAIN }))
     const found = formatOfFile(file)
     const packed = options.format === 'auto' ? packedFormat(readUpTo(file, 0, SECTOR_BYTES)) : null
     if (packed !== null) throw unusable(path, packed)
     const format = options.format === 'auto' ? found : formatNamed(options.format)
-    if (format !== found && format.name !== 'raw') throw unusable(path, `it is no ${format.name} image`)
+    if (format !== found && format.name !== 'raw')
+      throw unusable(path, because('not-of-format', { format: format.name }))
     if (writable && format.variants.length === 0)
-      throw unusable(
-        path,
-        `${format.name} images can only be read; convert it, or open it read-only or ephemeral`,
-      )
+      throw unusable(path, because('format-only-read', { format: format.name }))
     const image = format.open(file, {
       files,
       writable,
@@ -74,7 +73,7 @@ function openLayer(
         options.backing ??
         openLayer(
           files,
-          childPath(files, path, name, 'backing file', confirmed),
+          childPath(files, path, name, 'backing-file', confirmed),
           { format: backingFormat ?? 'auto', writable: false, confirmed, keyring, isLocked },
           [...above, file.identity],
         ),

@@ -1,4 +1,5 @@
 import { dirname, relative, resolve } from 'node:path'
+import { because } from '../../protocol/reasons.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 import { createDisk } from './create-disk.ts'
@@ -35,7 +36,7 @@ export function openOverlay(
   overlay.close()
   throw unusable(
     overlayPath,
-    below === undefined ? 'it is over no image' : `it is over ${below}, not over ${path}`,
+    below === undefined ? because('overlay-over-none') : because('overlay-over-other', { below, path }),
   )
 }
 
@@ -78,6 +79,6 @@ export function createOverlay(
 /** Archives of floppies are no disks that another one can be over. */
 function formatNameOf({ name, details }: DiskImage): FormatName {
   const format = FORMAT_NAMES.find((known) => known === details.format)
-  if (!format) throw unusable(name, `it is ${details.format}, not a disk`)
+  if (!format) throw unusable(name, because('not-a-disk', { format: details.format }))
   return format
 }

@@ -1,3 +1,4 @@
+import { because, type Reason } from '../../protocol/reasons.ts'
 import { DiskError } from '../block-image.ts'
 
 /** After so many, what else is packed is left alone. */
@@ -20,15 +21,14 @@ export class PackedPieces {
    * @param unpacks false for a damaged one
    */
   unpack(piece: number, place: string, unpacks: () => boolean): void {
-    if (this.#damaged.has(piece)) throw this.#error(`${place} is damaged`)
-    if (this.#damaged.size >= MAX_DAMAGED)
-      throw this.#error(`more than ${MAX_DAMAGED} packed pieces of it are damaged; no more are unpacked`)
+    if (this.#damaged.has(piece)) throw this.#error(because('piece-damaged', { place }))
+    if (this.#damaged.size >= MAX_DAMAGED) throw this.#error(because('pieces-damaged', { most: MAX_DAMAGED }))
     if (unpacks()) return
     this.#damaged.add(piece)
-    throw this.#error(`${place} is damaged`)
+    throw this.#error(because('piece-damaged', { place }))
   }
 
-  #error(reason: string): DiskError {
+  #error(reason: Reason): DiskError {
     return new DiskError('io', this.path, reason)
   }
 }

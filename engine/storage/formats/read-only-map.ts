@@ -1,3 +1,4 @@
+import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../block-image.ts'
 import type { HostFile } from '../host-file.ts'
 import type { CheckReport } from './disk-image.ts'
@@ -44,6 +45,6 @@ export class ReadOnlyMap implements ClusterMap {
   }
 
   #refusal(): DiskError {
-    return new DiskError('readonly', this.file.path, 'images of its format can only be read')
+    return new DiskError('readonly', this.file.path, because('own-format-only-read'))
   }
 }

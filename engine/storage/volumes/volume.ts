@@ -1,4 +1,5 @@
 import type { EngineError } from '../../base/errors.ts'
+import { because, technical } from '../../protocol/reasons.ts'
 import { unusable } from '../host-file.ts'
 
 export type VolumeKind =
@@ -62,10 +63,10 @@ export const PIECE_BYTES = 1024 * 1024
 export function find(image: string, volume: Volume, path: string): VolumeEntry {
   let at: VolumeEntry = volume.root
   for (const name of namesIn(path)) {
-    if (at.kind !== 'folder') throw unusable(image, `${at.name} in it is no folder`)
+    if (at.kind !== 'folder') throw unusable(image, because('inside-no-folder', { name: at.name }))
     const wanted = folded(volume, name)
     const next: VolumeEntry | undefined = at.entries().find((entry) => folded(volume, entry.name) === wanted)
-    if (!next) throw unusable(image, `there is no ${path} in it`)
+    if (!next) throw unusable(image, because('inside-missing', { path }))
     at = next
   }
   return at
@@ -97,7 +98,7 @@ export function* walk(
 }
 
 export const damaged = (image: string, reason: string): EngineError =>
-  unusable(image, `it is damaged: ${reason}`)
+  unusable(image, because('volume-damaged', { detail: technical(reason) }))
 
 /** A name as it may be shown and made on the host; null for what is none. */
 export function usableName(name: string): string | null {

@@ -1,4 +1,5 @@
 import { EngineError } from '../../base/errors.ts'
+import { because, type Reason } from '../../protocol/reasons.ts'
 import { type BlockImage, DiskError } from '../block-image.ts'
 import { unusable } from '../host-file.ts'
 import { ByteWindow } from './byte-window.ts'
@@ -16,7 +17,7 @@ export interface VolumePlace {
   /** Null where none is that can be read. */
   readonly volume: Volume | null
   /** Why there is none that can be read, when something is known of it. */
-  readonly problem: string | null
+  readonly problem: Reason | null
 }
 
 /** The file systems of a floppy, CD or disk, of its partitions where it has them. Throws `DiskError`. */
@@ -41,7 +42,7 @@ function placeAt(bytes: ByteWindow, number: number): VolumePlace {
 }
 
 /** Throws what is no fault of the image. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): Reason {
   if (error instanceof DiskError) return error.reason
   if (error instanceof EngineError && 'reason' in error.details) return error.details.reason
   throw error
@@ -58,12 +59,9 @@ export function chooseVolume(image: BlockImage, number: number | null): Volume {
   if (number === null && readable.length > 1)
     throw unusable(
       image.name,
-      `it has several volumes, in the partitions ${readable.map((found) => found.number).join(', ')}; say which one`,
+      because('several-volumes', { partitions: readable.map((found) => found.number).join(', ') }),
     )
   if (place?.volume) return place.volume
   const problem = place?.problem ?? places.find((found) => found.problem)?.problem
-  throw unusable(
-    image.name,
-    problem ?? 'no file system that can be read is in it (FAT, ISO 9660 and ext2 to ext4 are)',
-  )
+  throw unusable(image.name, problem ?? because('no-file-system'))
 }

@@ -300,7 +300,7 @@ export const machine: Record<keyof typeof english, string> = {
     'Sie benutzt {path}, das nicht in ihrem Ordner ist. Nehmen Sie sie an ihrem Ort auf oder legen Sie die Datei in den Ordner.',
   'error.machine-folder-elsewhere': 'Der Ordner, den Sie gegeben haben, liegt nicht unter {path}.',
   'error.image-fixed':
-    '{reason, select, below {{by} baut auf {name} auf, darum bleibt es, wie es ist.} snapshot {Ein Sicherungspunkt von {by} hält {name} fest, darum bleibt es, wie es ist.} other {{name} wird von {by} benutzt.}}',
+    '{why, select, below {{by} baut auf {name} auf, darum bleibt es, wie es ist.} snapshot {Ein Sicherungspunkt von {by} hält {name} fest, darum bleibt es, wie es ist.} other {{name} wird von {by} benutzt.}}',
   'error.image-unknown': 'Dieses Abbild ist nicht mehr da. Bitte neu wählen.',
   'error.file-not-chosen': 'Die Datei {path} wurde nicht hier gewählt. Bitte neu wählen.',
   'error.not-in-library':

@@ -295,7 +295,7 @@ export const machine = {
     'It uses {path}, which is not in its folder. Add it where it is, or put the file into the folder.',
   'error.machine-folder-elsewhere': 'The folder that you gave does not lie at {path}.',
   'error.image-fixed':
-    '{reason, select, below {{by} builds on {name}, so it stays as it is.} snapshot {A snapshot of {by} holds {name}, so it stays as it is.} other {{name} is used by {by}.}}',
+    '{why, select, below {{by} builds on {name}, so it stays as it is.} snapshot {A snapshot of {by} holds {name}, so it stays as it is.} other {{name} is used by {by}.}}',
   'error.image-unknown': 'This image is no longer there. Please choose it again.',
   'error.file-not-chosen': 'The file {path} was not chosen here. Please choose it again.',
   'error.not-in-library': 'This machine was started from the command line and is in no library.',

@@ -1,8 +1,5 @@
-import { REASONS, type ReasonKey } from '../../../engine/protocol/reasons.ts'
-
-type ReasonMessages = { readonly [K in ReasonKey as `reason.${K}`]: (typeof REASONS)[K] }
+import { REASONS } from '../../../engine/protocol/reasons.ts'
+import { reasonMessages } from '../reason-messages.ts'
 
 /** As the host itself says them. */
-export const reasons = Object.fromEntries(
-  Object.entries(REASONS).map(([key, words]) => [`reason.${key}`, words]),
-) as ReasonMessages
+export const reasons = reasonMessages(REASONS)

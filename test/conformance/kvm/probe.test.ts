@@ -7,7 +7,7 @@ import {
   PROBE_PROGRAMS,
   placeProbe,
 } from '../../../engine/kvm/probe-programs.ts'
-import { REASONS } from '../../../engine/protocol/reasons.ts'
+import { because } from '../../../engine/protocol/reasons.ts'
 import { probeLimitation } from '../../../engine/kvm/probe.ts'
 import { itWithKvm } from '../../../engine/kvm/test-kvm.ts'
 import { CS, DS, ES, SS, Segment, State, segmentAt } from '../../../engine/isa/state.ts'
@@ -55,9 +55,9 @@ describe('the start-up probe', () => {
       const start = performance.now()
       const limitation = probeLimitation(kvm)
       expect(performance.now() - start).toBeLessThan(1000)
-      const limitations = PROBE_PROGRAMS.map(({ reason }) => REASONS[reason])
-      expect([null, ...limitations, REASONS['kvm-no-model']]).toContain(limitation)
-      expect(probeLimitation(kvm)).toBe(limitation)
+      const limitations = PROBE_PROGRAMS.map(({ limitation }) => because(limitation))
+      expect([null, ...limitations, because('kvm-no-model')]).toContainEqual(limitation)
+      expect(probeLimitation(kvm)).toEqual(limitation)
     } finally {
       kvm.close()
     }

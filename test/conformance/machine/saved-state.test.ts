@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Machine, StateLook } from '../../../engine/machine/machine.ts'
+import { because } from '../../../engine/protocol/reasons.ts'
 import type { HostFault } from '../../../engine/protocol/vm.ts'
 import { openHostFile } from '../../../engine/storage/host-file.ts'
 import { bytesOfState } from '../../../engine/snapshot/state-file.ts'
@@ -442,7 +443,7 @@ describe('an image file that is cut short while the machine runs', () => {
       drive: 'ide0-master',
       operation: 'read',
       path: disk,
-      reason: 'it was cut short after it was opened',
+      reason: because('file-cut-short'),
     })
     expect(() => machine.save()).toThrow('cut short')
   })

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { technical } from '../../../engine/protocol/reasons.ts'
 import { DiskError } from '../../../engine/storage/block-image.ts'
 import { type HostFile, unusable } from '../../../engine/storage/host-file.ts'
 import type { ImageFiles } from '../../../engine/storage/image-files.ts'
@@ -191,15 +192,15 @@ export class SimulatedDisk<Note = never> implements ImageFiles {
   open(path: string, writable: boolean): HostFile {
     const find = (): PagedBytes => {
       const bytes = this.contents.get(path)
-      if (!bytes) throw unusable(path, 'there is no such file')
+      if (!bytes) throw unusable(path, technical('there is no such file'))
       return bytes
     }
     const bytes = find()
     const record = (operation: DiskOperation<Note>): void => {
-      if (!writable) throw new DiskError('readonly', path, 'it was opened read-only')
+      if (!writable) throw new DiskError('readonly', path, technical('it was opened read-only'))
       if (this.failsAfter !== null && this.failsAfter-- === 0) {
         this.failsAfter = null
-        throw new DiskError('full', path, 'no room is left on its disk')
+        throw new DiskError('full', path, technical('no room is left on its disk'))
       }
       this.#do(operation)
     }
@@ -211,7 +212,8 @@ export class SimulatedDisk<Note = never> implements ImageFiles {
         return bytes.size
       },
       readAt(position, into) {
-        if (position + into.length > bytes.size) throw new DiskError('gone', path, 'it was cut short')
+        if (position + into.length > bytes.size)
+          throw new DiskError('gone', path, technical('it was cut short'))
         bytes.read(position, into)
       },
       writeAt: (position, from) => record({ kind: 'write', path, position, bytes: from.slice() }),
@@ -222,7 +224,7 @@ export class SimulatedDisk<Note = never> implements ImageFiles {
   }
 
   create(path: string): HostFile {
-    if (this.contents.has(path)) throw unusable(path, 'there is a file of this name already')
+    if (this.contents.has(path)) throw unusable(path, technical('there is a file of this name already'))
     this.#do({ kind: 'create', path })
     return this.open(path, true)
   }

@@ -1,10 +1,11 @@
 import { dirname, join } from 'node:path'
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import type { CdTrack, CdTrackKind } from '../../cd-image.ts'
 import { EngineError } from '../../../base/errors.ts'
 import { asciiAt, readPart, readU64, readUpTo, roundUp, viewOf } from '../../formats/fields.ts'
 import { PackedPieces } from '../../formats/packed-pieces.ts'
-import { type HostFile, unusable } from '../../host-file.ts'
+import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import type { ImageFiles } from '../../image-files.ts'
 import { DiscImage, type DiscPart, type SectorLayout, type SectorSource } from '../disc-image.ts'
 import { CD_FRAME_BYTES, CODECS } from './codecs.ts'
@@ -61,13 +62,14 @@ function openHunks(
   if (unknown !== undefined)
     throw unusable(
       path,
-      `it is packed by ${JSON.stringify(unknown)}, which is not read; ${Object.keys(CODECS).join(', ')} are`,
+      because('chd-codec', { codec: JSON.stringify(unknown), known: Object.keys(CODECS).join(', ') }),
     )
-  if (header.unitBytes !== CD_FRAME_BYTES) throw unusable(path, 'it is a CHD of no CD')
-  if (header.bytes > MAX_SECTORS * CD_FRAME_BYTES) throw unusable(path, 'it is longer than a disc can be')
+  if (header.unitBytes !== CD_FRAME_BYTES) throw unusable(path, because('chd-no-cd'))
+  if (header.bytes > MAX_SECTORS * CD_FRAME_BYTES) throw unusable(path, because('disc-too-long'))
   const map = new HunkMap(file, header, Math.ceil(header.bytes / header.hunkBytes))
   if (header.parent === null) return new HunkSource(file, header, map, null)
-  if (parents.length >= MAX_PARENTS) throw unusable(path, `it builds on more than ${MAX_PARENTS} others`)
+  if (parents.length >= MAX_PARENTS)
+    throw unusable(path, because('chd-too-many-parents', { most: MAX_PARENTS }))
   const below = findParent(files, path, header.parent, confirmed)
   parents.push(below.file)
   return new HunkSource(file, header, map, openHunks(files, { ...below, confirmed }, parents))
@@ -90,7 +92,7 @@ function findParent(
     if (header?.identity === identity) return { file, header }
     file.close()
   }
-  throw unusable(path, `it builds on another CHD (SHA-1 ${identity}), which is not beside it`)
+  throw unusable(path, because('chd-parent-missing', { sha1: identity }))
 }
 
 function openIfThere(files: ImageFiles, place: string): HostFile | null {
@@ -117,13 +119,13 @@ function discOf(file: HostFile, header: ChdHeader, source: HunkSource, parents: 
   let [frame, sector] = [0, 0]
   for (const track of tracksIn(file, header.metaPosition)) {
     const { kind, layout, frames, pregap, isPregapStored, postgap } = track
-    if (track.number !== tracks.length + 1) throw unusable(path, 'its tracks are not in a row')
+    if (track.number !== tracks.length + 1) throw damagedImage(path, 'CHD', 'its tracks are not in a row')
     if ((frame + frames) * CD_FRAME_BYTES > header.bytes)
-      throw unusable(path, `track ${track.number} is not whole`)
+      throw unusable(path, because('track-not-whole', { track: track.number }))
     const add = (sectors: number, position: number | null): void => {
       if (sectors <= 0) return
       sector += sectors
-      if (sector > MAX_SECTORS) throw unusable(path, 'it is longer than a disc can be')
+      if (sector > MAX_SECTORS) throw unusable(path, because('disc-too-long'))
       const stored = position === null ? null : { source, layout, position, stride: CD_FRAME_BYTES }
       parts.push({ sectors, kind, stored })
     }
@@ -138,7 +140,7 @@ function discOf(file: HostFile, header: ChdHeader, source: HunkSource, parents: 
     add(postgap, null)
     frame += roundUp(frames, TRACK_PADDING)
   }
-  if (parts.length === 0) throw unusable(path, 'it has no track')
+  if (parts.length === 0) throw unusable(path, because('disc-no-track'))
   return new DiscImage('chd', path, tracks, parts, [file, ...parents])
 }
 
@@ -147,14 +149,11 @@ function readHeader(file: HostFile): ChdHeader {
   const bytes = readPart(file, 0, HEADER_BYTES, 'header')
   const view = viewOf(bytes)
   if (view.getUint32(12) !== 5 || view.getUint32(8) !== HEADER_BYTES)
-    throw unusable(
-      path,
-      `it is a CHD of version ${view.getUint32(12)}; only 5 is read (chdman copy makes it)`,
-    )
+    throw unusable(path, because('chd-version', { version: view.getUint32(12) }))
   const hunkBytes = view.getUint32(56)
   const unitBytes = view.getUint32(60)
   if (hunkBytes === 0 || hunkBytes > MAX_HUNK_BYTES || unitBytes === 0 || hunkBytes % unitBytes !== 0)
-    throw unusable(path, `its header is damaged: pieces of ${hunkBytes} bytes`)
+    throw damagedImage(path, 'CHD', `its header is damaged: pieces of ${hunkBytes} bytes`)
   return {
     codecs: [16, 20, 24, 28].map((at) => asciiAt(bytes, at, 4).replaceAll('\0', '')),
     bytes: readU64(file, view, 32, false, 'its size'),
@@ -189,7 +188,7 @@ function tracksIn(file: HostFile, first: number): ChdTrack[] {
     const length = view.getUint32(4) & 0xff_ffff
     if (tag === 'CHT2' || tag === 'CHTR')
       found.push(trackOf(file, asciiAt(readPart(file, at + 16, Math.min(length, 512), 'metadata'), 0, 512)))
-    else if (tag === 'CHGD' || tag === 'CHGT') throw unusable(file.path, 'it is a GD-ROM, which no PC reads')
+    else if (tag === 'CHGD' || tag === 'CHGT') throw unusable(file.path, because('chd-gd-rom'))
     at = readU64(file, view, 8, false, 'the place of its metadata')
   }
   return found
@@ -202,12 +201,13 @@ function trackOf(file: HostFile, text: string): ChdTrack {
   const number = (name: string): number => {
     const value = Number(fields.get(name) ?? 0)
     if (!Number.isInteger(value) || value < 0 || value > MAX_SECTORS)
-      throw unusable(file.path, `its metadata are damaged: ${name}`)
+      throw damagedImage(file.path, 'CHD', `its metadata are damaged: ${name}`)
     return value
   }
   const type = fields.get('TYPE') ?? ''
   const known = Object.hasOwn(TYPES, type) ? TYPES[type] : undefined
-  if (!known) throw unusable(file.path, `tracks of type ${JSON.stringify(type.slice(0, 40))} are not read`)
+  if (!known)
+    throw unusable(file.path, because('chd-track-type', { type: JSON.stringify(type.slice(0, 40)) }))
   return {
     ...known,
     number: number('TRACK'),
@@ -254,7 +254,7 @@ class HunkSource implements SectorSource {
 
   #read(hunk: number): Uint8Array {
     const bytes = new Uint8Array(this.header.hunkBytes)
-    if (hunk >= this.map.count) throw new DiskError('gone', this.file.path, 'it ends before that')
+    if (hunk >= this.map.count) throw new DiskError('gone', this.file.path, because('ends-before'))
     // What is the same as another piece may lead on, to ones before it each time.
     let place = this.map.at(hunk)
     while (place.how === 'same') place = this.map.at(place.hunk)

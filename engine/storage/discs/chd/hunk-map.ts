@@ -1,5 +1,6 @@
+import { because } from '../../../protocol/reasons.ts'
 import { readPart, viewOf } from '../../formats/fields.ts'
-import { type HostFile, unusable } from '../../host-file.ts'
+import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import { BitReader } from './bit-reader.ts'
 import { HuffmanDecoder } from './huffman.ts'
 
@@ -68,7 +69,7 @@ export class HunkMap {
   }
 
   #damaged(): Error {
-    return unusable(this.file.path, 'its map is damaged')
+    return damagedImage(this.file.path, 'CHD', 'its map is damaged')
   }
 
   #readPlain(): void {
@@ -142,11 +143,7 @@ export class HunkMap {
         else if (kind === KIND.nextParent) unit += hunkBytes / unitBytes
         else if (kind !== KIND.sameParent) throw this.#damaged()
         // One over an uncompressed CHD, which has no checksum, cannot say what it is over.
-        if (this.header.parent === null)
-          throw unusable(
-            this.file.path,
-            'it builds on another CHD without saying which; chdman copy makes it whole',
-          )
+        if (this.header.parent === null) throw unusable(this.file.path, because('chd-parent-unknown'))
         this.#kinds[hunk] = KIND.parent
         this.#positions[hunk] = unit * unitBytes
         continue

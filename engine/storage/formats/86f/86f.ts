@@ -1,4 +1,5 @@
-import { unusable } from '../../host-file.ts'
+import { because } from '../../../protocol/reasons.ts'
+import { unusable, damagedImage } from '../../host-file.ts'
 import { asciiAt, viewOf } from '../fields.ts'
 import { type FloppyFormat, MAX_SECTORS, type StoredSector } from '../floppy-format.ts'
 import { MfmTrack } from './mfm-track.ts'
@@ -52,14 +53,13 @@ export const f86: FloppyFormat = {
 
   decode(path, bytes) {
     const view = viewOf(bytes)
-    if (asciiAt(bytes, 0, 4) !== '86BF')
-      throw unusable(path, 'it is a compressed 86F image; save it without compression in 86Box')
-    if (bytes.length < TABLE_AT) throw unusable(path, 'it is cut short')
+    if (asciiAt(bytes, 0, 4) !== '86BF') throw unusable(path, because('f86-compressed'))
+    if (bytes.length < TABLE_AT) throw unusable(path, because('cut-short'))
     const version = view.getUint16(4, true)
     if (version !== VERSION)
-      throw unusable(path, `it is 86F version ${version >> 8}.${version & 0xff}; only 2.12 is known`)
+      throw unusable(path, because('f86-version', { major: version >> 8, minor: version & 0xff }))
     const flags = view.getUint16(6, true)
-    if (flags & FLAG.zones) throw unusable(path, 'its tracks are of zones, as no floppy of a PC has them')
+    if (flags & FLAG.zones) throw unusable(path, because('f86-zones'))
     const sides = flags & FLAG.twoSides ? 2 : 1
     const sectors: StoredSector[] = []
     /** Tracks that lie over each other could make a small file take long. */
@@ -70,7 +70,7 @@ export const f86: FloppyFormat = {
       if (position === 0) continue
       const track = readTrack(path, bytes, position, flags)
       budget -= track.storedBytes
-      if (budget < 0) throw unusable(path, 'its tracks lie over each other')
+      if (budget < 0) throw damagedImage(path, '86F', 'its tracks lie over each other')
       const [physical, head] = [Math.floor(entry / sides), entry % sides]
       for (const found of new MfmTrack(track.cells).sectors()) {
         const { addressHead, ...sector } = found
@@ -78,9 +78,9 @@ export const f86: FloppyFormat = {
         const isAtHome = sector.cylinder === physical || sector.cylinder === physical >> 1
         if (isAtHome && addressHead === head) sectors.push(sector)
       }
-      if (sectors.length > MAX_SECTORS) throw unusable(path, 'it has more sectors than a floppy holds')
+      if (sectors.length > MAX_SECTORS) throw unusable(path, because('floppy-too-many-sectors-held'))
     }
-    if (sectors.length === 0) throw unusable(path, 'it has no sectors of MFM')
+    if (sectors.length === 0) throw unusable(path, because('f86-no-mfm'))
     return sectors
   },
 }
@@ -94,7 +94,7 @@ function readTrack(
 ): { cells: Uint8Array; storedBytes: number } {
   const hasExtra = (flags & FLAG.extraCells) !== 0
   const headerBytes = hasExtra ? 10 : 6
-  if (position + headerBytes > bytes.length) throw unusable(path, 'a track of it is cut off')
+  if (position + headerBytes > bytes.length) throw damagedImage(path, '86F', 'a track of it is cut off')
   const view = viewOf(bytes)
   const slowness = (flags >> 5) & 3
   const isFaster = (flags & FLAG.faster) !== 0
@@ -102,7 +102,7 @@ function readTrack(
   const isExact = slowness === 0 && isFaster
   const extra = hasExtra ? view.getInt32(position + 2, true) : 0
   if (isExact ? extra < 0 || extra > MAX_CELLS : Math.abs(extra) > MAX_EXTRA_CELLS)
-    throw unusable(path, `a track of it has ${extra} cells more than others`)
+    throw damagedImage(path, '86F', `a track of it has ${extra} cells more than others`)
   const density = (flags >> 1) & 3
   const table = isFaster ? FASTER_WORDS : SLOWER_WORDS
   const words = slowness === 0 ? NORMAL_WORDS[density]! : table[density]![slowness - 1]!
@@ -110,7 +110,7 @@ function readTrack(
   const unit = flags & FLAG.wholeBytes ? 8 : 16
   const storedBytes = (Math.ceil(storedCells / unit) * unit) / 8
   const start = position + headerBytes
-  if (start + storedBytes > bytes.length) throw unusable(path, 'a track of it is cut off')
+  if (start + storedBytes > bytes.length) throw damagedImage(path, '86F', 'a track of it is cut off')
   const used = isExact
     ? storedCells
     : Math.min(storedCells, cellsOf(view.getUint16(position, true), slowness, isFaster) + extra)

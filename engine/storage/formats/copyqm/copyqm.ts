@@ -1,4 +1,5 @@
-import { unusable } from '../../host-file.ts'
+import { because } from '../../../protocol/reasons.ts'
+import { unusable, damagedImage } from '../../host-file.ts'
 import { asciiAt, viewOf } from '../fields.ts'
 import { ByteReader } from '../byte-reader.ts'
 import { type FloppyFormat, MAX_SECTORS, type StoredSector } from '../floppy-format.ts'
@@ -12,7 +13,7 @@ export const copyQm: FloppyFormat = {
   recognises: (start) => asciiAt(start, 0, 3) === 'CQ\x14',
 
   decode(path, bytes) {
-    if (bytes.length < HEADER_BYTES) throw unusable(path, 'it is cut short')
+    if (bytes.length < HEADER_BYTES) throw unusable(path, because('cut-short'))
     const view = viewOf(bytes)
     const sectorBytes = view.getUint16(3, true)
     const perTrack = view.getUint16(0x10, true)
@@ -27,7 +28,7 @@ export const copyQm: FloppyFormat = {
       heads > 2 ||
       total > MAX_SECTORS
     )
-      throw unusable(path, 'its CopyQM header is damaged')
+      throw unusable(path, because('copyqm-damaged'))
     const comment = view.getUint16(0x6f, true)
     const reader = new ByteReader(path, bytes.subarray(HEADER_BYTES))
     reader.take(comment)
@@ -52,7 +53,7 @@ function unpack(path: string, reader: ByteReader, length: number): Uint8Array {
     const count = (reader.word() << 16) >> 16
     const bytes = Math.abs(count)
     if (count === 0) continue
-    if (done + bytes > length) throw unusable(path, 'it holds more than its header says')
+    if (done + bytes > length) throw damagedImage(path, 'CopyQM', 'it holds more than its header says')
     if (count < 0) contents.fill(reader.byte(), done, done + bytes)
     else contents.set(reader.take(bytes), done)
     done += bytes

@@ -1,3 +1,4 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { unusable } from '../../host-file.ts'
 import { asciiAt, viewOf } from '../fields.ts'
 import { isKnownCipher } from './sector-cipher.ts'
@@ -51,12 +52,12 @@ export const isLuks = (bytes: Uint8Array): boolean => MAGIC.every((byte, index) 
 
 /** @param path for messages. Throws `file-unusable`. */
 export function readLuksHeader(path: string, bytes: Uint8Array): LuksHeader {
-  const wrong = (reason: string) => unusable(path, `its encryption header is damaged: ${reason}`)
+  const wrong = (reason: string) =>
+    unusable(path, because('header-damaged', { format: 'LUKS', detail: technical(reason) }))
   if (!isLuks(bytes)) throw wrong('it does not begin as one')
   const view = viewOf(bytes)
   const version = bytes.length >= 8 ? view.getUint16(6) : 0
-  if (version === 2)
-    throw unusable(path, 'it is encrypted by LUKS version 2; copy it into one of version 1 with qemu-img')
+  if (version === 2) throw unusable(path, because('luks-version-2'))
   if (version !== 1) throw wrong(`version ${version}`)
   if (bytes.length < LUKS_HEADER_BYTES) throw wrong('it is cut short')
   const text = (at: number, length: number): string => asciiAt(bytes, at, length).split('\0', 1)[0]!
@@ -65,12 +66,9 @@ export function readLuksHeader(path: string, bytes: Uint8Array): LuksHeader {
   const hashName = text(72, 32).toLowerCase()
   const keyBytes = view.getUint32(108)
   if (!isKnownCipher(cipher, mode, keyBytes))
-    throw unusable(
-      path,
-      `it is encrypted by ${shown(`${cipher}-${mode}`)} with ${keyBytes * 8} bits, which is not known`,
-    )
+    throw unusable(path, because('luks-cipher', { cipher: shown(`${cipher}-${mode}`), bits: keyBytes * 8 }))
   const hash = LUKS_HASHES.find((known) => known === hashName)
-  if (!hash) throw unusable(path, `its encryption uses the hash ${shown(hashName)}, which is not known`)
+  if (!hash) throw unusable(path, because('luks-hash', { hash: shown(hashName) }))
   const payloadPosition = view.getUint32(104) * SECTOR
   const digestIterations = view.getUint32(164)
   if (digestIterations === 0) throw wrong('its digest has no iterations')
@@ -90,7 +88,7 @@ export function readLuksHeader(path: string, bytes: Uint8Array): LuksHeader {
       throw wrong(`key ${index} lies outside of it`)
     slots.push({ index, salt: bytes.slice(at + 8, at + 8 + LUKS_SALT_BYTES), iterations, position })
   }
-  if (slots.length === 0) throw unusable(path, 'it is encrypted and has no key any more')
+  if (slots.length === 0) throw unusable(path, because('luks-no-key'))
   return {
     mode,
     hash,

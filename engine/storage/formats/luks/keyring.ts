@@ -1,5 +1,6 @@
 import { pbkdf2Sync, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import { EngineError } from '../../../base/errors.ts'
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import { unusable } from '../../host-file.ts'
 import { mergeKey, splitKey } from './anti-forensic.ts'
@@ -63,7 +64,7 @@ export class Keyring {
     const once = slots.reduce((sum, { iterations }) => sum + iterations + digestIterations, 0)
     const asked = once * this.#passphrases.length
     if (asked > (this.#options.maxIterations ?? MAX_ITERATIONS))
-      throw unusable(path, `to try a passphrase on it takes ${asked} iterations, which is too long`)
+      throw unusable(path, because('luks-iterations', { count: asked }))
     for (const [slot, passphrase] of slots.flatMap((one) =>
       this.#passphrases.map((text) => [one, text] as const),
     )) {
@@ -139,4 +140,4 @@ function iterationsIn(ms: number): number {
 
 /** What a read of an encrypted image without its passphrase ends in. */
 export const lockedError = (path: string): DiskError =>
-  new DiskError('io', path, 'it is encrypted, and its passphrase was not given')
+  new DiskError('io', path, because('passphrase-not-given'))

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { EngineError } from '../../../base/errors.ts'
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type DiskFormat, type OpenContext, SECTOR_BYTES } from '../disk-image.ts'
@@ -30,10 +31,10 @@ export const luks: DiskFormat = {
     const header = readLuksHeader(file.path, readUpTo(file, 0, LUKS_HEADER_BYTES))
     const { payloadPosition } = header
     if (payloadPosition === 0 || payloadPosition > file.size)
-      throw unusable(file.path, 'its data lie in another file, or it is cut short')
+      throw unusable(file.path, because('luks-data-elsewhere'))
     const bytes = file.size - payloadPosition
     if (bytes === 0 || bytes % SECTOR_BYTES !== 0)
-      throw unusable(file.path, `its disk of ${bytes} bytes is not a multiple of 512; it is truncated`)
+      throw unusable(file.path, because('disk-size-truncated', { bytes }))
     const data = unlock(file, header, { position: 0, start: payloadPosition }, context)
     return new LuksImage(data, payloadPosition, bytes / SECTOR_BYTES, {
       format: 'luks',
@@ -48,7 +49,7 @@ export const luks: DiskFormat = {
   },
 
   create(file, { sizeBytes, encryption }) {
-    if (!encryption) throw unusable(file.path, 'give the passphrase that it is to have')
+    if (!encryption) throw unusable(file.path, because('passphrase-wanted'))
     file.writeAt(0, encryption.area)
     file.truncate(encryption.area.length + sizeBytes)
   },
@@ -102,10 +103,10 @@ function changePassphrase(
   from: Keyring,
   to: Keyring,
 ): void {
-  if (!file.writable) throw new DiskError('readonly', file.path, 'it was opened read-only')
+  if (!file.writable) throw new DiskError('readonly', file.path, because('opened-read-only'))
   const { key, slot } = from.open(file.path, header, (at, into) => readPadded(file, position + at, into))
   const [free] = freeSlots(readUpTo(file, position, LUKS_HEADER_BYTES), header)
-  if (!free) throw unusable(file.path, 'all of its keys are in use; remove one with cryptsetup luksRemoveKey')
+  if (!free) throw unusable(file.path, because('luks-keys-in-use'))
   const { material, ...lock } = to.lock(key, header)
   file.writeAt(position + free.position, material)
   file.sync()

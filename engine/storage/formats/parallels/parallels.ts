@@ -1,3 +1,4 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type DiskFormat, SECTOR_BYTES } from '../disk-image.ts'
 import { asciiAt, readPart, readU64, viewOf } from '../fields.ts'
@@ -44,8 +45,9 @@ function readHeader(file: HostFile): { sectors: number; clusterBytes: number; ta
   const bytes = readPart(file, 0, HEADER_BYTES, 'header')
   const view = viewOf(bytes)
   const u32 = (at: number): number => view.getUint32(at, true)
-  const wrong = (reason: string) => unusable(file.path, `its Parallels header is damaged: ${reason}`)
-  if (u32(16) !== 2) throw unusable(file.path, `it is Parallels version ${u32(16)}; only 2 is known`)
+  const wrong = (reason: string) =>
+    unusable(file.path, because('header-damaged', { format: 'Parallels', detail: technical(reason) }))
+  if (u32(16) !== 2) throw unusable(file.path, because('parallels-version', { version: u32(16) }))
   const isExtended = asciiAt(bytes, 0, 16) === EXTENDED_MAGIC
   const clusterSectors = u32(28)
   if (clusterSectors === 0 || clusterSectors > 2 ** 19) throw wrong(`clusters of ${clusterSectors} sectors`)

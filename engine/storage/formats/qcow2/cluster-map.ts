@@ -1,4 +1,5 @@
 import { inflateRawSync } from 'node:zlib'
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
 import { unpackZstd } from '../../zstd/zstd.ts'
@@ -84,7 +85,7 @@ export class Qcow2Map implements ClusterMap {
   #position(view: DataView, at: number): number {
     const position = positionAt(view, at)
     if (position % this.#clusterBytes !== 0)
-      throw new DiskError('io', this.file.path, 'its tables are damaged; check it')
+      throw new DiskError('io', this.file.path, because('tables-damaged'))
     return position
   }
 

@@ -1,4 +1,5 @@
-import { type HostFile, unusable } from '../../host-file.ts'
+import { because, technical } from '../../../protocol/reasons.ts'
+import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import type { InternalSnapshot } from '../disk-image.ts'
 import { asciiAt, readPart, readU64, readUpTo, roundUp, viewOf } from '../fields.ts'
 import { MAX_LUKS_AREA_BYTES } from '../luks/header.ts'
@@ -61,12 +62,12 @@ const METHOD_LUKS = 2
 /** Throws `file-unusable`. */
 export function readQcow2Header(file: HostFile): Qcow2Header {
   const bytes = readUpTo(file, 0, 4096)
-  const wrong = (reason: string) => unusable(file.path, `its qcow2 header is damaged: ${reason}`)
+  const wrong = (reason: string) =>
+    unusable(file.path, because('header-damaged', { format: 'qcow2', detail: technical(reason) }))
   if (bytes.length < 72) throw wrong('it is cut short')
   const view = viewOf(bytes)
   const version = view.getUint32(4)
-  if (version !== 2 && version !== 3)
-    throw unusable(file.path, `it is qcow version ${version}; 2 and 3 are known`)
+  if (version !== 2 && version !== 3) throw unusable(file.path, because('qcow-version', { version }))
   if (version === 3 && bytes.length < V3_HEADER_BYTES) throw wrong('it is cut short')
   const clusterBits = view.getUint32(20)
   if (clusterBits < 9 || clusterBits > 21) throw wrong(`clusters of 2^${clusterBits} bytes`)
@@ -80,11 +81,7 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
     return value
   }
   const method = view.getUint32(32)
-  if (method !== 0 && method !== METHOD_LUKS)
-    throw unusable(
-      file.path,
-      'it is encrypted by the old method of QEMU, which is not safe; convert it with qemu-img',
-    )
+  if (method !== 0 && method !== METHOD_LUKS) throw unusable(file.path, because('qcow-old-encryption'))
   const sizeBytes = readU64(file, view, 24, false, 'its disk size')
   const l1Entries = view.getUint32(36)
   const l1Needed = Math.ceil(sizeBytes / (clusterBytes * (clusterBytes / 8)))
@@ -95,10 +92,9 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
     throw wrong(`a refcount table of ${refcountTableClusters} clusters`)
   const features = version === 3 ? view.getBigUint64(72) : 0n
   const known = INCOMPATIBLE.find(([bit]) => (features & bit) !== 0n)
-  if (known)
-    throw unusable(file.path, `it ${known[1]}, which is not supported; convert it with qemu-img first`)
+  if (known) throw unusable(file.path, because('qcow-feature', { feature: known[1] }))
   if (features >> 5n)
-    throw unusable(file.path, `it has features unknown to this program (0x${features.toString(16)})`)
+    throw unusable(file.path, because('qcow-features-unknown', { bits: features.toString(16) }))
   const refcountOrder = version === 3 ? view.getUint32(96) : 4
   if (refcountOrder > 6) throw wrong(`reference counts of 2^${refcountOrder} bits`)
   const headerBytes = version === 3 ? view.getUint32(100) : 72
@@ -113,7 +109,7 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
   const compression = COMPRESSION[hasMethod ? bytes[COMPRESSION_AT]! : 0]
   const isFlagged = (features & INCOMPATIBLE_COMPRESSION) !== 0n
   if (!compression || isFlagged !== (compression !== 'deflate'))
-    throw unusable(file.path, 'its clusters are compressed in an unknown way; convert it with qemu-img first')
+    throw unusable(file.path, because('qcow-compression-unknown'))
   return {
     version,
     clusterBits,
@@ -139,7 +135,7 @@ function readBackingFile(file: HostFile, view: DataView, clusterBytes: number): 
   const length = view.getUint32(16)
   if (at === 0) return null
   if (length === 0 || length > 1023 || at + length > clusterBytes)
-    throw unusable(file.path, 'the name of its backing file is damaged')
+    throw unusable(file.path, because('backing-name-damaged'))
   return Buffer.from(readPart(file, at, length, 'backing file name')).toString('utf8')
 }
 
@@ -154,11 +150,12 @@ function readEncryption(
   clusterBytes: number,
 ): { position: number; bytes: number } {
   const data = readExtension(file, start, clusterBytes, ENCRYPTION_EXTENSION)
-  if (data?.length !== 16) throw unusable(file.path, 'it is encrypted, and where its keys lie is missing')
+  if (data?.length !== 16)
+    throw damagedImage(file.path, 'qcow2', 'it is encrypted, and where its keys lie is missing')
   const position = readU64(file, viewOf(data), 0, false, 'the position of its keys')
   const bytes = readU64(file, viewOf(data), 8, false, 'the size of its keys')
   if (position % clusterBytes !== 0 || bytes > MAX_LUKS_AREA_BYTES || position + bytes > file.size)
-    throw unusable(file.path, 'the place of its keys is damaged')
+    throw damagedImage(file.path, 'qcow2', 'the place of its keys is damaged')
   return { position, bytes }
 }
 
@@ -175,7 +172,8 @@ function readExtension(
     const type = view.getUint32(at)
     const length = view.getUint32(at + 4)
     if (type === 0) break
-    if (length > area.length - at - 8) throw unusable(file.path, 'a header extension is cut short')
+    if (length > area.length - at - 8)
+      throw damagedImage(file.path, 'qcow2', 'a header extension is cut short')
     if (type === wanted) return area.subarray(at + 8, at + 8 + length)
     at += 8 + Math.ceil(length / 8) * 8
   }
@@ -190,7 +188,7 @@ function readSnapshots(
   const count = header.getUint32(60)
   const start = readU64(file, header, 64, false, 'the position of its snapshots')
   if (count === 0) return { snapshots: [], snapshotTable: null }
-  const wrong = () => unusable(file.path, 'its table of snapshots is damaged')
+  const wrong = () => damagedImage(file.path, 'qcow2', 'its table of snapshots is damaged')
   if (count > MAX_SNAPSHOTS || start % clusterBytes !== 0 || start >= file.size) throw wrong()
   const bytes = readUpTo(file, start, MAX_SNAPSHOT_TABLE_BYTES)
   const view = viewOf(bytes)

@@ -1,4 +1,5 @@
 import { deflateRawSync } from 'node:zlib'
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import {
   type DiskFormat,
@@ -29,10 +30,7 @@ export const qcow2: DiskFormat = {
   create(file, { sizeBytes, variant, clusterBytes = DEFAULT_CLUSTER_BYTES, backing, encryption }) {
     const clusterBits = Math.log2(clusterBytes)
     if (!Number.isInteger(clusterBits) || clusterBits < 9 || clusterBits > 21)
-      throw unusable(
-        file.path,
-        `clusters of qcow2 are 512 bytes to 2 MiB, by powers of 2; not ${clusterBytes}`,
-      )
+      throw unusable(file.path, because('qcow-clusters', { bytes: clusterBytes }))
     const l1Entries = Math.max(1, Math.ceil(sizeBytes / (clusterBytes * (clusterBytes / 8))))
     const l1Clusters = Math.ceil((l1Entries * 8) / clusterBytes)
     const keyClusters = Math.ceil((encryption?.area.length ?? 0) / clusterBytes)
@@ -40,7 +38,7 @@ export const qcow2: DiskFormat = {
     let blocks = 1
     while (blocks * (clusterBytes / 2) < 2 + blocks + l1Clusters + keyClusters) blocks++
     if (l1Entries * 8 > MAX_L1_BYTES || blocks > clusterBytes / 8)
-      throw unusable(file.path, 'the disk is too large for clusters of this size; take larger ones')
+      throw unusable(file.path, because('qcow-clusters-too-small'))
     const keysAt = (2 + blocks + l1Clusters) * clusterBytes
     const total = 2 + blocks + l1Clusters + keyClusters
     const tableAt = clusterBytes
@@ -67,7 +65,7 @@ export const qcow2: DiskFormat = {
   },
 
   compressor(file, request, files) {
-    if (request.encryption) throw unusable(file.path, 'an image is either compressed or encrypted')
+    if (request.encryption) throw unusable(file.path, because('compressed-or-encrypted'))
     this.create!(file, request, files)
     const { image, map, header } = openQcow2(file, {
       writable: true,
@@ -75,7 +73,7 @@ export const qcow2: DiskFormat = {
       keyring: null,
       isLocked: false,
       openBacking: () => {
-        throw unusable(file.path, 'a compressed image stands alone')
+        throw unusable(file.path, because('compressed-alone'))
       },
     })
     const clusterBytes = 2 ** header.clusterBits
@@ -102,9 +100,9 @@ function openQcow2(
 ): { image: DiskImage; map: Qcow2Map; header: Qcow2Header } {
   const header = readQcow2Header(file)
   if (header.sizeBytes % SECTOR_BYTES !== 0)
-    throw unusable(file.path, `its disk size of ${header.sizeBytes} bytes is not a multiple of 512`)
+    throw unusable(file.path, because('disk-size-odd', { bytes: header.sizeBytes }))
   if (context.writable && header.isCorrupt && !context.repairing)
-    throw unusable(file.path, 'its tables were found damaged; check it with repair, or open it read-only')
+    throw unusable(file.path, because('tables-found-damaged'))
   const keys = header.encryption && readKeys(file, header.encryption)
   const data = keys ? unlock(file, keys.header, { position: keys.position, start: 0 }, context) : file
   const map = new Qcow2Map(file, header)
@@ -135,7 +133,7 @@ function openQcow2(
   // Its counts were not kept up to date: nothing may be allocated before they are right again.
   if (context.writable && header.isDirty && !context.repairing && !image.check(true).repaired) {
     image.close()
-    throw unusable(file.path, 'it was not closed properly and cannot be repaired; open it read-only')
+    throw unusable(file.path, because('not-closed-properly'))
   }
   return { image, map, header }
 }

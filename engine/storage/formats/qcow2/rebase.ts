@@ -1,3 +1,4 @@
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { readUpTo, viewOf } from '../fields.ts'
 import { BACKING_FORMAT_EXTENSION, ENCRYPTION_EXTENSION, readQcow2Header } from './header.ts'
@@ -19,18 +20,17 @@ export function rebaseQcow2(file: HostFile, backing: { name: string; format: str
   const sector = readUpTo(file, 0, SECTOR)
   const view = viewOf(sector)
   const start = header.version === 3 ? view.getUint32(100) : 72
-  if (2 ** header.clusterBits < 4096) throw unusable(file.path, 'its clusters are too small for another name')
+  if (2 ** header.clusterBits < 4096) throw unusable(file.path, because('rebase-clusters'))
   const { end, encryption } = knownExtensions(sector, start)
-  if (end + 8 > SECTOR || view.getUint32(end) !== 0)
-    throw unusable(file.path, 'its header was written by another program')
+  if (end + 8 > SECTOR || view.getUint32(end) !== 0) throw unusable(file.path, because('rebase-foreign'))
   const name = Buffer.from(backing.name, 'utf8')
   const format = Buffer.from(backing.format, 'latin1')
-  if (name.length > MAX_NAME_BYTES) throw unusable(file.path, 'the name of its backing file is too long')
+  if (name.length > MAX_NAME_BYTES) throw unusable(file.path, because('backing-name-long'))
 
   const oldPlace = Number(view.getBigUint64(8))
   const oldEnd = oldPlace + view.getUint32(16)
   const place = NAME_PLACES.find((at) => oldEnd <= at || oldPlace >= at + name.length)
-  if (place === undefined) throw unusable(file.path, 'its header has no room for another name')
+  if (place === undefined) throw unusable(file.path, because('rebase-no-room'))
   file.writeAt(place, name)
   file.sync()
 

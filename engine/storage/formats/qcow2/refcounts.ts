@@ -1,3 +1,4 @@
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
 import { readPadded, viewOf } from '../fields.ts'
@@ -80,7 +81,7 @@ export class Refcounts {
   /** Throws `DiskError` when there is no room for the count or the count does not fit. */
   set(cluster: number, count: number): void {
     if (count >= 2 ** Math.min(this.#width, 53))
-      throw new DiskError('limit', this.file.path, 'a cluster is used more often than the image can count')
+      throw new DiskError('limit', this.file.path, because('refcount-limit'))
     const number = Math.floor(cluster / this.#countsPerBlock)
     if (number >= this.#blocks.length) this.#growTable(number)
     if (!this.#blocks[number]) this.#addBlock(number)
@@ -168,7 +169,7 @@ export class Refcounts {
     const perTable = this.#clusterBytes / 8
     const clusters = Math.ceil((Math.max(number + 1, this.#blocks.length * 1.5) + 1) / perTable)
     if (clusters * this.#clusterBytes > MAX_REFCOUNT_TABLE_BYTES)
-      throw new DiskError('limit', this.file.path, 'it has grown to what clusters of its size allow')
+      throw new DiskError('limit', this.file.path, because('grown-clusters'))
     const start = this.span
     let blocks = 1
     while (blocks * this.#countsPerBlock < blocks + clusters) blocks++

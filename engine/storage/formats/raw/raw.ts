@@ -1,3 +1,4 @@
+import { because } from '../../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../../block-image.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import {
@@ -18,10 +19,7 @@ export const raw: DiskFormat = {
 
   open(file) {
     if (file.size % SECTOR_BYTES !== 0)
-      throw unusable(
-        file.path,
-        `its size of ${file.size} bytes is not a multiple of 512; it is truncated or no disk image`,
-      )
+      throw unusable(file.path, because('raw-size-odd', { bytes: file.size }))
     return new RawDisk(file, 0, file.size / SECTOR_BYTES, {
       format: 'raw',
       variant: 'flat',
@@ -66,7 +64,7 @@ export class FlatImage implements DiskImage {
 
   write(sector: number, count: number, from: Uint8Array): void {
     checkRange(this, sector, count, from.length)
-    if (this.readonly) throw new DiskError('readonly', this.name, 'it was opened read-only')
+    if (this.readonly) throw new DiskError('readonly', this.name, because('opened-read-only'))
     this.file.writeAt(this.start + sector * SECTOR_BYTES, from)
   }
 

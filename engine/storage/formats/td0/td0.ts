@@ -1,4 +1,5 @@
-import { unusable } from '../../host-file.ts'
+import { because } from '../../../protocol/reasons.ts'
+import { unusable, damagedImage } from '../../host-file.ts'
 import { asciiAt } from '../fields.ts'
 import { ByteReader } from '../byte-reader.ts'
 import { type FloppyFormat, MAX_SECTORS, type StoredSector } from '../floppy-format.ts'
@@ -20,10 +21,9 @@ export const td0: FloppyFormat = {
   recognises: (start) => /^td$/i.test(asciiAt(start, 0, 2)) && start[2] === 0 && start.length > HEADER_BYTES,
 
   decode(path, bytes) {
-    if (bytes.length < HEADER_BYTES) throw unusable(path, 'it is cut short')
+    if (bytes.length < HEADER_BYTES) throw unusable(path, because('cut-short'))
     const isPacked = asciiAt(bytes, 0, 2) === 'td'
-    if (isPacked && bytes[4]! < 20)
-      throw unusable(path, 'it is packed by a Teledisk before 2.0, which is unknown')
+    if (isPacked && bytes[4]! < 20) throw unusable(path, because('teledisk-old'))
     const body = bytes.subarray(HEADER_BYTES)
     const reader = new ByteReader(path, isPacked ? unpackLzhuf(body, MAX_UNPACKED_BYTES) : body)
     if (bytes[7]! & HAS_COMMENT) {
@@ -40,7 +40,7 @@ export const td0: FloppyFormat = {
         const sector = readSector(path, reader, cylinder, head)
         if (sector) sectors.push(sector)
       }
-      if (sectors.length > MAX_SECTORS) throw unusable(path, 'it has more sectors than a floppy')
+      if (sectors.length > MAX_SECTORS) throw unusable(path, because('floppy-too-many-sectors'))
     }
     return sectors
   },
@@ -55,7 +55,7 @@ function readSector(path: string, reader: ByteReader, cylinder: number, head: nu
   reader.take(1)
   if (sizeCode > 6) {
     if (flags & (FLAG.notStored | FLAG.noData)) return null
-    throw unusable(path, `it has a sector of size ${sizeCode}`)
+    throw damagedImage(path, 'Teledisk', `it has a sector of size ${sizeCode}`)
   }
   const length = 128 << sizeCode
   // Sectors that no file used are left out: their contents do not matter.
@@ -72,7 +72,8 @@ function unpack(path: string, reader: ByteReader, length: number): Uint8Array {
   const encoding = reader.byte()
   let done = 0
   const put = (pattern: Uint8Array, times: number): void => {
-    if (done + pattern.length * times > length) throw unusable(path, 'a sector holds more than its size')
+    if (done + pattern.length * times > length)
+      throw damagedImage(path, 'Teledisk', 'a sector holds more than its size')
     for (let count = 0; count < times; count++, done += pattern.length) bytes.set(pattern, done)
   }
   switch (encoding) {
@@ -94,7 +95,7 @@ function unpack(path: string, reader: ByteReader, length: number): Uint8Array {
       }
       break
     default:
-      throw unusable(path, `a sector is packed in the unknown way ${encoding}`)
+      throw damagedImage(path, 'Teledisk', `a sector is packed in the unknown way ${encoding}`)
   }
   return bytes
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { HostFile } from '../../host-file.ts'
-import { unusable } from '../../host-file.ts'
+import { damagedImage, type HostFile } from '../../host-file.ts'
 import type { CheckReport } from '../disk-image.ts'
 import { readPadded, readPart, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, ZEROS } from '../mapped-image.ts'
@@ -32,7 +31,7 @@ export class VdiMap implements ClusterMap {
     const view = viewOf(bytes)
     this.#map = Uint32Array.from({ length: header.blocks }, (_, block) => view.getUint32(block * 4, true))
     if (this.#map.some((entry) => entry < DISCARDED && entry >= header.blocks))
-      throw unusable(file.path, 'its block map is damaged: it leads out of the file')
+      throw damagedImage(file.path, 'VDI', 'its block map is damaged: it leads out of the file')
     this.#countOnDisk = header.blocksAllocated
     this.#count = header.blocksAllocated
   }

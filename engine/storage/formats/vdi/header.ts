@@ -1,3 +1,4 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { readPart, readU64, viewOf } from '../fields.ts'
 
@@ -38,12 +39,10 @@ export function readVdiHeader(file: HostFile): VdiHeader {
   const bytes = readPart(file, 0, HEADER_BYTES, 'header')
   const view = viewOf(bytes)
   const u32 = (at: number): number => view.getUint32(at, true)
-  const wrong = (reason: string) => unusable(file.path, `its VDI header is damaged: ${reason}`)
+  const wrong = (reason: string) =>
+    unusable(file.path, because('header-damaged', { format: 'VDI', detail: technical(reason) }))
   if (u32(0x44) !== VERSION)
-    throw unusable(
-      file.path,
-      `it is VDI version ${u32(0x44) >>> 16}.${u32(0x44) & 0xffff}; only 1.1 is known`,
-    )
+    throw unusable(file.path, because('vdi-version', { major: u32(0x44) >>> 16, minor: u32(0x44) & 0xffff }))
   const variant = (['dynamic', 'fixed', 'differencing'] as const).find((name) => TYPES[name] === u32(0x4c))
   if (!variant) throw wrong(`type ${u32(0x4c)}`)
   if (u32(0x168) !== 512) throw wrong(`sectors of ${u32(0x168)} bytes`)

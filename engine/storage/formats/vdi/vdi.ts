@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { EngineError } from '../../../base/errors.ts'
+import { because } from '../../../protocol/reasons.ts'
 import { unusable } from '../../host-file.ts'
 import type { ImageFiles } from '../../image-files.ts'
 import { type DiskFormat, type DiskImage, type OpenContext, SECTOR_BYTES } from '../disk-image.ts'
@@ -21,10 +22,10 @@ export const vdi: DiskFormat = {
   open(file, context) {
     const header = readVdiHeader(file)
     if (header.sizeBytes % SECTOR_BYTES !== 0)
-      throw unusable(file.path, `its disk size of ${header.sizeBytes} bytes is not a multiple of 512`)
+      throw unusable(file.path, because('disk-size-odd', { bytes: header.sizeBytes }))
     const map = new VdiMap(file, header)
     if (context.writable && !context.repairing && !map.check(true).repaired)
-      throw unusable(file.path, 'its block map is damaged; open it read-only')
+      throw unusable(file.path, because('block-map-damaged'))
     const parent = header.parentUuid === null ? null : openParent(file.path, header, context)
     return new MappedImage(
       file,
@@ -45,7 +46,7 @@ export const vdi: DiskFormat = {
   },
 
   create(file, { sizeBytes, variant, clusterBytes = BLOCK_BYTES, backing }, files) {
-    if (clusterBytes !== BLOCK_BYTES) throw unusable(file.path, 'blocks of a VDI are of 1 MiB')
+    if (clusterBytes !== BLOCK_BYTES) throw unusable(file.path, because('vdi-blocks'))
     const blocks = Math.ceil(sizeBytes / BLOCK_BYTES)
     const isFixed = variant === 'fixed'
     const header: VdiHeader = {
@@ -62,8 +63,7 @@ export const vdi: DiskFormat = {
       parentUuid: backing ? uuidOf(files, join(dirname(file.path), backing.name)) : null,
       parentModificationUuid: backing?.image.details.identity ?? '0'.repeat(32),
     }
-    if (backing && header.parentUuid === null)
-      throw unusable(file.path, 'the parent of a VDI has to be a VDI; take qcow2 over other formats')
+    if (backing && header.parentUuid === null) throw unusable(file.path, because('vdi-parent-format'))
     file.writeAt(0, encodeVdiHeader(header))
     const map = new Uint32Array(blocks).fill(0xffffffff)
     if (isFixed) for (let block = 0; block < blocks; block++) map[block] = block
@@ -87,11 +87,11 @@ function openParent(
     return name !== basename(path) && uuidOf(files, join(folder, name)) === header.parentUuid
   })
   if (name === undefined)
-    throw unusable(path, `its parent, the VDI with UUID ${dashed(header.parentUuid!)}, is not beside it`)
+    throw unusable(path, because('vdi-parent-missing', { uuid: dashed(header.parentUuid!) }))
   const image = context.openBacking(name, 'vdi')
   if (image.details.identity !== header.parentModificationUuid) {
     image.close()
-    throw unusable(path, `its parent ${JSON.stringify(name)} was changed after it was made`)
+    throw unusable(path, because('parent-changed', { name: JSON.stringify(name) }))
   }
   return { name, image }
 }

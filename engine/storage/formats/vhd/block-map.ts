@@ -1,5 +1,5 @@
 import type { HostFile } from '../../host-file.ts'
-import { unusable } from '../../host-file.ts'
+import { damagedImage } from '../../host-file.ts'
 import { type CheckReport, type DiskImage, SECTOR_BYTES } from '../disk-image.ts'
 import { readPadded, readPart, readUpTo, roundUp, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, PACKED } from '../mapped-image.ts'
@@ -46,7 +46,7 @@ export class VhdMap implements ClusterMap {
       if (sector !== UNUSED)
         end = Math.max(end, sector * SECTOR_BYTES + this.#bitmapBytes + header.blockBytes)
     if (end > file.size + header.blockBytes + this.#bitmapBytes)
-      throw unusable(file.path, 'its block table is damaged: it leads out of the file')
+      throw damagedImage(file.path, 'VHD', 'its block table is damaged: it leads out of the file')
     const last = file.size - FOOTER_BYTES
     // Programs may keep things of their own between the blocks and the footer.
     const hasFooter = last >= end && last % SECTOR_BYTES === 0 && isFooter(readUpTo(file, last, FOOTER_BYTES))

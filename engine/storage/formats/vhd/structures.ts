@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { asciiAt, readPart, readU64, viewOf } from '../fields.ts'
 
@@ -46,7 +47,8 @@ function checksum(bytes: Uint8Array, at: number): number {
 /** Throws `file-unusable`. */
 export function parseFooter(file: HostFile, bytes: Uint8Array): VhdFooter {
   const view = viewOf(bytes)
-  const wrong = (reason: string) => unusable(file.path, `its VHD footer is damaged: ${reason}`)
+  const wrong = (reason: string) =>
+    unusable(file.path, because('footer-damaged', { format: 'VHD', detail: technical(reason) }))
   if (view.getUint32(64) !== checksum(bytes, 64)) throw wrong('its checksum is wrong')
   if (view.getUint32(12) !== 0x00010000) throw wrong('its version is unknown')
   const type = (['fixed', 'dynamic', 'differencing'] as const).find(
@@ -71,7 +73,8 @@ export function readVhdHeader(file: HostFile, footer: VhdFooter): VhdHeader {
   const { headerPosition, sizeBytes } = footer
   const bytes = readPart(file, headerPosition, HEADER_BYTES, 'header')
   const view = viewOf(bytes)
-  const wrong = (reason: string) => unusable(file.path, `its VHD header is damaged: ${reason}`)
+  const wrong = (reason: string) =>
+    unusable(file.path, because('header-damaged', { format: 'VHD', detail: technical(reason) }))
   if (asciiAt(bytes, 0, 8) !== 'cxsparse') throw wrong('it is missing')
   if (view.getUint32(36) !== checksum(bytes, 36)) throw wrong('its checksum is wrong')
   const blockBytes = view.getUint32(32)

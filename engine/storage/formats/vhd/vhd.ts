@@ -1,4 +1,5 @@
 import { basename, dirname, resolve } from 'node:path'
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type DiskFormat, type DiskImage, type OpenContext, SECTOR_BYTES } from '../disk-image.ts'
 import { readPart, readUpTo, roundUp } from '../fields.ts'
@@ -39,7 +40,7 @@ export const vhd: DiskFormat = {
       files: [file.path],
     } as const
     if (footer.type === 'fixed') {
-      if (footer.sizeBytes > file.size - FOOTER_BYTES) throw unusable(file.path, 'it is cut short')
+      if (footer.sizeBytes > file.size - FOOTER_BYTES) throw unusable(file.path, because('cut-short'))
       const plain = { ...details, clusterBytes: null, backingFile: null }
       return new FlatImage(file, 0, footer.sizeBytes / SECTOR_BYTES, plain)
     }
@@ -61,8 +62,8 @@ export const vhd: DiskFormat = {
   },
 
   create(file, { sizeBytes, variant, clusterBytes = BLOCK_BYTES, backing }) {
-    if (clusterBytes !== BLOCK_BYTES) throw unusable(file.path, 'blocks of a VHD are of 2 MiB')
-    if (sizeBytes > MAX_BYTES) throw unusable(file.path, 'a VHD holds 2040 GiB at most')
+    if (clusterBytes !== BLOCK_BYTES) throw unusable(file.path, because('vhd-blocks'))
+    if (sizeBytes > MAX_BYTES) throw unusable(file.path, because('vhd-too-large'))
     if (variant === 'fixed' && !backing) {
       file.truncate(sizeBytes)
       file.writeAt(sizeBytes, encodeFooter('fixed', sizeBytes, 0))
@@ -70,7 +71,7 @@ export const vhd: DiskFormat = {
     }
     const { identity = null, format } = backing?.image.details ?? {}
     if (backing && (format !== 'vhd' || identity === null))
-      throw unusable(file.path, 'the parent of a VHD has to be a VHD; take qcow2 over other formats')
+      throw unusable(file.path, because('vhd-parent-format'))
     const locatorPosition = FOOTER_BYTES + HEADER_BYTES
     const tablePosition = locatorPosition + SECTOR_BYTES
     const tableEntries = Math.ceil(sizeBytes / BLOCK_BYTES)
@@ -103,9 +104,9 @@ function openParent(
   // A path of another machine's drive is of no use but for the name of the file.
   const names = header.parentNames.map((name) => (/^[a-z]:/i.test(name) ? basename(name) : name))
   const name = names.find((name) => files.realPath(resolve(folder, name)) !== null) ?? names[0]
-  if (name === undefined) throw unusable(path, 'the name of its parent is missing')
+  if (name === undefined) throw unusable(path, because('parent-name-missing'))
   const image = context.openBacking(name, 'vhd')
   if (image.details.identity === header.parentUuid) return { name, image }
   image.close()
-  throw unusable(path, `its parent ${JSON.stringify(name)} is another disk than the one it was made over`)
+  throw unusable(path, because('parent-other', { name: JSON.stringify(name) }))
 }

@@ -1,4 +1,4 @@
-import { type HostFile, unusable } from '../../host-file.ts'
+import { damagedImage, type HostFile } from '../../host-file.ts'
 import { type DiskImage, SECTOR_BYTES } from '../disk-image.ts'
 import { readPadded, readPart, viewOf } from '../fields.ts'
 import { ABSENT, PACKED, ZEROS } from '../mapped-image.ts'
@@ -42,7 +42,8 @@ export class VhdxBlocks {
       layout.parent === null
         ? blocks + Math.floor((blocks - 1) / chunkRatio)
         : Math.ceil(blocks / chunkRatio) * (chunkRatio + 1)
-    if (entries * 8 > tableBytes) throw unusable(file.path, 'its block table is too short for its disk')
+    if (entries * 8 > tableBytes)
+      throw damagedImage(file.path, 'VHDX', 'its block table is too short for its disk')
     this.#view = viewOf(readPart(file, tablePosition, entries * 8, 'block table'))
     this.#piecesInBlock = blockBytes / PIECE_BYTES
     this.#positions = new Float64Array(blocks)
@@ -58,10 +59,11 @@ export class VhdxBlocks {
     if (state === BLOCK.fullyPresent || isPartly) {
       this.#positions[block] = this.#positionAt(at)
       this.#isPartly[block] = Number(isPartly)
-      if (this.#positions[block]! >= size) throw unusable(path, 'its block table leads out of the file')
+      if (this.#positions[block]! >= size)
+        throw damagedImage(path, 'VHDX', 'its block table leads out of the file')
     } else if (state === BLOCK.notPresent || state === BLOCK.undefined) this.#positions[block] = ABSENT
     else if (state === BLOCK.zero || state === BLOCK.unmapped) this.#positions[block] = ZEROS
-    else throw unusable(path, `its block table is damaged: a block of state ${state}`)
+    else throw damagedImage(path, 'VHDX', `its block table is damaged: a block of state ${state}`)
   }
 
   /** Bits 20 to 63 are the position in MiB. */

@@ -1,4 +1,5 @@
-import { type HostFile, unusable } from '../../host-file.ts'
+import { because, technical } from '../../../protocol/reasons.ts'
+import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import { asciiAt, readPart, readU64, viewOf } from '../fields.ts'
 import { crc32c } from './crc32c.ts'
 import { ReplayedFile, UPDATE_BYTES } from './replayed-file.ts'
@@ -33,7 +34,7 @@ interface LogEntry {
  * @see [MS-VHDX] 2.3, "Log"
  */
 export function replayLog(file: HostFile, place: LogPlace): HostFile {
-  const wrong = (reason: string) => unusable(file.path, `it was not closed properly, and its log ${reason}`)
+  const wrong = (reason: string) => unusable(file.path, because('log-damaged', { detail: technical(reason) }))
   const { position, bytes } = place
   if (bytes === 0 || bytes % 2 ** 20 !== 0 || position % 2 ** 20 !== 0 || bytes > MAX_LOG_BYTES)
     throw wrong(`cannot be: ${bytes} bytes at ${position}`)
@@ -94,7 +95,8 @@ function entryAt(log: Uint8Array, at: number, guid: string, budget: { left: numb
 }
 
 function replay(file: HostFile, { bytes, view, sequence }: LogEntry, into: ReplayedFile): void {
-  const damaged = () => unusable(file.path, 'it was not closed properly, and an entry of its log is damaged')
+  const damaged = () =>
+    damagedImage(file.path, 'VHDX', 'it was not closed properly, and an entry of its log is damaged')
   const count = view.getUint32(24, true)
   let data = Math.ceil((ENTRY_HEADER_BYTES + count * DESCRIPTOR_BYTES) / SECTOR) * SECTOR
   if (data > bytes.length) throw damaged()

@@ -1,4 +1,5 @@
-import { type HostFile, unusable } from '../../host-file.ts'
+import { because } from '../../../protocol/reasons.ts'
+import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import { viewOf } from '../fields.ts'
 
 /** The parents of a VHDX are files of the same format. */
@@ -27,11 +28,11 @@ export function guidText(bytes: Uint8Array): string {
 
 /** Throws `file-unusable`. @see [MS-VHDX] 2.6.2.6, "Parent Locator" */
 export function readParentLocator(file: HostFile, item: Uint8Array): ParentLocator {
-  const damaged = () => unusable(file.path, 'what it says of its parent is damaged')
+  const damaged = () => damagedImage(file.path, 'VHDX', 'what it says of its parent is damaged')
   if (item.length < 20) throw damaged()
   const view = viewOf(item)
   if (Buffer.from(item.subarray(0, 16)).toString('hex') !== OF_VHDX)
-    throw unusable(file.path, 'its parent is of a kind that is unknown')
+    throw unusable(file.path, because('parent-kind-unknown'))
   const count = view.getUint16(18, true)
   if (count > MAX_ENTRIES || 20 + count * ENTRY_BYTES > item.length) throw damaged()
   const text = (offset: number, length: number): string => {

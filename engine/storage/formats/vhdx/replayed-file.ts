@@ -1,3 +1,4 @@
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
 import { readPadded } from '../fields.ts'
@@ -43,7 +44,7 @@ export class ReplayedFile implements HostFile {
   }
 
   readAt(position: number, into: Uint8Array): void {
-    if (position + into.length > this.size) throw new DiskError('gone', this.path, 'it was cut short')
+    if (position + into.length > this.size) throw new DiskError('gone', this.path, because('file-cut-short'))
     readPadded(this.file, position, into)
     const end = position + into.length
     for (const { from, to } of this.#zeros)
@@ -73,6 +74,6 @@ export class ReplayedFile implements HostFile {
   }
 
   #refusal(): DiskError {
-    return new DiskError('readonly', this.path, 'it was opened read-only')
+    return new DiskError('readonly', this.path, because('opened-read-only'))
   }
 }

@@ -1,4 +1,5 @@
-import { type HostFile, unusable } from '../../host-file.ts'
+import { because, technical } from '../../../protocol/reasons.ts'
+import { type HostFile, unusable, damagedImage } from '../../host-file.ts'
 import { asciiAt, readPart, readU64, readUpTo, viewOf } from '../fields.ts'
 import { crc32c } from './crc32c.ts'
 import type { LogPlace } from './log.ts'
@@ -44,9 +45,10 @@ export function readVhdxLayout(file: HostFile): VhdxLayout {
   const regions = readRegions(file)
   const table = regions.get(BLOCK_TABLE)
   const metadata = regions.get(METADATA)
-  if (!table || !metadata) throw unusable(file.path, 'its region table is damaged: a part is missing')
+  if (!table || !metadata)
+    throw damagedImage(file.path, 'VHDX', 'its region table is damaged: a part is missing')
   if (table.bytes > MAX_TABLE_BYTES || metadata.bytes > MAX_METADATA_BYTES)
-    throw unusable(file.path, 'its region table is damaged: a part is too large')
+    throw damagedImage(file.path, 'VHDX', 'its region table is damaged: a part is too large')
   return { ...readMetadata(file, metadata), tablePosition: table.position, tableBytes: table.bytes }
 }
 
@@ -69,19 +71,15 @@ export function readVhdxHeader(file: HostFile): VhdxHeader {
     const sequence = view.getBigUint64(8, true)
     if (!newest || newest.sequence < sequence) newest = { sequence, bytes }
   }
-  if (!newest) throw unusable(file.path, 'both of its VHDX headers are damaged')
+  if (!newest) throw damagedImage(file.path, 'VHDX', 'both of its VHDX headers are damaged')
   const { bytes } = newest
   const view = viewOf(bytes)
   const [logVersion, version] = [view.getUint16(64, true), view.getUint16(66, true)]
-  if (version !== 1) throw unusable(file.path, `it is VHDX version ${version}; only 1 is known`)
+  if (version !== 1) throw unusable(file.path, because('vhdx-version', { version }))
   const dataGuid = guidText(bytes.subarray(32, 48))
   const guid = guidAt(bytes, 48)
   if (/^0*$/.test(guid)) return { dataGuid, log: null }
-  if (logVersion !== 0)
-    throw unusable(
-      file.path,
-      `it was not closed properly, and its log is of version ${logVersion}; only 0 is known`,
-    )
+  if (logVersion !== 0) throw unusable(file.path, because('vhdx-log-version', { version: logVersion }))
   const position = readU64(file, view, 72, true, 'the place of its log')
   return { dataGuid, log: { guid, position, bytes: view.getUint32(68, true) } }
 }
@@ -103,8 +101,7 @@ function readRegions(file: HostFile): Map<string, Region> {
     for (let at = 16; at < 16 + count * 32; at += 32) {
       const guid = guidAt(bytes, at)
       if (guid !== BLOCK_TABLE && guid !== METADATA) {
-        if (view.getUint32(at + 28, true) & 1)
-          throw unusable(file.path, 'it has a part that is unknown to this program and needed to read it')
+        if (view.getUint32(at + 28, true) & 1) throw unusable(file.path, because('vhdx-part-unknown'))
         continue
       }
       const position = readU64(file, view, at + 16, true, 'the position of a part')
@@ -112,13 +109,14 @@ function readRegions(file: HostFile): Map<string, Region> {
     }
     return regions
   }
-  throw unusable(file.path, 'both of its region tables are damaged')
+  throw damagedImage(file.path, 'VHDX', 'both of its region tables are damaged')
 }
 
 function readMetadata(file: HostFile, region: Region): Omit<VhdxLayout, 'tablePosition' | 'tableBytes'> {
   const bytes = readPart(file, region.position, region.bytes, 'metadata')
   const view = viewOf(bytes)
-  const wrong = (reason: string) => unusable(file.path, `its metadata is damaged: ${reason}`)
+  const wrong = (reason: string) =>
+    unusable(file.path, because('metadata-damaged', { detail: technical(reason) }))
   if (bytes.length < 65536 || asciiAt(bytes, 0, 8) !== 'metadata') throw wrong('it is missing')
   const count = view.getUint16(10, true)
   if (count > 2047) throw wrong(`${count} items`)

@@ -1,4 +1,5 @@
 import { basename, dirname, resolve } from 'node:path'
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type DiskFormat, type DiskImage, type OpenContext, SECTOR_BYTES } from '../disk-image.ts'
 import { asciiAt } from '../fields.ts'
@@ -61,12 +62,9 @@ function openParent(
   // A path of another computer is of no use but for the name of the file.
   const likely = names.map((name) => (/^([a-z]:|\/\/)/i.test(name) ? basename(name) : name))
   const name = likely.find((one) => files.realPath(resolve(folder, one)) !== null) ?? likely[0]
-  if (name === undefined) throw unusable(path, 'the name of its parent is missing')
+  if (name === undefined) throw unusable(path, because('parent-name-missing'))
   const image = context.openBacking(name, 'vhdx')
   if (image.details.identity === linkage) return { name, image }
   image.close()
-  throw unusable(
-    path,
-    `its parent ${JSON.stringify(name)} is another disk than the one it was made over, or was written since`,
-  )
+  throw unusable(path, because('parent-other-or-written', { name: JSON.stringify(name) }))
 }

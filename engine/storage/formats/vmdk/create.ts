@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path'
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import type { ImageFiles } from '../../image-files.ts'
 import { type CreateRequest, SECTOR_BYTES } from '../disk-image.ts'
@@ -31,13 +32,10 @@ export function createVmdk(
 ): void {
   const { sizeBytes, backing, clusterBytes } = request
   if (clusterBytes !== undefined && clusterBytes !== NEW_GRAIN_SECTORS * SECTOR_BYTES)
-    throw unusable(file.path, 'grains of a VMDK are of 64 KiB')
+    throw unusable(file.path, because('vmdk-grains'))
   const { identity = null, format } = backing?.image.details ?? {}
   if (backing && (format !== 'vmdk' || identity === null || variant.includes('flat')))
-    throw unusable(
-      file.path,
-      'only a sparse VMDK can be over a parent, which has to be a VMDK; take qcow2 instead',
-    )
+    throw unusable(file.path, because('vmdk-parent-format'))
   const sectors = sizeBytes / SECTOR_BYTES
   const name = request.name ?? basename(file.path)
   const parent = backing && identity !== null ? { contentId: identity, name: backing.name } : null

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { because, technical } from '../../../protocol/reasons.ts'
 import { unusable } from '../../host-file.ts'
 
 /** The text that describes a VMDK. Source: VMware, "Virtual Disk Format 5.0", chapter 2. */
@@ -35,7 +36,8 @@ const KINDS: Record<string, ExtentLine['kind']> = {
 
 /** Throws `file-unusable`. */
 export function parseDescriptor(path: string, text: string): VmdkDescriptor {
-  const wrong = (reason: string) => unusable(path, `its VMDK descriptor is damaged: ${reason}`)
+  const wrong = (reason: string) =>
+    unusable(path, because('descriptor-damaged', { format: 'VMDK', detail: technical(reason) }))
   const value = (name: string): string | null =>
     new RegExp(`^${name}[ \\t]*=[ \\t]*"?([^"\\r\\n]*?)"?[ \\t]*$`, 'mi').exec(text)?.[1] ?? null
   const contentId = value('CID')

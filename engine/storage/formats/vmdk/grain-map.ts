@@ -1,6 +1,7 @@
 import { inflateSync } from 'node:zlib'
+import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
-import { type HostFile, unusable } from '../../host-file.ts'
+import { type HostFile, damagedImage } from '../../host-file.ts'
 import { type CheckReport, SECTOR_BYTES } from '../disk-image.ts'
 import { readPadded, readPart, readUpTo, roundUp, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
@@ -40,7 +41,8 @@ export class GrainMap implements ClusterMap {
     this.#packed = new PackedPieces(file.path)
     this.#end = roundUp(file.size, grainBytes)
     for (let table = 0; table < count; table++)
-      if (this.#tablePosition(table) >= file.size) throw unusable(file.path, 'its grain directory is damaged')
+      if (this.#tablePosition(table) >= file.size)
+        throw damagedImage(file.path, 'VMDK', 'its grain directory is damaged')
   }
 
   get crowded(): boolean {
@@ -104,7 +106,7 @@ export class GrainMap implements ClusterMap {
   #take(bytes: number): number {
     const position = this.#end
     if (position + bytes > 2 ** 32 * SECTOR_BYTES)
-      throw new DiskError('limit', this.file.path, 'it has grown to the 2 TiB that its format allows')
+      throw new DiskError('limit', this.file.path, because('grown-format'))
     this.#end += bytes
     return position
   }

@@ -1,3 +1,4 @@
+import { because, technical } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { readPart, readU64, viewOf } from '../fields.ts'
 
@@ -33,25 +34,26 @@ export const isSparse = (start: Uint8Array): boolean =>
 /** Throws `file-unusable`. */
 export function readSparseHeader(file: HostFile): SparseHeader {
   const bytes = readPart(file, 0, 512, 'header')
-  if (!isSparse(bytes)) throw unusable(file.path, 'it is no sparse extent of a VMDK')
+  if (!isSparse(bytes)) throw unusable(file.path, because('vmdk-no-extent'))
   // Stream-optimised files are written in one go: where the directory is, only the footer knows.
   if (viewOf(bytes).getBigUint64(56, true) !== DIRECTORY_AT_END) return parse(file, bytes)
-  if (file.size < 1536) throw unusable(file.path, 'it is cut short')
+  if (file.size < 1536) throw unusable(file.path, because('cut-short'))
   const footer = readPart(file, file.size - 1024, 512, 'footer')
-  if (!isSparse(footer)) throw unusable(file.path, 'it is cut short: its footer is missing')
+  if (!isSparse(footer)) throw unusable(file.path, because('cut-short-footer'))
   return parse(file, footer)
 }
 
 function parse(file: HostFile, bytes: Uint8Array): SparseHeader {
   const view = viewOf(bytes)
-  const wrong = (reason: string) => unusable(file.path, `its VMDK header is damaged: ${reason}`)
+  const wrong = (reason: string) =>
+    unusable(file.path, because('header-damaged', { format: 'VMDK', detail: technical(reason) }))
   const sectors = (at: number, what: string): number => {
     const value = readU64(file, view, at, true, what)
     if (value >= 2 ** 43) throw wrong(`${what} of ${value} sectors`)
     return value
   }
   const version = view.getUint32(4, true)
-  if (version < 1 || version > 3) throw unusable(file.path, `it is VMDK version ${version}; 1 to 3 are known`)
+  if (version < 1 || version > 3) throw unusable(file.path, because('vmdk-version', { version }))
   const flags = view.getUint32(8, true)
   const grainSectors = sectors(20, 'its grain')
   if (grainSectors < 8 || grainSectors > 65536 || (grainSectors & (grainSectors - 1)) !== 0)

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { deflateSync } from 'node:zlib'
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { type Compressor, type CreateRequest, SECTOR_BYTES } from '../disk-image.ts'
 import { roundUp, viewOf } from '../fields.ts'
@@ -33,7 +34,7 @@ export class StreamWriter implements Compressor {
     private readonly file: HostFile,
     { sizeBytes, backing, name = basename(file.path) }: CreateRequest,
   ) {
-    if (backing) throw unusable(file.path, 'a stream-optimised VMDK stands alone')
+    if (backing) throw unusable(file.path, because('vmdk-stream-alone'))
     this.#sectors = sizeBytes / SECTOR_BYTES
     const tables = Math.ceil(this.#sectors / (NEW_GRAIN_SECTORS * NEW_TABLE_ENTRIES))
     this.#directory = viewOf(new Uint8Array(tables * 4))

@@ -1,3 +1,4 @@
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { childPath } from '../child-path.ts'
 import {
@@ -34,8 +35,7 @@ export const vmdk: DiskFormat = {
 
   open(file, context) {
     const header = isSparse(readUpTo(file, 0, SECTOR_BYTES)) ? readSparseHeader(file) : null
-    if (header && header.descriptorBytes === 0)
-      throw unusable(file.path, 'it is one part of a split VMDK; open the file that describes them all')
+    if (header && header.descriptorBytes === 0) throw unusable(file.path, because('vmdk-part'))
     const textAt = header?.descriptorPosition ?? 0
     const text = readText(file, textAt, header?.descriptorBytes ?? MAX_DESCRIPTOR_BYTES)
     const descriptor = parseDescriptor(file.path, text)
@@ -108,7 +108,7 @@ function openParent(path: string, descriptor: VmdkDescriptor, context: OpenConte
   const parent = context.openBacking(name, 'vmdk')
   if (parent.details.identity === parentContentId) return parent
   parent.close()
-  throw unusable(path, `its parent ${JSON.stringify(name)} was changed after it was made`)
+  throw unusable(path, because('parent-changed', { name: JSON.stringify(name) }))
 }
 
 function sparseExtent(
@@ -118,11 +118,7 @@ function sparseExtent(
   backing: DiskImage | null,
   details: ImageDetails,
 ): DiskImage {
-  if (context.writable && header.isCompressed)
-    throw unusable(
-      file.path,
-      'a stream-optimised VMDK can only be read; convert it, or open it read-only or ephemeral',
-    )
+  if (context.writable && header.isCompressed) throw unusable(file.path, because('vmdk-stream-only-read'))
   const map = new GrainMap(file, header)
   return new MappedImage(
     file,
@@ -149,8 +145,8 @@ function openExtents(
     const below = backing && new SliceImage(backing, start, line.sectors)
     const image = openExtent(file.path, line, context, below, details)
     opened.push(image)
-    if (image.sectorCount < line.sectors) throw unusable(image.name, 'it is shorter than its VMDK says')
-    if (image.sectorCount > line.sectors) throw unusable(image.name, 'it is longer than its VMDK says')
+    if (image.sectorCount < line.sectors) throw unusable(image.name, because('vmdk-shorter'))
+    if (image.sectorCount > line.sectors) throw unusable(image.name, because('vmdk-longer'))
     parts.push({ start, image })
     start += line.sectors
   }
@@ -171,8 +167,7 @@ function openExtent(
   try {
     if (line.kind === 'sparse') return sparseExtent(file, readSparseHeader(file), context, below, details)
     const start = line.startSector * SECTOR_BYTES
-    if (start + line.sectors * SECTOR_BYTES > file.size)
-      throw unusable(file.path, 'it is shorter than its VMDK says')
+    if (start + line.sectors * SECTOR_BYTES > file.size) throw unusable(file.path, because('vmdk-shorter'))
     return new FlatImage(file, start, line.sectors, details)
   } catch (error) {
     file.close()

@@ -1,3 +1,4 @@
+import { because } from '../../../protocol/reasons.ts'
 import type { ByteWindow } from '../byte-window.ts'
 import { unusable } from '../../host-file.ts'
 import { damaged } from '../volume.ts'
@@ -47,7 +48,7 @@ export function extLayout(volume: ByteWindow): ExtLayout | null {
   if (view.getUint16(56, true) !== MAGIC) return null
   const incompat = view.getUint32(76, true) > 0 ? view.getUint32(96, true) : 0
   for (const [bit, name] of Object.entries(UNKNOWN))
-    if (incompat & Number(bit)) throw unusable(volume.name, `its file system uses ${name}, which is not read`)
+    if (incompat & Number(bit)) throw unusable(volume.name, because('file-system-feature', { name }))
   const isWide = (incompat & INCOMPAT.wide) !== 0
   const blockBytes = 1024 << view.getUint32(24, true)
   const layout = {

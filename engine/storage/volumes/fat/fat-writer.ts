@@ -1,5 +1,6 @@
+import { because, type Reason } from '../../../protocol/reasons.ts'
 import { unusable } from '../../host-file.ts'
-import { folded, MAX_FOLDER_ENTRIES } from '../volume.ts'
+import { damaged, folded, MAX_FOLDER_ENTRIES } from '../volume.ts'
 import { ATTRIBUTE, type FatEntry, SLOT_BYTES, toDosTime } from './directory.ts'
 import type { FatFolder, FatVolume } from './fat-volume.ts'
 import { exactShortName, longNameEntries, madeShortName, MAX_LONG_NAME } from './names.ts'
@@ -25,16 +26,16 @@ export class FatWriter {
   /** Throws `file-unusable` where the image may not be written. */
   constructor(volume: FatVolume) {
     this.#volume = volume
-    if (!volume.bytes.isWritable) throw unusable(volume.bytes.name, 'it was opened read-only')
+    if (!volume.bytes.isWritable) throw unusable(volume.bytes.name, because('opened-read-only'))
   }
 
   /** Throws `file-unusable`, changing nothing that was there: no room, an impossible name, a folder of the name. */
   putFile(folder: FatFolder, file: NewFile, replaces: boolean): void {
     const earlier = this.#entry(folder, file.name)
-    if (earlier && !replaces) throw this.#refused(`there is a ${file.name} in it already`)
+    if (earlier && !replaces) throw this.#refused(because('inside-there', { name: file.name }))
     if (earlier && earlier.attributes & ATTRIBUTE.folder)
-      throw this.#refused(`${file.name} in it is a folder`)
-    if (file.bytes > MAX_FILE_BYTES) throw this.#refused(`${file.name}: FAT holds no file of 4 GiB or more`)
+      throw this.#refused(because('inside-is-folder', { name: file.name }))
+    if (file.bytes > MAX_FILE_BYTES) throw this.#refused(because('fat-file-too-large', { name: file.name }))
     const { table, layout, bytes } = this.#volume
     const clusters = this.#takeFree(Math.ceil(file.bytes / layout.clusterBytes), file.name)
     this.#fill(file, clusters)
@@ -63,7 +64,7 @@ export class FatWriter {
   makeFolder(folder: FatFolder, name: string, modifiedMs: number): FatFolder {
     const earlier = this.#entry(folder, name)
     if (earlier) {
-      if (!(earlier.attributes & ATTRIBUTE.folder)) throw this.#refused(`${name} in it is a file`)
+      if (!(earlier.attributes & ATTRIBUTE.folder)) throw this.#refused(because('inside-is-file', { name }))
       return this.#volume.folder(name, earlier.cluster, earlier.modifiedMs)
     }
     const { table, bytes } = this.#volume
@@ -109,7 +110,11 @@ export class FatWriter {
     if (clusters.length < count) {
       const { clusterBytes } = this.#volume.layout
       throw this.#refused(
-        `no room for ${what}: it needs ${count * clusterBytes} bytes and ${clusters.length * clusterBytes} are free`,
+        because('fat-no-room', {
+          name: what,
+          bytes: count * clusterBytes,
+          free: clusters.length * clusterBytes,
+        }),
       )
     }
     return clusters
@@ -136,7 +141,7 @@ export class FatWriter {
         if (filled === clusterBytes) store()
       }
     }
-    if (total !== file.bytes) throw this.#refused(`${file.name} changed while it was read`)
+    if (total !== file.bytes) throw this.#refused(because('file-changed-meanwhile', { name: file.name }))
     if (filled > 0) store()
   }
 
@@ -151,7 +156,7 @@ export class FatWriter {
 
   #add(folder: FatFolder, name: string, fields: EntryFields): void {
     if (!/^[^\p{Cc}"*/:<>?\\|]+$/u.test(name) || /[. ]$/.test(name) || name.length > MAX_LONG_NAME)
-      throw this.#refused(`${name} is no name that FAT can hold`)
+      throw this.#refused(because('fat-name', { name }))
     const taken = new Set([...folder.directory.entries()].map(({ shortName }) => shortName.join()))
     const exact = exactShortName(name)
     const short = exact ?? madeShortName(name, (candidate) => taken.has(candidate.join()))
@@ -165,11 +170,10 @@ export class FatWriter {
   #lengthen(folder: FatFolder, slots: number): number {
     const { directory } = folder
     const { table, layout } = this.#volume
-    if (directory.cluster === null)
-      throw this.#refused(`its root folder is full: it holds ${layout.rootSlots} entries; use another folder`)
+    if (directory.cluster === null) throw this.#refused(because('fat-root-full', { most: layout.rootSlots }))
     const last = [...table.chain(directory.cluster)].at(-1)
-    if (last === undefined) throw this.#refused('it is damaged: a folder of it lies nowhere')
-    if (directory.slotCount + slots > MAX_FOLDER_ENTRIES) throw this.#refused('its folder is full')
+    if (last === undefined) throw damaged(this.#volume.bytes.name, 'a folder of it lies nowhere')
+    if (directory.slotCount + slots > MAX_FOLDER_ENTRIES) throw this.#refused(because('fat-folder-full'))
     const clusters = this.#takeFree(Math.ceil((slots * SLOT_BYTES) / layout.clusterBytes), 'its folder')
     for (const cluster of clusters) this.#clear(cluster)
     table.link(clusters, last)
@@ -185,7 +189,7 @@ export class FatWriter {
     if (isThere) bytes.write(layout.infoStart + 488, new Uint8Array(4).fill(0xff))
   }
 
-  #refused(reason: string) {
+  #refused(reason: Reason) {
     return unusable(this.#volume.bytes.name, reason)
   }
 }

@@ -1,3 +1,4 @@
+import { because } from '../../../protocol/reasons.ts'
 import { type HostFile, unusable } from '../../host-file.ts'
 import { ISO_SECTOR_BYTES } from './iso-volume.ts'
 
@@ -46,7 +47,7 @@ export function* writeIso(
   const places = new Map<IsoFile, number>()
   for (const entry of files) {
     if (entry.bytes > MAX_FILE_BYTES)
-      throw unusable(file.path, `${entry.name}: a CD holds no file of 4 GiB or more`)
+      throw unusable(file.path, because('cd-file-too-large', { name: entry.name }))
     places.set(entry, sector)
     sector += sectorsOf(entry.bytes)
   }
@@ -67,7 +68,8 @@ export function* writeIso(
       file.writeAt(at(places.get(entry)!) + done, piece)
       done += piece.length
     }
-    if (done !== entry.bytes) throw unusable(file.path, `${entry.name} changed while it was read`)
+    if (done !== entry.bytes)
+      throw unusable(file.path, because('file-changed-meanwhile', { name: entry.name }))
     yield { done: index + 1, total: files.length }
   }
   file.sync()
@@ -124,7 +126,7 @@ class NameSpace {
       placed.sectors = sectorsOf(directoryBytes(placed))
     }
     if (this.folders.length > MAX_FOLDERS)
-      throw unusable('CD', `more than ${MAX_FOLDERS} folders do not go onto it`)
+      throw unusable('CD', because('cd-too-many-folders', { most: MAX_FOLDERS }))
     this.tableBytes = this.folders.reduce(
       (sum, { identifier }) => sum + 8 + identifier.length + (identifier.length % 2),
       0,

@@ -1,0 +1,22 @@
+/** What another program does not have in the same way. */
+export const exports = {
+  'export-processor': 'the processor: the other program’s own; OVF names none',
+  'export-early-processor': 'processor {model}: QEMU has none; a 486 takes its place',
+  'export-newest-processor': 'processor: as a Pentium III; QEMU has later ones too',
+  'export-kvm': 'it runs by KVM; change type="kvm" to "qemu" where there is none',
+  'export-virtio': 'virtio disks: the other program puts them on its own controller; OVF has no such one',
+  'export-boot': 'boot order {order}: set it there; OVF has none',
+  'export-serial': 'serial ports: OVF has none',
+  'export-geometry': 'cylinders, heads and sectors of disks: the other program chooses them by itself',
+  'export-immutable': 'immutable disks: what is written to the copies stays',
+  'export-kernel': 'the kernel that is started instead of a drive: set it there',
+  'export-firmware': 'firmware of its own: set it there',
+  'export-speed': 'the limit of instructions a second',
+  'export-local-time': 'the clock in local time: set it there; OVF has none',
+  'export-qemu-geometry': '{drive}: QEMU chooses its cylinders, heads and sectors by itself',
+  'export-qemu-empty': '{drive}: QEMU has no drive of this kind at this place when it is empty',
+  'export-qemu-modules': 'modules of the kernel: give them by hand',
+  'export-qemu-speed': 'the limit of instructions a second: QEMU has -icount instead',
+  'export-qemu-mouse': 'mouse on {port}: QEMU has it as -serial msmouse, beside its PS/2 mouse',
+  'export-saved': 'its saved state stays here: the disks are as they were then',
+} as const

@@ -1,0 +1,35 @@
+import type { machines as english } from '../../../../engine/protocol/reasons/machines.ts'
+
+/** Von Maschinen: ihren Dateien, Einstellungen, Ordnern und Prozessen. */
+export const machines = {
+  'record-missing': 'vm.json fehlt',
+  'record-forbidden': 'vm.json darf nicht gelesen werden',
+  'record-damaged': 'vm.json ist beschädigt: {detail}',
+  'record-newer': 'vm.json ist von einer neueren Version von Vitrine (Format {format})',
+  'record-too-large': 'vm.json ist viel zu groß',
+  'record-invalid': 'in vm.json stimmt etwas nicht: {detail}',
+  'record-leads-out': 'vm.json nennt {file}, und das führt aus ihrem Ordner hinaus',
+  'record-removes': 'vm.json will {file} entfernt haben, und das liegt nicht in ihrem Ordner',
+  'folder-gone': 'ihr Ordner {folder} ist nicht da',
+  'folder-of-library': 'er enthält die Bibliothek selbst',
+  'folder-missing': '{folder} ist kein Ordner',
+  'process-killed': 'der Prozess der Maschine wurde durch {signal} beendet',
+  'process-ended': 'der Prozess der Maschine endete mit Status {status}',
+  'drives-floppy': '{count} Diskettenlaufwerke, aber der Controller nimmt {most}',
+  'drives-ide': '{count} IDE-Platten und CD-ROMs, aber die beiden Kanäle nehmen {most}',
+  'drives-virtio': '{count} virtio-Platten, aber nur Platz für {most}',
+  'disk-empty': 'ein Plattenlaufwerk braucht eine Datei',
+  'mouse-port': 'die Maus ist an COM{port}, das es bei {ports} seriellen Anschlüssen nicht gibt',
+  'machine-held': 'Prozess {process} auf {host}',
+  'virtio-for-disks': 'bus=virtio gibt es nur für Platten, nicht für {kind}',
+  'format-for-disks': 'format={format} gibt es nur für Platten, nicht für {kind}',
+  'overlay-for-disks': 'eine Überlagerung haben nur Platten, auf die geschrieben wird',
+  'independent-for-disks': 'unabhängig sind nur Platten, deren Änderungen in ihre eigene Datei gehen',
+  'boot-order-twice': 'die Startreihenfolge {order} nennt ein Laufwerk zweimal',
+  'initrd-with-modules':
+    'eine initrd ist für Linux, Module sind für Multiboot: geben Sie nur eines von beiden',
+  'thread-ended': 'ihr Thread endete mit Code {code}',
+  'process-ended-saying': 'der Prozess der Maschine endete mit Status {status}: {words}',
+  'process-not-started': 'der Prozess der Maschine ließ sich nicht starten: {detail}',
+  'triple-fault': 'dreifacher Fehler des Prozessors (triple fault)',
+} as const satisfies Record<keyof typeof english, string>

@@ -1,0 +1,33 @@
+import type { requests as english } from '../../../../engine/protocol/reasons/requests.ts'
+
+/** Warum etwas nicht geht, worum gebeten wurde. */
+export const requests = {
+  'merge-going-on': 'zwei Schichten einer Platte werden gerade zusammengeführt',
+  'no-drive-has-it': 'kein Laufwerk hat sie',
+  'no-merge-begun': 'es wurde keine begonnen',
+  'no-removable-drive': 'ein solches Laufwerk mit wechselbaren Medien gibt es nicht',
+  'no-free-place': 'am Controller ist kein Platz mehr frei',
+  'kvm-own-time': 'unter KVM ist der Zeitstempelzähler der dieses Rechners',
+  'geometry-outside': '{geometry} liegt nicht in 65535 Zylindern, 16 Köpfen und 63 Sektoren',
+  'geometry-too-large': '{geometry} braucht {sectors} Sektoren; das Abbild hat {there}',
+  'memory-outside': '{MiB} MiB liegt nicht zwischen 1 und 3072',
+  'upload-no-name': 'die hochgeladene Datei hat keinen Namen',
+  'debug-by-hand': 'debug: das lässt sich nur in vm.json einstellen',
+  'socket-path-too-long': 'der Pfad ist für einen Socket zu lang',
+  'more-bytes-than-told': 'es kamen mehr Bytes als angekündigt',
+  'piece-missing': 'ein Stück der Datei fehlt',
+  'upload-too-large': 'die Datei ist größer als 2 GiB',
+  'uploads-too-many': 'zu viele Dateien sind auf dem Weg hinein',
+  'drive-empty': 'es ist nichts darin',
+  'preset-missing': 'eine Vorgabe {preset} gibt es nicht',
+  'no-room-to-merge': 'auf ihrem Datenträger ist zu wenig Platz, um {name} in sie zu führen',
+  'disk-cannot-be-encrypted': 'eine Platte im Format {format} lässt sich nicht verschlüsseln',
+  'not-in-media-folder': 'sie liegt nicht im Ordner der Medien',
+  'no-such-variant': '{format} hat kein {variant}',
+  'pty-missing': 'pty: das Paket node-pty ist hier nicht installiert; nehmen Sie tcp:RECHNER:PORT',
+  'tcp-unusable': 'tcp:{host}:{port}: {detail}',
+  'folder-files-too-many': 'in dem Ordner sind mehr als {most} Dateien',
+  'file-twice': '{path} kommt zweimal',
+  'folder-too-large': 'der Ordner ist größer als 4 GiB',
+  'folder-not-coming': 'ein solcher Ordner ist nicht unterwegs',
+} as const satisfies Record<keyof typeof english, string>

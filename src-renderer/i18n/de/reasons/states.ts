@@ -1,0 +1,32 @@
+import type { states as english } from '../../../../engine/protocol/reasons/states.ts'
+
+/** Von gesicherten Zuständen. */
+export const states = {
+  'state-64-bit': 'der Gast ist im 64-Bit-Modus',
+  'state-kvm-refuses': 'KVM nimmt ihn nicht an: {detail}',
+  'state-interrupt': 'der Gast nimmt eine Unterbrechung nicht an, die unterwegs ist',
+  'state-description-damaged': 'seine Beschreibung ist beschädigt',
+  'state-unreadable': 'seine Datei ist nicht mehr lesbar',
+  'state-damaged': 'er ist beschädigt',
+  'state-part-damaged': 'er ist beschädigt: {detail}',
+  'state-no-state': 'die Datei ist kein gesicherter Zustand von Vitrine',
+  'state-older': 'er ist von einer älteren Version, die zu wenig von seinen Medien festhielt',
+  'state-truncated': 'er ist abgeschnitten, oder es wurde etwas angehängt',
+  'state-checksum': 'er ist beschädigt: seine Prüfsumme stimmt nicht',
+  'state-too-long': 'er bräuchte {MiB} MiB, und 4095 MiB sind das Höchste',
+  'state-other-parts': 'er enthält Teile, die diese Maschine nicht hat',
+  'state-other-size': 'er ist von anderer Größe, als diese Maschine sie hat',
+  'state-other-machine': 'er wurde mit {name} {before} gesichert, und diese Maschine hat {now}',
+  'state-of-device-missing': 'der Zustand eines Geräts fehlt',
+  'state-no-device': 'er nennt ein Gerät, das diese Maschine nicht hat',
+  'state-writes-missing': 'die Änderungen eines Laufwerks fehlen',
+  'state-damaged-late': 'er ist beschädigt oder nicht mehr lesbar; auf Platten wurde nichts geschrieben',
+  'state-firmware-call': 'ein Aufruf der Firmware endet nicht',
+  'state-not-noted': 'es wurde kein Zustand festgehalten',
+  'drive-empty-now': 'das Laufwerk ist jetzt leer',
+  'drive-empty-then': 'das Laufwerk war damals leer',
+  'medium-ephemeral-then': 'ihre Änderungen wurden damals verworfen und stehen im Zustand',
+  'medium-other-size': 'sie ist ein anderes Abbild, von {bytes} Bytes statt {before}',
+  'medium-other-contents': 'ihr Inhalt ist ein anderer',
+  'medium-written-since': 'ihre Datei wurde seither geändert',
+} as const satisfies Record<keyof typeof english, string>

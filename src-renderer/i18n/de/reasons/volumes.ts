@@ -1,0 +1,31 @@
+import type { volumes as english } from '../../../../engine/protocol/reasons/volumes.ts'
+
+/** Von Dateisystemen in Abbildern und von Dateien, die hinein- oder herauskommen. */
+export const volumes = {
+  'volume-damaged': 'das Dateisystem ist beschädigt: {detail}',
+  'inside-no-folder': '{name} darin ist kein Ordner',
+  'inside-missing': '{path} gibt es darin nicht',
+  'inside-no-file': '{name} darin ist keine Datei',
+  'inside-link': '{name} darin ist eine Verknüpfung oder ein Gerät',
+  'inside-too-many': '{name} darin hat mehr als {most} Dateien',
+  'only-into-fat': 'Dateien lassen sich nur in FAT kopieren, und dies ist {kind}',
+  'host-refuses': 'dieser Rechner verweigert es ({code})',
+  'several-volumes': 'sie hat mehrere Dateisysteme, in den Partitionen {partitions}; sagen Sie, welches',
+  'file-system-feature': 'ihr Dateisystem benutzt {name}, und das ist nicht lesbar',
+  'cd-file-too-large': '{name}: eine CD fasst keine Datei ab 4 GiB',
+  'file-changed-meanwhile': '{name} änderte sich beim Lesen',
+  'cd-too-many-folders': 'mehr als {most} Ordner passen nicht darauf',
+  'disk-too-small': 'eine Platte von {bytes} Bytes ist zu klein',
+  'no-folder': 'es ist kein Ordner',
+  'folder-too-many-files': 'in dem Ordner sind mehr als {most} Dateien',
+  'folder-too-deep': 'die Ordner sind tiefer verschachtelt als {most}',
+  'no-readable-file-system': 'kein Dateisystem darauf ist lesbar',
+  'inside-there': '{name} gibt es darin schon',
+  'inside-is-folder': '{name} darin ist ein Ordner',
+  'inside-is-file': '{name} darin ist eine Datei',
+  'fat-file-too-large': '{name}: FAT fasst keine Datei ab 4 GiB',
+  'fat-no-room': 'kein Platz für {name}: es braucht {bytes} Bytes, und {free} sind frei',
+  'fat-name': '{name} ist kein Name, den FAT fassen kann',
+  'fat-root-full': 'sein oberster Ordner ist voll: er fasst {most} Einträge; nehmen Sie einen anderen Ordner',
+  'fat-folder-full': 'der Ordner ist voll',
+} as const satisfies Record<keyof typeof english, string>
