@@ -39,6 +39,8 @@ export interface Front {
   screenshot(name: string): Promise<void>
   /** Ids of the processes of machines. */
   machineProcesses(): Promise<number[]>
+  /** Has the host answer nothing, as one that is busy, until it may again. */
+  holdHost(isHeld: boolean): void
   /** Closes the window as its user does; on the desktop only. */
   closeWindow(): void
   close(): Promise<void>
@@ -139,6 +141,7 @@ async function watch(
     errors,
     screenshot: async (what) => void (await page.screenshot({ path: join(pictures, `${name}-${what}.png`) })),
     machineProcesses: () => childrenOf(child.pid!),
+    holdHost: (isHeld) => void child.kill(isHeld ? 'SIGSTOP' : 'SIGCONT'),
     closeWindow: () => void child.kill('SIGUSR2'),
     async close() {
       if (page.isClosed()) await Promise.race([gone(child), delay(20_000)])
