@@ -84,6 +84,8 @@ export const HostInfo = v.object({
   freeMiB: v.number(),
   processors: v.number(),
   platform: v.string(),
+  /** Serial ports can lead to pseudo-terminals. */
+  hasPty: v.boolean(),
 })
 export type HostInfo = v.InferOutput<typeof HostInfo>
 

@@ -39,6 +39,7 @@ import { MediaDesk, type MediaCall } from './media-desk.ts'
 import { newMachine } from './new-machine.ts'
 import { pictureCalls, type PictureCall } from './picture-desk.ts'
 import { loadPresets } from './presets.ts'
+import { hasPty } from './serial-links.ts'
 import { SettingsDesk, type SettingsCall } from './settings-desk.ts'
 import { ShelfDesk, type ShelfCall } from './shelf-desk.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
@@ -271,12 +272,13 @@ export class HostService<P extends VmProcess> {
     list: () => this.list(),
     images: () => this.images.list(),
     presets: () => this.#presets,
-    host: () => ({
+    host: async () => ({
       version: version(),
       memoryMiB: Math.floor(totalmem() / 2 ** 20),
       freeMiB: Math.floor(freemem() / 2 ** 20),
       processors: cpus().length,
       platform: process.platform,
+      hasPty: await hasPty(),
     }),
     activity: () => hostActivity(this.supervisor),
     create: (wish) => this.#create(wish),

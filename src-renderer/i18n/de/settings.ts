@@ -237,6 +237,7 @@ export const settings: Record<keyof typeof english, string> = {
   'serial.port': 'COM{number}',
   'serial.console': 'Nur Terminal im Fenster',
   'serial.pty': 'Pseudoterminal',
+  'serial.noPty': 'Pseudoterminal: braucht das Paket node-pty',
   'serial.file': 'Datei im Ordner der Maschine',
   'serial.tcp': 'TCP-Port',
   'serial.fileName': 'Datei von COM{number}',
