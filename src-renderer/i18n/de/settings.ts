@@ -152,7 +152,7 @@ export const settings: Record<keyof typeof english, string> = {
 
   'unit.percent': '%',
   'unit.mib': 'MiB',
-  'unit.ips': 'je Sekunde',
+  'unit.mips': 'Mio. je Sekunde',
   'unit.us': 'µs',
   'unit.ms': 'ms',
   'unit.minutes': 'Minuten',

@@ -19,7 +19,7 @@ export const machine = {
   'machine.clone': 'Clone…',
   'machine.close': 'Close…',
   'machine.clickToStart': 'Click to start',
-  'machine.clickToGoOn': 'Click to go on where you left',
+  'machine.clickToGoOn': 'Click to go on where you left off',
   'machine.starting': 'Starting…',
   'machine.failed': '{name}: that did not work',
   'machine.notStarted': '{name} could not be started',

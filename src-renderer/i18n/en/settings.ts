@@ -146,7 +146,7 @@ export const settings = {
 
   'unit.percent': '%',
   'unit.mib': 'MiB',
-  'unit.ips': 'a second',
+  'unit.mips': 'million a second',
   'unit.us': 'µs',
   'unit.ms': 'ms',
   'unit.minutes': 'minutes',
