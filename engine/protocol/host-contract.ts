@@ -32,6 +32,7 @@ import {
 } from './shelf.ts'
 import { MemoryPage, SnapshotComparison } from './snapshot-comparison.ts'
 import { SnapshotId, SnapshotList, SnapshotName, SnapshotNotes } from './snapshot.ts'
+import { VmChoice } from './vm-choice.ts'
 import { VmPicture } from './vm-picture.ts'
 import { HostFault, VmId, VmName, VmSettings, VmSummary } from './vm.ts'
 
@@ -83,6 +84,8 @@ export const HostInfo = v.object({
   freeMiB: v.number(),
   processors: v.number(),
   platform: v.string(),
+  /** Serial ports can lead to pseudo-terminals. */
+  hasPty: v.boolean(),
 })
 export type HostInfo = v.InferOutput<typeof HostInfo>
 
@@ -111,6 +114,8 @@ export const hostContract = {
      * its hardware is made of must stay; throws `vm-busy` else.
      */
     change: { params: v.strictObject({ id: VmId, settings: VmSettings }), result: nothing },
+    /** Changes what was chosen and nothing else: choices made at the same time, in any window, all hold. */
+    choose: { params: v.strictObject({ id: VmId, choice: VmChoice }), result: nothing },
     /** Its user's own picture of it; null when it has none. */
     picture: { params: one, result: v.nullable(VmPicture) },
     /** Gives it one; null takes it away. */
@@ -244,7 +249,7 @@ export const hostContract = {
     compactImage: { params: ImageCompaction, result: CompactionResult },
     checkImage: { params: ImageCheck, result: ImageReport },
     changePassphrase: { params: PassphraseChange, result: nothing },
-    /** Deletes an image of the media folder that nothing uses; forgets one that was picked. */
+    /** Deletes a file of the media folder that nothing uses, configurations included; forgets one that was picked. */
     removeImage: { params: v.strictObject({ image: ImageId }), result: nothing },
     insert: { params: v.strictObject({ id: VmId, drive: v.string(), image: ImageId }), result: nothing },
     eject: { params: v.strictObject({ id: VmId, drive: v.string() }), result: nothing },

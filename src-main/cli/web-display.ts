@@ -85,6 +85,7 @@ export class WebDisplay {
         create: never,
         settings: never,
         change: never,
+        choose: never,
         clone: never,
         remove: never,
         showFolder: never,

@@ -280,6 +280,30 @@ describe('host service', () => {
     ).rejects.toMatchObject({ code: 'bad-request' })
   })
 
+  it('makes choices of menus that undo no other, in whatever order they come', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'Chosen' })
+    await client.call('start', { id })
+    const before = await client.call('settings', { id })
+    await Promise.all([
+      client.call('choose', { id, choice: { display: { smooth: false } } }),
+      client.call('choose', { id, choice: { display: { scaling: 'integer' }, keyboardLayout: 'de' } }),
+      client.call('choose', { id, choice: { execution: { capPercent: 25 } } }),
+      client.call('choose', { id, choice: { group: 'Work' } }),
+    ])
+    expect(await client.call('settings', { id })).toEqual({
+      ...before,
+      display: { ...before.display, smooth: false, scaling: 'integer' },
+      keyboardLayout: 'de',
+      execution: { ...before.execution, capPercent: 25 },
+      group: 'Work',
+    })
+    expect(told.at(-1)).toBe('25 percent, normal')
+    await expect(
+      client.call('choose', { id, choice: { execution: { capPercent: 0 } } }),
+    ).rejects.toMatchObject({ code: 'bad-request' })
+  })
+
   it('makes machines of a template, which does not start itself', async () => {
     const { client } = connect()
     const { id } = await client.call('create', { ...WISH, name: 'Pattern' })

@@ -1,26 +1,18 @@
 import { readFile, rm } from 'node:fs/promises'
 import { cpus, freemem, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
 import type { Channel } from '../../engine/protocol/channel.ts'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
-import { withFiles, type DriveConfig } from '../../engine/protocol/machine-config.ts'
+import type { DriveConfig } from '../../engine/protocol/machine-config.ts'
 import type { Preset } from '../../engine/protocol/preset.ts'
 import { because, inWords } from '../../engine/protocol/reasons.ts'
 import { RpcError, RpcServer, type CallHandlers } from '../../engine/protocol/rpc.ts'
 import { savedPictureName, savedStateName } from '../../engine/service/snapshots/tree.ts'
 import type { SerialLinkTarget, SerialTarget } from '../../engine/protocol/serial-target.ts'
-import {
-  VmRecord,
-  type HostFault,
-  type VmSettings,
-  type VmState,
-  type VmSummary,
-} from '../../engine/protocol/vm.ts'
+import { VmRecord, type HostFault, type VmState, type VmSummary } from '../../engine/protocol/vm.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { AutoSnapshotSchedule } from './auto-snapshots.ts'
-import { changedRecord, hardwareDiffers, makeOverlays, removeEmptyOverlays } from './change-settings.ts'
 import { serveControl, type ControlHandlers, type ControlSocket } from './control-socket.ts'
 import { exists } from './exists.ts'
 import { ExportDesk, type ExportCall } from './export-desk.ts'
@@ -38,6 +30,8 @@ import { MediaDesk, type MediaCall } from './media-desk.ts'
 import { newMachine } from './new-machine.ts'
 import { pictureCalls, type PictureCall } from './picture-desk.ts'
 import { loadPresets } from './presets.ts'
+import { hasPty } from './serial-links.ts'
+import { SettingsDesk, type SettingsCall } from './settings-desk.ts'
 import { ShelfDesk, type ShelfCall } from './shelf-desk.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
 import { RecentMedia } from './recent-media.ts'
@@ -63,6 +57,7 @@ export class HostService<P extends VmProcess> {
   readonly supervisor: Supervisor<P>
   readonly #log: VmLog
   readonly #presets: Preset[] = loadPresets()
+  readonly #settings: SettingsDesk<P>
   readonly #snapshots: SnapshotDesk<P>
   readonly #files: FilesDesk
   readonly #imports: ImportDesk
@@ -150,6 +145,14 @@ export class HostService<P extends VmProcess> {
       remove: (id, snapshot) => this.#snapshots.remove(id, snapshot),
       failed: (id, error) => this.#log.note(id, 'warning', `no automatic snapshot: ${textOf(error)}`),
     })
+    this.#settings = new SettingsDesk(library, this.images, this.supervisor, {
+      exclusively: (id, change) => this.#exclusively(id, change),
+      stopSettling: (id) => this.#snapshots.stopSettling(id),
+      settle: (id) => this.#snapshots.settle(id),
+      changed: (id) => this.#changed(id),
+      tellOf: (id) => this.#tellOf(id),
+      armSnapshots: (id) => this.#automatic.arm(id),
+    })
     this.#media = new MediaDesk(this.images, {
       driveSource: (id, drive) => this.#files.source(id, drive),
     })
@@ -195,6 +198,7 @@ export class HostService<P extends VmProcess> {
       channel,
       {
         ...this.#calls,
+        ...this.#settings.calls,
         ...this.#snapshots.calls,
         ...this.#files.calls,
         ...this.#imports.calls,
@@ -247,25 +251,29 @@ export class HostService<P extends VmProcess> {
 
   readonly #calls: Omit<
     CallHandlers<HostContract>,
-    SnapshotCall | FilesCall | ImportCall | ExportCall | MediaCall | ShelfCall | FolderCall | PictureCall
+    | SettingsCall
+    | SnapshotCall
+    | FilesCall
+    | ImportCall
+    | ExportCall
+    | MediaCall
+    | ShelfCall
+    | FolderCall
+    | PictureCall
   > = {
     list: () => this.list(),
     images: () => this.images.list(),
     presets: () => this.#presets,
-    host: () => ({
+    host: async () => ({
       version: version(),
       memoryMiB: Math.floor(totalmem() / 2 ** 20),
       freeMiB: Math.floor(freemem() / 2 ** 20),
       processors: cpus().length,
       platform: process.platform,
+      hasPty: await hasPty(),
     }),
     activity: () => hostActivity(this.supervisor),
     create: (wish) => this.#create(wish),
-    settings: async ({ id }) => {
-      const { version: _, snapshots: __, ...settings } = await this.library.get(id)
-      return settings
-    },
-    change: ({ id, settings }) => this.#change(id, settings),
     clone: ({ id, name, linked }, task) =>
       this.#snapshots.clone(id, null, name, linked ? 'linked' : 'full', task),
     remove: ({ id, files }) => this.#remove(id, files),
@@ -451,39 +459,6 @@ export class HostService<P extends VmProcess> {
       this.#purges.set(id, timer.unref())
     }
     for (const client of this.#clients) client.emit('removed', { id })
-  }
-
-  async #change(id: string, wanted: VmSettings): Promise<void> {
-    await this.#snapshots.stopSettling(id)
-    const change = this.#exclusively(id, async () => {
-      const record = await this.library.get(id)
-      const names = new Set<string>()
-      withFiles(wanted.machine, (path) => {
-        names.add(path)
-        return path
-      })
-      const places = await Promise.all(
-        [...names].map(async (name) => [name, await this.images.placeOf(name)] as const),
-      )
-      const found = new Map(places)
-      const changed = changedRecord(record, wanted, (name) => found.get(name) ?? null)
-      const { state } = await this.#tellOf(id)
-      const isOff = state === 'off' || state === 'aborted'
-      if (!isOff && hardwareDiffers(record.machine, changed.machine))
-        throw new RpcError('vm-busy', { id, state })
-      if (isOff) makeOverlays(this.library.folderOf(id), changed.machine)
-      // Its media may have been changed since the window asked; they are changed by `insert` and `eject` only.
-      await this.library.update(id, isOff ? changed : { ...changed, machine: record.machine })
-      if (isOff) removeEmptyOverlays(this.library.folderOf(id), record, changed)
-      await this.#changed(id)
-      const isLive = state === 'running' || state === 'paused'
-      if (isLive && !isDeepStrictEqual(record.execution, changed.execution))
-        await this.supervisor.client(id).call('setExecution', changed.execution)
-      if (isLive && record.clipboard.direction !== changed.clipboard.direction)
-        await this.supervisor.client(id).call('setClipboard', { direction: changed.clipboard.direction })
-      if (isLive) await this.#automatic.arm(id)
-    })
-    await change.finally(() => this.#snapshots.settle(id))
   }
 
   /** Keeps what lies in a drive for the next start. */

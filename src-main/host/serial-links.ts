@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { because, technicalOf, type Reason } from '../../engine/protocol/reasons.ts'
@@ -54,20 +55,36 @@ interface PtyModule {
   native?: { open(columns: number, rows: number): { master: number; slave: number; pty: string } }
 }
 
-/** A terminal of the host that another program can open. */
-export async function openPty(toGuest: (bytes: Uint8Array) => void): Promise<SerialLink> {
-  const { native } = await import('node-pty').then(
+/** The package is optional, and has none on Windows. */
+const loadPty = (): Promise<PtyModule> =>
+  import('node-pty').then(
     (module) => (module.default ?? module) as unknown as PtyModule,
     (): PtyModule => ({}),
   )
+
+/** Whether serial ports can lead to pseudo-terminals here. */
+export const hasPty = async (): Promise<boolean> => (await loadPty()).native !== undefined
+
+/** A terminal of the host that another program can open. */
+export async function openPty(toGuest: (bytes: Uint8Array) => void): Promise<SerialLink> {
+  const { native } = await loadPty()
   if (!native) throw invalid(because('pty-missing'))
   const { ReadStream } = await import('node:tty')
-  const { master, pty } = native.open(80, 25)
+  const { master, slave, pty } = native.open(80, 25)
   const stream = new ReadStream(master)
   stream.setRawMode(true)
+  // What Node calls raw still makes CR LF of every LF that a program sends.
+  spawnSync('stty', ['raw', '-echo'], { stdio: [slave, 'ignore', 'ignore'] })
   stream.on('data', toGuest)
   stream.on('error', () => {}) // nobody has the other end open
-  return { place: pty, fromGuest: (bytes) => writeQuietly(master, bytes), close: () => stream.destroy() }
+  return {
+    place: pty,
+    fromGuest: (bytes) => writeQuietly(master, bytes),
+    close() {
+      stream.destroy()
+      closeSync(slave)
+    },
+  }
 }
 
 function writeQuietly(file: number, bytes: Uint8Array): void {

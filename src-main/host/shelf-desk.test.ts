@@ -61,6 +61,16 @@ describe('the shelf', () => {
     expect(images.get('torn.qcow2')).toMatchObject({ details: null, problem: { key: expect.any(String) } })
   })
 
+  it('has no configurations of other programs, and removes one when it is asked to', async () => {
+    await writeFile(media('old.vmx'), '.encoding = "UTF-8"\nconfig.version = "8"\nmemsize = "16"\n')
+    expect((await shelf()).has('old.vmx')).toBe(false)
+    await client.call('removeImage', { image: 'media:old.vmx' })
+    expect(existsSync(media('old.vmx'))).toBe(false)
+    await expect(client.call('removeImage', { image: 'media:old.vmx' })).rejects.toMatchObject({
+      code: 'image-unknown',
+    })
+  })
+
   it('has the overlay that a machine has left, and removes it; an empty one goes with the change', async () => {
     await make('base')
     const { id } = await machineOn('media:base.qcow2')

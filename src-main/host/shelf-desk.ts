@@ -94,7 +94,7 @@ export class ShelfDesk {
         this.#media.changePassphrase(path, new Keyring(secret), new Keyring(newSecret), { allowed }),
       ),
     removeImage: async ({ image }) => {
-      const known = await this.#known()
+      const known = await this.#known(image)
       const one = find(known, image)
       const [user] = one.users.values()
       if (!one.isLoose || user !== undefined)
@@ -105,10 +105,15 @@ export class ShelfDesk {
     },
   }
 
-  async #known(): Promise<KnownImages> {
+  /** @param also a file of the media folder that is no medium, and therefore not on the list of images */
+  async #known(also?: string): Promise<KnownImages> {
     const known = new KnownImages()
-    for (const { id, kind } of await this.images.list())
-      known.addLoose(id, (await this.images.find(id)).path, kind)
+    const ids = new Set((await this.images.list()).map(({ id }) => id))
+    if (also?.startsWith('media:') && (await this.images.placeOf(also)) !== null) ids.add(also)
+    for (const id of ids) {
+      const { path, kind } = await this.images.find(id)
+      known.addLoose(id, path, kind)
+    }
     for (const entry of await this.library.list()) {
       if (!('record' in entry)) continue
       const folder = this.library.folderOf(entry.id)

@@ -7,10 +7,15 @@ import { useMachines } from '../stores/machines.ts'
 import { useNotices } from '../stores/notices.ts'
 import { useImages } from './use-images.ts'
 
+export interface MediaShelf {
+  label: 'drive.recent' | 'drive.putIn'
+  images: ImageChoice[]
+}
+
 /** Changing the medium of a drive, wherever that is offered. Failures are shown to the user. */
 export interface DriveMedia {
-  /** What can go into a drive of that kind: what was used last first, then by name. */
-  readonly images: ComputedRef<(kind: DriveStatus['kind']) => ImageChoice[]>
+  /** What can go into a drive of that kind: what was used, the last first, and the rest by name; without what is empty. */
+  readonly shelves: ComputedRef<(kind: DriveStatus['kind']) => MediaShelf[]>
   load(): Promise<void>
   insert(drive: DriveStatus, image: ImageChoice | null): void
   eject(drive: DriveStatus): void
@@ -33,12 +38,16 @@ export function useDriveMedia(machine: () => VmSummary): DriveMedia {
     )
   }
   return {
-    images: computed(
-      () => (kind) =>
-        shelf.images.value
-          .filter((image) => image.kind === kind)
-          .toSorted((a, b) => (b.usedMs ?? 0) - (a.usedMs ?? 0) || a.name.localeCompare(b.name)),
-    ),
+    shelves: computed(() => (kind) => {
+      const images = shelf.images.value
+        .filter((image) => image.kind === kind)
+        .toSorted((a, b) => (b.usedMs ?? 0) - (a.usedMs ?? 0) || a.name.localeCompare(b.name))
+      const shelves: MediaShelf[] = [
+        { label: 'drive.recent', images: images.filter(({ usedMs }) => usedMs !== null) },
+        { label: 'drive.putIn', images: images.filter(({ usedMs }) => usedMs === null) },
+      ]
+      return shelves.filter((one) => one.images.length > 0)
+    }),
     load: () => shelf.load(),
     insert,
     eject: (drive) =>

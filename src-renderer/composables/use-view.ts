@@ -1,4 +1,4 @@
-import { onScopeDispose, ref, shallowRef, type Ref } from 'vue'
+import { computed, onScopeDispose, ref, shallowRef, type Ref } from 'vue'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
 import { viewContract, type ViewContract } from '../../engine/protocol/vm-contract.ts'
 import type { LayoutName } from '../../engine/protocol/keyboard-layouts.ts'
@@ -11,6 +11,8 @@ import { transport } from '../transport/index.ts'
 export interface MachineView {
   readonly size: Ref<Picture | null>
   readonly stats: Ref<VmStats | null>
+  /** Guest time per host time, as it was asked for last. */
+  readonly timeScale: Readonly<Ref<number>>
   /** The guest takes absolute positions: the pointer need not be caught. */
   readonly absolute: Ref<boolean>
   /** Counts the texts that the guest gave for this computer's clipboard. */
@@ -39,6 +41,10 @@ export interface MachineView {
 export function useView(onSerial: (port: number, data: string) => void): MachineView {
   const size = ref<Picture | null>(null)
   const stats = ref<VmStats | null>(null)
+  /** What was asked for, until a report tells of it. */
+  const askedScale = ref<TimeScale | null>(null)
+  const timeScale = computed(() => askedScale.value ?? stats.value?.timeScale ?? 1)
+  let asking = 0
   const absolute = ref(false)
   const texts = ref(0)
   const serialPorts = ref(0)
@@ -63,7 +69,10 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
       view.notify('watchStats', { on: true })
     })
     view.on('serial', ({ port, data }) => onSerial(port, data))
-    view.on('stats', (latest) => (stats.value = latest))
+    view.on('stats', (latest) => {
+      stats.value = latest
+      if (asking === 0) askedScale.value = null
+    })
     view.on('textGiven', () => texts.value++)
     view.on('pointer', (pointer) => (absolute.value = pointer.absolute))
   }
@@ -74,6 +83,16 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     painter?.close()
   })
 
+  async function setTimeScale(scale: TimeScale): Promise<void> {
+    askedScale.value = scale
+    asking++
+    try {
+      await running().call('setTimeScale', { scale })
+    } finally {
+      asking--
+    }
+  }
+
   const running = (): RpcClient<ViewContract> => {
     if (!client.value) throw new RpcError('not-running')
     return client.value
@@ -81,6 +100,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
   return {
     size,
     stats,
+    timeScale,
     absolute,
     texts,
     serialPorts,
@@ -93,7 +113,7 @@ export function useView(onSerial: (port: number, data: string) => void): Machine
     guestText: async () => running().call('guestText', undefined),
     type: async (text, layout, charactersPerSecond, signal) =>
       running().call('type', { text, layout, charactersPerSecond }, { signal }),
-    setTimeScale: async (scale) => running().call('setTimeScale', { scale }),
+    setTimeScale,
     snapshot: async () => {
       if (!painter) throw new RpcError('not-running')
       return painter.snapshot()

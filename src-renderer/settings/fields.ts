@@ -29,7 +29,15 @@ export type Control =
   | { kind: 'tags' }
   | { kind: 'toggle' }
   | { kind: 'choice'; choices: readonly Choice[] }
-  | { kind: 'number'; least: number; most: number; unit?: MessageKey; optional?: boolean }
+  | {
+      kind: 'number'
+      least: number
+      most: number
+      unit?: MessageKey
+      /** How many make one that is shown. */
+      per?: number
+      optional?: boolean
+    }
   | { kind: 'date' }
   | { kind: 'file'; whenNone: MessageKey }
   /** These have components of their own. */
@@ -119,7 +127,14 @@ export const FIELDS: readonly Field[] = [
     id: 'speed',
     category: 'processor',
     at: knob('instructionsPerSecond'),
-    control: { kind: 'number', least: 10_000, most: 1_000_000_000_000, unit: 'unit.ips', optional: true },
+    control: {
+      kind: 'number',
+      least: 10_000,
+      most: 1_000_000_000_000,
+      unit: 'unit.mips',
+      per: 1_000_000,
+      optional: true,
+    },
   },
   {
     id: 'cap',

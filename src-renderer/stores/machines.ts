@@ -1,7 +1,8 @@
 import { defineStore } from 'pinia'
-import { computed, ref, watch } from 'vue'
+import { computed, ref, shallowReactive, watch } from 'vue'
 import { hostContract, type HostContract, type NewVm } from '../../engine/protocol/host-contract.ts'
 import { RpcClient, RpcError, type CallTask } from '../../engine/protocol/rpc.ts'
+import { type VmChoice, withChoice } from '../../engine/protocol/vm-choice.ts'
 import type { HostFault, VmSettings, VmSummary } from '../../engine/protocol/vm.ts'
 import { faultText } from '../i18n/fault-text.ts'
 import { transport } from '../transport/index.ts'
@@ -26,8 +27,17 @@ export const useMachines = defineStore('machines', () => {
   const passphrases = usePassphrases()
   const merges = new MergeNotices()
 
-  const list = computed(() => [...byId.value.values()].toSorted((a, b) => a.name.localeCompare(b.name)))
-  const selected = computed(() => byId.value.get(selectedId.value ?? '') ?? null)
+  /** What was chosen and is on its way to the host, by machine: it is shown as if it were so, and the next choice builds on it. */
+  const choices = shallowReactive(new Map<string, readonly VmChoice[]>())
+  const asChosen = (machine: VmSummary): VmSummary =>
+    choices.get(machine.id)?.reduce(withChoice, machine) ?? machine
+  const list = computed(() =>
+    [...byId.value.values()].map(asChosen).toSorted((a, b) => a.name.localeCompare(b.name)),
+  )
+  const selected = computed(() => {
+    const machine = byId.value.get(selectedId.value ?? '')
+    return machine ? asChosen(machine) : null
+  })
 
   function note(machine: VmSummary): void {
     byId.value.set(machine.id, machine)
@@ -138,11 +148,21 @@ export const useMachines = defineStore('machines', () => {
     return machine.id
   }
 
-  async function moveToGroup(which: readonly VmSummary[], group: string): Promise<void> {
-    for (const { id } of which) {
-      const settings = await host().call('settings', { id })
-      await host().call('change', { id, settings: { ...settings, group } })
+  /** Makes a choice of a menu, which undoes no other. */
+  async function choose(id: string, choice: VmChoice): Promise<void> {
+    const others = (): readonly VmChoice[] => (choices.get(id) ?? []).filter((one) => one !== choice)
+    choices.set(id, [...others(), choice])
+    try {
+      await host().call('choose', { id, choice })
+    } finally {
+      const left = others()
+      if (left.length > 0) choices.set(id, left)
+      else choices.delete(id)
     }
+  }
+
+  async function moveToGroup(which: readonly VmSummary[], group: string): Promise<void> {
+    for (const { id } of which) await choose(id, { group })
   }
 
   return {
@@ -169,6 +189,7 @@ export const useMachines = defineStore('machines', () => {
     saveState: on('saveState'),
     discardState: on('discardState'),
     settings: async (id: string) => host().call('settings', { id }),
+    choose,
     moveToGroup,
     change: async (id: string, settings: VmSettings) => host().call('change', { id, settings }),
     clone: async (id: string, name: string, linked: boolean, task: CallTask) =>

@@ -53,6 +53,8 @@ export const useMedia = defineStore('media', () => {
     plan: async (source: ImportSource): Promise<ImportReport> => machines.host().call('planImport', source),
     importMachine: async (source: ImportSource, name: string, task: CallTask): Promise<void> =>
       machines.reveal(await machines.host().call('importMachine', { source, name }, task)),
+    /** Deletes what was sent for an import: nothing lists it. */
+    removeSent: async (image: string): Promise<void> => machines.host().call('removeImage', { image }),
     planExport: async (id: string, kind: ExportChoice): Promise<ExportPlan> =>
       machines.host().call('planExport', { id, kind }),
     exportMachine: async (

@@ -211,6 +211,14 @@ export function stopsOf(front: Front): Stop[] {
     },
     { name: 'menu-pace', enter: () => page.getByTestId('pace').click(), leave: escape },
     { name: 'menu-drive', enter: () => button('diagnostic.img').click(), leave: escape },
+    {
+      name: 'menu-status-bar',
+      enter: async () => {
+        await page.getByTestId('status-accelerator').click({ button: 'right' })
+        await page.getByTestId('status-menu').waitFor()
+      },
+      leave: escape,
+    },
     { name: 'menu-language', enter: () => button('Language').click(), leave: escape },
     {
       name: 'soft-keyboard',

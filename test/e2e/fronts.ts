@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -39,6 +39,8 @@ export interface Front {
   screenshot(name: string): Promise<void>
   /** Ids of the processes of machines. */
   machineProcesses(): Promise<number[]>
+  /** Has the host answer nothing, as one that is busy, until it may again. */
+  holdHost(isHeld: boolean): void
   /** Closes the window as its user does; on the desktop only. */
   closeWindow(): void
   close(): Promise<void>
@@ -49,6 +51,8 @@ export interface FrontOptions {
   picks?: string
   /** Which button the user presses where the application asks with the system's dialog, from 0. */
   answers?: number
+  /** The web host is installed by itself, without the packages that it can do without. */
+  bare?: boolean
   /** The web host finds a screen and a program that opens folders. */
   opener?: boolean
   /** Screens of the browser beside one another, by their pixels for each of the page; and the window on the first. */
@@ -60,9 +64,10 @@ export const SCREEN_WIDTH = 2700
 
 export const FRONTS = { web: openWeb, desktop: openDesktop } as const
 
-async function openWeb({ opener, screens }: FrontOptions = {}): Promise<Front> {
+async function openWeb({ opener, screens, bare }: FrontOptions = {}): Promise<Front> {
   const home = await newHome()
-  const server = launch(['out/cli/index.js', 'serve'], home, opener ? await withOpener(home) : {})
+  const program = join(bare ? await installBare(home) : PROJECT, 'out', 'cli', 'index.js')
+  const server = launch([program, 'serve'], home, opener ? await withOpener(home) : {})
   const address = await firstMatch(server, /http:\S+/)
   const args = screens ? [...FLAGS, ...flagsOf(screens)] : FLAGS
   const browser = await chromium.launch({ executablePath: CHROMIUM, args })
@@ -112,6 +117,20 @@ async function withOpener(home: string): Promise<Record<string, string>> {
   return { DISPLAY: ':0', PATH: `${folder}${delimiter}${process.env['PATH']}` }
 }
 
+/** Puts the build and the packages that it needs into a folder. @returns that folder */
+async function installBare(home: string): Promise<string> {
+  const folder = join(home, 'program')
+  await mkdir(join(folder, 'node_modules'), { recursive: true })
+  await cp(join(PROJECT, 'out'), join(folder, 'out'), { recursive: true })
+  await cp(join(PROJECT, 'package.json'), join(folder, 'package.json'))
+  const { dependencies } = JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  for (const name of Object.keys(dependencies))
+    await symlink(join(PROJECT, 'node_modules', name), join(folder, 'node_modules', name))
+  return folder
+}
+
 const newHome = (): Promise<string> => mkdtemp(join(tmpdir(), 'vitrine-e2e-'))
 
 function launch(args: string[], home: string, environment: Record<string, string> = {}): ChildProcess {
@@ -139,6 +158,7 @@ async function watch(
     errors,
     screenshot: async (what) => void (await page.screenshot({ path: join(pictures, `${name}-${what}.png`) })),
     machineProcesses: () => childrenOf(child.pid!),
+    holdHost: (isHeld) => void child.kill(isHeld ? 'SIGSTOP' : 'SIGCONT'),
     closeWindow: () => void child.kill('SIGUSR2'),
     async close() {
       if (page.isClosed()) await Promise.race([gone(child), delay(20_000)])

@@ -1,12 +1,12 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { basename, extname, join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { VmRecord } from '../../engine/protocol/vm.ts'
 import { openDisk } from '../../engine/storage/formats/open-disk.ts'
 import { HostImageFiles } from '../../engine/storage/image-files.ts'
 import { DISK_BYTE, DISK_BYTES, FOREIGN_MACHINES } from './foreign-machines.ts'
-import { FRONTS, missing, type Front } from './fronts.ts'
+import { FRONTS, missing, until, type Front } from './fronts.ts'
 
 const reason = missing()
 if (reason) process.stderr.write(`skipped: end-to-end tests of imports: ${reason}\n`)
@@ -23,6 +23,13 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('a machine of another 
   })
 
   const dialog = () => front.page.getByRole('dialog')
+  /** All that may stay of what was sent is a disk: a configuration is no medium. */
+  const onlyDiskStays = async (disk: string | null) => {
+    await until(async () => {
+      const there = await readdir(join(front.home, 'media'))
+      return there.every((name) => disk !== null && extname(name) === extname(disk)) || null
+    }, 'the configuration that was sent to be removed')
+  }
   const machines = async () => (await readdir(join(front.home, 'machines'), { recursive: true })).toSorted()
 
   /** Gives a file where the front asks for one: by the system's dialog, whose answer is fixed, or as an upload. */
@@ -74,6 +81,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('a machine of another 
     await look(false)
     await dialog().getByRole('button', { name: 'Cancel', exact: true }).click()
     await dialog().waitFor({ state: 'detached' })
+    await onlyDiskStays(disk?.file ?? null)
     expect(await machines()).toEqual(before)
     expect(await page.locator('[data-machine]').count()).toBe(1)
 
@@ -83,6 +91,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('a machine of another 
     await dialog().getByRole('button', { name: 'Import', exact: true }).click()
     await page.getByRole('heading', { name, exact: true }).waitFor()
     await page.getByText(`${foreign.machine.memoryMiB} MiB`, { exact: true }).first().waitFor()
+    await onlyDiskStays(disk?.file ?? null)
     const id = (await readdir(join(home, 'machines'))).find((one) => one !== 'vitrine-diagnostics')!
     const folder = join(home, 'machines', id)
     const { machine } = JSON.parse(await readFile(join(folder, 'vm.json'), 'utf8')) as VmRecord

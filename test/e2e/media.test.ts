@@ -117,6 +117,12 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('media and import, %s'
       .getByText(/no configuration that is known here/)
       .waitFor()
     expect(await dialog().getByRole('button', { name: 'Import' }).isDisabled()).toBe(true)
+    // Nothing stays of what was sent, and nothing goes of what is not the library's.
+    await until(
+      async () => (await readdir(join(front.home, 'media'))).length === 0 || null,
+      'it to be removed',
+    )
+    expect(await readFile(join(work, 'letter.txt'), 'utf8')).toBe('Dear Sir or Madam')
     expect(front.errors).toEqual([])
   })
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { CDPSession } from 'playwright-core'
 import { readPng, type Picture } from '../support/png-reader.ts'
 import { stopsOf } from './every-page-stops.ts'
-import { FRONTS, missing, SCREEN_WIDTH, type Front } from './fronts.ts'
+import { FRONTS, missing, SCREEN_WIDTH, until, type Front } from './fronts.ts'
 import { furnish } from './furnished-library.ts'
 import { layoutFaults } from './layout-faults.ts'
 import { addMachine } from './small-machine.ts'
@@ -155,6 +155,40 @@ describe.skipIf(reason)('the picture of a guest in whole multiples', () => {
     await front.page.waitForTimeout(500)
     expect(await room()).toEqual(before)
     await expectWholePixels(1.5)
+    expect(front.errors).toEqual([])
+  })
+})
+
+describe.skipIf(reason)('the picture of a guest', () => {
+  let front: Front
+  afterEach(() => front.close())
+
+  it('is drawn anew where a pixel of the page has other pixels of the screen, and its room stays', async () => {
+    front = await FRONTS.web({ screens: { scales: [1], window: USUAL } })
+    const { page } = front
+    await startPattern(front)
+    const session = await page.context().newCDPSession(page)
+    const showAt = async (scale: number): Promise<void> => {
+      // From one emulated screen to another a browser tells its page nothing, but from and to its own.
+      await session.send('Emulation.clearDeviceMetricsOverride')
+      const metrics = { width: 0, height: 0, deviceScaleFactor: scale, mobile: false } // as large as it is
+      await session.send('Emulation.setDeviceMetricsOverride', metrics)
+      expect(await page.evaluate(() => devicePixelRatio)).toBe(scale)
+    }
+    const isWide = (width: number) =>
+      until(async () => {
+        const shown = (await page.getByTestId('screen').boundingBox())!
+        return Math.abs(shown.width - width) < 0.1 ? true : null
+      }, `a picture ${width} pixels of the page wide`)
+    await isWide(GUEST.width)
+    await showAt(1.5) // two do not fit yet
+    await isWide(GUEST.width / 1.5)
+    await page.getByRole('menuitem', { name: 'View', exact: true }).click()
+    await page.getByRole('menuitemradio', { name: 'One to one' }).click()
+    for (const scale of [2, 1.25, 1.5]) {
+      await showAt(scale)
+      await isWide(GUEST.width / scale)
+    }
     expect(front.errors).toEqual([])
   })
 })

@@ -72,7 +72,6 @@ export const app: Record<keyof typeof english, string> = {
   'drive.empty': 'leer',
   'drive.takeOut': 'Herausnehmen',
   'drive.putIn': 'Einlegen',
-  'drive.putInNamed': '{name} einlegen',
   'drive.recent': 'Zuletzt benutzt',
   'drive.upload': 'Abbild hochladen…',
   'drive.browse': 'Abbild wählen…',

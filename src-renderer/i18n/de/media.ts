@@ -25,6 +25,7 @@ export const media: Record<keyof typeof english, string> = {
   'import.dropped': 'weggelassen',
   'import.action': 'Übernehmen',
   'import.busy': '{name} wird übernommen…',
+  'import.notRemoved': '{name} wurde gesendet und ließ sich nicht wieder entfernen',
   'import.failed': '{name} ließ sich nicht übernehmen',
 
   'export.open': 'Weitergeben…',

@@ -152,7 +152,7 @@ export const settings: Record<keyof typeof english, string> = {
 
   'unit.percent': '%',
   'unit.mib': 'MiB',
-  'unit.ips': 'je Sekunde',
+  'unit.mips': 'Mio. je Sekunde',
   'unit.us': 'µs',
   'unit.ms': 'ms',
   'unit.minutes': 'Minuten',
@@ -237,6 +237,7 @@ export const settings: Record<keyof typeof english, string> = {
   'serial.port': 'COM{number}',
   'serial.console': 'Nur Terminal im Fenster',
   'serial.pty': 'Pseudoterminal',
+  'serial.noPty': 'Pseudoterminal: braucht das Paket node-pty',
   'serial.file': 'Datei im Ordner der Maschine',
   'serial.tcp': 'TCP-Port',
   'serial.fileName': 'Datei von COM{number}',

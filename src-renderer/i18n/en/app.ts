@@ -66,7 +66,6 @@ export const app = {
   'drive.empty': 'empty',
   'drive.takeOut': 'Take it out',
   'drive.putIn': 'Put in',
-  'drive.putInNamed': 'Put in {name}',
   'drive.recent': 'Used last',
   'drive.upload': 'Upload an image…',
   'drive.browse': 'Choose an image…',

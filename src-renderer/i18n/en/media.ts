@@ -23,6 +23,7 @@ export const media = {
   'import.dropped': 'left out',
   'import.action': 'Import',
   'import.busy': '{name} is imported…',
+  'import.notRemoved': '{name} was sent, and could not be removed again',
   'import.failed': '{name} could not be imported',
 
   'export.open': 'Export…',

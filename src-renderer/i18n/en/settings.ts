@@ -146,7 +146,7 @@ export const settings = {
 
   'unit.percent': '%',
   'unit.mib': 'MiB',
-  'unit.ips': 'a second',
+  'unit.mips': 'million a second',
   'unit.us': 'µs',
   'unit.ms': 'ms',
   'unit.minutes': 'minutes',
@@ -229,6 +229,7 @@ export const settings = {
   'serial.port': 'COM{number}',
   'serial.console': 'Terminal in the window only',
   'serial.pty': 'Pseudo-terminal',
+  'serial.noPty': 'Pseudo-terminal: needs the package node-pty',
   'serial.file': 'File in the machine’s folder',
   'serial.tcp': 'TCP port',
   'serial.fileName': 'File of COM{number}',
