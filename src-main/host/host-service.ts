@@ -42,6 +42,7 @@ import { MediaDesk, type MediaCall } from './media-desk.ts'
 import { newMachine } from './new-machine.ts'
 import { pictureCalls, type PictureCall } from './picture-desk.ts'
 import { loadPresets } from './presets.ts'
+import { ReviewDesk, type ReviewCall } from './review-desk.ts'
 import { ShelfDesk, type ShelfCall } from './shelf-desk.ts'
 import { SnapshotDesk, type SnapshotCall } from './snapshot-desk.ts'
 import { RecentMedia } from './recent-media.ts'
@@ -73,6 +74,7 @@ export class HostService<P extends VmProcess> {
   readonly #automatic: AutoSnapshotSchedule
   readonly #media: MediaDesk
   readonly #shelf: ShelfDesk
+  readonly #reviews: ReviewDesk
   readonly #pictures: Pick<CallHandlers<HostContract>, PictureCall>
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
@@ -163,6 +165,10 @@ export class HostService<P extends VmProcess> {
       },
       whileOff: (id, work) => this.#snapshots.whileOff(id, work),
     })
+    this.#reviews = new ReviewDesk({
+      chainOf: (image) => this.#shelf.chainOf(image),
+      folderAt: (id) => this.folders.placeOf(id),
+    })
     this.#pictures = pictureCalls(library, {
       exclusively: (id, change) => this.#exclusively(id, change),
       changed: (id) => this.#changed(id),
@@ -204,6 +210,7 @@ export class HostService<P extends VmProcess> {
         ...this.#exports.calls,
         ...this.#media.calls,
         ...this.#shelf.calls,
+        ...this.#reviews.calls,
         ...this.folders.calls,
         ...this.#pictures,
       },
@@ -250,7 +257,15 @@ export class HostService<P extends VmProcess> {
 
   readonly #calls: Omit<
     CallHandlers<HostContract>,
-    SnapshotCall | FilesCall | ImportCall | ExportCall | MediaCall | ShelfCall | FolderCall | PictureCall
+    | SnapshotCall
+    | FilesCall
+    | ImportCall
+    | ExportCall
+    | MediaCall
+    | ShelfCall
+    | ReviewCall
+    | FolderCall
+    | PictureCall
   > = {
     list: () => this.list(),
     images: () => this.images.list(),

@@ -3,7 +3,8 @@ import { extname } from 'node:path'
 import type { HostContract } from '../../engine/protocol/host-contract.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
 import { MADE_FORMATS, type MadeFormat } from '../../engine/protocol/shelf.ts'
-import { Keyring, Media } from '../../engine/service/media/media.ts'
+import { Keyring, Media, type SourceOptions } from '../../engine/service/media/media.ts'
+import { readBaseline, removeBaseline } from './folder-baselines.ts'
 import type { Images } from './images.ts'
 import { inTurns } from './in-turns.ts'
 import { type KnownImage, KnownImages } from './known-images.ts'
@@ -99,9 +100,19 @@ export class ShelfDesk {
       if (!one.isLoose || user !== undefined)
         throw new RpcError('image-fixed', { name: fileOf(one), reason: 'used', by: user ?? '' })
       checkFree(known, one)
-      if (image.startsWith('media:') || one.isLeft) await rm(one.path)
-      else await this.images.forget(image)
+      if (image.startsWith('media:') || one.isLeft) {
+        await rm(one.path)
+        await removeBaseline(one.path)
+      } else await this.images.forget(image)
     },
+  }
+
+  /** An image and what it builds on, from itself down. Throws `image-unknown`. */
+  async chainOf(id: string): Promise<{ path: string; options: SourceOptions; chain: string[] }> {
+    const known = await this.#known()
+    const image = find(known, id)
+    const { path, allowed } = image
+    return { path, options: { allowed }, chain: known.chainOf(image).map((one) => one.path) }
   }
 
   async #known(): Promise<KnownImages> {
@@ -115,6 +126,7 @@ export class ShelfDesk {
       known.addLeftOverlays(entry.record, folder, await readdir(folder))
     }
     known.look(this.#media)
+    for (const image of known.all) image.madeOf = (await readBaseline(image.path))?.folder ?? null
     return known
   }
 
