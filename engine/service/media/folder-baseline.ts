@@ -51,8 +51,8 @@ export function changesBetween(before: readonly ListedFile[], after: readonly Li
   const keyOf = ({ path }: ListedFile): string => folded({ foldsCase: true }, path)
   const earlier = new Map(before.map((file) => [keyOf(file), file]))
   const changes: ListedChange[] = []
-  const note = ({ sha256: _, ...file }: ListedFile, change: ListedChange['change']) =>
-    changes.push({ ...file, change })
+  const note = ({ path, kind, bytes, modifiedMs }: ListedFile, change: ListedChange['change']) =>
+    changes.push({ path, kind, bytes, modifiedMs, change })
   for (const file of after) {
     const was = earlier.get(keyOf(file))
     earlier.delete(keyOf(file))

@@ -2,8 +2,8 @@ import type { HostFile } from '../../host-file.ts'
 import type { CheckReport } from '../disk-image.ts'
 import { readPadded, viewOf } from '../fields.ts'
 import type { TableCache } from '../table-cache.ts'
-import { COPIED, isCompressed, isCopied, packedAt, positionAt } from './entries.ts'
-import type { Qcow2Header } from './header.ts'
+import { COPIED, isCompressed, isContradiction, isCopied, packedAt, positionAt } from './entries.ts'
+import { entryBytesOf, type Qcow2Header } from './header.ts'
 import type { Refcounts } from './refcounts.ts'
 
 interface Parts {
@@ -29,6 +29,7 @@ export function checkQcow2(parts: Parts, repair: boolean): CheckReport {
     return { damage: ['it is too large to be checked'], leakedBytes: 0, repaired: false }
   const uses = new Uint32Array(clusters)
   let outside = 0
+  let contradictions = 0
   const use = (position: number, bytes: number): void => {
     const last = Math.floor((position + bytes - 1) / clusterBytes)
     for (let cluster = Math.floor(position / clusterBytes); cluster <= last; cluster++)
@@ -63,7 +64,8 @@ export function checkQcow2(parts: Parts, repair: boolean): CheckReport {
   }
 
   function useEntries(view: DataView): void {
-    for (let at = 0; at < view.byteLength; at += 8)
+    for (let at = 0; at < view.byteLength; at += entryBytesOf(header)) {
+      if (header.hasSubclusters && isContradiction(view, at)) contradictions++
       if (isCompressed(view, at)) {
         const { position, bytes } = packedAt(view, at, header.clusterBits)
         use(position, bytes)
@@ -72,6 +74,7 @@ export function checkQcow2(parts: Parts, repair: boolean): CheckReport {
         if (position !== 0) use(position, clusterBytes)
         if (position % clusterBytes !== 0) outside++
       }
+    }
   }
 
   let low = 0
@@ -86,17 +89,20 @@ export function checkQcow2(parts: Parts, repair: boolean): CheckReport {
   const damage = [
     ...(outside > 0 ? [`${outside} references lead out of the file`] : []),
     ...(low > 0 ? [`${low} clusters are counted too low`] : []),
+    ...(contradictions > 0 ? [`${contradictions} entries contradict themselves`] : []),
     ...(flags > 0 ? [`${flags} entries have a wrong flag`] : []),
     ...(header.isDirty ? ['it was not closed properly'] : []),
     ...(header.isCorrupt ? ['it is marked as damaged'] : []),
   ]
-  if (repair && outside === 0) {
+  // Which of two things was meant cannot be told.
+  const isMendable = outside === 0 && contradictions === 0
+  if (repair && isMendable) {
     for (let cluster = 0; cluster < clusters; cluster++)
       if (refcounts.get(cluster) !== uses[cluster]) refcounts.set(cluster, uses[cluster]!)
     checkFlags(parts, uses, true)
     clearMarks(file, header)
   }
-  return { damage, leakedBytes: leaked * clusterBytes, repaired: repair && outside === 0 }
+  return { damage, leakedBytes: leaked * clusterBytes, repaired: repair && isMendable }
 }
 
 /** Entries of the disk's own tables whose "used once" flag is wrong; set right when asked to. */
@@ -116,7 +122,7 @@ function checkFlags({ header, l1, l2, file }: Parts, uses: Uint32Array, mend: bo
     if (check(l1, l1At))
       file.writeAt(header.l1Position + l1At, new Uint8Array(l1.buffer, l1.byteOffset + l1At, 8))
     const table = l2.get(position)
-    for (let at = 0; at < clusterBytes; at += 8)
+    for (let at = 0; at < clusterBytes; at += entryBytesOf(header))
       if (!isCompressed(table.view, at) && check(table.view, at)) l2.changed(table, at, 8)
   }
   return wrong
