@@ -85,9 +85,10 @@ export class ShelfDesk {
         await inTurns(this.#media.compact(path, { free, compress }, options), signal, progress)
         return { before, after: stored() }
       }),
-    checkImage: async ({ image, repair }) => {
-      const check = ({ path, allowed }: KnownImage) => this.#media.check(path, repair, { allowed })
-      return repair ? this.#change(image, async (one) => check(one)) : check(await this.#find(image))
+    checkImage: async ({ image, repair }, { signal, progress }) => {
+      const check = ({ path, allowed }: KnownImage) =>
+        inTurns(this.#media.checking(path, repair, { allowed }), signal, progress)
+      return repair ? this.#change(image, check) : check(await this.#find(image))
     },
     changePassphrase: async ({ image, secret, newSecret }) =>
       this.#change(image, async ({ path, allowed }) =>

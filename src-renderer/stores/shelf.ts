@@ -43,8 +43,8 @@ export const useShelf = defineStore('shelf', () => {
       then(machines.host().call('resizeImage', wish, task)),
     compact: (wish: ImageCompaction, task: CallTask): Promise<{ before: number; after: number }> =>
       then(machines.host().call('compactImage', wish, task)),
-    check: (image: string, repair: boolean): Promise<ImageReport> =>
-      then(machines.host().call('checkImage', { image, repair })),
+    check: (image: string, repair: boolean, task: CallTask): Promise<ImageReport> =>
+      then(machines.host().call('checkImage', { image, repair }, task)),
     changePassphrase: (image: string, secret: string, newSecret: string): Promise<void> =>
       then(machines.host().call('changePassphrase', { image, secret, newSecret })),
     review: (image: string, task: CallTask): Promise<FolderReview> =>

@@ -1,6 +1,7 @@
 import { DiskError } from '../block-image.ts'
 import { ImageLayer } from '../image-layer.ts'
 import {
+  type Checking,
   type CheckReport,
   type DiskImage,
   type Extent,
@@ -50,6 +51,10 @@ export class GuardedImage extends ImageLayer<DiskImage> implements DiskImage {
 
   check(repair: boolean): CheckReport {
     return this.image.check(repair)
+  }
+
+  *checking(repair: boolean): Checking {
+    return this.image.checking ? yield* this.image.checking(repair) : this.image.check(repair)
   }
 
   resize(sizeBytes: number): boolean {

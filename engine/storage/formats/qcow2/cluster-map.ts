@@ -2,7 +2,7 @@ import { inflateRawSync } from 'node:zlib'
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
 import { unpackZstd } from '../../zstd/zstd.ts'
-import type { CheckReport } from '../disk-image.ts'
+import type { Checking, CheckReport } from '../disk-image.ts'
 import { readPadded, readUpTo, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
 import { PackedPieces } from '../packed-pieces.ts'
@@ -257,9 +257,16 @@ export class Qcow2Map implements ClusterMap {
   }
 
   check(repair: boolean): CheckReport {
+    const work = this.checking(repair)
+    let step = work.next()
+    while (!step.done) step = work.next()
+    return step.value
+  }
+
+  *checking(repair: boolean): Checking {
     this.commit()
     const { file, header } = this
-    const report = checkQcow2(
+    const report = yield* checkQcow2(
       { file, header, l1: this.#l1, l2: this.#l2, refcounts: this.#refcounts },
       repair,
     )

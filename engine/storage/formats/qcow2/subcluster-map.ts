@@ -1,6 +1,6 @@
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
-import type { CheckReport } from '../disk-image.ts'
+import type { Checking, CheckReport } from '../disk-image.ts'
 import { readPadded } from '../fields.ts'
 import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
 import type { Qcow2Map } from './cluster-map.ts'
@@ -177,6 +177,10 @@ export class SubclusterMap implements ClusterMap {
 
   check(repair: boolean): CheckReport {
     return this.map.check(repair)
+  }
+
+  checking(repair: boolean): Checking {
+    return this.map.checking(repair)
   }
 
   grow(sizeBytes: number): boolean {
