@@ -7,7 +7,7 @@ const ENGINE = {
   wasm: ['base'],
   memory: ['base'],
   bus: ['base', 'memory'],
-  storage: ['base'],
+  storage: ['base', 'wasm'],
   network: ['base'],
   audio: ['base'],
   isa: ['base', 'memory', 'wasm'],

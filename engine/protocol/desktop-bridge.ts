@@ -3,6 +3,9 @@ import type { ErrorDetails } from './rpc.ts'
 /** What a file is chosen for: a medium, or a configuration of another program. */
 export type ImagePurpose = 'image' | 'machine'
 
+/** What a folder is chosen for: to add the machine in it, or to take in what a guest changed. */
+export type FolderPurpose = 'machine' | 'changes'
+
 /** What the preload script gives the page of the desktop window, and nothing else. */
 export interface DesktopBridge {
   /** Opens the channel to the host anew; the listener gets its messages. */
@@ -15,7 +18,7 @@ export interface DesktopBridge {
   /** Takes in a file that was dropped on the window. The value is an image. */
   dropImage(file: unknown): Promise<BridgeAnswer>
   /** Shows the system's dialog for a folder. The value is its id, or null when the user chose none. */
-  pickFolder(): Promise<BridgeAnswer>
+  pickFolder(purpose: FolderPurpose): Promise<BridgeAnswer>
   /** Takes in a folder that was dropped on the window. The value is its id. */
   dropFolder(file: unknown): Promise<BridgeAnswer>
 }

@@ -3,6 +3,7 @@ import { DriveContents, DriveEntry, DrivePlace, DriveTree, FilePiece } from './d
 import { HostActivity } from './host-activity.ts'
 import { CPU_MODELS, DRIVE_KINDS, MAX_MEMORY_MIB, Secrets } from './machine-config.ts'
 import { FolderReport, FolderSource, FolderWish } from './machine-folder.ts'
+import { ChangesTaken, ChangeTaking, FolderReview, ReviewedFile, ReviewOf } from './folder-review.ts'
 import {
   EXPORT_PLANS,
   ExportPlan,
@@ -240,6 +241,14 @@ export const hostContract = {
     mediumOfFolder: { params: FolderMedium, result: ImageChoice },
     /** The files that differ between two media with file systems that can be read. */
     compareMedia: { params: MediaComparison, result: FileChanges },
+    /** What changed on a medium since it was made of a folder, or since the last review ended. Throws `file-unusable`. */
+    reviewFolder: { params: ReviewOf, result: FolderReview },
+    /** A piece of a file that the last review listed, in base64; shorter than a whole one at its end. */
+    reviewedFile: { params: ReviewedFile, result: v.string() },
+    /** Takes changes over into a folder that the user chose in the system's dialog. */
+    takeChanges: { params: ChangeTaking, result: ChangesTaken },
+    /** What the last review listed is known from now on and not listed again. */
+    endReview: { params: ReviewOf, result: nothing },
     /** All images that are known: in the media folder, picked, and of machines, with what builds on what. */
     shelf: { params: nothing, result: v.array(ShelfImage) },
     makeImage: { params: NewImage, result: ImageChoice },

@@ -105,6 +105,8 @@ export const FOLDER_MEDIA = ['cdrom', 'floppy', 'disk'] as const
 export const FolderMedium = v.strictObject({
   folder: FolderId,
   kind: v.picklist(FOLDER_MEDIA),
+  /** Of the folder. */
+  name: v.pipe(v.string(), v.maxLength(255)),
   /** Of the medium; what it cannot have is left out. */
   label: v.pipe(v.string(), v.maxLength(80)),
   /** Of a disk; as large as it takes and half as much again when null. */

@@ -50,6 +50,8 @@ export const ShelfImage = v.object({
   fixed: v.nullable(v.picklist(['below', 'snapshot'])),
   /** It lies in the media folder, or was picked: it can be taken off the shelf. */
   isLoose: v.boolean(),
+  /** The folder that it was made of, or that what it builds on was; null when it was not. */
+  madeOf: v.nullable(v.string()),
 })
 export type ShelfImage = v.InferOutput<typeof ShelfImage>
 

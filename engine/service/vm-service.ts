@@ -112,14 +112,19 @@ export class VmService {
           secrets,
         })
         this.#thread = thread
+        // They are there before its first instruction; a guest that runs would let each wait.
+        const settings = Promise.all([
+          thread.ask('setCap', execution.capPercent),
+          thread.ask('allowClipboard', clipboard),
+        ])
+        settings.catch(() => {}) // why it could not be built counts more
         views.attach(
           thread,
           await thread.ready,
           this.#links.map((link) => link?.place ?? null),
         )
         void thread.ended.then(() => this.#end())
-        await thread.ask('setCap', execution.capPercent)
-        await thread.ask('allowClipboard', clipboard)
+        await settings
       },
       stateRead: async () => {
         if (await this.#running.isStateWhole) return

@@ -18,8 +18,10 @@ export interface ModuleParts {
   names?: readonly string[]
   /** Functions, by index into `functions`, that fill a table for call_indirect, exported as "table". */
   table?: readonly number[]
-  /** Pages (64 KiB) of the imported shared memory "env"."memory": at least, at most. */
+  /** Pages (64 KiB) of the imported memory "env"."memory": at least, at most. */
   memoryPages: [minimum: number, maximum: number]
+  /** The memory is one that other threads do not have; the machine's is shared. */
+  ownsMemory?: boolean
 }
 
 const FUNCTION_REFERENCES = 0x70
@@ -56,7 +58,7 @@ class TypeSection {
  */
 export const INDIRECT_TYPE = 0
 
-/** A binary module that imports the machine's shared memory. */
+/** A binary module that imports its memory. */
 export function writeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   const types = new TypeSection()
   types.index([0x7f], 0x7f)
@@ -77,7 +79,7 @@ export function writeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
     to.name('env')
     to.name('memory')
     to.byte(2)
-    to.byte(3) // shared, with a maximum
+    to.byte(parts.ownsMemory ? 1 : 3) // with a maximum; shared
     for (const pages of parts.memoryPages) to.unsigned(pages)
     parts.imports.forEach((i, index) => {
       to.name(i.module)

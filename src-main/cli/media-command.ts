@@ -93,8 +93,8 @@ VHDX and Parallels images are read. Passphrases of encrypted images (qcow2 and l
 
   add('check', '<file>', 'look for damage in an image')
     .option('--repair', 'mend what can be mended')
-    .action((file: string, options: Common & { repair?: boolean }) => {
-      const report = media.check(file, options.repair ?? false, sourceOf(options))
+    .action(async (file: string, options: Common & { repair?: boolean }) => {
+      const report = await carryOut(media.checking(file, options.repair ?? false, sourceOf(options)))
       const isSound = report.damage.length === 0 || report.repaired
       if (options.json) print(JSON.stringify({ path: file, ...report, sound: isSound }, null, 2))
       else {

@@ -79,6 +79,10 @@ export class WebDisplay {
       {
         list: () => [this.#summary()],
         images: () => [],
+        reviewFolder: never,
+        reviewedFile: never,
+        takeChanges: never,
+        endReview: never,
         presets: () => [],
         host: never,
         activity: never,

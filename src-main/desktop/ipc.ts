@@ -95,12 +95,12 @@ export function answerWindow(host: HostService<UtilityVmProcess>): void {
     return host.folders.pick(path)
   })
 
-  handle('folder:pick', async (event): Promise<string | null> => {
+  handle('folder:pick', async (event, purpose): Promise<string | null> => {
     const window = BrowserWindow.fromWebContents(event.sender)
     if (!window) return null
     const { filePaths } = await dialog.showOpenDialog(window, {
-      title: 'Choose the folder of a machine',
-      properties: ['openDirectory'],
+      title: purpose === 'changes' ? 'Choose a folder for the changes' : 'Choose the folder of a machine',
+      properties: ['openDirectory', 'createDirectory'],
     })
     return filePaths[0] === undefined ? null : host.folders.pick(filePaths[0])
   })

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -85,7 +85,7 @@ describe('a folder', () => {
 
   it.each(['cdrom', 'floppy', 'disk'] as const)('becomes a %s', async (kind) => {
     const sent = await send(['sub', 'a.txt'], 'hello there')
-    const wish = { folder: sent, kind, label: 'My folder!', sizeMiB: null }
+    const wish = { folder: sent, kind, name: 'My folder!', label: 'My folder!', sizeMiB: null }
     const image = await client.call('mediumOfFolder', wish)
     expect(image.kind).toBe(kind)
     expect(image.name).toBe(`My_folder.${kind === 'cdrom' ? 'iso' : 'img'}`)
@@ -107,6 +107,61 @@ describe('a folder', () => {
   })
 })
 
+describe('a medium of a folder', () => {
+  const review = (image: string) => client.call('reviewFolder', { image })
+
+  /** A floppy of a folder, in which a guest then changed a file and added another. */
+  async function changedFloppy(): Promise<string> {
+    const sent = await client.call('beginFolder', undefined)
+    for (const path of ['kept.txt', 'changed.txt'])
+      await client.call('addToFolder', {
+        folder: sent,
+        path: [path],
+        from: 0,
+        modifiedMs: 0,
+        data: base64(path),
+      })
+    const wish = { folder: sent, kind: 'floppy', name: 'shared', label: 'given', sizeMiB: null } as const
+    const image = await client.call('mediumOfFolder', wish)
+    const guest = join(folder, 'guest')
+    await mkdir(guest)
+    for (const name of ['changed.txt', 'added.txt'])
+      await writeFile(join(guest, name), `by the guest: ${name}`)
+    const options = { partition: null, replaces: true }
+    const sources = ['changed.txt', 'added.txt'].map((name) => join(guest, name))
+    for (const _ of new ImageBrowser().copyIn(media(image.name), sources, '', options));
+    return image.id
+  }
+
+  it('tells what a guest changed, gives it out, and says it once', async () => {
+    const image = await changedFloppy()
+    expect(await client.call('shelf', undefined)).toMatchObject([{ id: image, madeOf: 'shared' }])
+    expect(await review(image)).toMatchObject({
+      folder: 'shared',
+      changes: [
+        { path: 'added.txt', change: 'added', kind: 'file', bytes: 23 },
+        { path: 'changed.txt', change: 'changed', kind: 'file', bytes: 25 },
+      ],
+      more: 0,
+    })
+    const piece = await client.call('reviewedFile', { image, path: 'added.txt', from: 14 })
+    expect(Buffer.from(piece, 'base64').toString()).toBe('added.txt')
+    await client.call('endReview', { image })
+    expect(await review(image)).toMatchObject({ changes: [] })
+  })
+
+  it('gives nothing that is not a change, and nothing into a folder that nobody chose', async () => {
+    const image = await changedFloppy()
+    const asked = client.call('reviewedFile', { image, path: 'added.txt', from: 0 })
+    await expect(asked).rejects.toMatchObject({ code: 'bad-request' })
+    await review(image)
+    const other = client.call('reviewedFile', { image, path: 'kept.txt', from: 0 })
+    await expect(other).rejects.toMatchObject({ code: 'bad-request' })
+    const wish = { image, folder: `folder:${'0'.repeat(24)}`, paths: ['added.txt'], replaces: false }
+    await expect(client.call('takeChanges', wish)).rejects.toMatchObject({ code: 'image-unknown' })
+  })
+})
+
 describe('two media', () => {
   it('are compared file by file', async () => {
     const images: string[] = []
@@ -116,7 +171,7 @@ describe('two media', () => {
       await client.call('addToFolder', { ...piece, path: ['same.txt'], data: base64('same') })
       await client.call('addToFolder', { ...piece, path: ['changed.txt'], data: base64(text) })
       await client.call('addToFolder', { ...piece, path: [`${text.slice(0, 5)}.txt`], data: base64('x') })
-      const wish = { folder: sent, kind: 'floppy', label: 'x', sizeMiB: null } as const
+      const wish = { folder: sent, kind: 'floppy', name: 'x', label: 'x', sizeMiB: null } as const
       images.push((await client.call('mediumOfFolder', wish)).id)
     }
     const [before, after] = images.map((image) => ({ of: 'image', image }) as const)

@@ -51,7 +51,7 @@ export class FolderDesk {
   }
 
   async #plan(source: FolderSource): Promise<FolderReport> {
-    const place = source.by === 'place' ? await this.#placeOf(source.folder) : null
+    const place = source.by === 'place' ? await this.placeOf(source.folder) : null
     const record =
       source.by === 'place' ? trusted(await readRecord(place!)) : trusted(recordOf(source.record))
     if (place !== null) await this.#adding.checkUnknown(place)
@@ -69,11 +69,11 @@ export class FolderDesk {
   async #add(wish: FolderWish, task: CallTask): Promise<string> {
     switch (wish.how) {
       case 'stay':
-        return this.#adding.addWhereItIs(await this.#placeOf(wish.folder))
+        return this.#adding.addWhereItIs(await this.placeOf(wish.folder))
       case 'there':
         return this.#adding.addWhereItIs(await this.#written(wish.path, wish.record))
       case 'copy':
-        return this.#adding.copy(await this.#placeOf(wish.folder), task)
+        return this.#adding.copy(await this.placeOf(wish.folder), task)
       case 'sent':
         return this.#takeIn(wish.folder, task)
     }
@@ -93,7 +93,8 @@ export class FolderDesk {
     }
   }
 
-  async #placeOf(folder: string): Promise<string> {
+  /** Where a folder lies that `pick` took in. Throws `image-unknown`, `machine-folder-unusable`. */
+  async placeOf(folder: string): Promise<string> {
     const path = this.#picked.get(folder)
     if (path === undefined) throw new RpcError('image-unknown', { id: folder })
     return realFolder(path)

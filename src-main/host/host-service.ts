@@ -30,6 +30,7 @@ import { MediaDesk, type MediaCall } from './media-desk.ts'
 import { newMachine } from './new-machine.ts'
 import { pictureCalls, type PictureCall } from './picture-desk.ts'
 import { loadPresets } from './presets.ts'
+import { ReviewDesk, type ReviewCall } from './review-desk.ts'
 import { hasPty } from './serial-links.ts'
 import { SettingsDesk, type SettingsCall } from './settings-desk.ts'
 import { ShelfDesk, type ShelfCall } from './shelf-desk.ts'
@@ -65,6 +66,7 @@ export class HostService<P extends VmProcess> {
   readonly #automatic: AutoSnapshotSchedule
   readonly #media: MediaDesk
   readonly #shelf: ShelfDesk
+  readonly #reviews: ReviewDesk
   readonly #pictures: Pick<CallHandlers<HostContract>, PictureCall>
   #clients = new Set<RpcServer<HostContract>>()
   #lastLogged = new Map<string, string>()
@@ -163,6 +165,10 @@ export class HostService<P extends VmProcess> {
       },
       whileOff: (id, work) => this.#snapshots.whileOff(id, work),
     })
+    this.#reviews = new ReviewDesk({
+      chainOf: (image) => this.#shelf.chainOf(image),
+      folderAt: (id) => this.folders.placeOf(id),
+    })
     this.#pictures = pictureCalls(library, {
       exclusively: (id, change) => this.#exclusively(id, change),
       changed: (id) => this.#changed(id),
@@ -205,6 +211,7 @@ export class HostService<P extends VmProcess> {
         ...this.#exports.calls,
         ...this.#media.calls,
         ...this.#shelf.calls,
+        ...this.#reviews.calls,
         ...this.folders.calls,
         ...this.#pictures,
       },
@@ -258,6 +265,7 @@ export class HostService<P extends VmProcess> {
     | ExportCall
     | MediaCall
     | ShelfCall
+    | ReviewCall
     | FolderCall
     | PictureCall
   > = {

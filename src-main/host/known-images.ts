@@ -29,6 +29,8 @@ export interface KnownImage {
   readonly users: Map<string, string>
   /** A snapshot goes back to it as it is. */
   isFrozen: boolean
+  /** Name of the folder that it was made of. */
+  madeOf: string | null
 }
 
 /** All images that are known, with what builds on what; made for one question and thrown away. */
@@ -136,7 +138,18 @@ export class KnownImages {
       users: [...users].map(([user, name]) => ({ id: user, name })),
       fixed: this.over(image).length > 0 ? 'below' : image.isFrozen ? 'snapshot' : null,
       isLoose,
+      madeOf: this.chainOf(image).find(({ madeOf }) => madeOf !== null)?.madeOf ?? null,
     }
+  }
+
+  /** An image and what it builds on, from itself down. */
+  chainOf(image: KnownImage): KnownImage[] {
+    const chain = [image]
+    for (let below = image.info?.backing; below; below = below.backing) {
+      const lower = this.#byPath.get(realPath(below.path))
+      if (lower) chain.push(lower)
+    }
+    return chain
   }
 }
 
@@ -163,4 +176,5 @@ const newImage = (id: string, path: string, kind: ImageChoice['kind'], isLoose: 
   problem: null,
   users: new Map(),
   isFrozen: false,
+  madeOf: null,
 })

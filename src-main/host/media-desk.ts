@@ -7,8 +7,10 @@ import type { FileChanges, FolderMedium, MediumSide } from '../../engine/protoco
 import { because, type Reason } from '../../engine/protocol/reasons.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
 import { compareFiles } from '../../engine/service/media/compare-files.ts'
+import { listMedium } from '../../engine/service/media/folder-baseline.ts'
 import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
 import type { SourceOptions } from '../../engine/service/media/media.ts'
+import { writeBaseline } from './folder-baselines.ts'
 import type { Images } from './images.ts'
 import { inTurns } from './in-turns.ts'
 
@@ -81,13 +83,13 @@ export class MediaDesk {
       const { place } = this.#of(wish.folder)
       const label = labelOf(wish.label)
       try {
-        return await this.images.make(`${label || 'folder'}.${ENDINGS[wish.kind]}`, (path) =>
-          inTurns(
-            imageOfFolder(place, path, { ...optionsOf(wish), label, replaces: false, nowMs: Date.now() }),
-            signal,
-            progress,
-          ),
-        )
+        return await this.images.make(`${label || 'folder'}.${ENDINGS[wish.kind]}`, async (path) => {
+          const options = { ...optionsOf(wish), label, replaces: false, nowMs: Date.now() }
+          await inTurns(imageOfFolder(place, path, options), signal, progress)
+          // Nobody writes to a CD.
+          if (wish.kind === 'cdrom') return
+          await writeBaseline(path, { folder: wish.name, files: await inTurns(listMedium(path), signal) })
+        })
       } finally {
         await this.drop(wish.folder)
       }

@@ -4,7 +4,8 @@ import type { HostContract } from '../../engine/protocol/host-contract.ts'
 import { because } from '../../engine/protocol/reasons.ts'
 import { type CallHandlers, RpcError } from '../../engine/protocol/rpc.ts'
 import { MADE_FORMATS, type MadeFormat } from '../../engine/protocol/shelf.ts'
-import { Keyring, Media } from '../../engine/service/media/media.ts'
+import { Keyring, Media, type SourceOptions } from '../../engine/service/media/media.ts'
+import { readBaseline, removeBaseline } from './folder-baselines.ts'
 import type { Images } from './images.ts'
 import { inTurns } from './in-turns.ts'
 import { type KnownImage, KnownImages } from './known-images.ts'
@@ -85,9 +86,10 @@ export class ShelfDesk {
         await inTurns(this.#media.compact(path, { free, compress }, options), signal, progress)
         return { before, after: stored() }
       }),
-    checkImage: async ({ image, repair }) => {
-      const check = ({ path, allowed }: KnownImage) => this.#media.check(path, repair, { allowed })
-      return repair ? this.#change(image, async (one) => check(one)) : check(await this.#find(image))
+    checkImage: async ({ image, repair }, { signal, progress }) => {
+      const check = ({ path, allowed }: KnownImage) =>
+        inTurns(this.#media.checking(path, repair, { allowed }), signal, progress)
+      return repair ? this.#change(image, check) : check(await this.#find(image))
     },
     changePassphrase: async ({ image, secret, newSecret }) =>
       this.#change(image, async ({ path, allowed }) =>
@@ -100,9 +102,19 @@ export class ShelfDesk {
       if (!one.isLoose || user !== undefined)
         throw new RpcError('image-fixed', { name: fileOf(one), why: 'used', by: user ?? '' })
       checkFree(known, one)
-      if (image.startsWith('media:') || one.isLeft) await rm(one.path)
-      else await this.images.forget(image)
+      if (image.startsWith('media:') || one.isLeft) {
+        await rm(one.path)
+        await removeBaseline(one.path)
+      } else await this.images.forget(image)
     },
+  }
+
+  /** An image and what it builds on, from itself down. Throws `image-unknown`. */
+  async chainOf(id: string): Promise<{ path: string; options: SourceOptions; chain: string[] }> {
+    const known = await this.#known()
+    const image = find(known, id)
+    const { path, allowed } = image
+    return { path, options: { allowed }, chain: known.chainOf(image).map((one) => one.path) }
   }
 
   /** @param also a file of the media folder that is no medium, and therefore not on the list of images */
@@ -121,6 +133,7 @@ export class ShelfDesk {
       known.addLeftOverlays(entry.record, folder, await readdir(folder))
     }
     known.look(this.#media)
+    for (const image of known.all) image.madeOf = (await readBaseline(image.path))?.folder ?? null
     return known
   }
 

@@ -22,6 +22,8 @@ class ObedientProcess implements VmProcess {
   readonly server: RpcServer<VmContract>
   refuses = false
   deaf = false
+  /** Its machine has ended long before it does. */
+  lingers = false
   #far: Channel
   #exit: (how: Reason) => void = () => {}
 
@@ -50,7 +52,7 @@ class ObedientProcess implements VmProcess {
         powerOff: () => {
           if (this.deaf) return undefined
           tell('off')
-          setTimeout(() => this.end(because('process-ended', { status: 0 })), 5)
+          if (!this.lingers) setTimeout(() => this.end(because('process-ended', { status: 0 })), 5)
           return undefined
         },
         saveState: () => undefined,
@@ -202,6 +204,20 @@ describe('supervisor', () => {
     await again
     expect(supervisor.status('a').state).toBe('running')
     expect(processes).toHaveLength(2)
+  })
+
+  it('has a machine off that has closed everything, whose process is still there', async () => {
+    const { supervisor, processes } = powerOn((process) => (process.lingers = true))
+    await supervisor.start('a', order)
+    await supervisor.powerOff('a')
+    expect(supervisor.process('a')).toBeNull()
+    await supervisor.start('a', order)
+    processes[0]!.end(because('process-killed', { signal: 'SIGKILL' }))
+    await turn()
+    expect(supervisor.status('a')).toEqual({ state: 'running', reason: null })
+    processes[1]!.lingers = false
+    await supervisor.close()
+    expect(supervisor.live).toEqual([])
   })
 
   it('believes no process that talks nonsense', async () => {

@@ -1,4 +1,4 @@
-import type { Reason } from '../../engine/protocol/reasons.ts'
+import { because, type Reason } from '../../engine/protocol/reasons.ts'
 import { RpcClient, RpcError } from '../../engine/protocol/rpc.ts'
 import type * as v from 'valibot'
 import { vmContract, type MachineState, type VmContract } from '../../engine/protocol/vm-contract.ts'
@@ -20,7 +20,12 @@ interface Running<P> {
   process: P
   client: RpcClient<VmContract>
   status: VmStatus
+  /** Settles when it holds nothing any more: no image, no port, no memory that counts. Its process may yet have to go. */
   ended: Promise<void>
+  /** Notes that, and how it came about. */
+  end(how: Reason): void
+  /** Settles when its process has gone. */
+  gone: Promise<void>
 }
 
 /** A machine that runs. */
@@ -36,6 +41,8 @@ export interface StartedMachine {
 export class Supervisor<P extends VmProcess> {
   #running = new Map<string, Running<P>>()
   #aborted = new Map<string, Reason>()
+  /** Processes that are there. */
+  #processes = new Set<Promise<void>>()
 
   /**
    * @param onChange told after each change of a machine's status
@@ -90,14 +97,20 @@ export class Supervisor<P extends VmProcess> {
     return running.client
   }
 
-  /** Pulls the plug, and ends the process when it does not end by itself. */
+  /** Pulls the plug, and ends the process when it does not end by itself. Returns when the machine has closed everything. */
   async powerOff(id: string): Promise<void> {
     const running = this.#running.get(id)
     if (!running) return this.forget(id)
     const timer = setTimeout(() => running.process.kill(), END_MS)
-    running.client.call('powerOff', undefined).catch(() => {}) // its end is what counts
+    void running.gone.then(() => clearTimeout(timer))
+    // It answers when its images are closed. Nobody has to wait until its process has given back its memory, too.
+    running.client.call('powerOff', undefined).then(
+      () => {
+        if (!isLive(running.status)) running.end(because('process-ended', { status: 0 }))
+      },
+      () => {}, // its end is what counts
+    )
     await running.ended
-    clearTimeout(timer)
   }
 
   /** Settles when no process runs the machine any more. */
@@ -118,22 +131,39 @@ export class Supervisor<P extends VmProcess> {
   /** Pulls every plug. */
   async close(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((id) => this.powerOff(id)))
+    await Promise.all(this.#processes)
   }
 
   #spawn(id: string): Running<P> {
     const process = this.startProcess(id)
     const client = new RpcClient<VmContract>(vmContract, process.control)
-    const ended = new Promise<void>((resolve) =>
+    let settle = (): void => {}
+    const ended = new Promise<void>((resolve) => (settle = resolve))
+    const end = (how: Reason): void => {
+      if (this.#running.get(id) !== running) return
+      const { state, reason } = running.status
+      if (state === 'aborted') this.#aborted.set(id, reason ?? how)
+      else if (state !== 'off') this.#aborted.set(id, how)
+      this.#running.delete(id)
+      this.onChange(id)
+      settle()
+    }
+    const gone = new Promise<void>((resolve) =>
       process.onExit((how) => {
-        const { state, reason } = running.status
-        if (state === 'aborted') this.#aborted.set(id, reason ?? how)
-        else if (state !== 'off') this.#aborted.set(id, how)
-        this.#running.delete(id)
-        this.onChange(id)
+        end(how)
         resolve()
       }),
     )
-    const running: Running<P> = { process, client, status: { state: 'starting', reason: null }, ended }
+    this.#processes.add(gone)
+    void gone.then(() => this.#processes.delete(gone))
+    const running: Running<P> = {
+      process,
+      client,
+      status: { state: 'starting', reason: null },
+      ended,
+      end,
+      gone,
+    }
     client.on('state', (state) => {
       running.status = statusOf(state)
       this.onChange(id)

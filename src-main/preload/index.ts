@@ -18,7 +18,7 @@ const bridge: DesktopBridge = {
   openView: (id) => ipcRenderer.invoke('view:open', id),
   pickImage: (purpose) => ipcRenderer.invoke('image:pick', purpose),
   dropImage: (file) => ipcRenderer.invoke('image:drop', webUtils.getPathForFile(file as File)),
-  pickFolder: () => ipcRenderer.invoke('folder:pick'),
+  pickFolder: (purpose) => ipcRenderer.invoke('folder:pick', purpose),
   dropFolder: (file) => ipcRenderer.invoke('folder:drop', webUtils.getPathForFile(file as File)),
 }
 contextBridge.exposeInMainWorld('vitrineDesktop', bridge)

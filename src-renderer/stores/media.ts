@@ -64,7 +64,7 @@ export const useMedia = defineStore('media', () => {
     ): Promise<ExportResult> => machines.host().call('exportMachine', { id, kind }, task),
     mediumOf: async (
       files: readonly FolderFile[],
-      wish: Pick<FolderMedium, 'kind' | 'label' | 'sizeMiB'>,
+      wish: Omit<FolderMedium, 'folder'>,
       task: CallTask,
     ): Promise<ImageChoice> => {
       // Sending is most of it, and the rest is told apart.

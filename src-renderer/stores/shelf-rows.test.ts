@@ -12,6 +12,7 @@ const image = (id: string, below: string | null): ShelfImage => ({
   users: [],
   fixed: null,
   isLoose: true,
+  madeOf: null,
 })
 
 it('images stand below what they build on, and alone where that is not known', () => {

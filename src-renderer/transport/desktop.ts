@@ -34,8 +34,11 @@ export function desktopTransport(bridge: DesktopBridge): Transport {
       const answer = await (file ? bridge.dropImage(file) : bridge.pickImage(purpose))
       return v.parse(v.nullable(ImageChoice), valueOf(answer))
     },
-    placeOf: async (file) =>
-      v.parse(v.nullable(v.string()), valueOf(await (file ? bridge.dropFolder(file) : bridge.pickFolder()))),
+    placeOf: async (file, purpose = 'machine') =>
+      v.parse(
+        v.nullable(v.string()),
+        valueOf(await (file ? bridge.dropFolder(file) : bridge.pickFolder(purpose))),
+      ),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Channel } from '../../engine/protocol/channel.ts'
-import type { ImagePurpose } from '../../engine/protocol/desktop-bridge.ts'
+import type { FolderPurpose, ImagePurpose } from '../../engine/protocol/desktop-bridge.ts'
 import type { ImageChoice } from '../../engine/protocol/host-contract.ts'
 import type { CallTask } from '../../engine/protocol/rpc.ts'
 
@@ -30,5 +30,5 @@ export interface Transport {
    * The host's id of a folder's place: of one that was dropped, or that the user chooses in the system's dialog when it is
    * null. Null in a browser, which tells what is in a folder and never where it lies.
    */
-  readonly placeOf: ((file: File | null) => Promise<string | null>) | null
+  readonly placeOf: ((file: File | null, purpose?: FolderPurpose) => Promise<string | null>) | null
 }

@@ -120,7 +120,7 @@ try {
       const callId = next++
       const listen = (data) => {
         const message = JSON.parse(String(data))
-        if (message.id !== callId) return
+        if (message.id !== callId || message.kind === 'progress') return
         socket.off('message', listen)
         if (message.kind === 'error') reject(new Error(JSON.stringify(message)))
         else resolve(message.value)

@@ -1,11 +1,13 @@
 import { existsSync, statSync } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Media } from '../../engine/service/media/media.ts'
 import type { FormatName } from '../../engine/storage/formats/disk-image.ts'
 import { openDisk } from '../../engine/storage/formats/open-disk.ts'
 import { HostImageFiles } from '../../engine/storage/image-files.ts'
+import { floppySector, imdFile, plainRecord } from '../support/storage/floppy-archives.ts'
+import { qemuImg, qemuImgMissing } from '../support/storage/qemu-img.ts'
 import { FRONTS, missing, type Front } from './fronts.ts'
 
 const reason = missing()
@@ -100,7 +102,7 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('images, %s', (kind) =
     await choose('copy.vdi')
     await button('Compact…').click()
     await button('Compact…').click()
-    await page.getByTestId('notice').getByText('copy.vdi is compacted').waitFor()
+    await page.getByTestId('notice').getByText('copy.vdi is compacted', { exact: true }).waitFor()
     expect(statSync(file('copy.vdi')).size).toBeLessThan(before - 7 * MIB)
 
     await choose('copy.vdi')
@@ -109,6 +111,35 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('images, %s', (kind) =
     await row('copy.vdi').waitFor({ state: 'detached' })
     expect(existsSync(file('copy.vdi'))).toBe(false)
     expect(front.errors).toEqual([])
+  })
+
+  it('of archived floppies are copied as sectors, which can be written', async () => {
+    const archive = imdFile(plainRecord)
+    await writeFile(file('old.imd'), archive)
+    await front.page.getByRole('button', { name: 'Media…', exact: true }).click()
+    await choose('old.imd')
+    await button('Convert…').click()
+    const formats = await dialog().getByLabel('Format').getByRole('option').allTextContents()
+    expect(formats).toEqual(['raw'])
+    await dialog().getByLabel('Name').fill('writable')
+    await button('Convert…').click()
+    await row('writable.img').waitFor()
+    const made = await readFile(file('writable.img'))
+    expect(made.length).toBe(320 * 512)
+    // Its third sector, and the first of the second cylinder.
+    expect(made.subarray(2 * 512, 3 * 512)).toEqual(Buffer.from(floppySector(0, 3)))
+    expect(made.subarray(8 * 512, 9 * 512)).toEqual(Buffer.from(floppySector(1, 1)))
+    expect(await readFile(file('old.imd'))).toEqual(Buffer.from(archive))
+    expect(front.errors).toEqual([])
+  })
+
+  it('tell what snapshots of QEMU are in them', async ({ skip }) => {
+    skip(qemuImgMissing !== '', qemuImgMissing)
+    qemuImg('create', '-q', '-f', 'qcow2', file('theirs.qcow2'), '4M')
+    for (const name of ['clean', 'with tools']) qemuImg('snapshot', '-c', name, file('theirs.qcow2'))
+    await front.page.getByRole('button', { name: 'Media…', exact: true }).click()
+    await choose('theirs.qcow2')
+    await dialog().getByText('Snapshots of another program inside: clean, with tools').waitFor()
   })
 
   it('stay as they were after a disposable run', async () => {

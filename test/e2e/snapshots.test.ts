@@ -297,8 +297,11 @@ describe.skipIf(reason).each(['web', 'desktop'] as const)('snapshots, %s', (kind
     await row('live too').waitFor({ state: 'detached' })
     await until(async () => ((await layers()) < before ? true : null), 'its layer to be merged')
     await running()
-    const log = await readFile(join(folder(), 'logs', 'machine.log'), 'utf8')
-    expect(log).toMatch(/what deleted snapshots left is merged, in \d+ ms/)
+    // It is noted after the layer has gone.
+    const log = await until(async () => {
+      const text = await readFile(join(folder(), 'logs', 'machine.log'), 'utf8')
+      return /what deleted snapshots left is merged, in \d+ ms/.test(text) ? text : null
+    }, 'the merge to be noted')
     expect(log).not.toMatch(/not merged/)
     console.log(/the guest stood for \d+ ms/.exec(log)?.[0])
     expect(log).toMatch(/the guest stood for \d+ ms/)

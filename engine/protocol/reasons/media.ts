@@ -24,4 +24,7 @@ export const media = {
   'f86-no-mfm': 'it has no sectors of MFM',
   'packed-file': 'it is a {format} file, not an image; unpack it first',
   'foreign-format': 'it is a {format} image, not raw sectors; convert it with vitrine media convert',
+  'review-no-folder': 'it was not made of a folder',
+  'review-not-begun': 'its changes have not been looked at',
+  'review-unchanged': 'it has not changed',
 } as const

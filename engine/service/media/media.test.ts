@@ -146,3 +146,27 @@ describe('compacting', () => {
     expect(() => finish(media.compact(at('b.vmdk'), {}))).toThrow(/several files/)
   })
 })
+
+describe('checking', () => {
+  it('tells how far it is, and mends nothing when it is stopped on the way', () => {
+    finish(media.create(at('a.qcow2'), 64 * MIB, { format: 'qcow2', clusterBytes: 4096 }))
+    for (let sector = 0; sector < 60 * 2048; sector += 4096) write('a.qcow2', sector, 1)
+    // Not closed properly, as its mark says.
+    const file = fs.openSync(at('a.qcow2'), 'r+')
+    fs.writeSync(file, Uint8Array.of(1), 0, 1, 79)
+    fs.closeSync(file)
+    const before = fs.readFileSync(at('a.qcow2'))
+    const parts: number[] = []
+    const work = media.checking(at('a.qcow2'), true)
+    for (let step = work.next(); !step.done && parts.length < 5; step = work.next())
+      parts.push(step.value.done / step.value.total)
+    work.return({ damage: [], leakedBytes: 0, repaired: false })
+    expect(parts).toEqual(parts.toSorted((a, b) => a - b))
+    expect(parts.at(-1)).toBeLessThan(1)
+    expect(fs.readFileSync(at('a.qcow2'))).toEqual(before)
+    expect(media.check(at('a.qcow2'), true)).toMatchObject({
+      damage: ['it was not closed properly'],
+      repaired: true,
+    })
+  })
+})

@@ -232,6 +232,16 @@ export class Media {
     }
   }
 
+  /** The same piece by piece; nothing is mended before the end, so that it can be stopped anywhere. */
+  *checking(path: string, repair: boolean, options: SourceOptions = {}): Generator<Progress, CheckReport> {
+    const image = this.#open(path, options, { writable: repair, repairing: true, isLocked: true })
+    try {
+      return image.checking ? yield* image.checking(repair) : image.check(repair)
+    } finally {
+      image.close()
+    }
+  }
+
   #open(path: string, options: SourceOptions, access: Access): DiskImage {
     return openMedium(this.files, path, options, access)
   }

@@ -30,6 +30,8 @@ export interface DiskImage extends BlockImage {
   extentAt(sector: number, limit: number): Extent
   /** Looks for damage and, when `repair` is set, mends what can be mended. Throws `DiskError`. */
   check(repair: boolean): CheckReport
+  /** The same piece by piece, where it may take long; what is mended is so in one go at the end. */
+  checking?(repair: boolean): Checking
   /**
    * Gives the disk another size in place, at once and whole, where the format can. Says whether it did; the image
    * has to be opened again then.
@@ -72,6 +74,9 @@ export interface InternalSnapshot {
   /** Of saved guest memory; 0 when the snapshot is of the disk alone. */
   stateBytes: number
 }
+
+/** A look for damage that is under way: how much of it is done. */
+export type Checking = Generator<{ done: number; total: number }, CheckReport>
 
 export interface CheckReport {
   /** One line for each kind of damage found, with how often; empty when there is none. */

@@ -2,6 +2,7 @@ import { because } from '../../protocol/reasons.ts'
 import { DiskError } from '../block-image.ts'
 import { ImageLayer } from '../image-layer.ts'
 import {
+  type Checking,
   type CheckReport,
   type DiskImage,
   type Extent,
@@ -47,6 +48,10 @@ export class GuardedImage extends ImageLayer<DiskImage> implements DiskImage {
 
   check(repair: boolean): CheckReport {
     return this.image.check(repair)
+  }
+
+  *checking(repair: boolean): Checking {
+    return this.image.checking ? yield* this.image.checking(repair) : this.image.check(repair)
   }
 
   resize(sizeBytes: number): boolean {

@@ -2,6 +2,7 @@ import { because } from '../../protocol/reasons.ts'
 import { checkRange, DiskError } from '../block-image.ts'
 import type { HostFile } from '../host-file.ts'
 import {
+  type Checking,
   type CheckReport,
   type DiskImage,
   type Extent,
@@ -44,6 +45,8 @@ export interface ClusterMap {
   /** Returns when data and map are on the host's disk. */
   commit(): void
   check(repair: boolean): CheckReport
+  /** The same piece by piece, where it may take long. */
+  checking?(repair: boolean): Checking
   /** Makes the disk larger in place, at once and whole, where the format can. */
   grow?(sizeBytes: number): boolean
 }
@@ -257,6 +260,11 @@ export class MappedImage implements DiskImage {
 
   check(repair: boolean): CheckReport {
     return this.map.check(repair && !this.readonly)
+  }
+
+  *checking(repair: boolean): Checking {
+    const mends = repair && !this.readonly
+    return this.map.checking ? yield* this.map.checking(mends) : this.map.check(mends)
   }
 
   resize(sizeBytes: number): boolean {

@@ -78,4 +78,28 @@ export const media: Record<keyof typeof english, string> = {
   'media.removed': 'entfernt',
   'media.changed': 'geändert',
   'media.more': '{count, plural, one {und # mehr} other {und # mehr}}',
+
+  'review.open': 'Änderungen durchsehen…',
+  'review.help':
+    'Was Gäste geändert haben, seit dieses Medium aus dem Ordner {folder} gemacht wurde. Der Ordner selbst ist noch, wie er war; wählen Sie, was übernommen wird.',
+  'review.none': 'Nichts hat sich geändert.',
+  'review.changes': 'Änderungen an {folder}',
+  'review.change': 'Was geschah',
+  'review.folder': 'Ordner',
+  'review.take': 'In einen Ordner übernehmen…',
+  'review.taking': 'Änderungen werden übernommen…',
+  'review.taken':
+    '{count, plural, =0 {Nichts ist übernommen} one {# Änderung ist übernommen} other {# Änderungen sind übernommen}}',
+  'review.notTaken': 'Die Änderungen sind nicht übernommen',
+  'review.left': 'Ausgelassen, wegen des Namens oder wegen dessen, was schon da ist: {names}',
+  'review.save': 'Als Archiv sichern',
+  'review.replaceTitle': 'Dateien des Ordners ersetzen?',
+  'review.replaceText':
+    '{count, plural, one {# Datei des Ordners wird ersetzt oder entfernt} other {# Dateien des Ordners werden ersetzt oder entfernt}}: {names}',
+  'review.replace': 'Ersetzen',
+  'review.end': 'Diese verwerfen…',
+  'review.endTitle': 'Diese Änderungen verwerfen?',
+  'review.endText':
+    'Sie werden hier nicht mehr gezeigt. Auf dem Medium bleiben sie, und was übernommen ist, bleibt, wo es ist.',
+  'review.notEnded': 'Die Änderungen sind nicht verworfen',
 }

@@ -76,4 +76,28 @@ export const media = {
   'media.removed': 'removed',
   'media.changed': 'changed',
   'media.more': '{count, plural, one {and # more} other {and # more}}',
+
+  'review.open': 'Review changes…',
+  'review.help':
+    'What guests changed since this medium was made of the folder {folder}. The folder itself is as it was; choose what is to be taken over.',
+  'review.none': 'Nothing has changed.',
+  'review.changes': 'Changes of {folder}',
+  'review.change': 'What happened',
+  'review.folder': 'folder',
+  'review.take': 'Take over into a folder…',
+  'review.taking': 'Changes are taken over…',
+  'review.taken':
+    '{count, plural, =0 {Nothing is taken over} one {# change is taken over} other {# changes are taken over}}',
+  'review.notTaken': 'The changes are not taken over',
+  'review.left': 'Left out, for its name or for what is there already: {names}',
+  'review.save': 'Save as an archive',
+  'review.replaceTitle': 'Replace files of the folder?',
+  'review.replaceText':
+    '{count, plural, one {# file of the folder is replaced or removed} other {# files of the folder are replaced or removed}}: {names}',
+  'review.replace': 'Replace',
+  'review.end': 'Discard these…',
+  'review.endTitle': 'Discard these changes?',
+  'review.endText':
+    'They are not shown here again. They stay on the medium, and what was taken over stays where it is.',
+  'review.notEnded': 'The changes are not discarded',
 } as const

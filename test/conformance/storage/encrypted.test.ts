@@ -134,6 +134,7 @@ describe('encrypted images and qemu-img', () => {
     ['luks', 'cipher-mode=cbc,ivgen-alg=plain64'],
     ['qcow2', ''],
     ['qcow2', 'cluster_size=4k'],
+    ['qcow2', 'extended_l2=on'],
     ['qcow2', 'encrypt.cipher-alg=aes-256,encrypt.cipher-mode=cbc,encrypt.ivgen-alg=plain64'],
     [
       'qcow2',

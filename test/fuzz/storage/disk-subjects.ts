@@ -14,6 +14,7 @@ const IMAGES: [format: string, options: string][] = [
   ['qcow2', 'compat=0.10'],
   ['qcow2', 'cluster_size=512,refcount_bits=1'],
   ['qcow2', 'compression_type=zstd'],
+  ['qcow2', 'extended_l2=on,cluster_size=16k'],
   ['vdi', 'static=off'],
   ['vpc', 'force_size=on'],
   ['vpc', 'subformat=fixed,force_size=on'],

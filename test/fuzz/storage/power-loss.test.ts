@@ -19,6 +19,8 @@ interface Kind {
   /** Over another image that has contents. */
   backed?: boolean
   encrypted?: boolean
+  /** An empty qcow2 has them by its flag alone. */
+  subclusters?: boolean
 }
 
 /** Keys that were found once are found at once: each point opens the image anew. */
@@ -32,6 +34,8 @@ const KINDS: Kind[] = [
   { format: 'qcow2', clusterBytes: 4096, backed: true },
   { format: 'qcow2', encrypted: true },
   { format: 'qcow2', clusterBytes: 4096, backed: true, encrypted: true },
+  { format: 'qcow2', clusterBytes: 16_384, subclusters: true },
+  { format: 'qcow2', clusterBytes: 16_384, backed: true, subclusters: true },
   { format: 'vdi' },
   { format: 'vdi', backed: true },
   { format: 'vhd' },
@@ -40,6 +44,9 @@ const KINDS: Kind[] = [
   { format: 'vmdk', backed: true },
   { format: 'vmdk', variant: 'split-sparse' },
 ]
+
+const INCOMPATIBLE_LOW_BYTE = 79
+const EXTENDED_L2 = 16
 
 const PATH = '/disk/a'
 const BASE = '/disk/base'
@@ -87,7 +94,14 @@ const baseTag = (backed: boolean, sector: number): number =>
 const tagged = (count: number, tag: number): Uint8Array =>
   new Uint8Array(new Uint32Array((count * 512) / 4).fill(tag).buffer)
 
-function newDisk({ format, variant, clusterBytes, backed, encrypted }: Kind): SimulatedDisk<Note> {
+function newDisk({
+  format,
+  variant,
+  clusterBytes,
+  backed,
+  encrypted,
+  subclusters,
+}: Kind): SimulatedDisk<Note> {
   const disk = new SimulatedDisk<Note>()
   const sizeBytes = SECTORS * 512
   const encryption = encrypted ? KEYRING.newArea() : undefined
@@ -103,6 +117,7 @@ function newDisk({ format, variant, clusterBytes, backed, encrypted }: Kind): Si
   }
   const backing = base ? { name: 'base', format, image: base } : undefined
   createDisk(disk, PATH, format, { sizeBytes, variant, clusterBytes, backing, encryption })
+  if (subclusters) disk.patch(PATH, INCOMPATIBLE_LOW_BYTE, Uint8Array.of(EXTENDED_L2))
   return disk.copy()
 }
 

@@ -116,9 +116,9 @@ function readTrack(
     : Math.min(storedCells, cellsOf(view.getUint16(position, true), slowness, isFaster) + extra)
   const isSwapped = (flags & FLAG.swapped) !== 0
   const cells = new Uint8Array(used)
-  for (let cell = 0; cell < used; cell++) {
-    const at = start + ((cell >> 3) ^ (isSwapped ? 1 : 0))
-    cells[cell] = (bytes[at]! >> (7 - (cell & 7))) & 1
+  for (let cell = 0; cell < used; cell += 8) {
+    const eight = bytes[start + ((cell >> 3) ^ (isSwapped ? 1 : 0))]!
+    for (let bit = 0; bit < 8; bit++) cells[cell + bit] = (eight >> (7 - bit)) & 1
   }
   return { cells, storedBytes: storedBytes * (flags & FLAG.surface ? 2 : 1) }
 }

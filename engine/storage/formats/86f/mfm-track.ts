@@ -35,7 +35,7 @@ export class MfmTrack {
     // What is written last may go on where the track begins.
     const end = bits.length + MAX_GAP_BYTES * BITS_PER_BYTE
     for (let at = 0; at < end && bits.length > 0; at++) {
-      window = ((window << 1) | bits[at % bits.length]!) & 0xffff
+      window = ((window << 1) | this.#cell(at)) & 0xffff
       if (window === SYNC) {
         syncs = at - syncAt === BITS_PER_BYTE ? syncs + 1 : 1
         syncAt = at
@@ -72,16 +72,22 @@ export class MfmTrack {
   }
 
   #bytes(at: number, count: number): Uint8Array {
-    return Uint8Array.from({ length: count }, (_, index) => this.#byte(at + index * BITS_PER_BYTE))
+    const bytes = new Uint8Array(count)
+    for (let index = 0; index < count; index++) bytes[index] = this.#byte(at + index * BITS_PER_BYTE)
+    return bytes
   }
 
   /** The data bits of sixteen cells. */
   #byte(at: number): number {
-    const { bits } = this
     let byte = 0
-    for (let cell = 1; cell < BITS_PER_BYTE; cell += 2)
-      byte = (byte << 1) | bits[(at + cell + bits.length) % bits.length]!
+    for (let cell = 1; cell < BITS_PER_BYTE; cell += 2) byte = (byte << 1) | this.#cell(at + cell)
     return byte
+  }
+
+  /** Where a track ends it begins anew; dividing for each cell would take most of the time. */
+  #cell(at: number): number {
+    const { bits } = this
+    return at >= 0 && at < bits.length ? bits[at]! : bits[(at + bits.length) % bits.length]!
   }
 }
 

@@ -1,9 +1,8 @@
 import { type Cipheriv, createCipheriv, createDecipheriv, createHash, type Decipheriv } from 'node:crypto'
+import { PIECE_BYTES, XtsMasks } from './xts-masks.ts'
 
 const SECTOR = 512
 const BLOCK = 16
-/** What is worked on at a time. */
-const PIECE = 64 * 1024
 
 /** How an encrypted volume turns a sector into what lies on the disk; sectors are told apart by their number. */
 export interface SectorCipher {
@@ -66,8 +65,7 @@ class Xts implements SectorCipher {
   readonly #encrypts: Cipheriv | Decipheriv
   readonly #decrypts: Cipheriv | Decipheriv
   readonly #tweaks: Cipheriv | Decipheriv
-  readonly #masks = new Uint32Array(PIECE / 4)
-  readonly #words = new Uint32Array(PIECE / 4)
+  readonly #masks = new XtsMasks()
 
   constructor(
     key: Uint8Array,
@@ -88,46 +86,11 @@ class Xts implements SectorCipher {
   }
 
   #run(cipher: Cipheriv | Decipheriv, bytes: Uint8Array, sector: number): void {
-    const scratch = new Uint8Array(this.#words.buffer)
-    for (let at = 0; at < bytes.length; at += PIECE) {
-      const part = bytes.subarray(at, at + PIECE)
-      const words = part.length / 4
-      this.#maskSectors(sector + at / SECTOR, part.length / SECTOR)
-      scratch.set(part)
-      this.#putMasks(words)
-      scratch.set(cipher.update(scratch.subarray(0, part.length)))
-      this.#putMasks(words)
-      part.set(scratch.subarray(0, part.length))
-    }
-  }
-
-  #putMasks(words: number): void {
-    const to = this.#words
-    const masks = this.#masks
-    for (let index = 0; index < words; index++) to[index]! ^= masks[index]!
-  }
-
-  /** The encrypted number of each sector, multiplied by x for each of its blocks. */
-  #maskSectors(sector: number, count: number): void {
-    const masks = this.#masks
-    const tweaks = this.#tweaks.update(this.vectors(sector, count))
-    const view = new DataView(tweaks.buffer, tweaks.byteOffset, tweaks.length)
-    for (let index = 0; index < count; index++) {
-      let low = view.getUint32(index * BLOCK, true)
-      let second = view.getUint32(index * BLOCK + 4, true)
-      let third = view.getUint32(index * BLOCK + 8, true)
-      let high = view.getUint32(index * BLOCK + 12, true)
-      for (let at = (index * SECTOR) / 4; at < ((index + 1) * SECTOR) / 4; at += 4) {
-        masks[at] = low
-        masks[at + 1] = second
-        masks[at + 2] = third
-        masks[at + 3] = high
-        const carry = high >>> 31 ? 0x87 : 0
-        high = (high << 1) | (third >>> 31)
-        third = (third << 1) | (second >>> 31)
-        second = (second << 1) | (low >>> 31)
-        low = (low << 1) ^ carry
-      }
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      const part = bytes.subarray(at, at + PIECE_BYTES)
+      const numbers = this.vectors(sector + at / SECTOR, part.length / SECTOR)
+      const masked = this.#masks.putOn(part, this.#tweaks.update(numbers))
+      this.#masks.takeOff(cipher.update(masked), part)
     }
   }
 }

@@ -1,9 +1,9 @@
 import type { HostFile } from '../../host-file.ts'
-import type { CheckReport } from '../disk-image.ts'
+import type { Checking } from '../disk-image.ts'
 import { readPadded, viewOf } from '../fields.ts'
 import type { TableCache } from '../table-cache.ts'
-import { COPIED, isCompressed, isCopied, packedAt, positionAt } from './entries.ts'
-import type { Qcow2Header } from './header.ts'
+import { COPIED, isCompressed, isContradiction, isCopied, packedAt, positionAt } from './entries.ts'
+import { entryBytesOf, type Qcow2Header } from './header.ts'
 import type { Refcounts } from './refcounts.ts'
 
 interface Parts {
@@ -17,18 +17,26 @@ interface Parts {
 /** Clusters of a file at most: a count for each is kept in memory. */
 const MAX_CLUSTERS = 2 ** 26
 
+/** Counts that are compared between two looks at whether anybody still wants to know. */
+const COUNTS_A_STEP = 2 ** 18
+
 /**
  * Counts every use of every cluster and compares: a count that is too low is damage, one too high a leak. Repair
  * writes the counts that were found and the flags that follow from them.
  */
-export function checkQcow2(parts: Parts, repair: boolean): CheckReport {
+export function* checkQcow2(parts: Parts, repair: boolean): Checking {
   const { file, header, l1, l2, refcounts } = parts
   const clusterBytes = 2 ** header.clusterBits
   const clusters = Math.ceil(file.size / clusterBytes)
   if (clusters > MAX_CLUSTERS)
     return { damage: ['it is too large to be checked'], leakedBytes: 0, repaired: false }
   const uses = new Uint32Array(clusters)
+  const compared = Math.max(clusters, Math.min(refcounts.span, clusters * 2))
+  const snapshotEntries = header.snapshots.reduce((sum, { l1Entries }) => sum + l1Entries, 0)
+  const total = snapshotEntries + l1.byteLength / 8 + Math.ceil(compared / COUNTS_A_STEP)
+  let done = 0
   let outside = 0
+  let contradictions = 0
   const use = (position: number, bytes: number): void => {
     const last = Math.floor((position + bytes - 1) / clusterBytes)
     for (let cluster = Math.floor(position / clusterBytes); cluster <= last; cluster++)
@@ -44,26 +52,29 @@ export function checkQcow2(parts: Parts, repair: boolean): CheckReport {
     const table = new Uint8Array(snapshot.l1Entries * 8)
     readPadded(file, snapshot.l1Position, table)
     if (table.length > 0) use(snapshot.l1Position, table.length)
-    useTables(viewOf(table))
+    yield* useTables(viewOf(table))
   }
   if (header.snapshotTable) use(header.snapshotTable.position, header.snapshotTable.bytes)
   if (header.encryption) use(header.encryption.position, header.encryption.bytes)
   use(header.l1Position, Math.max(1, l1.byteLength))
-  useTables(l1)
+  yield* useTables(l1)
 
-  function useTables(table: DataView): void {
+  function* useTables(table: DataView): Generator<{ done: number; total: number }, void> {
     for (let at = 0; at < table.byteLength; at += 8) {
       const position = positionAt(table, at)
+      done++
       if (position === 0) continue
       use(position, clusterBytes)
       // A table that lies nowhere has no entries worth following.
       if (position % clusterBytes !== 0 || position >= file.size) outside++
       else useEntries(l2.get(position).view)
+      yield { done, total }
     }
   }
 
   function useEntries(view: DataView): void {
-    for (let at = 0; at < view.byteLength; at += 8)
+    for (let at = 0; at < view.byteLength; at += entryBytesOf(header)) {
+      if (header.hasSubclusters && isContradiction(view, at)) contradictions++
       if (isCompressed(view, at)) {
         const { position, bytes } = packedAt(view, at, header.clusterBits)
         use(position, bytes)
@@ -72,11 +83,13 @@ export function checkQcow2(parts: Parts, repair: boolean): CheckReport {
         if (position !== 0) use(position, clusterBytes)
         if (position % clusterBytes !== 0) outside++
       }
+    }
   }
 
   let low = 0
   let leaked = 0
-  for (let cluster = 0; cluster < Math.max(clusters, Math.min(refcounts.span, clusters * 2)); cluster++) {
+  for (let cluster = 0; cluster < compared; cluster++) {
+    if (cluster % COUNTS_A_STEP === 0) yield { done: done++, total }
     const count = refcounts.get(cluster)
     const wanted = uses[cluster] ?? 0
     if (count < wanted) low++
@@ -86,17 +99,20 @@ export function checkQcow2(parts: Parts, repair: boolean): CheckReport {
   const damage = [
     ...(outside > 0 ? [`${outside} references lead out of the file`] : []),
     ...(low > 0 ? [`${low} clusters are counted too low`] : []),
+    ...(contradictions > 0 ? [`${contradictions} entries contradict themselves`] : []),
     ...(flags > 0 ? [`${flags} entries have a wrong flag`] : []),
     ...(header.isDirty ? ['it was not closed properly'] : []),
     ...(header.isCorrupt ? ['it is marked as damaged'] : []),
   ]
-  if (repair && outside === 0) {
+  // Which of two things was meant cannot be told.
+  const isMendable = outside === 0 && contradictions === 0
+  if (repair && isMendable) {
     for (let cluster = 0; cluster < clusters; cluster++)
       if (refcounts.get(cluster) !== uses[cluster]) refcounts.set(cluster, uses[cluster]!)
     checkFlags(parts, uses, true)
     clearMarks(file, header)
   }
-  return { damage, leakedBytes: leaked * clusterBytes, repaired: repair && outside === 0 }
+  return { damage, leakedBytes: leaked * clusterBytes, repaired: repair && isMendable }
 }
 
 /** Entries of the disk's own tables whose "used once" flag is wrong; set right when asked to. */
@@ -116,7 +132,7 @@ function checkFlags({ header, l1, l2, file }: Parts, uses: Uint32Array, mend: bo
     if (check(l1, l1At))
       file.writeAt(header.l1Position + l1At, new Uint8Array(l1.buffer, l1.byteOffset + l1At, 8))
     const table = l2.get(position)
-    for (let at = 0; at < clusterBytes; at += 8)
+    for (let at = 0; at < clusterBytes; at += entryBytesOf(header))
       if (!isCompressed(table.view, at) && check(table.view, at)) l2.changed(table, at, 8)
   }
   return wrong

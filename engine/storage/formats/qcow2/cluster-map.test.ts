@@ -41,6 +41,26 @@ describe('a qcow2 image', () => {
     }
   })
 
+  it('whose entry says two things of a subcluster is damaged, and is not written over', () => {
+    const disk = new SimulatedDisk()
+    createDisk(disk, '/image', 'qcow2', { sizeBytes: 1024 ** 2, clusterBytes: 16_384 })
+    disk.patch('/image', 79, Uint8Array.of(16)) // extended L2 entries
+    const open = () => openDisk(disk, '/image', { format: 'qcow2', writable: true })
+    const first = open()
+    first.write(1, 1, new Uint8Array(512).fill(1))
+    first.flush()
+    first.close()
+    const l2 = Number(viewOf(disk.peek('/image', 3 * 16_384, 8)).getBigUint64(0) & 0xff_ffff_ffff_fe00n)
+    expect(viewOf(disk.peek('/image', l2 + 8, 8)).getBigUint64(0)).toBe(2n)
+    disk.patch('/image', l2 + 11, Uint8Array.of(2))
+
+    const image = open()
+    expect(() => image.read(1, 1, new Uint8Array(512))).toThrow(/tables are damaged/)
+    expect(() => image.write(0, 1, new Uint8Array(512))).toThrow(/tables are damaged/)
+    expect(image.check(true)).toMatchObject({ damage: ['1 entries contradict themselves'], repaired: false })
+    image.close()
+  })
+
   it('of no sectors is refused', () => {
     const disk = new SimulatedDisk()
     createDisk(disk, '/image', 'qcow2', { sizeBytes: 1024 ** 2, clusterBytes: 4096 })

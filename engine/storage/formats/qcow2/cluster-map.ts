@@ -3,7 +3,7 @@ import { because } from '../../../protocol/reasons.ts'
 import { DiskError } from '../../block-image.ts'
 import type { HostFile } from '../../host-file.ts'
 import { unpackZstd } from '../../zstd/zstd.ts'
-import type { CheckReport } from '../disk-image.ts'
+import type { Checking, CheckReport } from '../disk-image.ts'
 import { readPadded, readUpTo, viewOf } from '../fields.ts'
 import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
 import { PackedPieces } from '../packed-pieces.ts'
@@ -19,7 +19,7 @@ import {
   setEntry,
   setPacked,
 } from './entries.ts'
-import type { Qcow2Header } from './header.ts'
+import { entryBytesOf, type Qcow2Header } from './header.ts'
 import { Refcounts } from './refcounts.ts'
 
 const L2_CACHE_BYTES = 16 * 1024 ** 2
@@ -31,6 +31,7 @@ const L2_CACHE_BYTES = 16 * 1024 ** 2
  */
 export class Qcow2Map implements ClusterMap {
   readonly #clusterBytes: number
+  readonly #entryBytes: number
   readonly #entriesPerTable: number
   readonly #l1: DataView
   readonly #l1Dirty = new Set<number>()
@@ -48,7 +49,8 @@ export class Qcow2Map implements ClusterMap {
     private readonly header: Qcow2Header,
   ) {
     this.#clusterBytes = 2 ** header.clusterBits
-    this.#entriesPerTable = this.#clusterBytes / 8
+    this.#entryBytes = entryBytesOf(header)
+    this.#entriesPerTable = this.#clusterBytes / this.#entryBytes
     const l1 = new Uint8Array(header.l1Entries * 8)
     readPadded(file, header.l1Position, l1)
     this.#l1 = viewOf(l1)
@@ -66,7 +68,7 @@ export class Qcow2Map implements ClusterMap {
   locate(cluster: number): number {
     const table = this.#table(cluster)
     if (!table) return ABSENT
-    const at = (cluster % this.#entriesPerTable) * 8
+    const at = this.#at(cluster)
     if (isCompressed(table.view, at)) return PACKED
     if (isZero(table.view, at)) return ZEROS
     return this.#position(table.view, at) || ABSENT
@@ -75,7 +77,7 @@ export class Qcow2Map implements ClusterMap {
   locateOwned(cluster: number): number {
     const table = this.#table(cluster)
     if (!table || !isCopied(this.#l1, this.#l1At(cluster))) return ABSENT
-    const at = (cluster % this.#entriesPerTable) * 8
+    const at = this.#at(cluster)
     const { view } = table
     if (!isCopied(view, at) || isCompressed(view, at) || isZero(view, at)) return ABSENT
     return this.#position(view, at) || ABSENT
@@ -87,6 +89,24 @@ export class Qcow2Map implements ClusterMap {
     if (position % this.#clusterBytes !== 0)
       throw new DiskError('io', this.file.path, because('tables-damaged'))
     return position
+  }
+
+  /** The entry of a cluster, for what it says besides; null where there is none. */
+  entryOf(cluster: number): { view: DataView; at: number } | null {
+    const table = this.#table(cluster)
+    return table && { view: table.view, at: this.#at(cluster) }
+  }
+
+  /** Changes what an entry says besides; its cluster is one that `locateOwned` or `assign` has. */
+  changeEntry(cluster: number, change: (view: DataView, at: number) => void): void {
+    const table = this.#ownTable(cluster)
+    const at = this.#at(cluster)
+    change(table.view, at)
+    this.#l2.changed(table, at, this.#entryBytes)
+  }
+
+  #at(cluster: number): number {
+    return (cluster % this.#entriesPerTable) * this.#entryBytes
   }
 
   #l1At(cluster: number): number {
@@ -101,11 +121,7 @@ export class Qcow2Map implements ClusterMap {
 
   unpack(cluster: number, into: Uint8Array): void {
     const table = this.#table(cluster)!
-    const { position, bytes } = packedAt(
-      table.view,
-      (cluster % this.#entriesPerTable) * 8,
-      this.header.clusterBits,
-    )
+    const { position, bytes } = packedAt(table.view, this.#at(cluster), this.header.clusterBits)
     const packed = readUpTo(this.file, position, bytes)
     const unpacks = this.header.compression === 'zstd' ? unpackZstd : inflate
     this.#packed.unpack(
@@ -131,7 +147,7 @@ export class Qcow2Map implements ClusterMap {
 
   assign(cluster: number, position: number): void {
     const table = this.#ownTable(cluster)
-    const at = (cluster % this.#entriesPerTable) * 8
+    const at = this.#at(cluster)
     this.#freeOld(table.view, at)
     setEntry(table.view, at, position)
     this.#l2.changed(table, at, 8)
@@ -173,7 +189,7 @@ export class Qcow2Map implements ClusterMap {
     this.file.writeAt(position, packed)
     this.#packedEnd = position + packed.length
     const table = this.#ownTable(cluster)
-    const at = (cluster % this.#entriesPerTable) * 8
+    const at = this.#at(cluster)
     const place: PackedPlace = { position, bytes: packed.length }
     setPacked(table.view, at, this.header.clusterBits, place)
     this.#l2.changed(table, at, 8)
@@ -224,7 +240,8 @@ export class Qcow2Map implements ClusterMap {
   grow(sizeBytes: number): boolean {
     const { l1Entries, l1Position } = this.header
     const entries = Math.ceil(sizeBytes / (this.#clusterBytes * this.#entriesPerTable))
-    const room = Math.ceil(Math.max(1, l1Entries) / this.#entriesPerTable) * this.#entriesPerTable
+    const inCluster = this.#clusterBytes / 8
+    const room = Math.ceil(Math.max(1, l1Entries) / inCluster) * inCluster
     if (entries > room) return false
     if (entries > l1Entries) {
       const added = new Uint8Array((entries - l1Entries) * 8)
@@ -241,9 +258,16 @@ export class Qcow2Map implements ClusterMap {
   }
 
   check(repair: boolean): CheckReport {
+    const work = this.checking(repair)
+    let step = work.next()
+    while (!step.done) step = work.next()
+    return step.value
+  }
+
+  *checking(repair: boolean): Checking {
     this.commit()
     const { file, header } = this
-    const report = checkQcow2(
+    const report = yield* checkQcow2(
       { file, header, l1: this.#l1, l2: this.#l2, refcounts: this.#refcounts },
       repair,
     )

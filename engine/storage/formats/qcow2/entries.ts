@@ -23,6 +23,25 @@ export function setEntry(view: DataView, at: number, position: number): void {
   view.setUint32(at + 4, position >>> 0)
 }
 
+export const SUBCLUSTERS = 32
+
+/** Parts of a cluster whose bytes lie where the entry points, a bit for each; of an entry of 16 bytes. */
+export const allocatedParts = (view: DataView, at: number): number => view.getUint32(at + 12)
+
+/** Parts that read as zeros. */
+export const zeroParts = (view: DataView, at: number): number => view.getUint32(at + 8)
+
+export function setParts(view: DataView, at: number, allocated: number, zeros: number): void {
+  view.setUint32(at + 8, zeros >>> 0)
+  view.setUint32(at + 12, allocated >>> 0)
+}
+
+/** Whether an entry of 16 bytes says two things of a part, or that it lies where nothing is. */
+export const isContradiction = (view: DataView, at: number): boolean =>
+  !isCompressed(view, at) &&
+  ((allocatedParts(view, at) & zeroParts(view, at)) !== 0 ||
+    (positionAt(view, at) === 0 && allocatedParts(view, at) !== 0))
+
 /** Where a compressed cluster lies: from any byte on, up to the end of a 512-byte sector. */
 export interface PackedPlace {
   position: number

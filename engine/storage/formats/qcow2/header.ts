@@ -20,6 +20,8 @@ export interface Qcow2Header {
   /** Somebody found its tables damaged: to be read only. */
   isCorrupt: boolean
   hasAutoclearFeatures: boolean
+  /** Its L2 entries tell of each 32nd part of a cluster what it has (extended L2). */
+  hasSubclusters: boolean
   /** Of its compressed clusters. */
   compression: (typeof COMPRESSION)[number]
   backingFile: string | null
@@ -47,10 +49,10 @@ const V3_HEADER_BYTES = 104
 const INCOMPATIBLE_DIRTY = 1n
 const INCOMPATIBLE_CORRUPT = 2n
 const INCOMPATIBLE_COMPRESSION = 8n
-const INCOMPATIBLE: [bit: bigint, what: string][] = [
-  [4n, 'keeps its data in another file'],
-  [16n, 'has subclusters (extended L2 entries)'],
-]
+const INCOMPATIBLE: [bit: bigint, what: string][] = [[4n, 'keeps its data in another file']]
+const INCOMPATIBLE_SUBCLUSTERS = 16n
+/** A part of less than a sector would be none. */
+const LEAST_CLUSTER_BITS_OF_PARTS = 14
 export const BACKING_FORMAT_EXTENSION = 0xe2792aca
 /** Numbers of the ways in which clusters are compressed. */
 const COMPRESSION = ['deflate', 'zstd'] as const
@@ -58,6 +60,10 @@ const COMPRESSION_AT = 104
 /** Full disk encryption header pointer. */
 export const ENCRYPTION_EXTENSION = 0x0537be77
 const METHOD_LUKS = 2
+
+/** Of an entry of an L2 table. */
+export const entryBytesOf = ({ hasSubclusters }: Pick<Qcow2Header, 'hasSubclusters'>): number =>
+  hasSubclusters ? 16 : 8
 
 /** Throws `file-unusable`. */
 export function readQcow2Header(file: HostFile): Qcow2Header {
@@ -84,13 +90,16 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
   if (method !== 0 && method !== METHOD_LUKS) throw unusable(file.path, because('qcow-old-encryption'))
   const sizeBytes = readU64(file, view, 24, false, 'its disk size')
   const l1Entries = view.getUint32(36)
-  const l1Needed = Math.ceil(sizeBytes / (clusterBytes * (clusterBytes / 8)))
+  const features = version === 3 ? view.getBigUint64(72) : 0n
+  const hasSubclusters = (features & INCOMPATIBLE_SUBCLUSTERS) !== 0n
+  if (hasSubclusters && clusterBits < LEAST_CLUSTER_BITS_OF_PARTS)
+    throw wrong(`subclusters of clusters of 2^${clusterBits} bytes`)
+  const l1Needed = Math.ceil(sizeBytes / (clusterBytes * (clusterBytes / entryBytesOf({ hasSubclusters }))))
   if (l1Entries * 8 > MAX_L1_BYTES) throw wrong(`an L1 table of ${l1Entries} entries`)
   if (l1Entries < l1Needed) throw wrong(`an L1 table of ${l1Entries} entries where ${l1Needed} are needed`)
   const refcountTableClusters = view.getUint32(56)
   if (refcountTableClusters === 0 || refcountTableClusters * clusterBytes > MAX_REFCOUNT_TABLE_BYTES)
     throw wrong(`a refcount table of ${refcountTableClusters} clusters`)
-  const features = version === 3 ? view.getBigUint64(72) : 0n
   const known = INCOMPATIBLE.find(([bit]) => (features & bit) !== 0n)
   if (known) throw unusable(file.path, because('qcow-feature', { feature: known[1] }))
   if (features >> 5n)
@@ -119,6 +128,7 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
     refcountTablePosition: position(48, refcountTableClusters * clusterBytes, 'its refcount table'),
     refcountTableClusters,
     refcountOrder,
+    hasSubclusters,
     compression,
     isDirty: (features & INCOMPATIBLE_DIRTY) !== 0n,
     isCorrupt: (features & INCOMPATIBLE_CORRUPT) !== 0n,

@@ -14,6 +14,7 @@ import { LUKS_HEADER_BYTES, type LuksHeader, readLuksHeader } from '../luks/head
 import { encryptionOf, unlock } from '../luks/luks.ts'
 import { MappedImage } from '../mapped-image.ts'
 import { Qcow2Map } from './cluster-map.ts'
+import { SubclusterMap } from './subcluster-map.ts'
 import { encodeHeader, MAX_L1_BYTES, type Qcow2Header, QCOW2_MAGIC, readQcow2Header } from './header.ts'
 
 const DEFAULT_CLUSTER_BYTES = 64 * 1024
@@ -108,15 +109,17 @@ function openQcow2(
   const map = new Qcow2Map(file, header)
   const { backingFile, backingFormat } = header
   const backing = backingFile === null ? null : context.openBacking(backingFile, formatOf(backingFormat))
+  const clusterBytes = 2 ** header.clusterBits
+  const parts = header.hasSubclusters ? new SubclusterMap(data, map, clusterBytes) : null
   const image = new MappedImage(
     data,
-    map,
+    parts ?? map,
     header.sizeBytes / SECTOR_BYTES,
-    2 ** header.clusterBits,
+    parts?.partBytes ?? clusterBytes,
     {
       format: 'qcow2',
       variant: `v${header.version}`,
-      clusterBytes: 2 ** header.clusterBits,
+      clusterBytes,
       backingFile,
       identity: null,
       snapshots: header.snapshots.map(({ id, name, createdAt, stateBytes }) => ({

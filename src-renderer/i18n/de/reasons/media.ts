@@ -30,4 +30,7 @@ export const media = {
   'packed-file': 'sie ist eine Datei des Formats {format} und kein Abbild; packen Sie sie erst aus',
   'foreign-format':
     'sie ist ein Abbild des Formats {format} und keine rohen Sektoren; wandeln Sie sie mit vitrine media convert um',
+  'review-no-folder': 'es ist nicht aus einem Ordner entstanden',
+  'review-not-begun': 'seine Änderungen sind noch nicht angesehen worden',
+  'review-unchanged': 'es hat sich nicht geändert',
 } as const satisfies Record<keyof typeof english, string>
