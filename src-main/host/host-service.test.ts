@@ -166,6 +166,18 @@ describe('host service', () => {
     expect((await client.call('list', undefined))[0]!.drives[0]!.name).toBeNull()
   })
 
+  it('changes what lies in a drive in the order in which it was asked to', async () => {
+    const { client } = connect()
+    const { id } = await client.call('create', { ...WISH, name: 'DOS', images: ['media:disk one.img'] })
+    await client.call('start', { id })
+    await Promise.all([
+      client.call('insert', { id, drive: 'floppy0', image: 'media:disk two.img' }),
+      client.call('eject', { id, drive: 'floppy0' }),
+    ])
+    expect(told.slice(1)).toEqual([`insert floppy0 ${media('disk two.img')}`, 'eject floppy0'])
+    expect((await client.call('list', undefined))[0]!.drives[0]!.name).toBeNull()
+  })
+
   it('refuses images it did not offer, and machines it does not know', async () => {
     const { client } = connect()
     const wish = { ...WISH, name: 'X' }

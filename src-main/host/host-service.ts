@@ -310,18 +310,21 @@ export class HostService<P extends VmProcess> {
       this.#log.note(id, 'info', 'its saved state is discarded')
       await this.#changed(id)
     },
-    insert: async ({ id, drive, image }) => {
-      const { path } = await this.images.find(image)
-      await this.supervisor.client(id).call('insert', { drive, path, readonly: false })
-      this.#log.note(id, 'info', `${drive}: ${path} is put in`)
-      await this.#remember(id, drive, path)
-      await this.images.noteUse(path)
-    },
-    eject: async ({ id, drive }) => {
-      await this.supervisor.client(id).call('eject', { drive })
-      this.#log.note(id, 'info', `${drive}: its medium is taken out`)
-      await this.#remember(id, drive, null)
-    },
+    // One after the other: what is put in last stays.
+    insert: ({ id, drive, image }) =>
+      this.#exclusively(id, async () => {
+        const { path } = await this.images.find(image)
+        await this.supervisor.client(id).call('insert', { drive, path, readonly: false })
+        this.#log.note(id, 'info', `${drive}: ${path} is put in`)
+        await this.#remember(id, drive, path)
+        await this.images.noteUse(path)
+      }),
+    eject: ({ id, drive }) =>
+      this.#exclusively(id, async () => {
+        await this.supervisor.client(id).call('eject', { drive })
+        this.#log.note(id, 'info', `${drive}: its medium is taken out`)
+        await this.#remember(id, drive, null)
+      }),
     log: async ({ id }) => {
       if (!(await this.library.read(id))) throw new RpcError('vm-unknown', { id })
       return this.#log.read(id)
@@ -469,17 +472,15 @@ export class HostService<P extends VmProcess> {
     for (const client of this.#clients) client.emit('removed', { id })
   }
 
-  /** Keeps what lies in a drive for the next start. */
-  #remember(id: string, drive: string, path: string | null): Promise<void> {
-    return this.#exclusively(id, async () => {
-      const record = await this.library.get(id)
-      const { drives } = record.machine
-      const changed = drives.indexOf(configOf(drive, drives)!)
-      if (changed < 0) return
-      const machine = { ...record.machine, drives: drives.with(changed, { ...drives[changed]!, path }) }
-      await this.library.update(id, { ...record, machine })
-      await this.#changed(id)
-    })
+  /** Keeps what lies in a drive for the next start, while nothing else changes the machine. */
+  async #remember(id: string, drive: string, path: string | null): Promise<void> {
+    const record = await this.library.get(id)
+    const { drives } = record.machine
+    const changed = drives.indexOf(configOf(drive, drives)!)
+    if (changed < 0) return
+    const machine = { ...record.machine, drives: drives.with(changed, { ...drives[changed]!, path }) }
+    await this.library.update(id, { ...record, machine })
+    await this.#changed(id)
   }
 
   async #exclusively<T>(id: string, change: () => Promise<T>): Promise<T> {
