@@ -46,6 +46,8 @@ export const ShelfImage = v.object({
   below: v.nullable(ImageId),
   /** Machines that have it in a drive, or whose disks build on it. */
   users: v.array(v.object({ id: VmId, name: v.string() })),
+  /** Names of the snapshots that go back to it. */
+  heldBy: v.array(v.string()),
   /** Why it must stay as it is: others build on it, or a snapshot holds it. */
   fixed: v.nullable(v.picklist(['below', 'snapshot'])),
   /** It lies in the media folder, or was picked: it can be taken off the shelf. */

@@ -27,8 +27,8 @@ export interface KnownImage {
   problem: Reason | null
   /** Names of the machines that have it in a drive, or whose disks build on it, by their ids. */
   readonly users: Map<string, string>
-  /** A snapshot goes back to it as it is. */
-  isFrozen: boolean
+  /** Names of the snapshots that go back to it as it is. */
+  readonly snapshots: Set<string>
   /** Name of the folder that it was made of. */
   madeOf: string | null
 }
@@ -47,9 +47,9 @@ export class KnownImages {
   addMachine(id: string, record: VmRecord, folder: string): void {
     const absolute = (machine: MachineConfig): MachineConfig =>
       withFiles(machine, (path) => (isAbsolute(path) ? path : join(folder, path)))
-    this.#addDrives(id, record.name, absolute(record.machine), false)
-    for (const { machine } of treeOf(record).snapshots)
-      this.#addDrives(id, record.name, absolute(machine), true)
+    this.#addDrives(id, record.name, absolute(record.machine))
+    for (const { name, machine } of treeOf(record).snapshots)
+      this.#addDrives(id, record.name, absolute(machine), name)
   }
 
   /** Overlays in its folder that neither the machine nor its snapshots have any more, as a change of settings leaves them. */
@@ -63,7 +63,8 @@ export class KnownImages {
     }
   }
 
-  #addDrives(id: string, name: string, { drives }: MachineConfig, isSnapshot: boolean): void {
+  /** @param snapshot name of the one that has these drives; not given for the machine as it is */
+  #addDrives(id: string, name: string, { drives }: MachineConfig, snapshot?: string): void {
     for (const { kind, path, overlay, allowed = [] } of drives)
       for (const file of [path, overlay]) {
         if (file === null || file === undefined) continue
@@ -73,7 +74,7 @@ export class KnownImages {
           ...new Set([...image.allowed, ...allowed, ...(file === overlay && path ? [path] : [])]),
         ]
         // Media that a machine only has in a drive belong to nobody's snapshot.
-        if (isSnapshot && kind === 'disk') image.isFrozen = true
+        if (snapshot !== undefined && kind === 'disk') image.snapshots.add(snapshot)
       }
   }
 
@@ -136,7 +137,8 @@ export class KnownImages {
       problem: info ? null : problem,
       below: (info?.backing && this.#byPath.get(realPath(info.backing.path))?.id) ?? null,
       users: [...users].map(([user, name]) => ({ id: user, name })),
-      fixed: this.over(image).length > 0 ? 'below' : image.isFrozen ? 'snapshot' : null,
+      heldBy: [...image.snapshots],
+      fixed: this.over(image).length > 0 ? 'below' : image.snapshots.size > 0 ? 'snapshot' : null,
       isLoose,
       madeOf: this.chainOf(image).find(({ madeOf }) => madeOf !== null)?.madeOf ?? null,
     }
@@ -175,6 +177,6 @@ const newImage = (id: string, path: string, kind: ImageChoice['kind'], isLoose: 
   info: null,
   problem: null,
   users: new Map(),
-  isFrozen: false,
+  snapshots: new Set(),
   madeOf: null,
 })

@@ -118,7 +118,7 @@ describe('the shelf', () => {
     })
     await client.call('takeSnapshot', { id, name: 'one' })
     const disk = (await shelf()).get('disk.vdi')!
-    expect(disk).toMatchObject({ fixed: 'below', isLoose: false })
+    expect(disk).toMatchObject({ fixed: 'below', isLoose: false, heldBy: ['one'] })
     const wish = { image: disk.id, sizeMiB: 8, mayCut: false }
     await expect(client.call('resizeImage', wish)).rejects.toMatchObject({ code: 'image-fixed' })
     await client.call('convertImage', { image: disk.id, name: 'copy', format: 'raw' })

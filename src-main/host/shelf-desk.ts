@@ -179,7 +179,7 @@ function find(known: KnownImages, id: string): KnownImage {
 function checkFree(known: KnownImages, image: KnownImage): void {
   const [over] = known.over(image)
   if (over) throw new RpcError('image-fixed', { name: fileOf(image), why: 'below', by: fileOf(over) })
-  if (image.isFrozen)
+  if (image.snapshots.size > 0)
     throw new RpcError('image-fixed', {
       name: fileOf(image),
       why: 'snapshot',

@@ -12,6 +12,7 @@ const image = (id: string, below: string | null): ShelfImage => ({
   users: [],
   fixed: null,
   isLoose: true,
+  heldBy: [],
   madeOf: null,
 })
 

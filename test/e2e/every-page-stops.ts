@@ -140,6 +140,34 @@ export function stopsOf(front: Front): Stop[] {
       leave: escape,
     },
     opens('media', () => button('Media…').click()),
+    ...(
+      [
+        ['new', 'Spare.vdi', 'New disk…'],
+        ['convert', 'Spare.vdi', 'Convert…'],
+        ['resize', 'Spare.vdi', 'Resize…'],
+        ['compact', 'Spare.vdi', 'Compact…'],
+        ['check', 'Spare.vdi', 'Check…'],
+        ['review', 'Games.img', 'Review changes…'],
+      ] as const
+    ).map(([work, image, action]) =>
+      opens(`media-${work}`, async () => {
+        await button('Media…').click()
+        await page.locator(`[data-image="${image}"]`).getByRole('radio').click()
+        await dialog().getByRole('button', { name: action, exact: true }).click()
+        if (work === 'review') await dialog().getByText('HIGHSCORE.DAT').waitFor()
+      }),
+    ),
+    ...(
+      [
+        ['folder', 'From a folder'],
+        ['compare', 'Compare'],
+      ] as const
+    ).map(([name, label]) =>
+      opens(`media-${name}`, async () => {
+        await button('Media…').click()
+        await dialog().getByRole('tab', { name: label }).click()
+      }),
+    ),
     opens('create', () => page.getByTestId('new').click()),
     {
       name: 'create-expert',

@@ -2,12 +2,19 @@ import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { type ListedFile, listMedium } from '../../engine/service/media/folder-baseline.ts'
+import { writeBaseline } from '../../src-main/host/folder-baselines.ts'
 import { PROJECT } from './fronts.ts'
 
 const run = promisify(execFile)
 
 /** The folder of a machine that somebody keeps beside the library. */
 export const keptIn = (library: string): string => join(library, '..', 'Kept games')
+
+function listed(medium: string): readonly ListedFile[] {
+  const listing = listMedium(medium)
+  for (let step = listing.next(); ; step = listing.next()) if (step.done) return step.value
+}
 
 /** Fills a library as if somebody had used it for a while: groups, notes, snapshots, a template, a damaged machine. */
 export async function furnish(library: string): Promise<void> {
@@ -25,6 +32,10 @@ export async function furnish(library: string): Promise<void> {
     await writeFile(join(files, name), Buffer.alloc(bytes, ' '))
   const floppy = join(library, 'media', 'Games.img')
   await vitrine('media', 'from-folder', files, floppy, '--size', '1440K', '--label', 'GAMES')
+  await writeBaseline(floppy, { folder: 'Games', files: listed(floppy) })
+  await writeFile(join(files, 'HIGHSCORE.DAT'), Buffer.alloc(2048, 1))
+  await vitrine('media', 'copy-in', floppy, join(files, 'HIGHSCORE.DAT'))
+  await vitrine('media', 'create', join(library, 'media', 'Spare.vdi'), '--size', '32M')
   const disk = join(library, 'media', 'Office.qcow2')
   await vitrine('media', 'create', disk, '--size', '64M')
 
