@@ -377,6 +377,38 @@ describe('images and qemu-img', () => {
     shadow.expectInQemu(kind, path)
   })
 
+  it.each([
+    { ...qcow2Of('cluster_size=64k'), dataFile: 'any' },
+    { ...qcow2Of('extended_l2=on'), dataFile: 'raw' },
+  ] as const)(
+    'one with its data in another file ($dataFile) is made larger by either, and zeros are right to both',
+    (kind: Kind) => {
+      const path = join(folder, 'image.qcow2')
+      const shadow = new Shadow(new Random(9))
+      const small = SIZE - 2 ** 20
+      qemuImg('create', '-q', '-f', 'qcow2', ...optionsOf(kind), path, `${small - 2 ** 20}`)
+      qemuWrite('qcow2', path, [{ at: 0, bytes: small - 2 ** 20, pattern: 3 }])
+      shadow.bytes.fill(3, 0, small - 2 ** 20)
+      qemuImg('resize', '-q', '-f', 'qcow2', path, `${small}`)
+      for (const [mib, how] of [
+        [5, 'discard'],
+        [7, 'write -z'],
+        [9, 'write -z -u'],
+      ] as const) {
+        const io = spawnSync('qemu-io', ['-f', 'qcow2', '-d', 'unmap', '-c', `${how} ${mib}M 1M`, path])
+        expect(io.status).toBe(0)
+        shadow.bytes.fill(0, mib * 2 ** 20, (mib + 1) * 2 ** 20)
+      }
+      for (const _ of new Media(files).resize(path, SIZE, false));
+      const image = open(path, 'qcow2')
+      shadow.expectIn(image)
+      shadow.writeOurs(image, 40)
+      shadow.expectIn(image)
+      closed(image)
+      shadow.expectInQemu(kind, path)
+    },
+  )
+
   it.each(['cluster_size=4k', 'extended_l2=on,cluster_size=16k'])(
     'snapshots inside of a qcow2 (%s) are listed and not touched by what is written',
     (options) => {

@@ -89,8 +89,9 @@ export class Qcow2Map implements ClusterMap {
   /** Where an entry that is not packed has its cluster; `ABSENT` for nowhere. Throws `DiskError` for where nothing has one. */
   placeOf(cluster: number, view: DataView, at: number): number {
     const position = this.#position(view, at)
-    if (!hasPlace(view, at, this.dataFile !== null)) return ABSENT
-    if (this.dataFile && position !== cluster * this.#clusterBytes) throw this.#damaged()
+    if (!this.dataFile) return position || ABSENT
+    if (!hasPlace(view, at, true)) return ABSENT
+    if (position !== cluster * this.#clusterBytes) throw this.#damaged()
     return position
   }
 
