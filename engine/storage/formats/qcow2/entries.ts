@@ -41,9 +41,9 @@ export function setParts(view: DataView, at: number, allocated: number, zeros: n
 }
 
 /** Whether an entry of 16 bytes says two things of a part, or that it lies where nothing is. */
-export const isContradiction = (view: DataView, at: number, hasPlace: boolean): boolean =>
+export const isContradiction = (view: DataView, at: number, isPlaced: boolean): boolean =>
   !isCompressed(view, at) &&
-  ((allocatedParts(view, at) & zeroParts(view, at)) !== 0 || (!hasPlace && allocatedParts(view, at) !== 0))
+  ((allocatedParts(view, at) & zeroParts(view, at)) !== 0 || (!isPlaced && allocatedParts(view, at) !== 0))
 
 /** Where a compressed cluster lies: from any byte on, up to the end of a 512-byte sector. */
 export interface PackedPlace {
