@@ -214,7 +214,8 @@ function show(info: MediaInfo, { json }: Common): void {
     print(`  on host   ${inBytes(layer.storedBytes)}`)
     if (layer.encryption !== null) print(`  encrypted ${layer.encryption}`)
     if (layer.clusterBytes !== null) print(`  clusters  ${inBytes(layer.clusterBytes)}`)
-    for (const file of layer.files.slice(1)) print(`  extent    ${file}`)
+    const part = layer.format === 'qcow2' ? 'data     ' : 'extent   '
+    for (const file of layer.files.slice(1)) print(`  ${part} ${file}`)
     for (const { id, name, createdAt } of layer.snapshots)
       print(`  snapshot  ${id} ${name} (${new Date(createdAt * 1000).toISOString()})`)
   }

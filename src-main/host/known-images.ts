@@ -97,13 +97,21 @@ export class KnownImages {
         image.problem = details.reason ?? null
         continue
       }
+      this.#useParts(image, image.info)
       for (let below = image.info.backing; below; below = below.backing) {
         const lower = this.#named(below.path, 'disk')
         lower.info ??= below
         lower.problem = null
         for (const [id, name] of image.users) lower.users.set(id, name)
+        this.#useParts(image, below)
       }
     }
+  }
+
+  /** What one image is made of is used by whom that is used. */
+  #useParts({ users }: KnownImage, info: MediaInfo): void {
+    for (const part of partsOf(info))
+      for (const [id, name] of users) this.#byPath.get(realPath(part))?.users.set(id, name)
   }
 
   get all(): KnownImage[] {
@@ -114,10 +122,16 @@ export class KnownImages {
     return this.all.find((image) => image.id === id)
   }
 
-  /** Those right over an image. */
+  /** Those right over an image, or whose data file or extent it is. */
   over({ path }: KnownImage): KnownImage[] {
     const place = realPath(path)
-    return this.all.filter(({ info }) => info?.backing && realPath(info.backing.path) === place)
+    return this.all.filter(
+      ({ info }) =>
+        info &&
+        [...(info.backing ? [info.backing.path] : []), ...partsOf(info)].some(
+          (one) => realPath(one) === place,
+        ),
+    )
   }
 
   shown(image: KnownImage): ShelfImage {
@@ -154,6 +168,9 @@ export class KnownImages {
     return chain
   }
 }
+
+/** Files with its contents besides the image's own: a data file, extents. */
+const partsOf = ({ files }: MediaInfo): string[] => files.slice(1)
 
 const idOf = (what: 'file' | 'left', path: string): string =>
   `${what}:${createHash('sha256').update(path).digest('hex').slice(0, 24)}`

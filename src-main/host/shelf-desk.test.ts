@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -12,6 +12,7 @@ import { ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import { Media } from '../../engine/service/media/media.ts'
 import { openDisk } from '../../engine/storage/formats/open-disk.ts'
 import { HostImageFiles } from '../../engine/storage/image-files.ts'
+import { withDataFile } from '../../test/support/storage/data-file.ts'
 import { HostService } from './host-service.ts'
 import type { VmProcess } from './vm-process.ts'
 
@@ -59,6 +60,20 @@ describe('the shelf', () => {
     })
     expect(images.get('base.qcow2')).toMatchObject({ fixed: 'below', users: [{ id }] })
     expect(images.get('torn.qcow2')).toMatchObject({ details: null, problem: { key: expect.any(String) } })
+  })
+
+  it('keeps the file with the data of an image, and tells who uses it', async () => {
+    await make('disk')
+    await make('data', { format: 'raw' })
+    const bytes = await readFile(media('disk.qcow2'))
+    bytes.set(withDataFile(bytes.subarray(0, 512), 'data.img'))
+    await writeFile(media('disk.qcow2'), bytes)
+    const { id } = await machineOn('media:disk.qcow2')
+    const images = await shelf()
+    expect(images.get('disk.qcow2')).toMatchObject({ problem: null, fixed: null })
+    expect(images.get('data.img')).toMatchObject({ users: [{ id }], fixed: 'below' })
+    for (const image of ['media:data.img', 'media:disk.qcow2'])
+      await expect(client.call('removeImage', { image })).rejects.toMatchObject({ code: 'image-fixed' })
   })
 
   it('has no configurations of other programs, and removes one when it is asked to', async () => {

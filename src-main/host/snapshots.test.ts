@@ -11,7 +11,10 @@ import { Media } from '../../engine/service/media/media.ts'
 import { deleted, keptDisks, layerName, stateName, taken } from '../../engine/service/snapshots/tree.ts'
 import { packMemory } from '../../engine/snapshot/packed-memory.ts'
 import { writeStateFile } from '../../engine/snapshot/state-file.ts'
+import { createDisk } from '../../engine/storage/formats/create-disk.ts'
+import { HostImageFiles } from '../../engine/storage/image-files.ts'
 import { openDiskImage } from '../../engine/storage/open-image.ts'
+import { withDataFile } from '../../test/support/storage/data-file.ts'
 import { VmLibrary } from './library.ts'
 import { LibrarySnapshots } from './snapshots.ts'
 
@@ -186,6 +189,36 @@ describe('snapshots of a machine', () => {
     expect(await disk(id)).toBe(2)
     expect(new Media().check(join(library.folderOf(full), 'disk.img'), false).damage).toEqual([])
   })
+
+  it.each(['a data file', 'extents'] as const)(
+    'become machines with disks of their own also where these lie in several files (%s)',
+    async (kind) => {
+      const id = await newMachine()
+      const place = library.folderOf(id)
+      const files = new HostImageFiles()
+      const format = kind === 'extents' ? 'vmdk' : 'qcow2'
+      const path = `disk.${format}`
+      const variant = kind === 'extents' ? 'flat' : undefined
+      createDisk(files, join(place, path), format, { sizeBytes: 1 << 20, variant })
+      if (kind === 'a data file') {
+        const bytes = await readFile(join(place, path))
+        bytes.set(withDataFile(bytes.subarray(0, 512), 'disk.img'))
+        await writeFile(join(place, path), bytes)
+      }
+      const record = await library.get(id)
+      const drives = [{ ...record.machine.drives[0]!, path, format } as const]
+      await library.update(id, { ...record, machine: { ...record.machine, drives } })
+      await disk(id, 3)
+      const one = await snapshots.of(id).take(wish('one'))
+      await disk(id, 4)
+      const then = await snapshots.clone(id, one.id, 'Then', 'full')
+      await snapshots.of(id).delete(one.id)
+      expect(await snapshots.settle(id)).toEqual([])
+      const now = await snapshots.clone(id, null, 'Now', 'full')
+      await disk(now, 5)
+      expect([await disk(then), await disk(now), await disk(id)]).toEqual([3, 5, 4])
+    },
+  )
 
   it('are compared by their settings, files and memory', async () => {
     const tree = join(folder, 'tree')

@@ -99,7 +99,10 @@ export class LibrarySnapshots {
     return this.library.clone(id, name, machine, makeDisks, task)
   }
 
-  /** A disk over others as one file, or over the file that it is; disks that stand alone are the library's to copy. */
+  /**
+   * A disk over others or in several files as one file, or over the file that it is; disks that stand alone are the
+   * library's to copy.
+   */
   async #cloneDisk(
     record: VmRecord,
     id: string,
@@ -110,13 +113,17 @@ export class LibrarySnapshots {
   ): Promise<DriveConfig> {
     const file = keptFile(drive)
     const layer = treeOf(record).layers.find((one) => one.file === file)
-    if (file === null || drive.path === null || (kind === 'full' && !layer?.parent)) return drive
+    if (drive.kind !== 'disk' || drive.path === null) return drive
     const place = (path: string): string => (isAbsolute(path) ? path : join(this.library.folderOf(id), path))
     const { allowed = [], ...alone } = drive
     const source = { ...drive, path: place(drive.path), allowed: allowed.map(place) }
     const format = drive.format === 'auto' ? undefined : drive.format
     const media = new Media()
-    if (kind === 'linked') {
+    const opening = { format, allowed: source.allowed }
+    const isLinked = kind === 'linked' && file !== null
+    const isAlone = drive.overlay !== undefined || !media.isInSeveralFiles(source.path, opening)
+    if (!isLinked && !layer?.parent && isAlone) return drive
+    if (isLinked) {
       const backing = { path: source.path, format }
       await inSteps(
         media.create(target, null, { format: 'qcow2', backing }, { allowed: source.allowed }),
@@ -124,10 +131,7 @@ export class LibrarySnapshots {
       )
       return withLayer(source, basename(target))
     }
-    await inSteps(
-      media.convert(source.path, target, { format: 'qcow2' }, { format, allowed: source.allowed }),
-      task,
-    )
+    await inSteps(media.convert(source.path, target, { format: 'qcow2' }, opening), task)
     return { ...alone, path: basename(target), format: 'qcow2' }
   }
 

@@ -2,6 +2,7 @@
 export const images = {
   'role-image': 'image',
   'role-backing-file': 'backing file',
+  'role-data-file': 'data file',
   'role-extent': 'extent',
   'role-track-file': 'track file',
   'role-sector-file': 'sector file',
@@ -81,9 +82,9 @@ export const images = {
   'qcow-version': 'it is qcow version {version}; 2 and 3 are known',
   'qcow-old-encryption':
     'it is encrypted by the old method of QEMU, which is not safe; convert it with qemu-img',
-  'qcow-feature': 'it {feature}, which is not supported; convert it with qemu-img first',
   'qcow-features-unknown': 'it has features unknown to this program (0x{bits})',
   'qcow-compression-unknown': 'its clusters are compressed in an unknown way; convert it with qemu-img first',
+  'data-file-itself': 'it names itself as its data file',
   'backing-name-damaged': 'the name of its backing file is damaged',
   'qcow-clusters': 'clusters of qcow2 are 512 bytes to 2 MiB, by powers of 2; not {bytes}',
   'qcow-clusters-too-small': 'the disk is too large for clusters of this size; take larger ones',

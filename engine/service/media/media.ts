@@ -77,10 +77,19 @@ export class Media {
 
   /** Whether an image has nothing of its own: all that it shows is what lies below, or zeros. False for what cannot be looked into. */
   isEmpty(path: string, options: SourceOptions = {}): boolean {
+    return this.#is(path, options, holdsNothing)
+  }
+
+  /** Whether a disk is not in its file alone, but in a data file or extents. False for what cannot be looked into. */
+  isInSeveralFiles(path: string, options: SourceOptions = {}): boolean {
+    return this.#is(path, options, ({ details }) => details.files.length > 1)
+  }
+
+  #is(path: string, options: SourceOptions, so: (image: DiskImage) => boolean): boolean {
     try {
       const image = this.#open(path, options, { writable: false, isLocked: true })
       try {
-        return holdsNothing(image)
+        return so(image)
       } finally {
         image.close()
       }

@@ -3,10 +3,10 @@ import { because } from '../../protocol/reasons.ts'
 import { unusable } from '../host-file.ts'
 import type { ImageFiles } from '../image-files.ts'
 
-export type ChildRole = 'image' | 'backing-file' | 'extent' | 'track-file' | 'sector-file'
+export type ChildRole = 'image' | 'backing-file' | 'data-file' | 'extent' | 'track-file' | 'sector-file'
 
 /**
- * Where a file lies that an image names: a backing file or an extent. An image from somebody else must not make
+ * Where a file lies that an image names: a backing file, a data file or an extent. An image from somebody else must not make
  * the host read what the user did not choose, so the file has to be in the image's own folder or below, with all
  * symbolic links followed, or be one that the user confirmed. Throws `file-unusable` with both names.
  *

@@ -47,7 +47,7 @@ export function* mergeLayer(
   })
   let layer: DiskImage
   try {
-    layer = openAlone(files, layerPath, below, lower.keyring)
+    layer = openAlone(files, layerPath, below, [], lower.keyring)
   } catch (error) {
     below.close()
     throw error
@@ -68,6 +68,7 @@ function openAlone(
   files: ImageFiles,
   path: string,
   below: DiskImage,
+  confirmed: readonly string[],
   keyring: Keyring | null = null,
 ): DiskImage {
   const file = files.open(path, false)
@@ -76,7 +77,7 @@ function openAlone(
       files,
       writable: false,
       repairing: false,
-      confirmed: [],
+      confirmed,
       keyring,
       isLocked: keyring === null,
       openBacking: () => below,
@@ -117,9 +118,13 @@ function readsAsZeros(image: DiskImage, sector: number, into: Uint8Array): boole
   return isAllZero(into)
 }
 
-/** A qcow2 layer without what it is over, for what it holds itself, but for contents where it is encrypted. Throws `file-unusable`. */
-export function openLayerAlone(files: ImageFiles, path: string): DiskImage {
-  return openAlone(files, path, NOTHING)
+/**
+ * A qcow2 layer without what it is over, for what it holds itself, but for contents where it is encrypted. Throws
+ * `file-unusable`.
+ * @param allowed files outside of its folder that it may keep its data in
+ */
+export function openLayerAlone(files: ImageFiles, path: string, allowed: readonly string[] = []): DiskImage {
+  return openAlone(files, path, NOTHING, allowed)
 }
 
 /** A disk as a new layer is to be over it. */
@@ -141,7 +146,7 @@ export function makeLayer(
   // A chain of hundreds is not opened only to learn how large the disk is.
   const image =
     format === 'qcow2'
-      ? openLayerAlone(files, path)
+      ? openLayerAlone(files, path, allowed)
       : openDisk(files, path, { format, writable: false, confirmed: allowed, isLocked: true })
   try {
     createOverlay(files, image, name, layerPath)

@@ -135,6 +135,7 @@ describe('encrypted images and qemu-img', () => {
     ['qcow2', ''],
     ['qcow2', 'cluster_size=4k'],
     ['qcow2', 'extended_l2=on'],
+    ['qcow2', 'data_file=DATA'],
     ['qcow2', 'encrypt.cipher-alg=aes-256,encrypt.cipher-mode=cbc,encrypt.ivgen-alg=plain64'],
     [
       'qcow2',
@@ -142,7 +143,8 @@ describe('encrypted images and qemu-img', () => {
     ],
   ] as const)("QEMU's (%s %s) are right to us, also after we wrote", (format, options) => {
     const image = encrypted(format, 'theirs')
-    qemuCreateEncrypted(image, options ? [options] : [], SIZE)
+    const given = options.replace('DATA', join(folder, 'data'))
+    qemuCreateEncrypted(image, given ? [given] : [], SIZE)
     const shadow = new Shadow(new Random(12))
     if (format === 'luks') shadow.fill(image.path)
     shadow.writeQemu(image, 20)

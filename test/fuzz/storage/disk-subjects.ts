@@ -15,6 +15,8 @@ const IMAGES: [format: string, options: string][] = [
   ['qcow2', 'cluster_size=512,refcount_bits=1'],
   ['qcow2', 'compression_type=zstd'],
   ['qcow2', 'extended_l2=on,cluster_size=16k'],
+  ['qcow2', 'data_file=data'],
+  ['qcow2', 'data_file=data,data_file_raw=on,extended_l2=on,cluster_size=16k'],
   ['vdi', 'static=off'],
   ['vpc', 'force_size=on'],
   ['vpc', 'subformat=fixed,force_size=on'],
@@ -54,13 +56,14 @@ function imageSeed(format: string, options: string): SimulatedDisk | null {
     const image = isPacked ? 'plain' : 'image'
     const [madeFormat, madeOptions] = isPacked ? ['raw', ''] : [format, options]
     const given = madeOptions ? ['-o', madeOptions] : []
-    if (madeFormat === 'qcow2') {
+    const hasDataFile = options.includes('data_file')
+    if (madeFormat === 'qcow2' && !options.includes('data_file_raw')) {
       qemuImg('create', '-q', '-f', 'raw', 'base', '3M')
       qemuImg('create', '-q', '-f', 'qcow2', ...given, '-b', 'base', '-F', 'raw', image, '3M')
     } else qemuImg('create', '-q', '-f', madeFormat, ...given, image, '3M')
     const writes = ['write -P 1 0 4k', 'write -P 2 1M 200k', 'write -P 3 2900k 8k']
     runIn(folder, 'qemu-io', '-f', madeFormat, ...writes.flatMap((write) => ['-c', write]), image)
-    if (madeFormat === 'qcow2' && !options.includes('refcount_bits=1')) {
+    if (madeFormat === 'qcow2' && !options.includes('refcount_bits=1') && !hasDataFile) {
       qemuImg('snapshot', '-c', 'one', image)
       runIn(folder, 'qemu-io', '-f', 'qcow2', '-c', 'write -P 4 1M 8k', image)
     }

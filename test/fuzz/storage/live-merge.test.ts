@@ -3,6 +3,7 @@ import { RpcError } from '../../../engine/protocol/rpc.ts'
 import { treeOf } from '../../../engine/service/snapshots/tree.ts'
 import { createDisk } from '../../../engine/storage/formats/create-disk.ts'
 import type { FormatName } from '../../../engine/storage/formats/disk-image.ts'
+import { withDataFile } from '../../support/storage/data-file.ts'
 import { crashPoints } from '../../support/storage/power-loss.ts'
 import { Random } from '../../support/storage/random.ts'
 import { RunningMachine, type GuestNote } from '../../support/storage/running-machine.ts'
@@ -22,20 +23,27 @@ const SECTORS = 1200
 interface Kind {
   title: string
   formats: FormatName[]
+  /** The first one has its contents in another file. */
+  dataFile?: boolean
 }
 
 const KINDS: Kind[] = [
   { title: 'one qcow2 disk', formats: ['qcow2'] },
+  { title: 'one qcow2 disk with its data in another file', formats: ['qcow2'], dataFile: true },
   { title: 'a raw disk', formats: ['raw'] },
   { title: 'a VDI disk and a raw one elsewhere', formats: ['vdi', 'raw'] },
 ]
 
 /** A machine with snapshots in branches, some of which have been deleted: the layers that they left are to be merged. */
-async function withDeleted({ formats }: Kind, random: Random): Promise<SimulatedDisk<GuestNote>> {
+async function withDeleted({ formats, dataFile }: Kind, random: Random): Promise<SimulatedDisk<GuestNote>> {
   const disk = new SimulatedDisk<GuestNote>()
   const drives = formats.map((format, index) => {
     const path = index === 0 ? `${FOLDER}/disk` : '/elsewhere/disk'
     createDisk(disk, path, format, { sizeBytes: SECTORS * 512 })
+    if (dataFile) {
+      disk.patch(path, 0, withDataFile(disk.peek(path, 0, 512), 'data'))
+      disk.put(`${FOLDER}/data`, new Uint8Array(SECTORS * 512))
+    }
     return { kind: 'disk', path: index === 0 ? 'disk' : path, format }
   })
   putFile(

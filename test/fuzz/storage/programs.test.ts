@@ -3,6 +3,7 @@ import { DiskError } from '../../../engine/storage/block-image.ts'
 import { createDisk } from '../../../engine/storage/formats/create-disk.ts'
 import type { DiskImage, FormatName } from '../../../engine/storage/formats/disk-image.ts'
 import { openDisk } from '../../../engine/storage/formats/open-disk.ts'
+import { withDataFile } from '../../support/storage/data-file.ts'
 import { Random } from '../../support/storage/random.ts'
 import { SimulatedDisk } from '../../support/storage/simulated-disk.ts'
 
@@ -18,6 +19,8 @@ interface Kind {
   variant?: string
   clusterBytes?: number
   backed?: boolean
+  /** The contents lie in another file, which is not empty to begin with. */
+  dataFile?: boolean
 }
 
 const KINDS: Kind[] = [
@@ -25,6 +28,7 @@ const KINDS: Kind[] = [
   { format: 'qcow2' },
   { format: 'qcow2', variant: 'v2', clusterBytes: 512 },
   { format: 'qcow2', clusterBytes: 4096, backed: true },
+  { format: 'qcow2', clusterBytes: 4096, dataFile: true },
   { format: 'vdi' },
   { format: 'vdi', backed: true },
   { format: 'vdi', variant: 'fixed' },
@@ -39,11 +43,16 @@ const KINDS: Kind[] = [
 
 function newDisk(
   disk: SimulatedDisk,
-  { format, variant, clusterBytes, backed }: Kind,
+  { format, variant, clusterBytes, backed, dataFile }: Kind,
   shadow: Uint8Array,
 ): void {
   const sizeBytes = SECTORS * 512
-  if (!backed) return createDisk(disk, PATH, format, { sizeBytes, variant, clusterBytes })
+  if (!backed) createDisk(disk, PATH, format, { sizeBytes, variant, clusterBytes })
+  if (dataFile) {
+    disk.patch(PATH, 0, withDataFile(disk.peek(PATH, 0, 512), 'data'))
+    disk.put('/disk/data', new Uint8Array(sizeBytes).fill(7))
+  }
+  if (!backed) return
   createDisk(disk, '/disk/base', format, { sizeBytes: sizeBytes - 4096, clusterBytes })
   const base = openDisk(disk, '/disk/base', { format, writable: true })
   for (let sector = 0; sector < base.sectorCount; sector += 3000) {

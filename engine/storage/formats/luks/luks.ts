@@ -120,20 +120,21 @@ function changePassphrase(
 
 /**
  * The data of an encrypted image. Throws `passphrase-missing` and `passphrase-wrong`, before anything is done.
- * @param place where the header lies, and the sector with number 0
+ * @param place where the header lies, and the sector with number 0, which may be of another file
  */
 export function unlock(
   file: HostFile,
   header: LuksHeader,
-  place: { position: number; start: number },
+  place: { position: number; start: number; data?: HostFile },
   { keyring, isLocked }: Pick<OpenContext, 'keyring' | 'isLocked'>,
 ): EncryptedFile {
+  const data = place.data ?? file
   if (!keyring) {
     if (!isLocked) throw new EngineError('passphrase-missing', { path: file.path })
-    return new EncryptedFile(file, null, place.start)
+    return new EncryptedFile(data, null, place.start)
   }
   const key = keyring.keyOf(file.path, header, (position, into) =>
     readPadded(file, place.position + position, into),
   )
-  return new EncryptedFile(file, sectorCipher(header.mode, key), place.start)
+  return new EncryptedFile(data, sectorCipher(header.mode, key), place.start)
 }

@@ -2,7 +2,7 @@ import type { HostFile } from '../../host-file.ts'
 import type { Checking } from '../disk-image.ts'
 import { readPadded, viewOf } from '../fields.ts'
 import type { TableCache } from '../table-cache.ts'
-import { COPIED, isCompressed, isContradiction, isCopied, packedAt, positionAt } from './entries.ts'
+import { COPIED, hasPlace, isCompressed, isContradiction, isCopied, packedAt, positionAt } from './entries.ts'
 import { entryBytesOf, type Qcow2Header } from './header.ts'
 import type { Refcounts } from './refcounts.ts'
 
@@ -37,6 +37,7 @@ export function* checkQcow2(parts: Parts, repair: boolean): Checking {
   let done = 0
   let outside = 0
   let contradictions = 0
+  let misplaced = 0
   const use = (position: number, bytes: number): void => {
     const last = Math.floor((position + bytes - 1) / clusterBytes)
     for (let cluster = Math.floor(position / clusterBytes); cluster <= last; cluster++)
@@ -67,15 +68,20 @@ export function* checkQcow2(parts: Parts, repair: boolean): Checking {
       use(position, clusterBytes)
       // A table that lies nowhere has no entries worth following.
       if (position % clusterBytes !== 0 || position >= file.size) outside++
-      else useEntries(l2.get(position).view)
+      else useEntries(l2.get(position).view, (at / 8) * (clusterBytes / entryBytesOf(header)))
       yield { done, total }
     }
   }
 
-  function useEntries(view: DataView): void {
+  function useEntries(view: DataView, first: number): void {
+    const isDataFile = header.dataFile !== null
     for (let at = 0; at < view.byteLength; at += entryBytesOf(header)) {
-      if (header.hasSubclusters && isContradiction(view, at)) contradictions++
-      if (isCompressed(view, at)) {
+      if (header.hasSubclusters && isContradiction(view, at, hasPlace(view, at, isDataFile))) contradictions++
+      if (isDataFile) {
+        const place = (first + at / entryBytesOf(header)) * clusterBytes
+        const isThere = hasPlace(view, at, true)
+        if (isCompressed(view, at) || (isThere && positionAt(view, at) !== place)) misplaced++
+      } else if (isCompressed(view, at)) {
         const { position, bytes } = packedAt(view, at, header.clusterBits)
         use(position, bytes)
       } else {
@@ -99,13 +105,14 @@ export function* checkQcow2(parts: Parts, repair: boolean): Checking {
   const damage = [
     ...(outside > 0 ? [`${outside} references lead out of the file`] : []),
     ...(low > 0 ? [`${low} clusters are counted too low`] : []),
+    ...(misplaced > 0 ? [`${misplaced} entries lead to another place of the data file`] : []),
     ...(contradictions > 0 ? [`${contradictions} entries contradict themselves`] : []),
     ...(flags > 0 ? [`${flags} entries have a wrong flag`] : []),
     ...(header.isDirty ? ['it was not closed properly'] : []),
     ...(header.isCorrupt ? ['it is marked as damaged'] : []),
   ]
   // Which of two things was meant cannot be told.
-  const isMendable = outside === 0 && contradictions === 0
+  const isMendable = outside === 0 && misplaced === 0 && contradictions === 0
   if (repair && isMendable) {
     for (let cluster = 0; cluster < clusters; cluster++)
       if (refcounts.get(cluster) !== uses[cluster]) refcounts.set(cluster, uses[cluster]!)
@@ -119,29 +126,38 @@ export function* checkQcow2(parts: Parts, repair: boolean): Checking {
 function checkFlags({ header, l1, l2, file }: Parts, uses: Uint32Array, mend: boolean): number {
   const clusterBytes = 2 ** header.clusterBits
   let wrong = 0
-  const check = (view: DataView, at: number): boolean => {
+  const check = (view: DataView, at: number, isOnce: (position: number) => boolean): boolean => {
     const position = positionAt(view, at)
-    if (position === 0 || isCopied(view, at) === (uses[position / clusterBytes] === 1)) return false
+    if (position === 0 || isCopied(view, at) === isOnce(position)) return false
     wrong++
     if (mend) view.setUint32(at, (view.getUint32(at) ^ COPIED) >>> 0)
     return mend
   }
+  const isOnce = (position: number): boolean => uses[position / clusterBytes] === 1
+  // Nothing else uses what a data file has.
+  const isDataOnce = header.dataFile === null ? isOnce : () => true
   for (let l1At = 0; l1At < l1.byteLength; l1At += 8) {
     const position = positionAt(l1, l1At)
     if (position === 0 || position % clusterBytes !== 0 || position >= file.size) continue
-    if (check(l1, l1At))
+    if (check(l1, l1At, isOnce))
       file.writeAt(header.l1Position + l1At, new Uint8Array(l1.buffer, l1.byteOffset + l1At, 8))
     const table = l2.get(position)
     for (let at = 0; at < clusterBytes; at += entryBytesOf(header))
-      if (!isCompressed(table.view, at) && check(table.view, at)) l2.changed(table, at, 8)
+      if (!isCompressed(table.view, at) && check(table.view, at, isDataOnce)) l2.changed(table, at, 8)
   }
   return wrong
 }
 
+/** The last byte of the incompatible features; its other bits say how the tables are to be read. */
+const LOWEST_FEATURES_AT = 79
+const DIRTY_AND_CORRUPT = 3
+
 /** Neither dirty nor corrupt any more. */
 function clearMarks(file: HostFile, header: Qcow2Header): void {
   if (!header.isDirty && !header.isCorrupt) return
-  file.writeAt(72, new Uint8Array(8))
+  const lowest = new Uint8Array(1)
+  file.readAt(LOWEST_FEATURES_AT, lowest)
+  file.writeAt(LOWEST_FEATURES_AT, Uint8Array.of(lowest[0]! & ~DIRTY_AND_CORRUPT))
   header.isDirty = false
   header.isCorrupt = false
 }

@@ -10,6 +10,7 @@ import { PackedPieces } from '../packed-pieces.ts'
 import { type CachedTable, TableCache } from '../table-cache.ts'
 import { checkQcow2 } from './check.ts'
 import {
+  hasPlace,
   isCompressed,
   isCopied,
   isZero,
@@ -19,7 +20,7 @@ import {
   setEntry,
   setPacked,
 } from './entries.ts'
-import { entryBytesOf, type Qcow2Header } from './header.ts'
+import { AUTOCLEAR_RAW_DATA, entryBytesOf, type Qcow2Header } from './header.ts'
 import { Refcounts } from './refcounts.ts'
 
 const L2_CACHE_BYTES = 16 * 1024 ** 2
@@ -44,9 +45,11 @@ export class Qcow2Map implements ClusterMap {
   /** Where the next compressed cluster may begin: right after the last one. */
   #packedEnd = 0
 
+  /** @param dataFile what holds the clusters of the disk, where the image itself does not */
   constructor(
     private readonly file: HostFile,
     private readonly header: Qcow2Header,
+    private readonly dataFile: HostFile | null = null,
   ) {
     this.#clusterBytes = 2 ** header.clusterBits
     this.#entryBytes = entryBytesOf(header)
@@ -58,7 +61,7 @@ export class Qcow2Map implements ClusterMap {
     this.#l2 = new TableCache(file, this.#clusterBytes, tables)
     this.#refcounts = new Refcounts(file, header)
     this.#packed = new PackedPieces(file.path)
-    this.#clearsAutoclear = header.hasAutoclearFeatures
+    this.#clearsAutoclear = (header.autoclearFeatures & ~this.#keptAutoclear) !== 0n
   }
 
   get crowded(): boolean {
@@ -69,9 +72,9 @@ export class Qcow2Map implements ClusterMap {
     const table = this.#table(cluster)
     if (!table) return ABSENT
     const at = this.#at(cluster)
-    if (isCompressed(table.view, at)) return PACKED
+    if (this.isPacked(table.view, at)) return PACKED
     if (isZero(table.view, at)) return ZEROS
-    return this.#position(table.view, at) || ABSENT
+    return this.placeOf(cluster, table.view, at)
   }
 
   locateOwned(cluster: number): number {
@@ -79,16 +82,35 @@ export class Qcow2Map implements ClusterMap {
     if (!table || !isCopied(this.#l1, this.#l1At(cluster))) return ABSENT
     const at = this.#at(cluster)
     const { view } = table
-    if (!isCopied(view, at) || isCompressed(view, at) || isZero(view, at)) return ABSENT
-    return this.#position(view, at) || ABSENT
+    if (!isCopied(view, at) || this.isPacked(view, at) || isZero(view, at)) return ABSENT
+    return this.placeOf(cluster, view, at)
+  }
+
+  /** Where an entry that is not packed has its cluster; `ABSENT` for nowhere. Throws `DiskError` for where nothing has one. */
+  placeOf(cluster: number, view: DataView, at: number): number {
+    const position = this.#position(view, at)
+    if (!this.dataFile) return position || ABSENT
+    if (!hasPlace(view, at, true)) return ABSENT
+    if (position !== cluster * this.#clusterBytes) throw this.#damaged()
+    return position
+  }
+
+  /** Whether a cluster is compressed. Throws `DiskError` where none can be. */
+  isPacked(view: DataView, at: number): boolean {
+    const packed = isCompressed(view, at)
+    if (packed && this.dataFile) throw this.#damaged()
+    return packed
   }
 
   /** Position in an entry. Throws `DiskError` for one within a cluster, which nothing writes. */
   #position(view: DataView, at: number): number {
     const position = positionAt(view, at)
-    if (position % this.#clusterBytes !== 0)
-      throw new DiskError('io', this.file.path, because('tables-damaged'))
+    if (position % this.#clusterBytes !== 0) throw this.#damaged()
     return position
+  }
+
+  #damaged(): DiskError {
+    return new DiskError('io', this.file.path, because('tables-damaged'))
   }
 
   /** The entry of a cluster, for what it says besides; null where there is none. */
@@ -133,22 +155,32 @@ export class Qcow2Map implements ClusterMap {
 
   /** What programs that do not know us noted about the contents, such as dirty bitmaps, is not true any more. */
   modified(): void {
-    if (this.#clearsAutoclear) this.file.writeAt(88, new Uint8Array(8))
+    if (this.#clearsAutoclear) {
+      const kept = new Uint8Array(8)
+      viewOf(kept).setBigUint64(0, this.header.autoclearFeatures & this.#keptAutoclear)
+      this.file.writeAt(88, kept)
+    }
     this.#clearsAutoclear = false
   }
 
-  allocate(): number {
+  /** A raw data file stays one: each cluster is written at its place, and whole where it was not shown before. */
+  get #keptAutoclear(): bigint {
+    return this.header.isDataRaw ? AUTOCLEAR_RAW_DATA : 0n
+  }
+
+  allocate(cluster: number): number {
+    if (this.dataFile) return cluster * this.#clusterBytes
     return this.#refcounts.allocate(1) * this.#clusterBytes
   }
 
   abandon(position: number): void {
-    this.#refcounts.set(position / this.#clusterBytes, 0)
+    if (!this.dataFile) this.#refcounts.set(position / this.#clusterBytes, 0)
   }
 
   assign(cluster: number, position: number): void {
     const table = this.#ownTable(cluster)
     const at = this.#at(cluster)
-    this.#freeOld(table.view, at)
+    if (!this.dataFile) this.#freeOld(table.view, at)
     setEntry(table.view, at, position)
     this.#l2.changed(table, at, 8)
   }
@@ -212,6 +244,7 @@ export class Qcow2Map implements ClusterMap {
       this.#refcounts.write()
       this.#l2.write('new')
     }
+    this.dataFile?.sync()
     this.file.sync()
     if (!isDirty) return
     this.#l2.write('known')
@@ -248,6 +281,8 @@ export class Qcow2Map implements ClusterMap {
       this.file.writeAt(l1Position + l1Entries * 8, added)
     }
     this.commit()
+    this.dataFile?.truncate(sizeBytes)
+    this.dataFile?.sync()
     const fields = new Uint8Array(16)
     this.file.readAt(24, fields)
     viewOf(fields).setBigUint64(0, BigInt(sizeBytes))

@@ -18,6 +18,10 @@ export const isZero = (view: DataView, at: number): boolean =>
 export const positionAt = (view: DataView, at: number): number =>
   (view.getUint32(at) & 0x00ffffff) * HIGH + ((view.getUint32(at + 4) & 0xfffffe00) >>> 0)
 
+/** Whether an entry has a cluster: only a data file has one at its beginning, and the flag tells of it. */
+export const hasPlace = (view: DataView, at: number, isDataFile: boolean): boolean =>
+  positionAt(view, at) !== 0 || (isDataFile && isCopied(view, at))
+
 export function setEntry(view: DataView, at: number, position: number): void {
   view.setUint32(at, (Math.floor(position / HIGH) | COPIED) >>> 0)
   view.setUint32(at + 4, position >>> 0)
@@ -37,10 +41,9 @@ export function setParts(view: DataView, at: number, allocated: number, zeros: n
 }
 
 /** Whether an entry of 16 bytes says two things of a part, or that it lies where nothing is. */
-export const isContradiction = (view: DataView, at: number): boolean =>
+export const isContradiction = (view: DataView, at: number, isPlaced: boolean): boolean =>
   !isCompressed(view, at) &&
-  ((allocatedParts(view, at) & zeroParts(view, at)) !== 0 ||
-    (positionAt(view, at) === 0 && allocatedParts(view, at) !== 0))
+  ((allocatedParts(view, at) & zeroParts(view, at)) !== 0 || (!isPlaced && allocatedParts(view, at) !== 0))
 
 /** Where a compressed cluster lies: from any byte on, up to the end of a 512-byte sector. */
 export interface PackedPlace {

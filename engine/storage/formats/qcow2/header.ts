@@ -19,11 +19,16 @@ export interface Qcow2Header {
   isDirty: boolean
   /** Somebody found its tables damaged: to be read only. */
   isCorrupt: boolean
-  hasAutoclearFeatures: boolean
+  /** Notes on the contents that go once these are changed by who does not know them. */
+  autoclearFeatures: bigint
   /** Its L2 entries tell of each 32nd part of a cluster what it has (extended L2). */
   hasSubclusters: boolean
   /** Of its compressed clusters. */
   compression: (typeof COMPRESSION)[number]
+  /** Name of the file that holds the contents of its clusters; null where they lie in the image itself. */
+  dataFile: string | null
+  /** The data file is at all times the disk as a raw image. */
+  isDataRaw: boolean
   backingFile: string | null
   backingFormat: string | null
   snapshots: SnapshotEntry[]
@@ -49,14 +54,16 @@ const V3_HEADER_BYTES = 104
 const INCOMPATIBLE_DIRTY = 1n
 const INCOMPATIBLE_CORRUPT = 2n
 const INCOMPATIBLE_COMPRESSION = 8n
-const INCOMPATIBLE: [bit: bigint, what: string][] = [[4n, 'keeps its data in another file']]
+const INCOMPATIBLE_DATA_FILE = 4n
 const INCOMPATIBLE_SUBCLUSTERS = 16n
+export const AUTOCLEAR_RAW_DATA = 2n
 /** A part of less than a sector would be none. */
 const LEAST_CLUSTER_BITS_OF_PARTS = 14
 export const BACKING_FORMAT_EXTENSION = 0xe2792aca
 /** Numbers of the ways in which clusters are compressed. */
 const COMPRESSION = ['deflate', 'zstd'] as const
 const COMPRESSION_AT = 104
+const DATA_FILE_EXTENSION = 0x44415441
 /** Full disk encryption header pointer. */
 export const ENCRYPTION_EXTENSION = 0x0537be77
 const METHOD_LUKS = 2
@@ -100,8 +107,6 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
   const refcountTableClusters = view.getUint32(56)
   if (refcountTableClusters === 0 || refcountTableClusters * clusterBytes > MAX_REFCOUNT_TABLE_BYTES)
     throw wrong(`a refcount table of ${refcountTableClusters} clusters`)
-  const known = INCOMPATIBLE.find(([bit]) => (features & bit) !== 0n)
-  if (known) throw unusable(file.path, because('qcow-feature', { feature: known[1] }))
   if (features >> 5n)
     throw unusable(file.path, because('qcow-features-unknown', { bits: features.toString(16) }))
   const refcountOrder = version === 3 ? view.getUint32(96) : 4
@@ -119,6 +124,9 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
   const isFlagged = (features & INCOMPATIBLE_COMPRESSION) !== 0n
   if (!compression || isFlagged !== (compression !== 'deflate'))
     throw unusable(file.path, because('qcow-compression-unknown'))
+  const hasDataFile = (features & INCOMPATIBLE_DATA_FILE) !== 0n
+  const dataFile = hasDataFile ? readDataFile(file, headerBytes, clusterBytes) : null
+  const autoclearFeatures = version === 3 ? view.getBigUint64(88) : 0n
   return {
     version,
     clusterBits,
@@ -132,7 +140,9 @@ export function readQcow2Header(file: HostFile): Qcow2Header {
     compression,
     isDirty: (features & INCOMPATIBLE_DIRTY) !== 0n,
     isCorrupt: (features & INCOMPATIBLE_CORRUPT) !== 0n,
-    hasAutoclearFeatures: version === 3 && view.getBigUint64(88) !== 0n,
+    autoclearFeatures,
+    dataFile,
+    isDataRaw: dataFile !== null && (autoclearFeatures & AUTOCLEAR_RAW_DATA) !== 0n,
     backingFile: readBackingFile(file, view, clusterBytes),
     backingFormat: readBackingFormat(file, headerBytes, clusterBytes),
     encryption: method === METHOD_LUKS ? readEncryption(file, headerBytes, clusterBytes) : null,
@@ -152,6 +162,12 @@ function readBackingFile(file: HostFile, view: DataView, clusterBytes: number): 
 function readBackingFormat(file: HostFile, start: number, clusterBytes: number): string | null {
   const data = readExtension(file, start, clusterBytes, BACKING_FORMAT_EXTENSION)
   return data && asciiAt(data, 0, Math.min(data.length, 64))
+}
+
+function readDataFile(file: HostFile, start: number, clusterBytes: number): string {
+  const data = readExtension(file, start, clusterBytes, DATA_FILE_EXTENSION)
+  if (data) return Buffer.from(data).toString('utf8')
+  throw damagedImage(file.path, 'qcow2', 'its data lie in another file, and the name of that is missing')
 }
 
 function readEncryption(

@@ -14,6 +14,7 @@ import { LUKS_HEADER_BYTES, type LuksHeader, readLuksHeader } from '../luks/head
 import { encryptionOf, unlock } from '../luks/luks.ts'
 import { MappedImage } from '../mapped-image.ts'
 import { Qcow2Map } from './cluster-map.ts'
+import { type DataFile, openDataFile } from './data-file.ts'
 import { SubclusterMap } from './subcluster-map.ts'
 import { encodeHeader, MAX_L1_BYTES, type Qcow2Header, QCOW2_MAGIC, readQcow2Header } from './header.ts'
 
@@ -69,6 +70,8 @@ export const qcow2: DiskFormat = {
     if (request.encryption) throw unusable(file.path, because('compressed-or-encrypted'))
     this.create!(file, request, files)
     const { image, map, header } = openQcow2(file, {
+      files,
+      confirmed: [],
       writable: true,
       repairing: false,
       keyring: null,
@@ -97,16 +100,32 @@ export const qcow2: DiskFormat = {
 
 function openQcow2(
   file: HostFile,
-  context: Pick<OpenContext, 'writable' | 'repairing' | 'openBacking' | 'keyring' | 'isLocked'>,
+  context: OpenContext,
 ): { image: DiskImage; map: Qcow2Map; header: Qcow2Header } {
   const header = readQcow2Header(file)
   if (header.sizeBytes % SECTOR_BYTES !== 0)
     throw unusable(file.path, because('disk-size-odd', { bytes: header.sizeBytes }))
   if (context.writable && header.isCorrupt && !context.repairing)
     throw unusable(file.path, because('tables-found-damaged'))
+  const dataFile = openDataFile(file, header, context)
+  try {
+    return openParts(file, header, dataFile, context)
+  } catch (error) {
+    dataFile?.close()
+    throw error
+  }
+}
+
+function openParts(
+  file: HostFile,
+  header: Qcow2Header,
+  dataFile: DataFile | null,
+  context: OpenContext,
+): { image: DiskImage; map: Qcow2Map; header: Qcow2Header } {
   const keys = header.encryption && readKeys(file, header.encryption)
-  const data = keys ? unlock(file, keys.header, { position: keys.position, start: 0 }, context) : file
-  const map = new Qcow2Map(file, header)
+  const place = keys && { position: keys.position, start: 0, data: dataFile ?? file }
+  const data = place ? unlock(file, keys.header, place, context) : (dataFile ?? file)
+  const map = new Qcow2Map(file, header, dataFile)
   const { backingFile, backingFormat } = header
   const backing = backingFile === null ? null : context.openBacking(backingFile, formatOf(backingFormat))
   const clusterBytes = 2 ** header.clusterBits
@@ -128,7 +147,7 @@ function openQcow2(
         createdAt,
         stateBytes,
       })),
-      files: [file.path],
+      files: dataFile ? [file.path, dataFile.ownPath] : [file.path],
       encryption: keys ? encryptionOf(file, keys.header, keys) : undefined,
     },
     backing,

@@ -5,15 +5,7 @@ import type { Checking, CheckReport } from '../disk-image.ts'
 import { readPadded } from '../fields.ts'
 import { ABSENT, type ClusterMap, PACKED, ZEROS } from '../mapped-image.ts'
 import type { Qcow2Map } from './cluster-map.ts'
-import {
-  allocatedParts,
-  isCompressed,
-  isContradiction,
-  positionAt,
-  setParts,
-  SUBCLUSTERS,
-  zeroParts,
-} from './entries.ts'
+import { allocatedParts, isCompressed, isContradiction, setParts, SUBCLUSTERS, zeroParts } from './entries.ts'
 
 const ALL_PARTS = 0xffff_ffff
 
@@ -52,17 +44,17 @@ export class SubclusterMap implements ClusterMap {
     const entry = this.map.entryOf(clusterOf(part))
     if (!entry) return ABSENT
     const { view, at } = entry
-    if (isCompressed(view, at)) return PACKED
-    const position = this.#position(view, at)
+    if (this.map.isPacked(view, at)) return PACKED
+    const position = this.#position(clusterOf(part), view, at)
     const bit = bitOf(part)
     if (allocatedParts(view, at) & bit) return position + this.#offset(part)
     return zeroParts(view, at) & bit ? ZEROS : ABSENT
   }
 
   /** Throws `DiskError` for an entry that nothing writes so. */
-  #position(view: DataView, at: number): number {
-    const position = positionAt(view, at)
-    if (position % this.clusterBytes !== 0 || isContradiction(view, at))
+  #position(cluster: number, view: DataView, at: number): number {
+    const position = this.map.placeOf(cluster, view, at)
+    if (isContradiction(view, at, position !== ABSENT))
       throw new DiskError('io', this.data.path, because('tables-damaged'))
     return position
   }
@@ -79,7 +71,7 @@ export class SubclusterMap implements ClusterMap {
   /** Position of a cluster whose bytes may be written in place. */
   #ownCluster(cluster: number): number {
     const entry = this.map.entryOf(cluster)
-    if (entry && !isCompressed(entry.view, entry.at)) this.#position(entry.view, entry.at)
+    if (entry && !this.map.isPacked(entry.view, entry.at)) this.#position(cluster, entry.view, entry.at)
     return this.map.locateOwned(cluster)
   }
 
@@ -106,7 +98,7 @@ export class SubclusterMap implements ClusterMap {
   #newCluster(cluster: number): number {
     const known = this.#new.get(cluster)
     if (known) return known.position
-    const position = this.map.allocate()
+    const position = this.map.allocate(cluster)
     try {
       this.#new.set(cluster, { position, copied: this.#copyParts(cluster, position) })
     } catch (error) {
@@ -125,7 +117,7 @@ export class SubclusterMap implements ClusterMap {
       this.data.writeAt(to, this.#cluster(cluster))
       return ALL_PARTS
     }
-    const from = positionAt(view, at)
+    const from = this.#position(cluster, view, at)
     const allocated = allocatedParts(view, at)
     for (let first = 0; first < SUBCLUSTERS;) {
       let end = first

@@ -4,6 +4,7 @@ import type { images as english } from '../../../../engine/protocol/reasons/imag
 export const images = {
   'role-image': 'Abbild',
   'role-backing-file': 'Abbild darunter',
+  'role-data-file': 'Abbild mit den Daten',
   'role-extent': 'Teilabbild',
   'role-track-file': 'Abbild mit den Spuren',
   'role-sector-file': 'Abbild mit den Sektoren',
@@ -96,11 +97,10 @@ export const images = {
   'qcow-version': 'sie ist qcow der Version {version}; bekannt sind 2 und 3',
   'qcow-old-encryption':
     'sie ist nach der alten Art von QEMU verschlüsselt, die nicht sicher ist; wandeln Sie sie mit qemu-img um',
-  'qcow-feature':
-    'sie hat eine Eigenschaft, die nicht unterstützt wird („{feature}“); wandeln Sie sie erst mit qemu-img um',
   'qcow-features-unknown': 'sie hat Eigenschaften, die Vitrine nicht kennt (0x{bits})',
   'qcow-compression-unknown':
     'ihre Cluster sind auf unbekannte Art gepackt; wandeln Sie sie erst mit qemu-img um',
+  'data-file-itself': 'sie nennt sich selbst als ihr Abbild mit den Daten',
   'backing-name-damaged': 'der Name des Abbilds darunter ist beschädigt',
   'qcow-clusters': 'Cluster von qcow2 haben 512 Bytes bis 2 MiB, eine Zweierpotenz; nicht {bytes}',
   'qcow-clusters-too-small': 'die Platte ist für Cluster dieser Größe zu groß; nehmen Sie größere',
