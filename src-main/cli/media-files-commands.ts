@@ -6,7 +6,7 @@ import { saveChanges } from '../../engine/service/media/save-changes.ts'
 import { imageOfFolder } from '../../engine/service/media/folder-image.ts'
 import { type EntryInfo, ImageBrowser } from '../../engine/service/media/image-browser.ts'
 import { makableFormats, type SourceOptions } from '../../engine/service/media/media.ts'
-import { asJson } from './json.ts'
+import { asJson } from '../../engine/protocol/as-json.ts'
 import { carryOut, formatOf, inBytes, parseSize, print } from './media-output.ts'
 import { UsageError } from './usage-error.ts'
 

@@ -1,5 +1,0 @@
-import { inWords, isReason } from '../../engine/protocol/reasons.ts'
-
-/** What `--json` prints of an answer: reasons in English words, all else as it is. */
-export const asJson = (value: unknown): string =>
-  JSON.stringify(value, (_, one: unknown) => (isReason(one) ? inWords(one) : one), 2)
