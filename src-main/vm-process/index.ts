@@ -73,6 +73,8 @@ async function runAsChild(socketPath: string): Promise<void> {
   const control = new ChannelEnd((message) => void process.send?.(message))
   process.on('message', (message) => control.deliver(message))
   process.on('disconnect', () => control.closed())
+  // The host may have gone while the modules were being loaded.
+  if (!process.connected) control.closed()
   // A terminal's Ctrl+C reaches the whole group; the host says when a machine ends.
   process.on('SIGINT', () => {})
   const views = serveViews(socketPath)
