@@ -203,9 +203,14 @@ export class CodeFinder {
 
   /** The same without faults, and without a trace of them. */
   look(eip: number): CodePlace | null {
+    return this.#withoutFaults(() => this.place(eip))
+  }
+
+  /** What is found, null where the way to it faults; CR2 stays as it is. */
+  #withoutFaults<T>(find: () => T): T | null {
     const cr2 = this.state.word(State.CR2)
     try {
-      return this.place(eip)
+      return find()
     } catch (fault) {
       if (!(fault instanceof CpuFault)) throw fault
       this.state.setWord(State.CR2, cr2)
@@ -264,20 +269,14 @@ export class CodeFinder {
 
   #leadsWhereItDid(): boolean {
     if (this.#globalPages.size > MAX_LOOKED_AT) return false
-    const { mmu, state } = this
-    const isGlobalUsed = (state.cr4 & CR4.PGE) !== 0
-    const cr2 = state.word(State.CR2)
-    try {
-      for (const [page, hostPage] of this.#globalPages) {
-        const physical = mmu.translate(page * 4096, 'fetch', false)
-        if (this.#hostPageOf(physical) !== hostPage || (isGlobalUsed && !mmu.lastGlobal)) return false
-      }
-      return true
-    } catch (fault) {
-      if (!(fault instanceof CpuFault)) throw fault
-      state.setWord(State.CR2, cr2)
-      return false
-    }
+    const isGlobalUsed = (this.state.cr4 & CR4.PGE) !== 0
+    const isSame = this.#withoutFaults(() =>
+      [...this.#globalPages].every(([page, hostPage]) => {
+        const physical = this.mmu.translate(page * 4096, 'fetch', false)
+        return this.#hostPageOf(physical) === hostPage && (this.mmu.lastGlobal || !isGlobalUsed)
+      }),
+    )
+    return isSame === true
   }
 
   #forgetLocal(): void {
